@@ -1,0 +1,1 @@
+"""Which of a GitHub user's public gists match a regular expression?"""

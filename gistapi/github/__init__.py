@@ -1,0 +1,1 @@
+"""Everything that knows GitHub: listings, downloads, limits."""

@@ -1,0 +1,1 @@
+"""Tests of gistapi: one file a module, and end-to-end."""
