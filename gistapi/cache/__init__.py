@@ -1,1 +1,26 @@
-"""What outlives a request."""
+"""What outlives a request: contents by git blob SHA-1, and listings (docs/decisions/cache.md)."""
+
+from __future__ import annotations
+
+from gistapi.cache.contract import Cache, CacheStatus
+from gistapi.cache.memory import MemoryCache
+from gistapi.errors import SettingsError
+from gistapi.observe import Observer, ignore
+
+__all__ = ["Cache", "CacheStatus", "open_cache"]
+
+_KNOWN = "sqlite:///path, redis://, rediss://, unix://, memory: and off"
+
+
+def open_cache(url: str, *, max_bytes: int = 2**30, observe: Observer = ignore) -> Cache:
+    """The cache that `url` names; no file, socket or thread is opened before it is first used.
+
+    `sqlite:///relative/path`, `sqlite:////absolute/path`, `redis://`, `rediss://`, `unix://` (as
+    redis-py reads them), `memory:` or `off`. `max_bytes` bounds what the embedded ones keep.
+    Raises SettingsError when the URL is none of these; its message never shows the URL.
+    """
+    if url == "off":
+        return MemoryCache(0, observe)
+    if url == "memory:":
+        return MemoryCache(max_bytes, observe)
+    raise SettingsError(f"the cache's URL has none of the known forms: {_KNOWN}")
