@@ -1,0 +1,211 @@
+"""Settings: read from the environment once, frozen, all faults reported together."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from platformdirs import user_cache_path
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ByteSize,
+    Field,
+    SecretStr,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from gistapi.errors import SettingsError
+
+PREFIX = "GISTAPI_"
+FROM_FILE = "_FILE"
+
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+_SERVICE_LINK = re.compile(rf"{PREFIX}(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
+_SERVICE_LINKS_HINT = (
+    "comes from a Kubernetes Service named gistapi; set `enableServiceLinks: false` in the pod"
+)
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("should be a URL that begins with https:// or http://")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("should have no user, query or fragment")
+    return value.rstrip("/")
+
+
+def _cache_url(value: str) -> str:
+    schemes = ("sqlite:///", "redis://", "rediss://", "unix://")
+    if value not in {"memory:", "off"} and not value.startswith(schemes):
+        raise ValueError(f"should be `memory:`, `off`, or begin with one of {', '.join(schemes)}")
+    return value
+
+
+def _hosts(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(host.strip().lower() for host in value.split(",") if host.strip())
+
+
+def _host(value: str) -> str:
+    if not re.fullmatch(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", value):
+        raise ValueError(f"{value!r} is not a host or host:port")
+    return value
+
+
+def _header_safe(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+        raise ValueError("should be one word of ASCII characters")
+    return value
+
+
+def _stripped(value: object) -> object:
+    return value.strip() if isinstance(value, str) else value
+
+
+def _lowered(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _port(value: object) -> object:
+    if isinstance(value, str) and value.startswith("tcp://"):
+        raise ValueError(_SERVICE_LINKS_HINT)
+    return value
+
+
+def _default_cache_url() -> str:
+    return f"sqlite:///{user_cache_path('gistapi') / 'cache.sqlite3'}"
+
+
+def _default_log_format() -> Literal["json", "text"]:
+    return "text" if sys.stderr.isatty() else "json"
+
+
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+
+
+class Settings(BaseSettings):
+    """What an operator can choose; each field is the environment variable GISTAPI_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535), BeforeValidator(_port)] = 9876
+    github_api_url: Annotated[str, AfterValidator(_http_url)] = "https://api.github.com"
+    github_content_hosts: Annotated[
+        tuple[Annotated[str, AfterValidator(_host)], ...],
+        NoDecode,
+        BeforeValidator(_hosts),
+        Field(min_length=1),
+    ] = ("gist.githubusercontent.com", "gist.github.com")
+    github_token: Annotated[
+        SecretStr | None,
+        BeforeValidator(_stripped),
+        AfterValidator(lambda v: v and _header_safe(v)),
+    ] = None
+    github_concurrency: Annotated[int, Field(ge=1, le=100)] = 16
+    # GitHub's secondary limit is 100 concurrent requests, its API and its other hosts together.
+    github_concurrency_total: Annotated[int, Field(ge=1, le=100)] = 64
+    github_timeout_seconds: Seconds = 10
+    # Not in the repr: a redis:// URL may carry a password.
+    cache_url: Annotated[str, AfterValidator(_cache_url)] = Field(
+        default_factory=_default_cache_url, repr=False
+    )
+    cache_max_bytes: Annotated[ByteSize, Field(ge=2**20)] = ByteSize(2**30)
+    listing_ttl_seconds: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] = 60
+    search_deadline_seconds: Seconds = 60
+    pattern_timeout_seconds: Seconds = 2
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], BeforeValidator(_lowered)
+    ] = "info"
+    log_format: Annotated[Literal["json", "text"], BeforeValidator(_lowered)] = Field(
+        default_factory=_default_log_format
+    )
+
+    def public(self) -> dict[str, str]:
+        """Every variable's name and effective value, without what must not be seen."""
+        return {variable(field): _shown(getattr(self, field)) for field in type(self).model_fields}
+
+
+SECRETS = ("github_token", "cache_url")
+"""The fields that can come from a file named by `GISTAPI_<NAME>_FILE`."""
+
+
+def load_settings() -> Settings:
+    """The settings that the environment asks for.
+
+    Raises:
+        SettingsError: something in it is unknown or malformed; the message has a line for each.
+    """
+    names = {name.upper() for name, value in os.environ.items() if _is_ours(name) and value}
+    faults = list(_unknown(names))
+    from_files: dict[str, str] = {}
+    for name in names & {variable(field) + FROM_FILE for field in SECRETS}:
+        field = name.removeprefix(PREFIX).removesuffix(FROM_FILE).lower()
+        try:
+            from_files[field] = _read_secret(field, names)
+        except (OSError, ValueError) as error:
+            faults.append(f"{name}: {error}")
+    try:
+        settings = Settings.model_validate(from_files)
+    except ValidationError as error:
+        faults += [_fault(detail) for detail in error.errors()]
+        raise SettingsError("\n".join(sorted(faults))) from None
+    if faults:
+        raise SettingsError("\n".join(sorted(faults)))
+    return settings
+
+
+def variable(field: str) -> str:
+    """The name of the environment variable that sets `field`."""
+    return PREFIX + field.upper()
+
+
+def _is_ours(name: str) -> bool:
+    return name.upper().startswith(PREFIX)
+
+
+def _unknown(names: Iterable[str]) -> Iterator[str]:
+    known = [variable(field) for field in Settings.model_fields]
+    known += [variable(field) + FROM_FILE for field in SECRETS]
+    for name in sorted(set(names) - set(known)):
+        if _SERVICE_LINK.fullmatch(name):
+            yield f"{name}: {_SERVICE_LINKS_HINT}"
+        else:
+            near = difflib.get_close_matches(name, known, n=1)
+            yield f"{name}: no such setting" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _read_secret(field: str, names: Collection[str]) -> str:
+    if variable(field) in names:
+        raise ValueError(f"{variable(field)} is set as well; one of them has to go")
+    path = next(v for k, v in os.environ.items() if k.upper() == variable(field) + FROM_FILE)
+    return Path(path).read_text(encoding="utf-8").strip()
+
+
+def _fault(detail: ErrorDetails) -> str:
+    """One line on one malformed variable, its value shown unless it may hold a secret."""
+    field = str(detail["loc"][0])
+    message = detail["msg"].removeprefix("Value error, ")
+    value = os.environ.get(variable(field), "")[:80]
+    secret = field in SECRETS or "@" in value or not value
+    return f"{variable(field)}: {message}" + ("" if secret else f" (it is {value!r})")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if isinstance(value, str) and "://" in value:
+        # redis-py reads a user and a password from the query too.
+        return re.sub(r"//.*@", "//**********@", value.partition("?")[0])
+    return "" if value is None else str(value)
