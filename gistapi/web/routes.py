@@ -1,0 +1,75 @@
+"""The addresses of the service, each a few lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Protocol
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import UnsupportedMediaType
+
+from gistapi.deadline import Deadline
+from gistapi.models import Query, SearchEvent
+from gistapi.web.headers import named, request_id
+from gistapi.web.schema import SearchRequest, parse, plain_answer
+from gistapi.web.stream import NDJSON, lines
+
+
+class Events(Iterator[SearchEvent], Protocol):
+    """The events of one running search."""
+
+    def close(self) -> None:
+        """Stop the search, and its downloads with it."""
+        ...
+
+
+class Searches(Protocol):
+    """What the routes need of a `gistapi.search.Searcher`."""
+
+    def search(self, query: Query, *, in_order: bool, deadline: Deadline | None = None) -> Events:
+        """Begin a search; see `gistapi.search.Searcher.search`."""
+        ...
+
+
+def routes(searcher: Searches) -> Blueprint:
+    """The addresses, answered by this searcher."""
+    blueprint = Blueprint("gistapi", __name__)
+
+    @blueprint.get("/ping")
+    def ping() -> Response:
+        return Response("pong", mimetype="text/plain")
+
+    @blueprint.post("/api/v1/search")
+    def search() -> Response:
+        # The contract's order: 413, then who asks and how often (401, 403, 429), 415, 400.
+        body = request.get_data(cache=False)
+        if request.mimetype != "application/json":
+            raise UnsupportedMediaType
+        form = parse(body)
+        streamed = named(NDJSON)
+        events = searcher.search(form.query(), in_order=not streamed)
+        response = _stream(form, events) if streamed else _plain(form, events)
+        response.vary.add("Accept")
+        return response
+
+    return blueprint
+
+
+def _plain(form: SearchRequest, events: Events) -> Response:
+    with closing(events):
+        return Response(json.dumps(plain_answer(form, events)), mimetype="application/json")
+
+
+def _stream(form: SearchRequest, events: Events) -> Response:
+    try:
+        first = next(events)  # what fails before it still has an HTTP status
+    except BaseException:
+        events.close()
+        raise
+    response = Response(lines(form, first, events, request_id()), mimetype=NDJSON)
+    # Not left to the generator: when the client has gone before its first line, it never runs.
+    response.call_on_close(events.close)
+    response.headers["X-Accel-Buffering"] = "no"
+    return response

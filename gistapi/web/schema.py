@@ -1,0 +1,250 @@
+"""The search's request and answers, as JSON has them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, NoReturn, Self
+from urllib.parse import quote
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from gistapi.errors import InvalidPatternError
+from gistapi.models import Begin, End, Flags, Gap, Match, Progress, Query, SearchEvent
+from gistapi.web.problems import FieldError, InvalidRequestError
+
+MAX_PATTERN_LENGTH = 1000
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _time(value: object) -> object:
+    """An RFC 3339 time with zone, in UTC; anything else is left to the strict type's refusal."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise PydanticCustomError("rfc3339", "Input should be an RFC 3339 time with zone")
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise PydanticCustomError("rfc3339", "Input should be a time that exists") from None
+
+
+def _text(value: object) -> str:
+    # Its length and its surrogates are the pattern's own faults: see `query`.
+    if not isinstance(value, str):
+        raise PydanticCustomError("string_type", "Input should be a valid string")
+    return value
+
+
+Time = Annotated[datetime | None, BeforeValidator(_time)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+
+
+class SearchRequest(BaseModel):
+    """The body of `POST /api/v1/search`. Where the default is none, null means the same."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    username: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,39}$")]
+    pattern: Annotated[str, PlainValidator(_text)]
+    ignore_case: bool = False
+    multiline: bool = False
+    dotall: bool = False
+    fixed_string: bool = False
+    word: bool = False
+    files: Annotated[list[Word], Field(max_length=100)] = []
+    languages: Annotated[list[Word], Field(max_length=100)] = []
+    updated_since: Time = None
+    updated_until: Time = None
+    limit: Annotated[int, Field(ge=1, le=1000)] | None = None
+    cursor: str | None = None
+    details: bool = False
+
+    @model_validator(mode="after")
+    def _check_span(self) -> Self:
+        since, until = self.updated_since, self.updated_until
+        if since and until and since > until:
+            raise PydanticCustomError("span", "updated_since is later than updated_until")
+        return self
+
+    def query(self) -> Query:
+        """The query that this asks.
+
+        Raises:
+            InvalidPatternError: the pattern is empty, too long, or no Unicode text.
+        """
+        _check_pattern(self.pattern)
+        flags = Flags(
+            ignore_case=self.ignore_case,
+            multiline=self.multiline,
+            dotall=self.dotall,
+            fixed_string=self.fixed_string,
+            word=self.word,
+        )
+        return Query(
+            username=self.username,
+            pattern=self.pattern,
+            flags=flags,
+            files=tuple(self.files),
+            languages=tuple(self.languages),
+            updated_since=self.updated_since,
+            updated_until=self.updated_until,
+            limit=self.limit,
+            cursor=self.cursor,
+        )
+
+
+def parse(body: bytes) -> SearchRequest:
+    """The request in a body.
+
+    Raises:
+        InvalidRequestError: the body is not strict JSON, or not what the contract asks for.
+    """
+    try:
+        return SearchRequest.model_validate(_load(body))
+    except ValidationError as error:
+        errors = [_field_error(detail["loc"], detail["msg"]) for detail in error.errors()]
+        first = errors[0]
+        message = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
+        raise InvalidRequestError(f"The request is not valid: {message}", errors) from None
+
+
+def _load(body: bytes) -> dict[str, object]:
+    try:
+        loaded = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant
+        )
+    except RecursionError:
+        raise InvalidRequestError("The body is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise InvalidRequestError("The body is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise InvalidRequestError(f"The body is not JSON: {error}") from None
+    except ValueError:  # https://docs.python.org/3/library/stdtypes.html#int-max-str-digits
+        raise InvalidRequestError("The body has a number of too many digits") from None
+    if not isinstance(loaded, dict):
+        raise InvalidRequestError("The body has to be a JSON object")
+    return loaded
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in unique if names.count(name) > 1)
+        error = _field_error((twice,), "Field is there more than once")
+        raise InvalidRequestError("The body has a field more than once", [error])
+    return unique
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise InvalidRequestError(f"The body is not JSON: {name} is no JSON value")
+
+
+def _field_error(place: Iterable[int | str], message: str) -> FieldError:
+    return {"field": ".".join(map(str, place))[:100], "message": message}
+
+
+def _check_pattern(pattern: str) -> None:
+    if not pattern:
+        raise InvalidPatternError("it is empty")
+    if len(pattern) > MAX_PATTERN_LENGTH:
+        raise InvalidPatternError(f"it is longer than {MAX_PATTERN_LENGTH:,} characters")
+    surrogate = re.search("[\ud800-\udfff]", pattern)
+    if surrogate:
+        raise InvalidPatternError("lone surrogate, not a character", surrogate.start())
+
+
+def plain_answer(form: SearchRequest, events: Iterable[SearchEvent]) -> dict[str, object]:
+    """The answer as one JSON object, its keys in the contract's order."""
+    matches: list[Match] = []
+    gaps: list[Gap] = []
+    end: End | None = None
+    for event in events:
+        match event:
+            case Match():
+                matches.append(event)
+            case Gap():
+                gaps.append(event)
+            case End():
+                end = event
+    answer: dict[str, object] = {
+        "status": "partial" if end is None or end.partial else "success",
+        "username": form.username,
+        "pattern": form.pattern,
+        "matches": [found.gist.html_url for found in matches],
+    }
+    if form.details:
+        answer["details"] = [detail(found) for found in matches]
+    if gaps:
+        answer["incomplete"] = [incomplete(gap) for gap in gaps]
+    if end is not None and end.next is not None:
+        answer["next"] = end.next
+    return answer
+
+
+def line(form: SearchRequest, event: SearchEvent) -> dict[str, object]:
+    """One event as an object of the stream."""
+    match event:
+        case Begin():
+            return {
+                "type": "begin",
+                "data": {"username": form.username, "pattern": form.pattern},
+            }
+        case Match():
+            return {"type": "match", "data": detail(event)}
+        case Gap():
+            return {"type": "incomplete", "data": incomplete(event)}
+        case Progress():
+            return {"type": "progress", "data": asdict(event)}
+        case End():
+            return {"type": "end", "data": _end(event)}
+
+
+def detail(match: Match) -> dict[str, object]:
+    """Where a gist matched, and the address of that line on gist.github.com."""
+    gist, file, hit = match.gist, match.file, match.hit
+    return {
+        "gist": gist.html_url,
+        "description": gist.description,
+        "updated_at": gist.updated_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "file": file.name,
+        "language": file.language,
+        "line": hit.line,
+        "column": hit.column,
+        "text": hit.text,
+        "url": f"{gist.html_url}#file-{_slug(file.name)}-L{hit.line}",
+    }
+
+
+def incomplete(gap: Gap) -> dict[str, object]:
+    """What could not be searched, and why."""
+    return asdict(gap)
+
+
+def _slug(name: str) -> str:
+    # As observed on public pages: every run of other characters becomes one "-".
+    return quote(re.sub(r"\W+", "-", name.lower()))
+
+
+def _end(end: End) -> dict[str, object]:
+    data: dict[str, object] = {
+        "status": "partial" if end.partial else "success",
+        "matches": end.matches,
+    }
+    if end.next is not None:
+        data["next"] = end.next
+    return data | {"elapsed_seconds": round(end.elapsed_seconds, 3)}
