@@ -1,4 +1,4 @@
-"""How long work may go on: one deadline and one way to call it off, handed down to all who do it."""
+"""How long work may go on: a deadline, and a way to call work off, handed down to all who do it."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ GistapiError
 │   └── GithubTimeoutError        no answer within the deadline
 ├── GapError                      one file or gist can't be searched; the search goes on
 │   └── PatternTimeoutError       the pattern took too long on one file
+├── RawRefusedError               the raw host won't send a file that git would
 ├── GoneError                     a gist or file was deleted since it was listed: no gap
 ├── DeadlineError                 the time for this search is used up
 ├── CancelledError                nobody waits for this work any more
@@ -82,6 +83,10 @@ class PatternTimeoutError(GapError):
 
     def __init__(self, message: str) -> None:
         super().__init__("pattern_timeout", message)
+
+
+class RawRefusedError(GistapiError):
+    """The raw host refuses a file ("too big"); git may have it."""
 
 
 class GoneError(GistapiError):

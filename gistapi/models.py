@@ -39,6 +39,20 @@ class Gist:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """Some of a user's public gists, in GitHub's order.
+
+    `last`: the listing is complete with this page. `unreadable` entries had no address to name
+    them by. `stale_seconds` is the age of a listing that GitHub could not be asked to confirm.
+    """
+
+    gists: tuple[Gist, ...]
+    last: bool
+    unreadable: int = 0
+    stale_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Flags:
     """How a pattern is meant: `re.I`, `re.M`, `re.S`, grep's `-F` and `-w`."""
 

@@ -1,1 +1,63 @@
 """Everything that knows GitHub: listings, downloads, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+from gistapi.deadline import Deadline
+from gistapi.github.client import Client
+from gistapi.github.files import Files
+from gistapi.github.listing import Listings, ListingStore, Trust
+from gistapi.models import GistFile, Page
+from gistapi.observe import Observer, ignore
+
+__all__ = ["Github", "Trust"]
+
+
+class Github:
+    """The public gists of GitHub's users; building one opens nothing.
+
+    `api_url` is the API's origin, `content_hosts` are the `host` or `host:port` that contents may
+    come from, `token` goes to the API alone. `timeout_seconds` bounds connecting and each silence
+    between bytes; `connections` is how many are kept open to a host.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_url: str,
+        content_hosts: tuple[str, ...],
+        token: str | None,
+        timeout_seconds: float,
+        connections: int,
+        store: ListingStore,
+        trust: Trust,
+        observe: Observer = ignore,
+    ) -> None:
+        self._client = Client(
+            api_url=api_url,
+            content_hosts=content_hosts,
+            token=token,
+            timeout_seconds=timeout_seconds,
+            connections=connections,
+            observe=observe,
+        )
+        self._listings = Listings(self._client, store, trust, observe)
+        self._files = Files(self._client)
+
+    def pages(self, username: str, deadline: Deadline) -> Iterator[Page]:
+        """A user's gists (`listing.Listings.pages`)."""
+        return self._listings.pages(username, deadline)
+
+    def read(self, file: GistFile, deadline: Deadline) -> bytes:
+        """A small file whole (`files.Files.read`)."""
+        return self._files.read(file, deadline)
+
+    def stream(self, file: GistFile, deadline: Deadline) -> Iterator[Generator[bytes]]:
+        """Passes over a file (`files.Files.stream`)."""
+        return self._files.stream(file, deadline)
+
+    def close(self) -> None:
+        """End threads and connections."""
+        self._listings.close()
+        self._client.close()

@@ -1,0 +1,88 @@
+"""When a host of GitHub may be asked again: remembered across searches."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from gistapi.deadline import Deadline
+from gistapi.errors import GithubRateLimitedError
+from gistapi.github import api
+from gistapi.observe import GithubBudgetSeen, GithubLimited, Observer
+
+UNTOLD_WAIT_SECONDS = 60.0
+"""GitHub: "wait for at least one minute", then exponentially longer, where it tells no time."""
+LONGEST_UNTOLD_WAIT_SECONDS = 3600.0
+
+
+@dataclass(slots=True)
+class _Host:
+    """`streak` counts the limits without a told time since the last good answer."""
+
+    until: float = 0.0
+    streak: int = 0
+
+
+class Limits:
+    """What each host asked for. Moments are `time.monotonic()` seconds."""
+
+    def __init__(self, observe: Observer) -> None:
+        self._observe = observe
+        self._lock = threading.Lock()
+        self._hosts: dict[str, _Host] = {}
+
+    def wait(self, host: str, deadline: Deadline) -> None:
+        """Return when `host` may be asked.
+
+        Raises GithubRateLimitedError at once if that would be after the deadline.
+        """
+        while (seconds := self.wait_seconds(host)) > 0:
+            if seconds >= deadline.remaining():
+                deadline.check()
+                raise GithubRateLimitedError(
+                    f"{host} asks not to be asked for {seconds:.0f} more seconds.", seconds
+                )
+            deadline.sleep(seconds)
+
+    def wait_seconds(self, host: str) -> float:
+        """How long `host` must not be asked, 0 if it may be."""
+        with self._lock:
+            known = self._hosts.get(host)
+            return 0.0 if known is None else max(0.0, known.until - time.monotonic())
+
+    def note(self, host: str, status: int, headers: api.Headers, body: bytes) -> api.Limit | None:
+        """Remember what an answer says about limits, and return the wait it asks for, if any."""
+        now = time.time()
+        limit = api.limit(status, headers, body, now)
+        left = api.budget(headers, now)
+        if left is not None:
+            self._observe(GithubBudgetSeen(left.limit, left.remaining, left.reset_seconds))
+            if limit is None and left.remaining == 0:
+                self._block(host, left.reset_seconds)
+        if limit is not None:
+            wait = self._untold(host) if limit.wait_seconds is None else limit.wait_seconds
+            self._block(host, wait)
+            self._observe(GithubLimited(host, limit.kind, wait))
+        elif status < HTTPStatus.BAD_REQUEST:
+            self._forgive(host)
+        return limit
+
+    def _block(self, host: str, seconds: float) -> None:
+        with self._lock:
+            known = self._hosts.setdefault(host, _Host())
+            known.until = max(known.until, time.monotonic() + seconds)
+
+    def _untold(self, host: str) -> float:
+        with self._lock:
+            known = self._hosts.setdefault(host, _Host())
+            if known.until <= time.monotonic():  # answers to requests sent together count once
+                known.streak += 1
+            doubled: float = UNTOLD_WAIT_SECONDS * 2 ** min(max(0, known.streak - 1), 10)
+            return min(doubled, LONGEST_UNTOLD_WAIT_SECONDS)
+
+    def _forgive(self, host: str) -> None:
+        with self._lock:
+            if host in self._hosts:
+                self._hosts[host].streak = 0
