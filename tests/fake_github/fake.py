@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from typing import Any, Literal, Self
 
 from tests.fake_github.api import Api
-from tests.fake_github.faults import Fault, Faults
+from tests.fake_github.control import PREFIX, Control
+from tests.fake_github.faults import NO_FAULT, Fault, Faults
+from tests.fake_github.git import Git
 from tests.fake_github.limits import RateLimit
 from tests.fake_github.listener import Listener
 from tests.fake_github.message import OriginName, Request, Response
@@ -43,6 +45,8 @@ class FakeGithub:
         self.raw_host = self._listeners["raw"].address
         self.raw_url = f"http://{self.raw_host}"
         self.api_url = f"http://{self._listeners['api'].address}"
+        self._control = Control(self)
+        self._control_traffic = Traffic("control")
         self._failures: list[Exception] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fake-github")
@@ -54,6 +58,7 @@ class FakeGithub:
         self.rate_limit = RateLimit()
         self.api = Api(self.world, self.api_url, self.raw_url, self.rate_limit)
         self.raw = Raw(self.world)
+        self.git = Git(self.world)
         self.faults = Faults()
         self.traffic: dict[OriginName, Traffic] = {
             "api": Traffic("api"),
@@ -138,19 +143,21 @@ class FakeGithub:
     # what the server asks
 
     def _api_origin(self, target: str) -> Traffic:
-        del target
-        return self.traffic["api"]
+        return self._control_traffic if target.startswith(PREFIX) else self.traffic["api"]
 
     def _raw_origin(self, target: str) -> Traffic:
         return self.traffic["git" if ".git/" in target else "raw"]
 
     def _record(self, request: Request) -> None:
-        self._requests.append(request)
+        if request.origin != "control":
+            self._requests.append(request)
 
     def _failed(self, error: Exception) -> None:
         self._failures.append(error)
 
     async def _handle(self, request: Request) -> tuple[Response, Fault]:
+        if request.origin == "control":
+            return self._control.respond(request), NO_FAULT
         for hook in self._hooks:
             hook(request)
         fault = self.faults.of(request)
@@ -159,6 +166,10 @@ class FakeGithub:
         return fault.answer or await self._answer(request), fault
 
     async def _answer(self, request: Request) -> Response:
-        if request.origin == "api":
-            return self.api.respond(request)
-        return self.raw.respond(request)
+        match request.origin:
+            case "api":
+                return self.api.respond(request)
+            case "raw":
+                return self.raw.respond(request)
+            case _:
+                return await asyncio.to_thread(self.git.respond, request)

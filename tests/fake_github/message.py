@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.fake_github.content import EMPTY, Body, as_content
 
-OriginName = Literal["api", "raw", "git"]
+OriginName = Literal["api", "raw", "git", "control"]
 
 
 @dataclass(slots=True, kw_only=True)

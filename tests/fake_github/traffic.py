@@ -55,6 +55,16 @@ class Traffic:
         self.in_flight -= 1
         self.sent_bytes += sent_bytes
 
+    def counts(self) -> dict[str, int]:
+        """What passed, for those who read it from outside."""
+        return {
+            "requests": self.requests,
+            "sent_bytes": self.sent_bytes,
+            "in_flight": self.in_flight,
+            "peak_in_flight": self.peak_in_flight,
+            "connections": self.connections,
+        }
+
     def forget(self) -> None:
         """Set the counts back to zero."""
         self.requests = self.sent_bytes = self.connections = 0
