@@ -23,6 +23,7 @@ from gistapi.errors import (
 )
 from gistapi.fairpool import Lane
 from gistapi.filters import Filter
+from gistapi.flights import Contents, Flights
 from gistapi.matching import Matcher
 from gistapi.models import Gap, Gist, GistFile, Hit, Match, Page
 from gistapi.order import Slot
@@ -50,16 +51,6 @@ class GistSource(Protocol):
         """All files of a gist, by git: name, size in bytes, chunks."""
 
 
-class Contents(Protocol):
-    """What was read before, by git blob SHA-1."""
-
-    def get_contents(self, blobs: dict[str, int | None]) -> Iterator[tuple[str, bytes]]:
-        """What there is of these blobs (SHA-1 -> size in bytes)."""
-
-    def put_content(self, blob_sha: str, content: bytes) -> None:
-        """Keep a content, which may be checked against its SHA-1."""
-
-
 @dataclass(slots=True)
 class Searched:
     """What came of one file, or of a gist read by git.
@@ -80,6 +71,7 @@ class Scan:
 
     source: GistSource
     contents: Contents
+    flights: Flights
     matcher: Matcher
     wanted: Filter
     lane: Lane
@@ -170,10 +162,7 @@ class Scan:
 
     def _hit(self, file: GistFile, deadline: Deadline) -> Hit | None:
         if _is_small(file):
-            content = self.source.read(file, deadline)
-            if file.blob_sha is not None:
-                self.contents.put_content(file.blob_sha, content)
-            hit = self._feed([content], deadline)
+            hit = self._feed([self._content(file, deadline)], deadline)
         else:
             hit = None
             for chunks in self.source.stream(file, deadline):
@@ -183,6 +172,12 @@ class Scan:
                     break
         self._count(0)
         return hit
+
+    def _content(self, file: GistFile, deadline: Deadline) -> bytes:
+        fetch = partial(self.source.read, file, deadline)
+        if file.blob_sha is None or file.raw_url is None:
+            return fetch()
+        return self.flights.fetch(file.raw_url, file.blob_sha, deadline, fetch)
 
     def _feed(self, chunks: Iterable[bytes], deadline: Deadline) -> Hit | None:
         with self.matcher.scanner(deadline) as scanner:

@@ -10,12 +10,13 @@ from gistapi.deadline import Deadline
 from gistapi.errors import GistapiError, OverloadedError
 from gistapi.fairpool import FairPool
 from gistapi.filters import Filter
+from gistapi.flights import Contents, Flights
 from gistapi.matching import Matching, compile_pattern
 from gistapi.models import End, Query, SearchEvent
 from gistapi.observe import Observer, SearchEnded, ignore
 from gistapi.order import Order
 from gistapi.run import GO_ON, Run, Stop
-from gistapi.scan import Contents, GistSource, Scan
+from gistapi.scan import GistSource, Scan
 
 
 class Searcher:
@@ -37,6 +38,7 @@ class Searcher:
     ) -> None:
         self._source = source
         self._contents = contents
+        self._flights = Flights(contents)
         self._matching = matching
         self._pool = pool
         self._deadline_seconds = deadline_seconds
@@ -61,6 +63,7 @@ class Searcher:
         scan = Scan(
             source=self._source,
             contents=self._contents,
+            flights=self._flights,
             matcher=self._matching.matcher(pattern),
             wanted=Filter(query),
             lane=self._pool.lane(),
