@@ -1,1 +1,19 @@
 """Which of a GitHub user's public gists match a regular expression?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gistapi.app import create_app
+
+__all__ = ["create_app"]
+
+
+def __getattr__(name: str) -> object:
+    # On demand: a process that only matches should not have to load the whole service.
+    if name == "create_app":
+        from gistapi.app import create_app  # noqa: PLC0415
+
+        return create_app
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

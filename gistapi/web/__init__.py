@@ -5,17 +5,16 @@ from __future__ import annotations
 from flask import Flask
 
 from gistapi.web import headers, problems
-from gistapi.web.routes import Searches, routes
+from gistapi.web.routes import MAX_BODIES_AT_ONCE, MAX_BODY_BYTES, Searches, routes
 
-__all__ = ["create_web"]
-
-MAX_BODY_BYTES = 64 * 1024
+__all__ = ["MAX_BODIES_AT_ONCE", "create_web"]
 
 
 def create_web(searcher: Searches) -> Flask:
     """The web application around a searcher; creating it opens nothing."""
     app = Flask("gistapi", static_folder=None, template_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    # Werkzeug cuts a chunked body at the limit without a word: one byte more shows that it was.
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     app.url_map.merge_slashes = False  # Werkzeug would answer `//ping` with an HTML redirect
     headers.init_app(app)
     problems.init_app(app)

@@ -24,6 +24,7 @@ from gistapi.errors import (
     InvalidCursorError,
     InvalidPatternError,
     OverloadedError,
+    QueryError,
     UserNotFoundError,
 )
 from gistapi.web import headers
@@ -79,6 +80,7 @@ class Problem:
 _STATUS: dict[type[GistapiError], tuple[int, str]] = {
     InvalidRequestError: (400, "invalid_request"),
     InvalidCursorError: (400, "invalid_cursor"),
+    QueryError: (400, "invalid_request"),
     UserNotFoundError: (404, "user_not_found"),
     ByteQuotaError: (429, "byte_quota_exceeded"),
     GithubRateLimitedError: (503, "github_rate_limited"),

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from threading import BoundedSemaphore
 from typing import Protocol
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
-from gistapi.deadline import Deadline
+from gistapi.errors import OverloadedError
 from gistapi.models import Query, SearchEvent
 from gistapi.web.headers import named, request_id
 from gistapi.web.schema import SearchRequest, parse, plain_answer
 from gistapi.web.stream import NDJSON, lines
+
+MAX_BODY_BYTES = 64 * 1024
+# A body that comes slowly holds a thread until it is there.
+MAX_BODIES_AT_ONCE = 64
 
 
 class Events(Iterator[SearchEvent], Protocol):
@@ -28,7 +33,7 @@ class Events(Iterator[SearchEvent], Protocol):
 class Searches(Protocol):
     """What the routes need of a `gistapi.search.Searcher`."""
 
-    def search(self, query: Query, *, in_order: bool, deadline: Deadline | None = None) -> Events:
+    def search(self, query: Query, *, in_order: bool) -> Events:
         """Begin a search; see `gistapi.search.Searcher.search`."""
         ...
 
@@ -36,6 +41,7 @@ class Searches(Protocol):
 def routes(searcher: Searches) -> Blueprint:
     """The addresses, answered by this searcher."""
     blueprint = Blueprint("gistapi", __name__)
+    readers = BoundedSemaphore(MAX_BODIES_AT_ONCE)
 
     @blueprint.get("/ping")
     def ping() -> Response:
@@ -44,7 +50,7 @@ def routes(searcher: Searches) -> Blueprint:
     @blueprint.post("/api/v1/search")
     def search() -> Response:
         # The contract's order: 413, then who asks and how often (401, 403, 429), 415, 400.
-        body = request.get_data(cache=False)
+        body = _body(readers)
         if request.mimetype != "application/json":
             raise UnsupportedMediaType
         form = parse(body)
@@ -55,6 +61,18 @@ def routes(searcher: Searches) -> Blueprint:
         return response
 
     return blueprint
+
+
+def _body(readers: BoundedSemaphore) -> bytes:
+    if not readers.acquire(blocking=False):
+        raise OverloadedError("Too many requests are being received at once", 1.0)
+    try:
+        body = request.get_data(cache=False)
+    finally:
+        readers.release()
+    if len(body) > MAX_BODY_BYTES:
+        raise RequestEntityTooLarge
+    return body
 
 
 def _plain(form: SearchRequest, events: Events) -> Response:

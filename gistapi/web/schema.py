@@ -236,8 +236,8 @@ def incomplete(gap: Gap) -> dict[str, object]:
 
 
 def _slug(name: str) -> str:
-    # As observed on public pages: every run of other characters becomes one "-".
-    return quote(re.sub(r"\W+", "-", name.lower()))
+    # As public pages have it, seen in what GitHub embeds elsewhere: `.gitconfig` is `gitconfig`.
+    return quote(re.sub(r"\W+", "-", name.lower()).strip("-"))
 
 
 def _end(end: End) -> dict[str, object]:

@@ -1,0 +1,93 @@
+"""Where the parts are put together: the only module that knows them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Flask
+
+from gistapi.cache import Cache, open_cache
+from gistapi.fairpool import FairPool
+from gistapi.github import Github, Trust
+from gistapi.matching import Matching
+from gistapi.scan import GistSource
+from gistapi.search import Searcher
+from gistapi.settings import Settings, load_settings
+from gistapi.web import MAX_BODIES_AT_ONCE, create_web
+
+MAX_SEARCHES = 64
+# Searches and slow senders can never hold them all: the rest answer /ping, and refuse.
+THREADS = MAX_SEARCHES + MAX_BODIES_AT_ONCE + 32
+
+
+@dataclass(frozen=True)
+class Service:
+    """What an app stands on, for whoever has to end it."""
+
+    searcher: Searcher
+    matching: Matching
+    cache: Cache
+    github: Github | None
+
+    def shut_down(self, grace_seconds: float) -> None:
+        """Begin no search any more, and end those that run after the grace as they are."""
+        self.searcher.shut_down(grace_seconds)
+
+    def close(self) -> None:
+        """End worker processes, threads and connections, and write what the cache still holds."""
+        self.matching.close()
+        if self.github is not None:
+            self.github.close()
+        self.cache.close()
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    source: GistSource | None = None,
+    cache: Cache | None = None,
+) -> Flask:
+    """The service as a WSGI application; building it opens no file, socket or process.
+
+    `source` and `cache` stand in for GitHub and for the cache that the settings name.
+
+    Raises:
+        SettingsError: `settings` was left to the environment, which names no valid ones.
+    """
+    settings = load_settings() if settings is None else settings
+    if cache is None:
+        cache = open_cache(settings.cache_url, max_bytes=settings.cache_max_bytes)
+    github = None
+    if source is None:
+        source = github = _github(settings, cache)
+    matching = Matching(pattern_timeout_seconds=settings.pattern_timeout_seconds)
+    searcher = Searcher(
+        source,
+        cache,
+        matching,
+        FairPool(settings.github_concurrency_total, settings.github_concurrency),
+        deadline_seconds=settings.search_deadline_seconds,
+        max_searches=MAX_SEARCHES,
+    )
+    app = create_web(searcher)
+    app.extensions["gistapi"] = Service(searcher, matching, cache, github)
+    return app
+
+
+def service_of(app: Flask) -> Service:
+    """What an app made by `create_app` stands on."""
+    service: Service = app.extensions["gistapi"]
+    return service
+
+
+def _github(settings: Settings, cache: Cache) -> Github:
+    token = settings.github_token
+    return Github(
+        api_url=settings.github_api_url,
+        content_hosts=settings.github_content_hosts,
+        token=None if token is None else token.get_secret_value(),
+        timeout_seconds=settings.github_timeout_seconds,
+        connections=settings.github_concurrency_total,
+        store=cache,
+        trust=Trust(settings.listing_ttl_seconds),
+    )
