@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from gistapi import cursor as cursors
 from gistapi.deadline import Deadline
@@ -48,7 +48,7 @@ class Searcher:
         self._running: set[Run] = set()
         self._stopping = False
 
-    def search(self, query: Query, *, in_order: bool) -> Iterator[SearchEvent]:
+    def search(self, query: Query, *, in_order: bool) -> Generator[SearchEvent]:
         """The events of one search: Begin, then Match, Gap and Progress, at last End.
 
         `in_order`, matches come in GitHub's order (as they always do under a limit), else as they
@@ -81,7 +81,7 @@ class Searcher:
             for run in self._running:
                 run.inbox.put(Stop("shutting_down", f"The service is stopping. {GO_ON}"))
 
-    def _observed(self, run: Run, scan: Scan) -> Iterator[SearchEvent]:
+    def _observed(self, run: Run, scan: Scan) -> Generator[SearchEvent]:
         self._admit(run)
         outcome = "cancelled"
         try:
