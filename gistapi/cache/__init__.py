@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from gistapi.cache.contract import Cache, CacheStatus
 from gistapi.cache.memory import MemoryCache
+from gistapi.cache.redis import RedisStore
+from gistapi.cache.sqlite import SqliteStore
+from gistapi.cache.stored import StoredCache
 from gistapi.errors import SettingsError
 from gistapi.observe import Observer, ignore
 
 __all__ = ["Cache", "CacheStatus", "open_cache"]
 
+_SQLITE = "sqlite:///"
 _KNOWN = "sqlite:///path, redis://, rediss://, unix://, memory: and off"
 
 
@@ -23,4 +29,10 @@ def open_cache(url: str, *, max_bytes: int = 2**30, observe: Observer = ignore) 
         return MemoryCache(0, observe)
     if url == "memory:":
         return MemoryCache(max_bytes, observe)
+    if url.startswith(("redis://", "rediss://", "unix://")):
+        return StoredCache(RedisStore(url), observe)
+    if url.startswith(_SQLITE):
+        path = Path(url.removeprefix(_SQLITE))
+        if path.name and path.name != ":memory:" and "\0" not in url:
+            return StoredCache(SqliteStore(path, max_bytes, observe), observe)
     raise SettingsError(f"the cache's URL has none of the known forms: {_KNOWN}")

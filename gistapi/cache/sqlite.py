@@ -1,0 +1,170 @@
+"""The embedded store: one SQLite file that forgets the least recently used."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from gistapi.cache.contract import StoreError
+from gistapi.cache.sqlite_file import SqliteFile
+from gistapi.observe import Observer
+
+TOUCH_SECONDS = 600
+"""A use is noted when the last one noted is older."""
+
+_MAX_WAL_BYTES = 16 * 2**20
+_SHM_BYTES = 2**16
+_PAGE_BYTES = 4096
+_ENTRY_PAGES = 2
+"""What an entry needs besides its value, rounded up: its rows in two tables and two indexes."""
+
+_STEP = 64
+_READ_KEYS = 128
+
+# One row for all entries: the interpreter lock is freed for every row, and beside one busy thread
+# each turn to get it back can take 5 ms: 2,000 rows took up to 14 s, this 0.1 s.
+_READ = f"""
+SELECT group_concat(hex(key) || ' ' || used_at || ' ' || size), group_concat(value, '')
+FROM entry JOIN body USING (id) WHERE key IN ({",".join("?" * _READ_KEYS)})
+"""  # noqa: S608  only question marks come in
+_PUT_ENTRY = """
+INSERT INTO entry (key, size, used_at) VALUES (?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET size = excluded.size, used_at = excluded.used_at RETURNING id
+"""
+_PUT_BODY = "INSERT OR REPLACE INTO body (id, value) VALUES (?, ?)"
+_TOUCH = "UPDATE entry SET used_at = ? WHERE key = ?"
+_OLDEST = "SELECT id FROM entry ORDER BY used_at, id LIMIT ?"
+
+
+class SqliteStore:
+    """A Store in one file, safe for several threads and processes.
+
+    File and log together stay below `max_bytes`: room is made before an entry is written, by
+    removing the least recently used ones in steps of 64. `clock` gives seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        max_bytes: int,
+        observe: Observer,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._wal_bytes = min(max_bytes // 4, _MAX_WAL_BYTES)
+        file_bytes = max(0, max_bytes - self._wal_bytes - _SHM_BYTES)
+        self._max_pages = file_bytes // _PAGE_BYTES
+        self._file = SqliteFile(path, file_bytes, observe)
+        self._clock = clock
+
+    def read(self, keys: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
+        """The entries that are there; see Store. Writes nothing."""
+        found: list[tuple[str, bytes]] = []
+        used: list[str] = []
+        touch_before = self._clock() - TOUCH_SECONDS
+        with self._file.connection() as connection:
+            for start in range(0, len(keys), _READ_KEYS):
+                part = keys[start : start + _READ_KEYS]
+                padding = [None] * (_READ_KEYS - len(part))
+                row = connection.execute(_READ, [*part, *padding]).fetchone()
+                for key, used_at, value in _split(*row):
+                    found.append((key, value))
+                    if used_at < touch_before:
+                        used.append(key)
+        return found, used
+
+    def write(self, entries: Sequence[tuple[str, bytes]], used: Sequence[str]) -> None:
+        """Keep entries and note uses, a few at a time; see Store."""
+        now = int(self._clock())
+        room_bytes = self._wal_bytes // 4
+        for part in _parts(entries, room_bytes):
+            self._make_room(sum(map(_pages, part)))
+            with self._transaction() as connection:
+                _put(connection, part, now)
+        step = max(1, room_bytes // (2 * _PAGE_BYTES))
+        for start in range(0, len(used), step):
+            with self._transaction() as connection:
+                rows = [(now, key) for key in used[start : start + step]]
+                connection.executemany(_TOUCH, rows)
+
+    def size_bytes(self) -> int:
+        """What the file and its log take up."""
+        return self._file.size_bytes()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _make_room(self, pages: int) -> None:
+        """Remove the least recently used until so many pages are free, and give back the rest."""
+        while True:
+            with self._transaction() as connection:
+                (total,) = connection.execute("PRAGMA page_count").fetchone()
+                (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+                if total > self._max_pages and free:
+                    connection.execute(f"PRAGMA incremental_vacuum({_STEP})").fetchall()
+                elif total - free + pages <= self._max_pages:
+                    return
+                elif not _forget_oldest(connection):
+                    raise StoreError("FullError: the cache is too small for this entry")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write all or nothing; raises StoreError while the log can't be kept short."""
+        with self._file.connection() as connection:
+            if self._file.wal_bytes() > self._wal_bytes // 4:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                if self._file.wal_bytes() > self._wal_bytes // 2:
+                    raise StoreError("BusyError: readers keep the log from being shortened")
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+
+
+def _split(facts: bytes | None, values: bytes | None) -> Iterator[tuple[str, int, bytes]]:
+    """Take one row of _READ apart: key, time of last use in seconds, value."""
+    start = 0
+    values = values or b""
+    for fact in facts.split(b",") if facts else ():
+        key, used_at, size = fact.split(b" ")
+        end = start + int(size)
+        yield bytes.fromhex(key.decode()).decode(), int(used_at), values[start:end]
+        start = end
+
+
+def _pages(entry: tuple[str, bytes]) -> int:
+    return len(entry[1]) // _PAGE_BYTES + 1 + _ENTRY_PAGES
+
+
+def _parts(
+    entries: Sequence[tuple[str, bytes]], room_bytes: int
+) -> Iterator[list[tuple[str, bytes]]]:
+    """Cut into what one transaction may write; leaves out what is too large by itself."""
+    part: list[tuple[str, bytes]] = []
+    free = room = room_bytes // _PAGE_BYTES
+    for entry in entries:
+        needed = _pages(entry)
+        if needed > room:
+            continue
+        if needed > free:
+            yield part
+            part, free = [], room
+        part.append(entry)
+        free -= needed
+    if part:
+        yield part
+
+
+def _put(connection: sqlite3.Connection, entries: list[tuple[str, bytes]], now: int) -> None:
+    for key, value in entries:
+        ((row,),) = connection.execute(_PUT_ENTRY, (key, len(value), now)).fetchall()
+        connection.execute(_PUT_BODY, (row, value))
+
+
+def _forget_oldest(connection: sqlite3.Connection) -> bool:
+    rows = connection.execute(_OLDEST, (_STEP,)).fetchall()
+    connection.executemany("DELETE FROM body WHERE id = ?", rows)
+    connection.executemany("DELETE FROM entry WHERE id = ?", rows)
+    return bool(rows)
