@@ -1,0 +1,58 @@
+"""The service beside a made-up GitHub, for `make demo`: no network, no rate limit, no token."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from types import FrameType
+
+from tests.fake_github import FakeGithub
+from tests.fake_github.demo import populate
+
+EXAMPLE = """\
+A GitHub of three users answers: octocat, mona and hubot. Ask, in another terminal:
+
+  curl -s http://127.0.0.1:{port}/api/v1/search -H 'Content-Type: application/json' \\
+    -d '{{"username": "octocat", "pattern": "import requests"}}'
+
+Ctrl-C ends both.
+"""
+
+
+def environment(github: FakeGithub) -> dict[str, str]:
+    """The caller's environment, but for where GitHub is; no token leaves it."""
+    return (
+        {"GISTAPI_CACHE_URL": "memory:"}
+        | os.environ
+        | {
+            "GISTAPI_GITHUB_API_URL": github.api_url,
+            "GISTAPI_GITHUB_CONTENT_HOSTS": github.raw_host,
+            "GISTAPI_GITHUB_TOKEN": "",
+        }
+    )
+
+
+def main() -> int:
+    """Serve until Ctrl-C or SIGTERM; returns the service's exit code."""
+    with FakeGithub() as github:
+        populate(github.world)
+        with subprocess.Popen(
+            [sys.executable, "-m", "gistapi", "serve"],
+            env=environment(github),
+            process_group=0,  # the terminal's Ctrl-C reaches it once: through this process
+        ) as service:
+
+            def end(_signal: int, _frame: FrameType | None) -> None:
+                service.terminate()
+
+            signal.signal(signal.SIGINT, end)
+            signal.signal(signal.SIGTERM, end)
+            sys.stdout.write(EXAMPLE.format(port=os.environ.get("GISTAPI_PORT") or 9876))
+            sys.stdout.flush()
+            return service.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
