@@ -70,7 +70,7 @@ class SearchRequest(BaseModel):
     updated_since: Time = None
     updated_until: Time = None
     limit: Annotated[int, Field(ge=1, le=1000)] | None = None
-    cursor: str | None = None
+    cursor: Annotated[str, StringConstraints(min_length=1, max_length=16384)] | None = None
     details: bool = False
 
     @model_validator(mode="after")

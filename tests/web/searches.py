@@ -1,0 +1,88 @@
+"""A searcher that tells what it was given to tell, and remembers what it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
+
+from gistapi.models import Begin, End, Gist, GistFile, Hit, Match, Query, SearchEvent
+from gistapi.web import create_web
+
+SEARCH = "/api/v1/search"
+NDJSON = {"Accept": "application/x-ndjson"}
+PROBLEM = {"Accept": "application/problem+json"}
+
+
+def match(number: int, name: str = "a.py", line: int = 1) -> Match:
+    """A gist that matches on one line of one file."""
+    when = datetime(2024, 5, number, 6, 7, 8, tzinfo=UTC)
+    file = GistFile(name, None, 3, "Python", None)
+    url = f"https://gist.github.com/{number}"
+    gist = Gist(str(number), url, "words", when, when, (file,), truncated=False, git_pull_url=None)
+    return Match(gist, file, Hit(line, 4, "import requests"))
+
+
+def end(matches: int = 0, *, partial: bool = False, following: str | None = None) -> End:
+    """The end of a search."""
+    return End(partial, matches, following, 0.25)
+
+
+@dataclass
+class Searches:
+    """Each search tells `told`, in order; an exception among it is raised there."""
+
+    told: list[SearchEvent | BaseException] = field(default_factory=lambda: [Begin(), end()])
+    refusal: Exception | None = None
+    asked: list[tuple[Query, bool]] = field(default_factory=list)
+    closed: int = 0
+
+    def search(self, query: Query, *, in_order: bool) -> Generator[SearchEvent]:
+        """Refuse at once, or begin to tell."""
+        self.asked.append((query, in_order))
+        if self.refusal is not None:
+            raise self.refusal
+        return self._tell()
+
+    def _tell(self) -> Generator[SearchEvent]:
+        try:
+            for event in self.told:
+                if isinstance(event, BaseException):
+                    raise event
+                yield event
+        finally:
+            self.closed += 1
+
+    def client(self) -> FlaskClient:
+        """A client of a web application around this searcher."""
+        return create_web(self).test_client()
+
+    def post(self, *, headers: dict[str, str] | None = None, **body: object) -> TestResponse:
+        """Ask for a search; `username` and `pattern` are given where the body leaves them out."""
+        full = {"username": "octocat", "pattern": "import requests"} | body
+        return self.client().post(SEARCH, json=full, headers=headers)
+
+
+class Stream:
+    """A body that gives at most 1,000 bytes at a time and does not say how long it is."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def read(self, size: int) -> bytes:
+        """The next piece; nothing at the end."""
+        size = min(1000, size)
+        piece, self._body = self._body[:size], self._body[size:]
+        return piece
+
+
+def post_stream(app: Flask, stream: Stream) -> tuple[str, bytes]:
+    """Post a JSON body as a server does that knows where a chunked body ends: status and answer."""
+    environ = EnvironBuilder(SEARCH, method="POST", content_type="application/json").get_environ()
+    environ |= {"wsgi.input": stream, "wsgi.input_terminated": True}
+    chunks, status, _ = run_wsgi_app(app, environ, buffered=True)
+    return status, b"".join(chunks)

@@ -1,0 +1,154 @@
+"""Errors as HTTP answers: one status, one code and one shape for each."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from gistapi import errors
+from gistapi.models import Begin
+from tests.web.searches import NDJSON, PROBLEM, Searches
+
+KNOWN = [
+    (errors.InvalidCursorError("Not a cursor of this query."), 400, "invalid_cursor"),
+    (errors.UserNotFoundError("GitHub knows no such user."), 404, "user_not_found"),
+    (errors.ByteQuotaError("Spent."), 429, "byte_quota_exceeded"),
+    (errors.GithubError("GitHub answered 500."), 502, "github_error"),
+    (errors.GithubRateLimitedError("Spent.", 12.2), 503, "github_rate_limited"),
+    (errors.OverloadedError("Too many searches.", 0.1), 503, "overloaded"),
+    (errors.GithubTimeoutError("No answer."), 504, "github_timeout"),
+    (errors.DeadlineError("No answer."), 504, "github_timeout"),
+]
+
+
+@pytest.mark.parametrize(("error", "status", "code"), KNOWN)
+@pytest.mark.parametrize("headers", [{}, NDJSON])
+def test_each_error_has_its_status_and_code(
+    error: errors.GistapiError, status: int, code: str, headers: dict[str, str]
+) -> None:
+    """A failed search answers the contract's row, whether a stream was asked for or not."""
+    for searches in (Searches(refusal=error), Searches([error])):
+        answer = searches.post(headers={"X-Request-ID": "r"} | headers)
+        assert answer.status_code == status
+        assert answer.get_json() == {
+            "status": "error",
+            "code": code,
+            "message": str(error),
+            "request_id": "r",
+        }
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (errors.GithubRateLimitedError("Spent.", 12.2), "13"),
+        (errors.OverloadedError("Stopping.", 0.0), "1"),
+        (errors.GithubTimeoutError("No answer."), None),
+    ],
+)
+def test_who_has_to_wait_is_told_how_long(error: errors.GistapiError, seconds: str | None) -> None:
+    """Retry-After is whole seconds, rounded up, at least 1."""
+    assert Searches(refusal=error).post().headers.get("Retry-After") == seconds
+
+
+def test_a_pattern_that_python_refuses_is_told_in_its_words_and_with_its_position() -> None:
+    """The message and `errors` name Python's reason and the 0-based position."""
+    error = errors.InvalidPatternError("missing ), unterminated subpattern", 2)
+    answer = Searches(refusal=error).post(headers={"X-Request-ID": "r"})
+    assert answer.status_code == 400
+    assert answer.get_json() == {
+        "status": "error",
+        "code": "invalid_pattern",
+        "message": "The pattern is not a regular expression: "
+        "missing ), unterminated subpattern at position 2.",
+        "errors": [
+            {"field": "pattern", "message": "missing ), unterminated subpattern", "position": 2}
+        ],
+        "request_id": "r",
+    }
+
+
+def test_a_pattern_that_we_refuse_has_no_position() -> None:
+    """A pattern too costly may well be a regular expression: the message says only that."""
+    body = Searches(refusal=errors.InvalidPatternError("it is too costly")).post().get_json()
+    assert body["message"] == "The pattern can't be searched: it is too costly."
+    assert body["errors"] == [{"field": "pattern", "message": "it is too costly"}]
+
+
+def test_problem_json_when_it_is_named() -> None:
+    """`Accept: application/problem+json` gets the same facts as RFC 9457 has them."""
+    error = errors.GithubRateLimitedError("GitHub's budget is spent.", 30.0)
+    answer = Searches(refusal=error).post(headers=PROBLEM | {"X-Request-ID": "r"})
+    assert answer.mimetype == "application/problem+json"
+    assert answer.headers["Retry-After"] == "30"
+    body = answer.get_json()
+    assert body["status"] == answer.status_code == 503
+    assert body["type"] == "about:blank"
+    assert body["title"] == "Service Unavailable"
+    assert body["detail"] == "GitHub's budget is spent."
+    assert body["instance"] == "/api/v1/search"
+    assert body["code"] == "github_rate_limited"
+    assert body["request_id"] == "r"
+
+
+def test_problem_json_lists_the_faults_too() -> None:
+    """`errors` is there in both shapes, and Flask's own errors have both as well."""
+    body = Searches().post(headers=PROBLEM, limit=0).get_json()
+    assert [fault["field"] for fault in body["errors"]] == ["limit"]
+    missing = Searches().client().get("/n%C3%B6pe", headers=PROBLEM)
+    assert missing.mimetype == "application/problem+json"
+    assert missing.get_json()["instance"] == "/n%C3%B6pe"
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/*", "text/html", "image/png;q=0.1", "?"])
+def test_any_other_accept_gets_the_plain_shape(accept: str) -> None:
+    """Never a 406, never HTML."""
+    answer = Searches().client().get("/nope", headers={"Accept": accept})
+    assert (answer.status_code, answer.mimetype) == (404, "application/json")
+
+
+def test_an_unforeseen_error_is_a_500_whose_words_only_the_log_has(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The answer names the request; the log has the request and the traceback."""
+    with caplog.at_level(logging.ERROR):
+        answer = Searches([Begin(), ZeroDivisionError("canary")]).post(
+            headers={"X-Request-ID": "r-9"}
+        )
+    assert answer.status_code == 500
+    assert answer.get_json()["code"] == "internal_error"
+    assert answer.get_json()["request_id"] == "r-9"
+    assert b"canary" not in answer.data
+    assert b"Traceback" not in answer.data
+    assert "canary" in caplog.text
+    assert "r-9" in caplog.text
+
+
+def test_a_foreseen_error_is_not_logged_as_a_fault_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A caller's mistake or GitHub's leaves no traceback."""
+    with caplog.at_level(logging.DEBUG):
+        Searches(refusal=errors.GithubError("GitHub answered 500.")).post()
+    assert caplog.records == []
+
+
+def test_every_error_that_can_end_a_search_has_a_row() -> None:
+    """A new kind of GistapiError is either mapped, or named here as one that stays inside."""
+    inside = {
+        errors.SettingsError,  # stops the start
+        errors.GapError,  # becomes an entry of `incomplete`
+        errors.PatternTimeoutError,  # the same
+        errors.RawRefusedError,  # the file is asked of git
+        errors.GoneError,  # is left out
+        errors.CancelledError,  # nobody is left to tell
+    }
+    mapped = {type(error) for error, _, _ in KNOWN} | {errors.InvalidPatternError}
+    abstract = {errors.GistapiError, errors.QueryError}
+    kinds = {
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.GistapiError)
+    }
+    assert kinds == inside | mapped | abstract

@@ -1,0 +1,174 @@
+"""The addresses, and the plain answer."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+
+from gistapi.models import Begin, Gap, Progress, SearchEvent
+from gistapi.web import create_web
+from gistapi.web.routes import MAX_BODIES_AT_ONCE
+from tests.web.searches import SEARCH, Searches, Stream, end, match, post_stream
+
+
+def test_ping_answers_pong_in_plain_text() -> None:
+    """`GET /ping` answers exactly `pong`."""
+    answer = Searches().client().get("/ping")
+    assert (answer.status_code, answer.text, answer.mimetype) == (200, "pong", "text/plain")
+
+
+def test_a_plain_answer_has_exactly_the_four_keys_in_order() -> None:
+    """A complete search answers status, username, pattern and matches, and nothing else."""
+    told: list[SearchEvent | BaseException] = [Begin(), match(2), match(1), end(2)]
+    answer = Searches(told).post()
+    assert answer.mimetype == "application/json"
+    assert list(json.loads(answer.data).items()) == [
+        ("status", "success"),
+        ("username", "octocat"),
+        ("pattern", "import requests"),
+        ("matches", ["https://gist.github.com/2", "https://gist.github.com/1"]),
+    ]
+
+
+def test_nothing_found_is_an_empty_list() -> None:
+    """No match is a success with `[]`."""
+    answer = Searches([Begin(), Progress(0, 0, 0, 0), end()]).post()
+    assert answer.get_json()["matches"] == []
+
+
+def test_the_plain_answer_asks_for_githubs_order_and_closes_the_search() -> None:
+    """Without a stream the search runs in order, and is closed when it was answered."""
+    searches = Searches()
+    searches.post()
+    assert [in_order for _, in_order in searches.asked] == [True]
+    assert searches.closed == 1
+
+
+def test_details_say_where_in_the_order_of_the_matches() -> None:
+    """With `details`, each match tells its file, line and address."""
+    answer = Searches([Begin(), match(2, "My File.tar.gz", 7), match(1), end(2)]).post(details=True)
+    body = answer.get_json()
+    assert [found["gist"] for found in body["details"]] == body["matches"]
+    assert body["details"][0] == {
+        "gist": "https://gist.github.com/2",
+        "description": "words",
+        "updated_at": "2024-05-02T06:07:08Z",
+        "file": "My File.tar.gz",
+        "language": "Python",
+        "line": 7,
+        "column": 4,
+        "text": "import requests",
+        "url": "https://gist.github.com/2#file-my-file-tar-gz-L7",
+    }
+
+
+def test_a_partial_answer_says_what_is_missing_and_how_to_go_on() -> None:
+    """Gaps make the answer `partial`, with `incomplete`, and `next` when it stopped early."""
+    gap = Gap(None, None, "deadline", "The deadline has passed.")
+    answer = Searches([Begin(), gap, end(partial=True, following="c1")]).post()
+    body = answer.get_json()
+    assert (answer.status_code, body["status"], body["next"]) == (200, "partial", "c1")
+    assert body["incomplete"] == [
+        {"gist": None, "file": None, "reason": "deadline", "message": "The deadline has passed."}
+    ]
+
+
+def test_a_search_stopped_by_its_limit_is_a_success_with_next() -> None:
+    """`next` without a gap is no partial answer."""
+    body = Searches([Begin(), match(1), end(1, following="c2")]).post(limit=1).get_json()
+    assert (body["status"], body["next"]) == ("success", "c2")
+    assert "incomplete" not in body
+
+
+@pytest.mark.parametrize(
+    "path", ["/nope", "/ping/", "//ping", "/api/v1/search/", "/api", "/static/x"]
+)
+def test_an_unknown_path_is_a_json_404(path: str) -> None:
+    """Whatever is not an address answers `not_found`, and never redirects."""
+    answer = Searches().client().get(path)
+    assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "BREW"])
+def test_a_wrong_method_is_a_405_that_names_the_right_ones(method: str) -> None:
+    """405 carries `Allow`."""
+    answer = Searches().client().open(SEARCH, method=method)
+    assert answer.status_code == 405
+    assert set(answer.headers["Allow"].split(", ")) == {"OPTIONS", "POST"}
+
+
+def test_head_and_options_are_answered() -> None:
+    """`HEAD /ping` has no body, and `OPTIONS` names the methods."""
+    client = Searches().client()
+    assert client.head("/ping").data == b""
+    options = client.options(SEARCH)
+    assert (options.status_code, options.data) == (200, b"")
+    assert "POST" in options.headers["Allow"]
+
+
+def test_64_kib_are_read_and_a_byte_more_is_not() -> None:
+    """A body of 64 KiB goes through; one byte more is a 413, whether its length is said or not."""
+    app = create_web(Searches())
+    fits = b'{"username": "octocat", "pattern": "x"}'.ljust(65536)
+    for body, status in ((fits, 200), (fits + b" ", 413), (fits * 2, 413)):
+        said = app.test_client().post(SEARCH, data=body, content_type="application/json")
+        assert said.status_code == status
+        unsaid, _ = post_stream(app, Stream(body))
+        assert unsaid.startswith(str(status))
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "", "text/json"]
+)
+def test_a_body_that_is_not_sent_as_json_is_a_415(kind: str) -> None:
+    """Only `application/json` is read."""
+    answer = Searches().client().post(SEARCH, data=b"{}", headers={"Content-Type": kind})
+    assert (answer.status_code, answer.get_json()["code"]) == (415, "unsupported_media_type")
+
+
+def test_the_media_type_may_carry_a_charset() -> None:
+    """`application/json; charset=utf-8` is JSON."""
+    body = b'{"username": "a", "pattern": "x"}'
+    kind = "Application/JSON; charset=utf-8"
+    assert Searches().client().post(SEARCH, data=body, content_type=kind).status_code == 200
+
+
+def test_too_large_comes_before_the_wrong_type_and_that_before_a_bad_body() -> None:
+    """The checks come in the order 413, 415, 400."""
+    client = Searches().client()
+    assert client.post(SEARCH, data=b"x" * 65537, content_type="text/plain").status_code == 413
+    assert client.post(SEARCH, data=b"x", content_type="text/plain").status_code == 415
+    assert client.post(SEARCH, data=b"x", content_type="application/json").status_code == 400
+
+
+def test_senders_that_dawdle_do_not_take_every_thread() -> None:
+    """While as many bodies as may be are still arriving, the next one is refused at once."""
+    app = create_web(Searches())
+    arrived, go_on = threading.Semaphore(0), threading.Event()
+
+    class Slow(Stream):
+        def read(self, size: int) -> bytes:
+            arrived.release()
+            go_on.wait(30)
+            return super().read(size)
+
+    def send() -> None:
+        post_stream(app, Slow(b""))
+
+    threads = [threading.Thread(target=send) for _ in range(MAX_BODIES_AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        assert arrived.acquire(timeout=30)
+    try:
+        refused = app.test_client().post(SEARCH, json={})
+        assert (refused.status_code, refused.get_json()["code"]) == (503, "overloaded")
+        assert refused.headers["Retry-After"] == "1"
+        assert app.test_client().get("/ping").text == "pong"
+    finally:
+        go_on.set()
+        for thread in threads:
+            thread.join()
+    assert app.test_client().post(SEARCH, json={}).status_code == 400

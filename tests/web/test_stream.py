@@ -1,0 +1,126 @@
+"""The answer as a stream of JSON lines."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from gistapi.errors import GithubRateLimitedError, UserNotFoundError
+from gistapi.models import Begin, Gap, Progress
+from gistapi.web import create_web
+from tests.web.searches import NDJSON, SEARCH, Searches, end, match
+
+
+def lines(data: bytes) -> list[dict[str, Any]]:
+    """Each line as an object; the last one ends with a line feed too."""
+    assert data.endswith(b"\n")
+    return [json.loads(line) for line in data.splitlines()]
+
+
+def test_every_event_is_one_line() -> None:
+    """Begin, match, progress, incomplete and end each have their line, in the order told."""
+    gap = Gap("https://gist.github.com/7", "b.txt", "pattern_timeout", "Too slow.")
+    searches = Searches(
+        [Begin(), match(2), Progress(3, None, 5, 99), gap, end(1, partial=True, following="c")]
+    )
+    told = lines(searches.post(headers=NDJSON).data)
+    assert [line["type"] for line in told] == ["begin", "match", "progress", "incomplete", "end"]
+    begin, found, progress, incomplete, ended = [line["data"] for line in told]
+    assert begin == {"username": "octocat", "pattern": "import requests"}
+    assert found["url"] == "https://gist.github.com/2#file-a-py-L1"
+    assert progress == {"gists_done": 3, "gists_total": None, "files_done": 5, "bytes_done": 99}
+    assert incomplete["reason"] == "pattern_timeout"
+    assert ended == {"status": "partial", "matches": 1, "next": "c", "elapsed_seconds": 0.25}
+
+
+def test_without_more_to_come_the_end_has_no_next() -> None:
+    """`next` is there only when the search goes on."""
+    (_, ended) = lines(Searches().post(headers=NDJSON).data)
+    assert ended["data"] == {"status": "success", "matches": 0, "elapsed_seconds": 0.25}
+
+
+def test_the_stream_says_what_it_is_and_that_none_may_hold_it_back() -> None:
+    """The media type is NDJSON, nothing is stored or buffered on the way, the search is closed."""
+    searches = Searches()
+    answer = searches.post(headers=NDJSON)
+    assert answer.mimetype == "application/x-ndjson"
+    assert answer.headers["X-Accel-Buffering"] == "no"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Vary"] == "Accept"
+    assert [in_order for _, in_order in searches.asked] == [False]
+    answer.close()
+    assert searches.closed == 1
+
+
+def test_a_failure_before_the_first_event_has_its_status() -> None:
+    """As long as nothing was sent, an error is an HTTP error."""
+    searches = Searches([UserNotFoundError("GitHub knows no such user.")])
+    answer = searches.post(headers=NDJSON)
+    assert (answer.status_code, answer.get_json()["code"]) == (404, "user_not_found")
+    assert answer.mimetype == "application/json"
+    assert searches.closed == 1
+
+
+def test_a_failure_after_the_first_byte_is_the_last_line() -> None:
+    """Then an `error` line tells the contract's error shape, and nothing follows."""
+    searches = Searches([Begin(), match(1), GithubRateLimitedError("Spent.", 60.0), end()])
+    answer = searches.post(headers=NDJSON | {"X-Request-ID": "r-1"})
+    assert answer.status_code == 200
+    told = lines(answer.data)
+    assert [line["type"] for line in told] == ["begin", "match", "error"]
+    assert told[-1]["data"] == {
+        "status": "error",
+        "code": "github_rate_limited",
+        "message": "Spent.",
+        "request_id": "r-1",
+    }
+
+
+def test_an_unforeseen_failure_ends_the_stream_too(caplog: pytest.LogCaptureFixture) -> None:
+    """It is told as internal_error; only the log has its words."""
+    searches = Searches([Begin(), ZeroDivisionError("canary")])
+    with caplog.at_level(logging.ERROR):
+        answer = searches.post(headers=NDJSON | {"X-Request-ID": "r-2"})
+    assert lines(answer.data)[-1]["data"]["code"] == "internal_error"
+    assert b"canary" not in answer.data
+    assert "canary" in caplog.text
+    assert "r-2" in caplog.text
+
+
+@pytest.mark.parametrize("read", [0, 1, 2])
+def test_a_client_that_leaves_ends_the_search(read: int) -> None:
+    """However much was read, closing the answer closes the search."""
+    searches = Searches([Begin(), match(1), match(2), end(2)])
+    body = {"username": "octocat", "pattern": "x"}
+    headers = list(NDJSON.items())
+    environ = EnvironBuilder(SEARCH, method="POST", json=body, headers=headers).get_environ()
+    chunks, _, _ = run_wsgi_app(create_web(searches), environ)
+    for _ in range(read):
+        next(iter(chunks))
+    assert searches.closed == 0
+    chunks.close()  # type: ignore[attr-defined]
+    assert searches.closed == 1
+
+
+@pytest.mark.parametrize(
+    ("accept", "streams"),
+    [
+        ("application/x-ndjson", True),
+        ("application/json;q=0.5, application/x-ndjson", True),
+        ("application/x-ndjson;q=0.5, application/json", False),
+        ("application/x-ndjson;q=0", False),
+        ("*/*", False),
+        ("application/*", False),
+        ("text/html", False),
+        ("", False),
+    ],
+)
+def test_only_who_names_ndjson_gets_it(accept: str, *, streams: bool) -> None:
+    """A stream has to be asked for by name; any other `Accept` gets JSON."""
+    answer = Searches().post(headers={"Accept": accept})
+    assert answer.status_code == 200
+    assert (answer.mimetype == "application/x-ndjson") is streams
