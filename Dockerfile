@@ -21,15 +21,19 @@ FROM python:3.13-slim
 LABEL org.opencontainers.image.title="gistapi" \
       org.opencontainers.image.description="Which of a GitHub user's public gists match a regular expression?" \
       org.opencontainers.image.licenses="MIT"
-RUN pip uninstall --quiet --yes --root-user-action=ignore pip \
-    && useradd --uid 10001 --user-group --no-create-home --home-dir / --shell /usr/sbin/nologin gistapi \
-    && install --directory --owner=gistapi --group=gistapi --mode=700 /var/cache/gistapi
-COPY --from=build /opt/gistapi /opt/gistapi
 ENV PATH=/opt/gistapi/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     GISTAPI_HOST=0.0.0.0 \
-    GISTAPI_CACHE_URL=sqlite:////var/cache/gistapi/cache.sqlite
+    GISTAPI_CACHE_URL=sqlite:////var/cache/gistapi/cache.sqlite3
+# Python's own library comes without bytecode, and could not be given any at run time.
+RUN pip uninstall --quiet --yes --root-user-action=ignore pip \
+    && python -m compileall -q --invalidation-mode unchecked-hash \
+        -x '/(ensurepip|idlelib|lib2to3|pydoc_data|site-packages|test|tkinter|turtledemo)/' \
+        /usr/local/lib/python3.13 \
+    && useradd --uid 10001 --user-group --no-create-home --home-dir / --shell /usr/sbin/nologin gistapi \
+    && install --directory --owner=gistapi --group=gistapi --mode=700 /var/cache/gistapi
+COPY --from=build /opt/gistapi /opt/gistapi
 # Numbers: Kubernetes' runAsNonRoot can't look up a name.
 USER 10001:10001
 VOLUME /var/cache/gistapi
