@@ -176,14 +176,17 @@ def _is_ours(name: str) -> bool:
 
 
 def _unknown(names: Iterable[str]) -> Iterator[str]:
-    known = [variable(field) for field in Settings.model_fields]
-    known += [variable(field) + FROM_FILE for field in SECRETS]
-    for name in sorted(set(names) - set(known)):
+    known = [field.upper() for field in Settings.model_fields]
+    known += [field.upper() + FROM_FILE for field in SECRETS]
+    for name in names:
+        word = name.removeprefix(PREFIX)
         if _SERVICE_LINK.fullmatch(name):
             yield f"{name}: {_SERVICE_LINKS_HINT}"
-        else:
-            near = difflib.get_close_matches(name, known, n=1)
-            yield f"{name}: no such setting" + (f"; did you mean {near[0]}?" if near else "")
+        elif word not in known:
+            near = difflib.get_close_matches(word, known, n=1)
+            yield f"{name}: no such setting" + (
+                f"; did you mean {PREFIX}{near[0]}?" if near else ""
+            )
 
 
 def _read_secret(field: str, names: Collection[str]) -> str:
@@ -208,4 +211,6 @@ def _shown(value: object) -> str:
     if isinstance(value, str) and "://" in value:
         # redis-py reads a user and a password from the query too.
         return re.sub(r"//.*@", "//**********@", value.partition("?")[0])
+    if isinstance(value, float):
+        return f"{value:g}"
     return "" if value is None else str(value)

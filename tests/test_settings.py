@@ -1,0 +1,240 @@
+"""Settings: what the environment may say, and how it is told of its faults."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from gistapi.errors import SettingsError
+from gistapi.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin without any setting of ours."""
+    for name in [name for name in os.environ if name.upper().startswith("GISTAPI_")]:
+        monkeypatch.delenv(name)
+
+
+def faults(monkeypatch: pytest.MonkeyPatch, **environ: str) -> list[str]:
+    """The lines that this environment is refused with."""
+    for name, value in environ.items():
+        monkeypatch.setenv(f"GISTAPI_{name}", value)
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    return str(refused.value).splitlines()
+
+
+def loaded(monkeypatch: pytest.MonkeyPatch, **environ: str) -> Settings:
+    """The settings that this environment asks for."""
+    for name, value in environ.items():
+        monkeypatch.setenv(f"GISTAPI_{name}", value)
+    return load_settings()
+
+
+def test_an_empty_environment_has_the_contracts_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing has to be set."""
+    monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
+    settings = load_settings()
+    assert settings.model_dump() == {
+        "host": "127.0.0.1",
+        "port": 9876,
+        "github_api_url": "https://api.github.com",
+        "github_content_hosts": ("gist.githubusercontent.com", "gist.github.com"),
+        "github_token": None,
+        "github_concurrency": 16,
+        "github_concurrency_total": 64,
+        "github_timeout_seconds": 10,
+        "cache_url": "sqlite:////cache/gistapi/cache.sqlite3",
+        "cache_max_bytes": 2**30,
+        "listing_ttl_seconds": 60,
+        "search_deadline_seconds": 60,
+        "pattern_timeout_seconds": 2,
+        "log_level": "info",
+        "log_format": "json",
+    }
+
+
+def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is text, and becomes what it means."""
+    settings = loaded(
+        monkeypatch,
+        HOST="::",
+        PORT="80",
+        GITHUB_API_URL="http://127.0.0.1:9999/",
+        GITHUB_CONTENT_HOSTS=" 127.0.0.1:9998, GIST.github.com ,[::1]:80",
+        GITHUB_TOKEN=" ghp_canary\n",
+        GITHUB_CONCURRENCY="1",
+        GITHUB_CONCURRENCY_TOTAL="100",
+        GITHUB_TIMEOUT_SECONDS="0.5",
+        CACHE_URL="memory:",
+        CACHE_MAX_BYTES="5MiB",
+        LISTING_TTL_SECONDS="0",
+        SEARCH_DEADLINE_SECONDS="1.5",
+        PATTERN_TIMEOUT_SECONDS="3",
+        LOG_LEVEL="DEBUG",
+        LOG_FORMAT="Text",
+    )
+    assert settings.github_token is not None
+    assert settings.github_token.get_secret_value() == "ghp_canary"
+    assert settings.model_dump(exclude={"github_token"}) == {
+        "host": "::",
+        "port": 80,
+        "github_api_url": "http://127.0.0.1:9999",
+        "github_content_hosts": ("127.0.0.1:9998", "gist.github.com", "[::1]:80"),
+        "github_concurrency": 1,
+        "github_concurrency_total": 100,
+        "github_timeout_seconds": 0.5,
+        "cache_url": "memory:",
+        "cache_max_bytes": 5 * 2**20,
+        "listing_ttl_seconds": 0,
+        "search_deadline_seconds": 1.5,
+        "pattern_timeout_seconds": 3,
+        "log_level": "debug",
+        "log_format": "text",
+    }
+
+
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose files pass on what is not set as empty."""
+    settings = loaded(monkeypatch, PORT="", GITHUB_TOKEN="", CACHE_URL_FILE="", NO_SUCH="")
+    assert (settings.port, settings.github_token) == (9876, None)
+
+
+def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unknown names, malformed values and unreadable files: a line each, in one error."""
+    lines = faults(
+        monkeypatch,
+        PORT="http",
+        HOTS="::",
+        LOG_LEVEL="loud",
+        CACHE_URL_FILE="/nonexistent",
+        SOMETHING="1",
+    )
+    assert len(lines) == 5
+    assert lines[0].startswith("GISTAPI_CACHE_URL_FILE: ")
+    assert lines[1] == "GISTAPI_HOTS: no such setting; did you mean GISTAPI_HOST?"
+    assert lines[2].startswith("GISTAPI_LOG_LEVEL: ")
+    assert lines[2].endswith("(it is 'loud')")
+    assert lines[3].startswith("GISTAPI_PORT: ")
+    assert lines[4] == "GISTAPI_SOMETHING: no such setting"
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("PORT", ["0", "65536", "-1", "9876.5", "x"]),
+        ("GITHUB_API_URL", ["api.github.com", "ftp://x", "https://", "https://x/?a=1", "x y"]),
+        ("GITHUB_CONTENT_HOSTS", [",", "https://x", "a b", "x:port", "user@x"]),
+        ("GITHUB_TOKEN", ["a b", "a\nb", "ä"]),
+        ("GITHUB_CONCURRENCY", ["0", "101"]),
+        ("GITHUB_CONCURRENCY_TOTAL", ["0", "101", "many"]),
+        ("GITHUB_TIMEOUT_SECONDS", ["0", "-1", "inf", "nan", "3601"]),
+        ("CACHE_URL", ["sqlite:", "redis:x", "mysql://x", "OFF"]),
+        ("CACHE_MAX_BYTES", ["0", "1MB of it", "-5"]),
+        ("LISTING_TTL_SECONDS", ["-1", "inf"]),
+        ("SEARCH_DEADLINE_SECONDS", ["0", "nan"]),
+        ("PATTERN_TIMEOUT_SECONDS", ["0"]),
+        ("LOG_LEVEL", ["5"]),
+        ("LOG_FORMAT", ["xml"]),
+    ],
+)
+def test_a_malformed_value_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, name: str, values: list[str]
+) -> None:
+    """Every setting has a type and a range."""
+    for value in values:
+        (line,) = faults(monkeypatch, **{name: value})
+        assert line.startswith(f"GISTAPI_{name}: "), value
+
+
+def test_what_kubernetes_puts_into_the_environment_is_explained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A Service named gistapi sets GISTAPI_PORT and others: the message says so, and the cure."""
+    link = "tcp://10.0.0.1:9876"
+    lines = faults(
+        monkeypatch, PORT=link, SERVICE_HOST="10.0.0.1", SERVICE_PORT="9876", PORT_9876_TCP=link
+    )
+    assert len(lines) == 4
+    for line in lines:
+        assert "Kubernetes Service" in line
+        assert "`enableServiceLinks: false`" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "secret"),
+    [
+        ("GITHUB_TOKEN", "github_token", "ghp_canary"),
+        ("CACHE_URL", "cache_url", "redis://:canary@h"),
+    ],
+)
+def test_a_secret_may_come_from_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, field: str, secret: str
+) -> None:
+    """`…_FILE` names a file whose content is the value, white space around it apart."""
+    path = tmp_path / "secret"
+    path.write_text(f"{secret}\n")
+    value = getattr(loaded(monkeypatch, **{f"{name}_FILE": str(path)}), field)
+    assert (value if isinstance(value, str) else value.get_secret_value()) == secret
+
+
+def test_a_secret_from_two_places_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nobody has to guess which of them counts."""
+    path = tmp_path / "secret"
+    path.write_text("one")
+    (line,) = faults(monkeypatch, GITHUB_TOKEN="two", GITHUB_TOKEN_FILE=str(path))
+    assert line.startswith("GISTAPI_GITHUB_TOKEN_FILE: GISTAPI_GITHUB_TOKEN is set as well")
+
+
+def test_only_secrets_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`GISTAPI_PORT_FILE` is no setting."""
+    (line,) = faults(monkeypatch, PORT_FILE=str(tmp_path))
+    assert "no such setting" in line
+
+
+def test_a_file_that_is_no_text_is_a_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A key file in the wrong place is told, not thrown."""
+    path = tmp_path / "secret"
+    path.write_bytes(b"\xff\xfe")
+    (line,) = faults(monkeypatch, GITHUB_TOKEN_FILE=str(path))
+    assert line.startswith("GISTAPI_GITHUB_TOKEN_FILE: ")
+
+
+def test_no_secret_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not by repr, not by `public`, and not by the message of a fault."""
+    settings = loaded(
+        monkeypatch, GITHUB_TOKEN="canary", CACHE_URL="redis://canary:canary@h:1/0?password=canary"
+    )
+    assert "canary" not in repr(settings)
+    assert "canary" not in str(settings.public())
+    assert settings.public()["GISTAPI_GITHUB_TOKEN"] == "**********"
+    assert settings.public()["GISTAPI_CACHE_URL"] == "redis://**********@h:1/0"
+    lines = faults(
+        monkeypatch,
+        GITHUB_TOKEN="canary canary",
+        CACHE_URL="redis:canary",
+        GITHUB_API_URL="https://user:canary@api.github.com",
+    )
+    assert len(lines) == 3
+    assert "canary" not in str(lines)
+
+
+def test_public_names_every_variable() -> None:
+    """What is shown can be set again."""
+    public = Settings().public()
+    assert list(public) == [f"GISTAPI_{field.upper()}" for field in Settings.model_fields]
+    assert public["GISTAPI_GITHUB_CONTENT_HOSTS"] == "gist.githubusercontent.com,gist.github.com"
+    assert public["GISTAPI_CACHE_URL"].startswith("sqlite:////")
+    assert public["GISTAPI_GITHUB_TOKEN"] == ""
+
+
+def test_settings_are_frozen() -> None:
+    """What was read at the start stays."""
+    with pytest.raises(ValidationError):
+        Settings().port = 1
