@@ -1,0 +1,169 @@
+r"""Sets of characters, as Python's own engine sees them.
+
+A set is a sorted tuple of ranges `(first, last)` of code points, both included, that neither
+overlap nor touch. Which characters `\w` or `(?i:k)` match differs between Python's versions, so
+nothing is written down here: the running engine is asked.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from array import array
+from collections.abc import Iterable
+from re import _constants as op  # type: ignore[attr-defined]
+from re import _parser  # type: ignore[attr-defined]
+from typing import Any
+
+from gistapi.matching.worker import compile_tree
+
+Ranges = tuple[tuple[int, int], ...]
+Op = Any
+"""One of `re._constants`."""
+Argument = Any
+"""What `re._parser` puts beside an Op: a code point, a tuple, a sequence of nodes …"""
+Node = tuple[Op, Argument]
+
+LAST = 0x10FFFF
+ASCII_TEXT = "".join(map(chr, range(128)))
+_NEGATIONS = {
+    op.CATEGORY_NOT_DIGIT: op.CATEGORY_DIGIT,
+    op.CATEGORY_NOT_SPACE: op.CATEGORY_SPACE,
+    op.CATEGORY_NOT_WORD: op.CATEGORY_WORD,
+}
+_SINGLE = {op.LITERAL, op.NOT_LITERAL, op.ANY, op.IN}
+
+
+def union(*parts: Iterable[tuple[int, int]]) -> Ranges:
+    """All of them, as one set."""
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(span for part in parts for span in part):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return tuple(merged)
+
+
+def complement(ranges: Ranges) -> Ranges:
+    """Every other code point."""
+    firsts = [0, *(last + 1 for _, last in ranges)]
+    lasts = [*(first - 1 for first, _ in ranges), LAST]
+    return tuple((a, b) for a, b in zip(firsts, lasts, strict=True) if a <= b)
+
+
+def difference(ranges: Ranges, less: Ranges) -> Ranges:
+    """What is in the one and not in the other."""
+    return complement(union(complement(ranges), less))
+
+
+def of_characters(text: Iterable[str]) -> Ranges:
+    """The set of these characters."""
+    return union((ord(character), ord(character)) for character in text)
+
+
+def is_single(node: Node) -> bool:
+    """Whether the node matches exactly one character."""
+    return node[0] in _SINGLE
+
+
+@functools.lru_cache(maxsize=1024)
+def _ascii_members(key: tuple[Any, Any], flags: int) -> Ranges:
+    node = (key[0], list(key[1]) if key[0] is op.IN else key[1])
+    return of_characters(_engine(node, flags).findall(ASCII_TEXT))
+
+
+def ascii_members(node: Node, flags: int) -> Ranges:
+    """The ASCII characters that a single-character node matches under these flags."""
+    if node[0] is op.LITERAL and not flags & re.IGNORECASE:
+        return ((node[1], node[1]),) if node[1] < len(ASCII_TEXT) else ()
+    key = (node[0], tuple(node[1]) if node[0] is op.IN else node[1])
+    return _ascii_members(key, flags)
+
+
+def members(node: Node, flags: int) -> Ranges:
+    """All characters that a single-character node matches under these flags."""
+    kind, argument = node
+    if kind is op.ANY:
+        return complement(() if flags & re.DOTALL else ((10, 10),))
+    if kind is op.NOT_LITERAL:
+        return complement(members((op.LITERAL, argument), flags))
+    if kind is op.LITERAL:
+        argument = [node]
+    if argument[0][0] is op.NEGATE:
+        return complement(_class_members(argument[1:], flags))
+    return _class_members(argument, flags)
+
+
+def _class_members(items: list[Node], flags: int) -> Ranges:
+    if not flags & re.IGNORECASE:
+        return union(*(_item(item, flags) for item in items))
+    # Case folding has its own rules for what has case: there the engine itself is asked.
+    cased, cased_text = _cased()
+    found = _engine((op.IN, items), flags).findall(cased_text)
+    return union(*(_uncased(item, flags, cased) for item in items), of_characters(found))
+
+
+def _uncased(item: Node, flags: int, cased: Ranges) -> Ranges:
+    kind, argument = item
+    if kind is op.CATEGORY:
+        return _uncased_category(argument, flags)
+    if kind is op.LITERAL:
+        return () if chr(argument) in _cased_characters() else ((argument, argument),)
+    return difference((argument,), cased)
+
+
+@functools.cache
+def _uncased_category(category: Op, flags: int) -> Ranges:
+    return difference(_item((op.CATEGORY, category), flags), _cased()[0])
+
+
+def _item(item: Node, flags: int) -> Ranges:
+    kind, argument = item
+    if kind is op.LITERAL:
+        return ((argument, argument),)
+    if kind is op.RANGE:
+        return (argument,)
+    return _category(argument, int(flags & (re.ASCII | re.UNICODE)))
+
+
+@functools.cache
+def _category(category: Op, flags: int) -> Ranges:
+    if category in _NEGATIONS:
+        return complement(_category(_NEGATIONS[category], flags))
+    engine = _engine((op.IN, [(op.CATEGORY, category)]), flags, repeated=True)
+    return tuple((found.start(), found.end() - 1) for found in engine.finditer(_everything()))
+
+
+def _engine(node: Node, flags: int, *, repeated: bool = False) -> re.Pattern[str]:
+    state = _parser.State()
+    tree = _parser.SubPattern(state, [node])
+    if repeated:
+        tree = _parser.SubPattern(state, [(op.MAX_REPEAT, (1, op.MAXREPEAT, tree))])
+    return compile_tree(tree, int(flags))
+
+
+def _everything() -> str:
+    """Every code point, each at its own index."""
+    return array("I", range(LAST + 1)).tobytes().decode("utf-32", "surrogatepass")
+
+
+@functools.cache
+def _cased() -> tuple[Ranges, str]:
+    """Everything that case folding touches, as a set and as a text."""
+    text = "".join(sorted(_cased_characters()))
+    return of_characters(text), text
+
+
+@functools.cache
+def _cased_characters() -> frozenset[str]:
+    cased = {c for c in map(chr, range(0x20000)) if c.lower() != c or c.upper() != c}
+    images = {image for c in cased for image in (c.lower(), c.upper()) if len(image) == 1}
+    return frozenset(cased | images)
+
+
+def build_tables() -> None:
+    """Compute what every translation needs (some 100 ms), once."""
+    _cased()
+    for category in (*_NEGATIONS, *_NEGATIONS.values()):
+        _uncased_category(category, int(re.UNICODE | re.IGNORECASE))

@@ -1,0 +1,187 @@
+"""Searching many texts for one pattern: what a search shares, and what the process does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+from gistapi.deadline import Deadline
+from gistapi.errors import PatternTimeoutError
+from gistapi.matching import pattern as patterns
+from gistapi.matching import worker
+from gistapi.matching.budget import WindowBudget
+from gistapi.matching.pattern import CompiledPattern, Engine
+from gistapi.matching.process import Job
+from gistapi.matching.scanner import Scanner, Sizes
+from gistapi.matching.text import to_utf8
+from gistapi.matching.window import Window
+from gistapi.matching.workers import SMALL_BYTES, Share, Workers
+from gistapi.models import Hit
+from gistapi.observe import FileScanned, Observer, ignore
+
+_GIVEN_UP = "the pattern was given up: it took too long on other files of this search"
+MAX_TIMEOUTS = 3
+MAX_WORKER_SECONDS = 10.0
+
+
+class Matching:
+    """One per process: the workers and the memory that all searches share.
+
+    Building it opens nothing; the workers start when a pattern first needs one, or by `start`.
+    """
+
+    def __init__(
+        self,
+        *,
+        pattern_timeout_seconds: float = 2.0,
+        workers: int = 2,
+        observe: Observer = ignore,
+        sizes: Sizes = Sizes(),  # noqa: B008 - frozen
+        budget_bytes: int = 64 << 20,
+    ) -> None:
+        self.pattern_timeout_seconds = pattern_timeout_seconds
+        self.observe = observe
+        self.sizes = sizes
+        self.workers = Workers(workers, observe)
+        self.budget = WindowBudget(max(budget_bytes, sizes.window_bytes), sizes.window_bytes)
+
+    def start(self) -> None:
+        """Build the tables and start the workers before the first search."""
+        patterns.warm()
+        self.workers.start()
+
+    def close(self) -> None:
+        """End the workers; searches that still need one get OverloadedError. Idempotent."""
+        self.workers.close()
+
+    def matcher(self, pattern: CompiledPattern) -> Matcher:
+        """A matcher for one search."""
+        return Matcher(self, pattern)
+
+
+class Matcher:
+    """One search's pattern, with its patience and its share of the workers. For any threads."""
+
+    def __init__(self, matching: Matching, pattern: CompiledPattern) -> None:
+        self.pattern = pattern
+        self._matching = matching
+        self._share = Share()
+        self._lock = threading.Lock()
+        self._timeouts = 0
+        self._worker_seconds = 0.0
+
+    def scanner(self, deadline: Deadline) -> Scanner:
+        """A scanner for one file, whose bytes come in chunks."""
+        matching = self._matching
+        return Scanner(self, deadline, matching.sizes, matching.budget, matching.observe)
+
+    def search_many(
+        self, contents: Sequence[bytes], deadline: Deadline
+    ) -> list[Hit | PatternTimeoutError | None]:
+        """Search whole files that are here already; the answers in their order.
+
+        Raises DeadlineError, CancelledError, OverloadedError.
+        """
+        results: list[Hit | PatternTimeoutError | None] = []
+        jobs: dict[int, Job] = {}
+        for index, content in enumerate(contents):
+            deadline.check()
+            if len(content) > SMALL_BYTES:
+                results.append(self._scan(content, deadline))
+                continue
+            text = to_utf8(content)
+            engine = self.engine(text)
+            if engine.fits_thread(len(text)):
+                results.append(self._search_here(engine, text))
+            else:
+                jobs[index] = self.job(engine, text, 0, self._matching.pattern_timeout_seconds)
+                results.append(None)
+        if jobs:
+            self.ask(list(jobs.values()), deadline)
+        for index, job in jobs.items():
+            results[index] = self._result(job)
+        return results
+
+    def engine(self, text: bytes | bytearray) -> Engine:
+        """What this text is searched with."""
+        return self.pattern.engine(is_ascii=text.isascii(), is_empty=not text)
+
+    @staticmethod
+    def job(engine: Engine, text: bytes | bytearray, start: int, seconds: float) -> Job:
+        """Work for a worker."""
+        return Job(engine, text, start, len(text), seconds)
+
+    def ask(self, jobs: list[Job], deadline: Deadline) -> None:
+        """Have workers do these jobs; once the pattern is given up, each fails at once."""
+        queue = list(jobs)
+        while queue:
+            if self.is_given_up:
+                for job in queue:
+                    job.failure, job.done = _GIVEN_UP, True
+                return
+            # Not all at once, so that giving up can happen in between.
+            slice_, queue = queue[:_SLICE], queue[_SLICE:]
+            self._matching.workers.run(self._share, slice_, deadline)
+            self.charge(slice_)
+
+    @property
+    def pattern_timeout_seconds(self) -> float:
+        """For one file."""
+        return self._matching.pattern_timeout_seconds
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the pattern has cost this search too much already."""
+        with self._lock:
+            return self._timeouts >= MAX_TIMEOUTS or self._worker_seconds >= MAX_WORKER_SECONDS
+
+    def charge(self, jobs: Sequence[Job]) -> None:
+        """Count what these jobs have cost."""
+        with self._lock:
+            self._timeouts += sum(job.failure is not None for job in jobs)
+            self._worker_seconds += sum(job.spent_seconds for job in jobs)
+
+    def check_patience(self) -> None:
+        """Raise PatternTimeoutError once the search has given the pattern up."""
+        if self.is_given_up:
+            raise PatternTimeoutError(_GIVEN_UP)
+
+    def count_timeout(self) -> None:
+        """A file took too long without a worker."""
+        with self._lock:
+            self._timeouts += 1
+
+    def _scan(self, content: bytes, deadline: Deadline) -> Hit | PatternTimeoutError | None:
+        with self.scanner(deadline) as scanner:
+            try:
+                return scanner.feed(content) or scanner.finish()
+            except PatternTimeoutError as error:
+                return error
+
+    def _search_here(self, engine: Engine, text: bytes) -> Hit | None:
+        began = time.perf_counter()
+        found = engine.compiled.search(text)
+        hit = None if found is None else locate(text, found.start())
+        duration = time.perf_counter() - began
+        self._matching.observe(FileScanned("re2", len(text), duration, hit is not None))
+        return hit
+
+    def _result(self, job: Job) -> Hit | PatternTimeoutError | None:
+        if job.failure is not None:
+            return PatternTimeoutError(job.failure)
+        hit = None if job.answer is None else locate(job.text, job.answer[0])
+        name = "re2" if job.engine.name == worker.RE2 else "re"
+        event = FileScanned(name, len(job.text), job.spent_seconds, hit is not None)  # type: ignore[arg-type]
+        self._matching.observe(event)
+        return hit
+
+
+_SLICE = 512
+
+
+def locate(text: bytes | bytearray, start: int) -> Hit:
+    """Where a match begins in a whole text."""
+    window = Window()
+    window.data += text
+    return window.hit(start)

@@ -1,0 +1,194 @@
+"""A pattern from a stranger: checked, measured, and compiled for the engines that can do it."""
+
+from __future__ import annotations
+
+import re
+import threading
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from re import _constants as op  # type: ignore[attr-defined]
+from typing import Any
+
+from gistapi.errors import InvalidPatternError
+from gistapi.matching import charsets, extent, translate, worker
+from gistapi.matching.charsets import Node, Op
+from gistapi.models import Flags
+
+MAX_CHARACTERS = 1_000
+MAX_DEPTH = 200
+"""Of nested groups and repeats, so that neither `re` nor we run out of stack."""
+MAX_FOLDED = 200_000
+"""Characters in ranges under IGNORECASE: `re` folds them one by one, some 100 ns each."""
+
+MAX_BEHIND = 100_000
+"""Characters of lookbehind that fit beside a window."""
+MAX_THREAD_COST = 200_000_000
+"""Instructions times bytes for RE2 in a thread: 2 s, once its automaton outgrows its memory."""
+
+_WARNINGS = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What a text is searched with: RE2 by its own syntax, or `re` by Python's.
+
+    `compiled` and `program_size` (instructions) are RE2's; a worker compiles for itself from
+    `source`, `flags` and `word`.
+    """
+
+    name: str
+    source: str
+    flags: int = 0
+    word: bool = False
+    compiled: Any = None
+    program_size: int = 0
+
+    def fits_thread(self, size_bytes: int) -> bool:
+        """Whether a thread may search so much by itself, as nobody can interrupt it."""
+        return self.name == worker.RE2 and self.program_size * size_bytes <= MAX_THREAD_COST
+
+
+@dataclass(frozen=True)
+class CompiledPattern:
+    """A pattern that is valid. Immutable; usable by any number of threads.
+
+    `flags` are those of `re`, the pattern's own global ones included; `extent` says how much text
+    decides about a match.
+    """
+
+    source: str
+    flags: int
+    word: bool
+    tree: Any = field(repr=False, compare=False)
+    extent: extent.Extent = field(compare=False)
+
+    @cached_property
+    def python(self) -> Engine:
+        """Python's own `re`, which can do everything."""
+        return Engine(worker.RE, self.source, int(self.flags & ~re.UNICODE), self.word)
+
+    @cached_property
+    def ascii(self) -> Engine:
+        """The engine for a text that is pure ASCII."""
+        return self._engine(ascii_only=True)
+
+    @cached_property
+    def unicode(self) -> Engine:
+        """The engine for any text."""
+        engine = self._engine(ascii_only=False)
+        same = (engine.name, engine.source) == (self.ascii.name, self.ascii.source)
+        return self.ascii if same else engine
+
+    def engine(self, *, is_ascii: bool, is_empty: bool) -> Engine:
+        """The engine for such a text."""
+        if is_empty and self._has_non_boundary:
+            return self.python  # \B on an empty text: Python's versions differ, RE2 too
+        return self.ascii if is_ascii else self.unicode
+
+    @property
+    def needs_whole_text(self) -> bool:
+        """Whether `re` may be misled by what it sees of a part, so that only the whole will do."""
+        return self.extent.looks_far or self.extent.commits or self.extent.behind > MAX_BEHIND
+
+    @cached_property
+    def _has_non_boundary(self) -> bool:
+        return _mentions(self.tree, op.AT_NON_BOUNDARY)
+
+    def _engine(self, *, ascii_only: bool) -> Engine:
+        try:
+            source = translate.Translator(ascii_only).translate(self.tree, self.flags)
+            compiled = worker.compile_re2(source)
+        except translate.UntranslatableError:
+            return self.python
+        except Exception as error:
+            if type(error).__module__.split(".")[0] not in ("re2", "_re2"):
+                raise
+            return self.python
+        return Engine(worker.RE2, source, compiled=compiled, program_size=int(compiled.programsize))
+
+
+def compile_pattern(pattern: str, flags: Flags) -> CompiledPattern:
+    """Check a pattern once, before anything is searched with it.
+
+    Raises InvalidPatternError in Python's own words, with the offset in the pattern as it was
+    sent; also for a pattern that is too long, too deep, too costly or no valid Unicode.
+    """
+    _check_text(pattern)
+    source = re.escape(pattern) if flags.fixed_string else pattern
+    wanted = _python_flags(flags)
+    try:
+        tree = _parse(source, wanted, word=flags.word)
+        _check_depth(tree, MAX_DEPTH)
+        extent.check_lookbehind(tree)
+    except re.error as error:
+        raise InvalidPatternError(error.msg, error.pos) from None
+    except RecursionError:
+        raise InvalidPatternError("too deeply nested") from None
+    except (OverflowError, ValueError) as error:
+        raise InvalidPatternError(str(error)) from None
+    all_flags = int(tree.state.flags)
+    if _folded(tree, all_flags) > MAX_FOLDED:
+        raise InvalidPatternError("too costly: too many characters in classes without case")
+    compiled = CompiledPattern(source, all_flags, flags.word, tree, extent.measure(tree, all_flags))
+    _ = compiled.ascii  # most texts need it, and its cost belongs to this request
+    return compiled
+
+
+def _check_text(pattern: str) -> None:
+    if not pattern:
+        raise InvalidPatternError("empty pattern", 0)
+    if len(pattern) > MAX_CHARACTERS:
+        raise InvalidPatternError(f"longer than {MAX_CHARACTERS} characters", MAX_CHARACTERS)
+    for position, character in enumerate(pattern):
+        if "\ud800" <= character <= "\udfff":
+            raise InvalidPatternError("a lone surrogate is no character", position)
+
+
+def _python_flags(flags: Flags) -> int:
+    wanted = re.NOFLAG
+    wanted |= re.IGNORECASE if flags.ignore_case else re.NOFLAG
+    wanted |= re.MULTILINE if flags.multiline else re.NOFLAG
+    wanted |= re.DOTALL if flags.dotall else re.NOFLAG
+    return int(wanted)
+
+
+def _parse(source: str, flags: int, *, word: bool) -> worker.Tree:
+    # The parser warns of classes that may one day mean something else: nobody is there to read
+    # it. The filters are the process's, so only one thread at a time may change them.
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return worker.parse(source, flags, word=word)
+
+
+def _check_depth(nodes: Sequence[Node], left: int) -> None:
+    if left == 0:
+        raise RecursionError
+    for kind, argument in nodes:
+        for body in extent.children(kind, argument):
+            _check_depth(body, left - 1)
+
+
+def _mentions(nodes: Sequence[Node], anchor: Op) -> bool:
+    return any(
+        (kind is op.AT and argument is anchor)
+        or any(_mentions(body, anchor) for body in extent.children(kind, argument))
+        for kind, argument in nodes
+    )
+
+
+def _folded(nodes: Sequence[Node], flags: int) -> int:
+    """How many characters `re` folds one by one when it compiles; flags inside groups count."""
+    total = 0
+    for kind, argument in nodes:
+        if kind is op.IN and flags & re.IGNORECASE:
+            total += sum(v[1] - v[0] for what, v in argument if what is op.RANGE)
+        inner = flags | argument[1] if kind is op.SUBPATTERN else flags
+        total += sum(_folded(body, inner) for body in extent.children(kind, argument))
+    return total
+
+
+def warm() -> None:
+    """Build the tables that translations need."""
+    charsets.build_tables()

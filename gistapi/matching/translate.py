@@ -1,0 +1,205 @@
+"""Python's parse tree into RE2's syntax, exactly or not at all.
+
+Only two things must come out the same: whether there is a match, and where the first one begins.
+So groups need not capture, laziness is kept only for speed, and what stands at the very end of a
+pattern may consume what Python only looks at. What can't be said exactly raises
+UntranslatableError, and `re` does it.
+
+The syntax of RE2: https://github.com/google/re2/wiki/Syntax
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from re import _constants as op  # type: ignore[attr-defined]
+from typing import Any, NamedTuple
+
+from gistapi.matching import charsets, extent
+from gistapi.matching.charsets import Argument, Node, Op, Ranges
+
+MAX_COST = 20_000
+"""Instructions, estimated before RE2 sees the pattern: about 40 ms and 3 MB to compile."""
+MAX_COUNT = 1_000
+"""RE2's limit for a counted repeat, and for the product of nested ones."""
+
+
+class UntranslatableError(Exception):
+    """RE2 can't say this exactly, or not at a reasonable size."""
+
+
+class Piece(NamedTuple):
+    """Part of a translation: RE2's text, its instructions, the product of its nested counts."""
+
+    text: str
+    cost: int = 1
+    nested: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Translator:
+    """Translates for texts that are pure ASCII, or for any text."""
+
+    ascii_only: bool
+
+    def translate(self, tree: Sequence[Node], flags: int) -> str:
+        """RE2's text for a whole parse tree; raises UntranslatableError."""
+        return self._sequence(tree, flags, tail=True).text
+
+    def _sequence(self, nodes: Sequence[Node], flags: int, *, tail: bool) -> Piece:
+        """`tail`: nothing of the pattern comes behind these nodes."""
+        pieces: list[Piece] = []
+        cost = 0
+        for index, node in enumerate(nodes):
+            last = tail and index == len(nodes) - 1
+            pieces.append(self._node(node, flags, tail=last))
+            cost += pieces[-1].cost
+            if cost > MAX_COST:
+                raise UntranslatableError("too large")
+        count = max((piece.nested for piece in pieces), default=1)
+        return Piece("".join(piece.text for piece in pieces), max(1, cost), count)
+
+    def _node(self, node: Node, flags: int, *, tail: bool) -> Piece:
+        if charsets.is_single(node):
+            return self.character(node, flags)
+        kind, argument = node
+        if kind in (op.MAX_REPEAT, op.MIN_REPEAT):
+            return self.repeat(kind, argument, flags)
+        translate = _NODES.get(kind)
+        if translate is None:
+            raise UntranslatableError(f"{kind} has no counterpart")
+        return translate(self, argument, flags, tail)
+
+    def character(self, node: Node, flags: int) -> Piece:
+        """A literal, `.` or a class."""
+        ranges = self._members(node, flags)
+        return Piece(write_class(ranges), max(1, len(ranges) * (1 if self.ascii_only else 2)))
+
+    def _members(self, node: Node, flags: int) -> Ranges:
+        members = charsets.ascii_members if self.ascii_only else charsets.members
+        return members(node, flags)
+
+    def repeat(self, kind: Op, argument: tuple[int, int, Any], flags: int) -> Piece:
+        """A repeat, split so that no count goes above RE2's limit."""
+        low, high, body = argument
+        item = self._sequence(body, flags, tail=False)
+        item = item._replace(text=f"(?:{item.text})")
+        lazy = "?" if kind is op.MIN_REPEAT else ""
+        if high == op.MAXREPEAT:
+            return _times(item, low, low, "", item.text + "*" + lazy)
+        if high == low:
+            return _times(item, low, low, "", "")
+        return _times(item, low, low, "", _times(item, 0, high - low, lazy, "").text, high)
+
+    def at(self, where: Op, flags: int, tail: bool) -> Piece:  # noqa: FBT001
+        """An anchor or a boundary."""
+        multiline = flags & re.MULTILINE
+        if where is op.AT_END and not multiline:
+            # Python's $ looks behind a final newline; RE2 can't look, but may eat it at the end.
+            if not tail:
+                raise UntranslatableError("$ before the end of the pattern")
+            return Piece(r"(?:\n?\z)", 2)
+        if where in (op.AT_BOUNDARY, op.AT_NON_BOUNDARY):
+            # RE2's boundary is one of ASCII bytes, and its \B matches inside a character.
+            ascii_words = self.ascii_only or (flags & re.ASCII and where is op.AT_BOUNDARY)
+            if not ascii_words:
+                raise UntranslatableError("a word boundary in a text that isn't ASCII")
+        if where is op.AT_BEGINNING:
+            return Piece("(?m:^)" if multiline else r"\A")
+        return Piece(_ANCHORS[where])
+
+    def subpattern(self, argument: Argument, flags: int, tail: bool) -> Piece:  # noqa: FBT001
+        """A group, and the flags it turns on and off."""
+        inner = self._sequence(argument[3], extent.inner_flags(argument, flags), tail=tail)
+        return inner._replace(text=f"(?:{inner.text})")
+
+    def branch(self, argument: Argument, flags: int, tail: bool) -> Piece:  # noqa: FBT001
+        """Alternatives, empty ones too."""
+        pieces = [self._sequence(body, flags, tail=tail) for body in argument[1]]
+        cost = sum(piece.cost + 1 for piece in pieces)
+        text = "|".join(piece.text for piece in pieces)
+        return Piece(f"(?:{text})", cost, max(piece.nested for piece in pieces))
+
+    def lookahead(self, argument: Argument, flags: int, tail: bool) -> Piece:  # noqa: FBT001
+        """`(?=…)` at the very end may as well consume what it sees."""
+        direction, body = argument
+        if direction < 0 or not tail:
+            raise UntranslatableError("lookaround")
+        inner = self._sequence(body, flags, tail=True)
+        return inner._replace(text=f"(?:{inner.text})")
+
+    def negative_lookahead(self, argument: Argument, flags: int, tail: bool) -> Piece:  # noqa: FBT001
+        """`(?!c)` for one character, at the very end: another character, or the text's end."""
+        direction, body = argument
+        if direction < 0 or not tail or len(body) != 1 or not charsets.is_single(body[0]):
+            raise UntranslatableError("negative lookaround")
+        others = charsets.complement(self._members(body[0], flags))
+        return Piece(f"(?:{write_class(others)}|\\z)", 2 * len(others) + 2)
+
+    def failure(self, _argument: Argument, _flags: int, _tail: bool) -> Piece:  # noqa: FBT001
+        """`(?!)`, which never matches."""
+        return Piece(write_class(()))
+
+
+_NODES: dict[Any, Callable[[Translator, Any, int, bool], Piece]] = {
+    op.AT: Translator.at,
+    op.SUBPATTERN: Translator.subpattern,
+    op.BRANCH: Translator.branch,
+    op.ASSERT: Translator.lookahead,
+    op.ASSERT_NOT: Translator.negative_lookahead,
+    op.FAILURE: Translator.failure,
+}
+_ANCHORS = {
+    op.AT_BEGINNING_STRING: r"\A",
+    op.AT_END: "(?m:$)",
+    op.AT_END_STRING: r"\z",
+    op.AT_BOUNDARY: r"\b",
+    op.AT_NON_BOUNDARY: r"\B",
+}
+
+
+def _times(
+    item: Piece, low: int, high: int, lazy: str, rest: str, total: int | None = None
+) -> Piece:
+    """`item{low,high}` and then `rest`, in as many parts as RE2's limit asks for."""
+    cost = item.cost * max(1, total or high) + (item.cost if rest and total is None else 0)
+    if cost > MAX_COST:
+        raise UntranslatableError("too large")
+    most = max(1, MAX_COUNT // item.nested)
+    text = ""
+    for size in [most] * (high // most) + [high % most] * bool(high % most):
+        text += item.text + _quantifier(size if low else 0, size, lazy)
+    count = item.nested * min(most, max(1, total or high))
+    return Piece(f"(?:{text}{rest})", max(1, cost), count)
+
+
+def _quantifier(low: int, high: int, lazy: str) -> str:
+    if (low, high) == (1, 1):
+        return ""
+    if (low, high) == (0, 1):
+        return "?" + lazy
+    return f"{{{low},{high}}}" + lazy if low != high else f"{{{high}}}"
+
+
+def write_class(ranges: Ranges) -> str:
+    """A set of characters in RE2's syntax, the empty one too."""
+    if not ranges:
+        return r"[^\x00-\x{10FFFF}]"
+    if len(ranges) == 1 and ranges[0][0] == ranges[0][1]:
+        return write_character(ranges[0][0])
+    return "[" + "".join(_write_range(first, last) for first, last in ranges) + "]"
+
+
+def _write_range(first: int, last: int) -> str:
+    if first == last:
+        return write_character(first)
+    return f"{write_character(first)}-{write_character(last)}"
+
+
+def write_character(code_point: int) -> str:
+    """One character, escaped unless it is an ASCII letter or digit."""
+    character = chr(code_point)
+    if character.isascii() and character.isalnum():
+        return character
+    return f"\\x{{{code_point:X}}}"

@@ -1,0 +1,72 @@
+"""The part of a text that a scanner still holds, and where in the text that part is."""
+
+from __future__ import annotations
+
+from gistapi.models import Hit
+
+MAX_LINE_CHARACTERS = 300
+LEAD_CHARACTERS = 100
+"""How much of a long line is shown before the match, if there is as much behind it."""
+TAIL_CHARACTERS = MAX_LINE_CHARACTERS + 2
+"""Behind a match: enough to show the line, and to tell whether CR LF ends it there."""
+_MAX_BYTES = 4
+
+
+class Window:
+    """What is held, in `data`: valid UTF-8 that begins at a character.
+
+    What was dropped before it is known by its newlines (`_lines`) and by the characters since the
+    last of them (`_column`).
+    """
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.is_first = True
+        self._lines = 0
+        self._column = 0
+
+    def drop(self, size: int) -> int:
+        """Let go of about so many bytes at the beginning; returns how many (never more)."""
+        size = max(0, size)
+        while size > 0 and size < len(self.data) and self.data[size] & 0xC0 == 0x80:  # noqa: PLR2004
+            size -= 1
+        if size <= 0:
+            return 0
+        last = self.data.rfind(b"\n", 0, size)
+        if last >= 0:
+            self._lines += self.data.count(b"\n", 0, size)
+            self._column = 0
+        self._column += _characters(self.data, last + 1, size)
+        del self.data[:size]
+        self.is_first = False
+        return size
+
+    def hit(self, start: int) -> Hit:
+        """The place of a match that begins at this offset of `data`."""
+        line_start = self.data.rfind(b"\n", 0, start) + 1
+        column = _characters(self.data, line_start, start)
+        if line_start == 0:
+            column += self._column
+        lines = self._lines + self.data.count(b"\n", 0, start)
+        text = self._line_text(line_start, start, column)
+        return Hit(line=lines + 1, column=column + 1, text=text)
+
+    def _line_text(self, line_start: int, start: int, column: int) -> str:
+        # Offsets in bytes may cut a character at the far ends: those are beyond what is shown.
+        lead_start = max(line_start, start - _MAX_BYTES * MAX_LINE_CHARACTERS)
+        lead = self.data[lead_start:start].decode("utf-8", "ignore")[-MAX_LINE_CHARACTERS:]
+        tail_end = start + _MAX_BYTES * TAIL_CHARACTERS
+        line_end = self.data.find(b"\n", start, tail_end)
+        tail = self.data[start : tail_end if line_end < 0 else line_end].decode("utf-8", "ignore")
+        if line_end >= 0 and (lead + tail).endswith("\r"):
+            lead, tail = (lead, tail[:-1]) if tail else (lead[:-1], tail)
+        line, at = lead + tail, len(lead)
+        if column + len(tail) <= MAX_LINE_CHARACTERS:
+            return line
+        first = max(0, min(at - LEAD_CHARACTERS, len(line) - MAX_LINE_CHARACTERS))
+        return line[first : first + MAX_LINE_CHARACTERS]
+
+
+def _characters(data: bytearray, start: int, end: int) -> int:
+    part = data[start:end]
+    return len(part) if part.isascii() else len(part.decode())
