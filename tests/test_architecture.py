@@ -35,7 +35,7 @@ PARTS = {
     "settings": Part("settings", "errors", "pydantic pydantic_core pydantic_settings platformdirs"),
     "logs": Part("logs", "settings", "structlog"),
     "matching": Part("matching", WORDS, "re2 pebble"),
-    "search": Part("search scan order filters cursor", f"{WORDS} fairpool matching"),
+    "search": Part("search run scan order filters cursor flights", f"{WORDS} fairpool matching"),
     "github": Part("github", WORDS, "requests urllib3 dulwich"),
     "cache": Part("cache", WORDS, "redis"),
     "web": Part(
@@ -87,8 +87,10 @@ def faults(part: Part, source: str) -> list[str]:
 
 
 def part_of(path: Path) -> Part:
-    """Look up whose module `path` is; a module of no part is a KeyError."""
-    return PARTS[PART_OF[path.relative_to(PACKAGE).with_suffix("").parts[0]]]
+    """Look up whose module `path` is."""
+    module = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    assert module in PART_OF, f"{module} belongs to no part: give it one in PARTS"
+    return PARTS[PART_OF[module]]
 
 
 def name_of(path: Path) -> str:
