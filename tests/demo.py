@@ -10,6 +10,7 @@ from types import FrameType
 
 from tests.fake_github import FakeGithub
 from tests.fake_github.demo import populate
+from tests.serving import SERVE, environment
 
 EXAMPLE = """\
 A GitHub of three users answers: octocat, mona and hubot. Ask, in another terminal:
@@ -21,26 +22,14 @@ Ctrl-C ends both.
 """
 
 
-def environment(github: FakeGithub) -> dict[str, str]:
-    """The caller's environment, but for where GitHub is; no token leaves it."""
-    return (
-        {"GISTAPI_CACHE_URL": "memory:"}
-        | os.environ
-        | {
-            "GISTAPI_GITHUB_API_URL": github.api_url,
-            "GISTAPI_GITHUB_CONTENT_HOSTS": github.raw_host,
-            "GISTAPI_GITHUB_TOKEN": "",
-        }
-    )
-
-
 def main() -> int:
     """Serve until Ctrl-C or SIGTERM; returns the service's exit code."""
+    port = os.environ.get("GISTAPI_PORT") or 9876
     with FakeGithub() as github:
         populate(github.world)
         with subprocess.Popen(
-            [sys.executable, "-m", "gistapi", "serve"],
-            env=environment(github),
+            SERVE,
+            env=environment(github, port=port),
             process_group=0,  # the terminal's Ctrl-C reaches it once: through this process
         ) as service:
 
@@ -49,7 +38,7 @@ def main() -> int:
 
             signal.signal(signal.SIGINT, end)
             signal.signal(signal.SIGTERM, end)
-            sys.stdout.write(EXAMPLE.format(port=os.environ.get("GISTAPI_PORT") or 9876))
+            sys.stdout.write(EXAMPLE.format(port=port))
             sys.stdout.flush()
             return service.wait()
 
