@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -48,6 +49,8 @@ def frame(request: Request, response: Response, fault: Fault, *, keep_alive: boo
         return Wire(head[: fault.cut_head_at], (), close=True)
     if fault.cut_body_at is not None:
         return Wire(head, _cut(pieces, fault.cut_body_at), close=True)
+    if fault.hang:
+        return Wire(b"", (), close=True)
     return Wire(head, pieces, close)
 
 
@@ -64,11 +67,11 @@ def _phrase(status: int) -> str:
 
 
 def _spoil(body: Body, headers: dict[str, str], fault: Fault) -> Body:
+    packed = headers.get("Content-Encoding") == "gzip"
     if fault.corrupt:
-        body = _other(body)
+        body = _other(body, packed=packed)
     if fault.gzip is None:
         return body
-    packed = headers.get("Content-Encoding") == "gzip"
     headers["Content-Encoding"] = "gzip"
     if fault.gzip == "bomb":
         return Literal(_bomb())
@@ -79,6 +82,14 @@ def _spoil(body: Body, headers: dict[str, str], fault: Fault) -> Body:
     return Literal(data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :])
 
 
+def _other(body: Body, *, packed: bool) -> Body:
+    """Another body of the same length: its first byte differs."""
+    data = b"".join(body.chunks())
+    if packed:
+        return gzipped(_other(Literal(gzip.decompress(data)), packed=False))
+    return Literal(bytes([data[0] ^ 1]) + data[1:]) if data else EMPTY
+
+
 @lru_cache(maxsize=1)
 def _bomb() -> bytes:
     """Zeros in gzip, each MiB as one and the same block, so that it takes no time to make."""
@@ -87,12 +98,6 @@ def _bomb() -> bytes:
     head = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
     tail = squeeze.flush() + struct.pack("<II", _BOMB_CRC, _BOMB_BYTES)
     return head + block * (_BOMB_BYTES >> 20) + tail
-
-
-def _other(body: Body) -> Body:
-    """Another body of the same length: its first byte differs."""
-    data = b"".join(body.chunks())
-    return Literal(bytes([data[0] ^ 1]) + data[1:]) if data else EMPTY
 
 
 def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:

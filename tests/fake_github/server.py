@@ -149,8 +149,8 @@ class Connection(asyncio.Protocol):
             response, fault = await self._site.handle(request)
             if latency := traffic.latency_seconds + fault.latency_seconds:
                 await asyncio.sleep(latency)
-            request.status = response.status
             wire = frame(request, response, fault, keep_alive=keep_alive)
+            request.status = response.status if wire.head else None
             await self._send(wire, request, traffic, fault)
             await self._end(wire, fault)
         except asyncio.CancelledError:

@@ -1,0 +1,319 @@
+"""What the fake GitHub can be told to do wrong, seen by a real client."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import socket
+import time
+import zlib
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+import urllib3
+
+from tests.fake_github import FakeGithub, Fault, Pace, Repeated, answers
+from tests.fake_github.message import from_json
+
+TEXT = "0123456789" * 10
+# a client that tries again by itself would hide what the server does
+ONCE = {"Connection": "close", "Accept-Encoding": "identity"}
+
+
+@pytest.fixture
+def url(github: FakeGithub) -> str:
+    """Give the raw address of a file that holds TEXT."""
+    gist = github.add_user("octocat").add_gist({"a": TEXT})
+    return github.raw_url + gist.raw_path(gist.files["a"])
+
+
+def wire(url: str, **headers: str) -> tuple[bytes, bool]:
+    """Every byte that the server sends for a GET, and whether it ended the connection by RST."""
+    parts = urlsplit(url)
+    assert parts.hostname
+    assert parts.port
+    fields = {"Host": parts.netloc, "User-Agent": "test", "Connection": "close", **headers}
+    lines = [f"GET {parts.path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+    received = b""
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as client:
+        client.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        try:
+            while data := client.recv(65536):
+                received += data
+        except ConnectionResetError:
+            return received, True
+    return received, False
+
+
+def test_a_fault_hits_so_many_requests(
+    github: FakeGithub, http: requests.Session, url: str
+) -> None:
+    """`times` requests fail, then all is right; the rule counts them."""
+    rule = github.faults.inject(Fault(answer=answers.server_error(503)), origin="raw", times=2)
+    codes = [http.get(url, timeout=10).status_code for _ in range(4)]
+    assert codes == [503, 503, 200, 200]
+    assert rule.hits == 2
+
+
+def test_a_fault_hits_what_it_is_meant_for(
+    github: FakeGithub, http: requests.Session, url: str
+) -> None:
+    """Origin and path decide which requests meet a fault; the first rule that fits decides."""
+    inject = github.faults.inject
+    inject(Fault(answer=answers.server_error(500)), origin="api", path="/gists")
+    inject(Fault(answer=answers.server_error(501)), path=lambda request: request.method == "PUT")
+    rule = inject(Fault(answer=answers.server_error(502)), path="octocat")
+    user = f"{github.api_url}/users/octocat"
+    asked = [("GET", user + "/gists"), ("PUT", user), ("GET", user), ("GET", url)]
+    codes = [http.request(method, target, timeout=10).status_code for method, target in asked]
+    github.faults.remove(rule)
+    codes.append(http.get(user, timeout=10).status_code)
+    github.faults.clear()
+    codes.append(http.get(user + "/gists", timeout=10).status_code)
+    assert codes == [500, 501, 502, 502, 200, 200]
+
+
+def test_a_fault_by_chance_is_the_same_each_time(
+    github: FakeGithub, http: requests.Session, url: str
+) -> None:
+    """A probability is drawn from its seed."""
+    runs = []
+    for seed in (1, 1, 2):
+        fault = Fault(answer=answers.server_error())
+        rule = github.faults.inject(fault, probability=0.5, seed=seed)
+        runs.append([http.get(url, timeout=10).status_code for _ in range(20)])
+        github.faults.remove(rule)
+    assert runs[0] == runs[1] != runs[2]
+    assert set(runs[0]) == {200, 502}
+
+
+def test_a_fault_can_end_with_time(github: FakeGithub, http: requests.Session, url: str) -> None:
+    """`seconds` after it was injected a fault is over."""
+    github.faults.inject(Fault(answer=answers.raw_limit()), seconds=0.2)
+    limited = http.get(url, timeout=10).status_code
+    time.sleep(0.25)
+    assert (limited, http.get(url, timeout=10).status_code) == (429, 200)
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize("where", ["head", "body"])
+def test_a_cut_after_any_byte(github: FakeGithub, url: str, where: str, *, reset: bool) -> None:
+    """Exactly the bytes before the cut arrive, then the connection ends as told."""
+    sound, _ = wire(url)
+    head = sound.index(b"\r\n\r\n") + 4
+    for count in (0, 1, 7, 99):
+        if where == "head":
+            fault, kept = Fault(cut_head_at=count, reset=reset), sound[:count]
+        else:
+            fault, kept = Fault(cut_body_at=count, reset=reset), sound[: head + count]
+        rule = github.faults.inject(fault)
+        received, was_reset = wire(url)
+        github.faults.remove(rule)
+        # the Date may have moved on
+        assert (len(received), received[:15], was_reset) == (len(kept), kept[:15], reset)
+
+
+def test_a_server_can_fall_silent(github: FakeGithub, http: requests.Session, url: str) -> None:
+    """`hang` sends nothing, or nothing after the cut; the record says that the client gave up."""
+    github.faults.inject(Fault(hang=True), times=1)
+    with pytest.raises(requests.ReadTimeout):
+        http.get(url, timeout=0.1)
+    github.faults.inject(Fault(hang=True, cut_body_at=5), times=1)
+    with http.get(url, headers=ONCE, timeout=0.1, stream=True) as response:
+        assert response.raw.read(5) == b"01234"
+        with pytest.raises(urllib3.exceptions.ReadTimeoutError):
+            response.raw.read(1)
+    github.wait_quiet()
+    assert [request.aborted for request in github.requests] == [True, True]
+    assert github.requests[0].sent_bytes == 0
+
+
+def test_the_fake_stops_while_requests_hang(http: requests.Session) -> None:
+    """The end of the fake ends what hangs."""
+    with FakeGithub() as github:
+        github.faults.inject(Fault(hang=True))
+        with pytest.raises(requests.ReadTimeout):
+            http.get(f"{github.api_url}/users/octocat", timeout=0.1)
+    with pytest.raises(requests.ConnectionError):
+        http.get(f"{github.api_url}/users/octocat", timeout=1)
+
+
+@pytest.mark.parametrize(("delta", "length"), [(10, "110"), (-10, "90")])
+def test_a_wrong_length(github: FakeGithub, url: str, delta: int, length: str) -> None:
+    """The body is whole, its announced length is not; then the connection is closed."""
+    github.faults.inject(Fault(content_length_delta=delta))
+    head, _, body = wire(url, **{"Accept-Encoding": "identity"})[0].partition(b"\r\n\r\n")
+    assert f"Content-Length: {length}".encode() in head
+    assert body == TEXT.encode()
+
+
+def test_a_chunked_body_and_its_cut(github: FakeGithub, http: requests.Session, url: str) -> None:
+    """Chunks carry the same body; cut, they lack the end that a client must see."""
+    github.faults.inject(Fault(chunked=True), times=1)
+    whole = http.get(url, headers=ONCE, timeout=10)
+    assert (whole.headers["Transfer-Encoding"], whole.text) == ("chunked", TEXT)
+    sound = b"64\r\n" + TEXT.encode() + b"\r\n0\r\n\r\n"
+    for cut in (0, 1, 3, 4, 50, 104, 106, 107, 109):
+        github.faults.inject(Fault(chunked=True, cut_body_at=cut), times=1)
+        assert wire(url)[0].partition(b"\r\n\r\n")[2] == sound[:cut]
+
+
+@pytest.mark.parametrize("spoiled", ["corrupt", "truncated"])
+def test_bad_gzip(github: FakeGithub, http: requests.Session, url: str, spoiled: str) -> None:
+    """What claims to be gzip does not give back the content."""
+    kind = {"corrupt": Fault(gzip="corrupt"), "truncated": Fault(gzip="truncated")}[spoiled]
+    github.faults.inject(kind)
+    with http.get(url, timeout=10, stream=True) as response:
+        body = response.raw.read(decode_content=False)
+    assert response.headers["Content-Encoding"] == "gzip"
+    with pytest.raises((EOFError, OSError, zlib.error)):
+        gzip.decompress(body)
+
+
+def test_a_gzip_bomb(github: FakeGithub, http: requests.Session, url: str) -> None:
+    """A megabyte that is good gzip and would be a gibibyte of zeros."""
+    github.faults.inject(Fault(gzip="bomb"))
+    with http.get(url, timeout=10, stream=True) as response:
+        packed = response.raw.read(decode_content=False)
+    inflater, size, rest = zlib.decompressobj(wbits=31), 0, packed
+    while not inflater.eof:  # which checks sum and length
+        size += len(inflater.decompress(rest, 1 << 22))
+        rest = inflater.unconsumed_tail
+    assert len(packed) < 2_000_000
+    assert size == 1 << 30
+
+
+def test_other_content(github: FakeGithub, http: requests.Session, url: str) -> None:
+    """`corrupt` sends as many bytes as promised, and not the right ones."""
+    github.faults.inject(Fault(corrupt=True))
+    body = http.get(url, timeout=10).text
+    assert len(body) == len(TEXT)
+    assert body != TEXT
+
+
+def test_a_kept_connection_that_closes(
+    github: FakeGithub, http: requests.Session, url: str
+) -> None:
+    """`close_after` answers as if the connection would be kept, and closes it."""
+    github.faults.inject(Fault(close_after=True), times=1)
+    response = http.get(url, timeout=10)
+    http.get(url, timeout=10)
+    assert "Connection" not in response.headers
+    first, second = github.requests
+    assert first.connection != second.connection
+
+
+@pytest.mark.parametrize(
+    ("fault", "least"),
+    [
+        (Fault(latency_seconds=0.2), 0.2),
+        (Fault(bytes_per_second=500), 0.15),
+        (Fault(head_bytes_per_second=1500), 0.15),
+    ],
+    ids=["latency", "slow body", "slow head"],
+)
+def test_slowness(
+    github: FakeGithub, http: requests.Session, url: str, fault: Fault, least: float
+) -> None:
+    """Latency, a slow body and a slow head take the time that they were given at least."""
+    github.faults.inject(fault)
+    began = time.monotonic()
+    assert http.get(url, headers=ONCE, timeout=10).text == TEXT
+    assert time.monotonic() - began >= least
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_an_origin_has_a_network(
+    github: FakeGithub, http: requests.Session, *, shared: bool
+) -> None:
+    """An origin's latency and bandwidth hold for every answer of it."""
+    gist = github.add_user("octocat").add_gist({"a": "x" * 1000})
+    raw = github.traffic["raw"]
+    raw.latency_seconds = 0.1
+    if shared:
+        raw.shared_pace = Pace(10_000)
+    else:
+        raw.bytes_per_second = 10_000
+    began = time.monotonic()
+    http.get(github.raw_url + gist.raw_path(gist.files["a"]), headers=ONCE, timeout=10)
+    assert time.monotonic() - began >= 0.2
+
+
+def test_a_client_that_goes_away_is_seen(github: FakeGithub, http: requests.Session) -> None:
+    """A body that nobody reads to its end is counted only as far as it went."""
+    gist = github.add_user("octocat").add_gist({"big": Repeated(b"x", 100_000_000)})
+    url = github.raw_url + gist.raw_path(gist.files["big"])
+    with http.get(url, headers=ONCE, timeout=10, stream=True) as response:
+        response.raw.read(1000)
+    github.wait_quiet()
+    record = github.requests[0]
+    assert record.aborted
+    assert 1000 < record.sent_bytes < 50_000_000
+    assert github.traffic["raw"].sent_bytes == record.sent_bytes
+
+
+def test_refused_and_reset_connections(
+    github: FakeGithub, http: requests.Session, url: str
+) -> None:
+    """A port can refuse connections, and end the next ones by RST; then it serves again."""
+    http.get(url, timeout=10)
+    with github.refusing("raw"), pytest.raises(requests.ConnectionError, match="refused"):
+        http.get(url, timeout=10)
+    github.reset_connections("raw", 1)
+    with pytest.raises(requests.ConnectionError):
+        http.get(url, timeout=10)
+    assert http.get(url, timeout=10).text == TEXT
+
+
+def _answers(github: FakeGithub) -> Iterator[tuple[Fault, int, str]]:
+    """Each ready-made answer with its status and a part of its body."""
+    yield Fault(answer=answers.blocked(451)), 451, '"block"'
+    yield Fault(answer=answers.spammed()), 422, "Validation Failed"
+    yield Fault(answer=answers.unicorn()), 502, "<html>"
+    yield Fault(answer=from_json(200, {})), 200, "{}"
+    yield Fault(answer=answers.primary_limit(429)), 429, "API rate limit exceeded"
+    yield Fault(answer=answers.secondary_limit()), 403, "secondary rate limit"
+    yield Fault(answer=answers.raw_limit("3")), 429, "Too many requests"
+    yield Fault(answer=answers.too_big()), 403, "too big"
+    yield Fault(answer=answers.redirect(github.api_url + "/elsewhere")), 302, ""
+
+
+def test_ready_made_answers(github: FakeGithub, http: requests.Session) -> None:
+    """What GitHub answers instead of a list comes with its status and its words."""
+    for fault, status, words in _answers(github):
+        github.faults.inject(fault, times=1)
+        url = f"{github.api_url}/users/octocat/gists"
+        response = http.get(url, timeout=10, allow_redirects=False)
+        assert response.status_code == status
+        assert words in response.text
+
+
+def test_limits_say_how_long(github: FakeGithub, http: requests.Session, url: str) -> None:
+    """The primary limit names a reset, the secondary one `Retry-After` or nothing."""
+    limits = (
+        answers.primary_limit(reset_in=30),
+        answers.secondary_limit(retry_after="7"),
+        answers.secondary_limit(429, retry_after=None),
+    )
+    for limit in limits:
+        github.faults.inject(Fault(answer=limit), times=1)
+    primary, secondary, silent = (http.get(url, timeout=10).headers for _ in limits)
+    assert primary["X-RateLimit-Remaining"] == "0"
+    assert 28 <= int(primary["X-RateLimit-Reset"]) - time.time() <= 31
+    assert secondary["Retry-After"] == "7"
+    for headers in (secondary, silent):
+        assert "X-RateLimit-Remaining" not in headers
+    assert "Retry-After" not in silent
+
+
+def test_a_redirect_loop(github: FakeGithub, http: requests.Session, url: str) -> None:
+    """A redirect to the request's own address never ends; a hop to another one does."""
+    rule = github.faults.inject(Fault(answer=lambda request: answers.redirect(request.target)))
+    with pytest.raises(requests.TooManyRedirects):
+        http.get(url, timeout=10)
+    github.faults.remove(rule)
+    github.faults.inject(Fault(answer=answers.redirect(url)), origin="api")
+    assert http.get(github.api_url, timeout=10).text == TEXT
+    assert set(itertools.chain.from_iterable(r.headers for r in github.requests)) > {"host"}
