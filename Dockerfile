@@ -41,5 +41,5 @@ EXPOSE 9876
 STOPSIGNAL SIGTERM
 # Not urllib: it would ask a proxy named in the environment.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10s \
-    CMD ["python", "-ISc", "import http.client, os; ping = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('GISTAPI_PORT') or 9876), timeout=4); ping.request('GET', '/ping'); exit(ping.getresponse().status != 200)"]
+    CMD ["python", "-ISc", "import http.client, os; ping = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('GISTAPI_PORT') or 9876), timeout=4); ping.request('GET', '/ping'); raise SystemExit(ping.getresponse().status != 200)"]
 CMD ["gistapi", "serve"]
