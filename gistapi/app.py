@@ -89,5 +89,5 @@ def _github(settings: Settings, cache: Cache) -> Github:
         timeout_seconds=settings.github_timeout_seconds,
         connections=settings.github_concurrency_total,
         store=cache,
-        trust=Trust(settings.listing_ttl_seconds),
+        trust=Trust(settings.listing_ttl_seconds, settings.listing_stale_seconds),
     )

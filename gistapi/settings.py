@@ -123,6 +123,8 @@ class Settings(BaseSettings):
     )
     cache_max_bytes: Annotated[ByteSize, Field(ge=2**20)] = ByteSize(2**30)
     listing_ttl_seconds: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] = 60
+    # How old a listing may be when GitHub is down or its budget spent; 0: none is used.
+    listing_stale_seconds: Annotated[float, Field(ge=0, le=2592000, allow_inf_nan=False)] = 0
     search_deadline_seconds: Seconds = 60
     pattern_timeout_seconds: Seconds = 2
     log_level: Annotated[
