@@ -58,6 +58,5 @@ class Github:
         return self._files.stream(file, deadline)
 
     def close(self) -> None:
-        """End threads and connections."""
-        self._listings.close()
+        """Close the idle connections."""
         self._client.close()

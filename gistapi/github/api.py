@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any, Literal
 
 from requests.utils import parse_header_links
@@ -21,9 +22,7 @@ from gistapi.models import Gist, GistFile
 Headers = Mapping[str, str]
 
 BLOB_SHA = re.compile(r"/raw/([0-9a-fA-F]{40})(?:/|$)")
-SECONDARY_LIMIT = re.compile(
-    r"secondary rate limit|abuse detection|too many requests", re.IGNORECASE
-)
+LIMITED = re.compile(r"rate limit|abuse detection|too many requests", re.IGNORECASE)
 MAX_MESSAGE = 300
 
 
@@ -67,20 +66,22 @@ def parse_gist(entry: Mapping[str, Any]) -> Gist | None:
     """One entry of a listing; None without an address to name it by.
 
     A missing `created_at` is as late as can be: `stored.in_order` sets it to its neighbour's.
+    A gist listed without its files counts as truncated: git knows them all.
     """
     html_url = _text(entry.get("html_url"))
     if html_url is None:
         return None
     created_at = _time(entry.get("created_at")) or datetime.max.replace(tzinfo=UTC)
+    description = entry.get("description")
     files = entry.get("files")
     return Gist(
         id=_text(entry.get("id")) or html_url.rsplit("/", 1)[-1],
         html_url=html_url,
-        description=_text(entry.get("description")),
+        description=description if isinstance(description, str) else None,
         created_at=created_at,
         updated_at=_time(entry.get("updated_at")) or created_at,
         files=tuple(_files(files)) if isinstance(files, dict) else (),
-        truncated=entry.get("truncated") is True,
+        truncated=entry.get("truncated") is True or not isinstance(files, dict),
         git_pull_url=_text(entry.get("git_pull_url")),
     )
 
@@ -107,7 +108,7 @@ def _files(files: Mapping[str, Any]) -> list[GistFile]:
 def next_url(headers: Headers) -> str | None:
     """The address of the next page, as it stands in `Link` (RFC 8288)."""
     for link in parse_header_links(headers.get("Link", "")):
-        if link.get("rel") == "next":
+        if "next" in link.get("rel", "").lower().split():
             return link.get("url")
     return None
 
@@ -120,28 +121,24 @@ def budget(headers: Headers, now: float) -> Budget | None:
     try:
         limit = int(headers["X-RateLimit-Limit"])
         remaining = int(headers["X-RateLimit-Remaining"])
-        reset = int(headers["X-RateLimit-Reset"])
-    except (KeyError, ValueError):
+        reset = float(int(headers["X-RateLimit-Reset"]))
+    except (KeyError, ValueError, OverflowError):
         return None
     return Budget(limit, remaining, max(0.0, reset - _date(headers, now)))
 
 
 def limit(status: int, headers: Headers, body: bytes, now: float) -> Limit | None:
     """Whether this answer asks for a wait, and for how long; None when it is something else."""
-    if status not in {403, 429}:
+    if status not in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
         return None
     left = budget(headers, now)
-    spent = left is not None and left.remaining == 0
-    kind: Literal["primary", "secondary"] = "primary" if spent else "secondary"
-    wait = retry_after(headers, now)
-    if wait is not None:
-        return Limit(kind, wait)
-    if left is not None and spent:
-        return Limit(kind, left.reset_seconds)
-    text = body.decode("utf-8", "replace")
-    if status == 429 or SECONDARY_LIMIT.search(text) or "rate limit" in text.lower():  # noqa: PLR2004
-        return Limit(kind, None)
-    return None
+    reset = left.reset_seconds if left is not None and left.remaining <= 0 else None
+    after = retry_after(headers, now)
+    wait = reset if after is None else after
+    told = wait is not None or status == HTTPStatus.TOO_MANY_REQUESTS
+    if not told and not LIMITED.search(body.decode("utf-8", "replace")):
+        return None
+    return Limit("secondary" if reset is None else "primary", wait)
 
 
 def retry_after(headers: Headers, now: float) -> float | None:
@@ -155,19 +152,25 @@ def retry_after(headers: Headers, now: float) -> float | None:
 
 def error_message(status: int, headers: Headers, body: bytes) -> str:
     """GitHub's own words about a failure, in one short line without control characters."""
-    said: Any = None
-    if "json" in headers.get("Content-Type", ""):
-        try:
-            said = json.loads(body)
-        except (ValueError, RecursionError):
-            said = None
-    words = said.get("message") if isinstance(said, dict) else None
-    if isinstance(said, dict) and isinstance(said.get("block"), dict):
-        words = f"{words} ({said['block'].get('reason')})"
-    if not isinstance(words, str) or not words.strip():
-        return f"GitHub answered {status}."
+    words = _words(headers.get("Content-Type", ""), body)
     line = " ".join("".join(c if c.isprintable() else " " for c in words).split())
-    return f"GitHub answered {status}: {line[:MAX_MESSAGE]}"
+    return f"GitHub answered {status}" + (f": {line[:MAX_MESSAGE]}" if line else ".")
+
+
+def _words(content_type: str, body: bytes) -> str:
+    if content_type.startswith("text/plain"):
+        return body.decode("utf-8", "replace")
+    if "json" not in content_type:
+        return ""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(said, dict):
+        return ""
+    block = said.get("block")
+    reason = _text(block.get("reason")) if isinstance(block, dict) else None
+    return (_text(said.get("message")) or "") + (f" ({reason})" if reason else "")
 
 
 def _text(value: object) -> str | None:
@@ -191,6 +194,7 @@ def _date(headers: Headers, now: float) -> float:
 
 def _http_date(value: str) -> float | None:
     try:
-        return parsedate_to_datetime(value).timestamp()
+        when = parsedate_to_datetime(value)
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None

@@ -1,39 +1,28 @@
-"""The one seam that touches the network: a GET to GitHub, its limits, redirects and retries."""
+"""The one seam that touches the network: asking GitHub, its limits, redirects and retries."""
 
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from http import HTTPStatus
-from typing import Literal
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
-import requests
 import urllib3
-from requests.utils import get_environ_proxies
 
 from gistapi.deadline import Deadline
-from gistapi.errors import GapError, GithubError, GithubRateLimitedError
+from gistapi.errors import GithubError, GithubRateLimitedError
 from gistapi.github import api
+from gistapi.github.addresses import Addresses, Kind, redirected
 from gistapi.github.limits import Limits
-from gistapi.github.transport import TransientError, session, shut, told_apart, waiting_under
+from gistapi.github.transport import TransientError, Transport, shut, told_apart
 from gistapi.observe import GithubRequestEnded, Observer
 
-Kind = Literal["list", "raw"]
-
-URL = re.compile(
-    r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?(?:[/?][^\\\s]*)?", re.IGNORECASE
-)
-"""What may be asked for: no user part, no backslash, nothing that two parsers read differently."""
-DEFAULT_PORTS = {"http": "80", "https": "443"}
 PRINTABLE_ASCII = "".join(map(chr, range(0x21, 0x7F)))
 MAX_REDIRECTS = 5
 MAX_RETRIES = 3
-LONGEST_BACKOFF_SECONDS = 8.0
 CHUNK_BYTES = 64 * 1024
 ERROR_BODY_BYTES = 64 * 1024
 USER_AGENT = "gistapi"
@@ -44,7 +33,7 @@ class LimitedError(TransientError):
 
 
 class Retries:
-    """How often one thing is tried, and the waits between (exponential, with full jitter)."""
+    """How often one thing is tried again, and the waits before (exponential, with full jitter)."""
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
@@ -58,22 +47,26 @@ class Retries:
         """Wait before another try; raises `error` where there can't be one."""
         self._deadline.check()
         self._failures += 1
-        backoff = min(LONGEST_BACKOFF_SECONDS, 0.25 * 2**self._failures)
-        wait = max(random.uniform(0, backoff), error.retry_after_seconds)  # noqa: S311 - jitter
         enough = self._failures > MAX_RETRIES
         if isinstance(error, LimitedError):
             if enough:
-                raise GithubRateLimitedError(str(error), wait)
+                raise GithubRateLimitedError(str(error), error.retry_after_seconds) from error
             return  # the next try waits in `Limits`, as long as the host asked
+        backoff = random.uniform(0, 0.05 * 4**self._failures)  # noqa: S311 - jitter
+        wait = max(backoff, error.retry_after_seconds)
         if enough or wait >= self._deadline.remaining():
             raise error
         self._deadline.sleep(wait)
 
 
 class Response:
-    """An answer whose body is still to be read, under the deadline it was asked for."""
+    """An answer whose body is still to be read, under the deadline it was asked for.
 
-    def __init__(self, raw: urllib3.BaseHTTPResponse, deadline: Deadline) -> None:
+    `url` is where it came from, redirects followed.
+    """
+
+    def __init__(self, raw: urllib3.BaseHTTPResponse, url: str, deadline: Deadline) -> None:
+        self.url = url
         self.status = raw.status
         self.headers = raw.headers
         self._raw = raw
@@ -135,18 +128,15 @@ class Client:
         observe: Observer,
     ) -> None:
         self.api_url = api_url.rstrip("/")
-        self._api_origin = _origin(api_url) or ("", "", "")
-        self._content_hosts = frozenset(host.lower() for host in content_hosts)
+        self._addresses = Addresses(api_url, content_hosts)
         self._token = token
-        self._timeout_seconds = timeout_seconds
         self._observe = observe
         self.limits = Limits(observe)
-        self._session = session(connections)
-        self._proxies: dict[str, dict[str, str]] = {}
+        self._transport = Transport(connections, timeout_seconds)
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._session.close()
+        self._transport.close()
 
     @contextmanager
     def get(
@@ -165,29 +155,45 @@ class Client:
                     yield response
                     return
                 response.read_error()
-            target = urljoin(url, location)
-            if url.startswith("https:") and not target.startswith("https:"):
-                raise GapError("host_not_allowed", "A redirect led from https to http.")
-            url = target
+            url = redirected(url, location)
         raise GithubError("GitHub redirected too often.")
 
     @contextmanager
-    def _request(
-        self, url: str, kind: Kind, deadline: Deadline, headers: Mapping[str, str]
+    def post(
+        self, url: str, *, kind: Kind, deadline: Deadline, headers: Mapping[str, str], body: bytes
     ) -> Iterator[Response]:
-        host = self._allowed(url, kind)
+        """One POST, as `get` but for redirects: they are an answer like any other."""
+        headers = {"Content-Length": str(len(body)), **headers}
+        with self._request(url, kind, deadline, headers, body) as response:
+            yield response
+
+    @contextmanager
+    def _request(
+        self,
+        url: str,
+        kind: Kind,
+        deadline: Deadline,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+    ) -> Iterator[Response]:
+        origin = self._addresses.allowed(url, kind)
+        host = origin.netloc
         self.limits.wait(host, deadline)
         deadline.check()
+        sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **headers}
+        if self._token and kind == "list":
+            sent["Authorization"] = f"Bearer {self._token}"
+        quoted = quote(url, safe=PRINTABLE_ASCII)  # only what can't be sent: the rest is verbatim
         started = time.monotonic()
         raw: urllib3.BaseHTTPResponse | None = None
         error: str | None = None
         try:
             with told_apart(deadline):
-                raw = self._send(url, host, deadline, self._headers(url, headers))
-            response = Response(raw, deadline)
+                raw = self._transport.send(quoted, str(origin), sent, body, deadline)
+            response = Response(raw, url, deadline)
             self._raise_for_failure(host, response)
             yield response
-        except BaseException as failure:
+        except Exception as failure:
             error = type(failure).__name__
             raise
         finally:
@@ -202,64 +208,9 @@ class Client:
     def _raise_for_failure(self, host: str, response: Response) -> None:
         status = response.status
         body = response.read_error() if status >= HTTPStatus.BAD_REQUEST else b""
-        limit = self.limits.note(host, status, response.headers, body)
-        if limit is not None:
-            raise LimitedError(response.error_message(), status)
+        wait = self.limits.note(host, status, response.headers, body)
+        if wait is not None:
+            raise LimitedError(response.error_message(), status, wait)
         if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             wait = api.retry_after(response.headers, time.time()) or 0.0
             raise TransientError(response.error_message(), status, wait)
-
-    def _headers(self, url: str, headers: Mapping[str, str]) -> dict[str, str]:
-        sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **headers}
-        if self._token and _origin(url) == self._api_origin:
-            sent["Authorization"] = f"Bearer {self._token}"
-        return sent
-
-    def _send(
-        self, url: str, host: str, deadline: Deadline, headers: dict[str, str]
-    ) -> urllib3.BaseHTTPResponse:
-        request = requests.Request("GET", f"{url.partition('://')[0]}://{host}/").prepare()
-        request.url = quote(url, safe=PRINTABLE_ASCII)  # verbatim: requests would quote anew
-        request.headers.update(headers)
-        timeout = max(0.001, min(self._timeout_seconds, deadline.remaining()))
-        origin = "/".join(url.split("/", 3)[:3])
-        if origin not in self._proxies:
-            self._proxies[origin] = get_environ_proxies(origin)
-        waiting = waiting_under.set(deadline)
-        try:
-            response = self._session.send(
-                request,
-                stream=True,
-                timeout=timeout,
-                allow_redirects=False,
-                proxies=self._proxies[origin],
-            )
-        finally:
-            waiting_under.reset(waiting)
-        raw: urllib3.BaseHTTPResponse = response.raw
-        return raw
-
-    def _allowed(self, url: str, kind: Kind) -> str:
-        """The host to ask, with its port where that is not the default one."""
-        origin = _origin(url)
-        if origin is None:
-            raise GapError("host_not_allowed", "GitHub named an address that is no plain http URL.")
-        scheme, host, port = origin
-        netloc = host if port == DEFAULT_PORTS[scheme] else f"{host}:{port}"
-        if kind == "list":
-            allowed = origin == self._api_origin
-        else:
-            secure = scheme == "https" or self._api_origin[0] == "http"
-            allowed = secure and not self._content_hosts.isdisjoint({netloc, f"{host}:{port}"})
-        if not allowed:
-            raise GapError("host_not_allowed", f"GitHub led to {scheme}://{netloc}: not allowed.")
-        return netloc
-
-
-def _origin(url: str) -> tuple[str, str, str] | None:
-    """Scheme, host and port of a plain http URL; None for anything else."""
-    found = URL.fullmatch(url)
-    if found is None:
-        return None
-    scheme = found[1].lower()
-    return scheme, found[2].lower(), found[3] or DEFAULT_PORTS[scheme]

@@ -55,7 +55,8 @@ class Files:
 class _Pass:
     """One reading of a file from its beginning to its end.
 
-    `offset` counts the decoded bytes handed on, all of which went through `_hash`.
+    `_offset` counts the decoded bytes handed on, all of which went through `_body_hash`; `_etag` is
+    what names them in `If-Range`; `_mixed` says that they may be of two contents.
     """
 
     def __init__(self, client: Client, file: GistFile, deadline: Deadline) -> None:
@@ -64,6 +65,7 @@ class _Pass:
         self._deadline = deadline
         self._offset = 0
         self._etag: str | None = None
+        self._mixed = False
         self._body_hash = hashlib.sha1(usedforsecurity=False)
         if file.size_bytes is not None:
             self._body_hash.update(b"blob %d\0" % file.size_bytes)
@@ -76,7 +78,7 @@ class _Pass:
     def is_as_listed(self) -> bool:
         """Whether size and blob SHA-1 are the listed ones, as far as the listing names them."""
         if self._file.blob_sha is None or self._file.size_bytes is None:
-            return self.has_listed_size
+            return self.has_listed_size and not self._mixed
         return self.has_listed_size and self._body_hash.hexdigest() == self._file.blob_sha
 
     def is_like(self, other: _Pass) -> bool:
@@ -134,6 +136,7 @@ class _Pass:
                 return 0
             raise TransientError("GitHub answered another range than it was asked for.")
         if status == HTTPStatus.OK:
+            self._mixed |= bool(self._offset and self._etag != answer.headers.get("ETag"))
             return self._offset
         if status == HTTPStatus.NOT_FOUND:
             answer.read_error()

@@ -19,10 +19,10 @@ LONGEST_UNTOLD_WAIT_SECONDS = 3600.0
 
 @dataclass(slots=True)
 class _Host:
-    """`streak` counts the limits without a told time since the last good answer."""
+    """`until`: not to be asked before; `untold` is the last wait of which it told no length."""
 
     until: float = 0.0
-    streak: int = 0
+    untold: float = 0.0
 
 
 class Limits:
@@ -52,37 +52,38 @@ class Limits:
             known = self._hosts.get(host)
             return 0.0 if known is None else max(0.0, known.until - time.monotonic())
 
-    def note(self, host: str, status: int, headers: api.Headers, body: bytes) -> api.Limit | None:
-        """Remember what an answer says about limits, and return the wait it asks for, if any."""
+    def note(self, host: str, status: int, headers: api.Headers, body: bytes) -> float | None:
+        """Remember what an answer says about limits; the seconds to wait if it is a refusal."""
         now = time.time()
         limit = api.limit(status, headers, body, now)
         left = api.budget(headers, now)
         if left is not None:
             self._observe(GithubBudgetSeen(left.limit, left.remaining, left.reset_seconds))
-            if limit is None and left.remaining == 0:
-                self._block(host, left.reset_seconds)
         if limit is not None:
-            wait = self._untold(host) if limit.wait_seconds is None else limit.wait_seconds
-            self._block(host, wait)
+            wait = self._refused(host, limit.wait_seconds)
             self._observe(GithubLimited(host, limit.kind, wait))
+            return wait
+        if left is not None and left.remaining <= 0:
+            self._refused(host, left.reset_seconds)
         elif status < HTTPStatus.BAD_REQUEST:
             self._forgive(host)
-        return limit
+        return None
 
-    def _block(self, host: str, seconds: float) -> None:
+    def _refused(self, host: str, seconds: float | None) -> float:
+        """Wait so long, or ever longer where that is None; returns the seconds."""
+        now = time.monotonic()
         with self._lock:
             known = self._hosts.setdefault(host, _Host())
-            known.until = max(known.until, time.monotonic() + seconds)
-
-    def _untold(self, host: str) -> float:
-        with self._lock:
-            known = self._hosts.setdefault(host, _Host())
-            if known.until <= time.monotonic():  # answers to requests sent together count once
-                known.streak += 1
-            doubled: float = UNTOLD_WAIT_SECONDS * 2 ** min(max(0, known.streak - 1), 10)
-            return min(doubled, LONGEST_UNTOLD_WAIT_SECONDS)
+            if seconds is None:
+                if known.until <= now:  # answers to requests sent together count once
+                    known.untold = min(
+                        LONGEST_UNTOLD_WAIT_SECONDS, max(UNTOLD_WAIT_SECONDS, 2 * known.untold)
+                    )
+                seconds = known.untold or UNTOLD_WAIT_SECONDS
+            known.until = max(known.until, now + seconds)
+            return seconds
 
     def _forgive(self, host: str) -> None:
         with self._lock:
             if host in self._hosts:
-                self._hosts[host].streak = 0
+                self._hosts[host].untold = 0.0

@@ -13,10 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import count
 from typing import Protocol
+from urllib.parse import urljoin
 
 from gistapi.deadline import Deadline
-from gistapi.errors import GapError, GithubError, UserNotFoundError
+from gistapi.errors import GapError, GithubError, GithubRateLimitedError, UserNotFoundError
 from gistapi.github import api
 from gistapi.github.client import Client, Response, Retries
 from gistapi.github.stored import StoredListing, StoredPage, decode, encode, in_order
@@ -28,7 +30,9 @@ MAX_PAGE_BYTES = 32 * 1024 * 1024
 MAX_TAKES = 3
 IDLE_PAGES = 3
 """So many pages with nothing new, and the paging goes in circles."""
-FULL, FEWER = "per_page=100", "per_page=30"
+FULL, FEWER = "?per_page=100", "?per_page=30"
+"""GitHub fails on a listing that takes it over 10 s, and fewer a page take less."""
+FULL_TRIES = 2
 HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 ASKED_AT_ONCE = 10
 """Of one user's known pages: GitHub asks for no more than a handful at a time."""
@@ -62,7 +66,6 @@ class Listings:
         self._store = store
         self._trust = trust
         self._observe = observe
-        self._pool = ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="gistapi-listing")
 
     def pages(self, username: str, deadline: Deadline) -> Iterator[Page]:
         """The public gists of `username`, each once, newest created first.
@@ -70,21 +73,16 @@ class Listings:
         Raises UserNotFoundError, GithubError, GithubRateLimitedError, DeadlineError and
         CancelledError, also after the first page.
         """
-        key = username.lower()
+        url = f"{self._client.api_url}/users/{username}/gists{FULL}"
+        key = url.lower()  # the API's address is part of it: a store may outlive a setting
         known = self._known(key)
         if known is not None and known.age_seconds(time.time()) < self._trust.ttl_seconds:
             if not known.pages:
                 raise UserNotFoundError("GitHub knew no such user a moment ago.")
-            yield from _as_pages(known.pages)
-            return
+            return _as_pages(known.pages)
         if known is not None and known.pages:
-            yield from self._revalidated(key, known, deadline)
-        else:
-            yield from self._listed(key, self._first_url(username), deadline)
-
-    def close(self) -> None:
-        """End the threads."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+            return self._revalidated(key, url, known, deadline)
+        return self._listed(key, url, deadline)
 
     def _known(self, key: str) -> StoredListing | None:
         stored = self._store.get_listing(key)
@@ -92,26 +90,22 @@ class Listings:
         self._observe(CacheRead("listing", int(known is not None), int(known is None)))
         return known
 
-    def _first_url(self, username: str) -> str:
-        return f"{self._client.api_url}/users/{username}/gists?{FULL}"
-
     def _listed(self, key: str, url: str, deadline: Deadline) -> Iterator[Page]:
         """The listing as GitHub has it now, taken again while it changes under the paging."""
         seen: set[str] = set()
-        taken: list[StoredPage] = []
         for _ in range(MAX_TAKES):
-            taken = []
-            for page in self._walk(key, url, deadline):
-                taken = list(in_order([*taken, page]))
-                yield _unseen(taken[-1], seen)
+            taken: list[StoredPage] = []
+            for page in in_order(self._walk(key, url, deadline)):
+                taken.append(page)
+                yield _unseen(page, seen)
             if len(taken) == 1 or not self._has_changed(taken[0], deadline):
+                self._keep(key, taken)
                 break
-        self._keep(key, taken)
         yield Page((), last=True)
 
     def _walk(self, key: str, url: str, deadline: Deadline) -> Iterator[StoredPage]:
         """Page after page by `Link`, as long as that leads on to gists not seen yet."""
-        page = self._first(key, url, deadline)
+        page: StoredPage | None = self._first(key, url, deadline)
         seen: set[str] = set()
         idle = 0
         while page is not None and idle < IDLE_PAGES:
@@ -121,91 +115,110 @@ class Listings:
             yield page
             page = self._following(page, deadline)
 
+    def _first(self, key: str, url: str, deadline: Deadline) -> StoredPage:
+        try:
+            return self._ask(url, deadline, instead=url.replace(FULL, FEWER))
+        except UserNotFoundError:
+            self._keep(key, [])
+            raise
+
     def _following(self, page: StoredPage, deadline: Deadline) -> StoredPage | None:
         if page.next_url is None:
             return None
         try:
-            return self._ask(page.next_url, None, deadline)
+            return self._ask(page.next_url, deadline)
         except UserNotFoundError as error:
             raise GithubError("GitHub's list of gists broke off.") from error
 
-    def _first(self, key: str, url: str, deadline: Deadline) -> StoredPage | None:
-        try:
-            return self._ask(url, None, deadline)
-        except UserNotFoundError:
-            self._keep(key, [])
-            raise
-        except TransientError as error:
-            if error.status is None or FULL not in url:
-                raise
-            # GitHub answers 5xx to a listing that takes it over 10 s, and less takes less
-            return self._ask(url.replace(FULL, FEWER), None, deadline)
-
     def _has_changed(self, first: StoredPage, deadline: Deadline) -> bool:
         try:
-            now = self._ask(first.url, first.etag, deadline)
+            now = self._confirmed(first, deadline)
         except GithubError:
             return False  # the list is complete as it was; only its freshness can't be confirmed
-        return now is not None and now.gists != first.gists
+        return next(in_order([now])).gists != first.gists
 
-    def _revalidated(self, key: str, known: StoredListing, deadline: Deadline) -> Iterator[Page]:
+    def _revalidated(
+        self, key: str, url: str, known: StoredListing, deadline: Deadline
+    ) -> Iterator[Page]:
         """The known listing, each of its pages confirmed or replaced, and what follows it now."""
         try:
-            pages = self._confirmed(known.pages, deadline)
+            pages = tuple(in_order(self._now(known.pages, deadline)))
         except UserNotFoundError:
             self._keep(key, [])
             raise
-        except GithubError:
+        except (TransientError, GithubRateLimitedError):
             age = known.age_seconds(time.time())
             if age > self._trust.stale_seconds:
                 raise
             yield from _as_pages(known.pages, stale_seconds=age)
             return
         if pages != known.pages and self._has_changed(pages[0], deadline):
-            yield from self._listed(key, known.pages[0].url, deadline)
+            yield from self._listed(key, url, deadline)
             return
         self._keep(key, pages)
         yield from _as_pages(pages)
 
-    def _confirmed(
-        self, known: tuple[StoredPage, ...], deadline: Deadline
-    ) -> tuple[StoredPage, ...]:
-        asked = [
-            self._pool.submit(copy_context().run, self._ask, page.url, page.etag, deadline)
-            for page in known
-        ]
-        pages = []
-        for page, answer in zip(known, asked, strict=True):
-            pages.append(answer.result() or page)
-            if pages[-1].next_url is None:
-                break
-        while (following := self._following(pages[-1], deadline)) is not None:
-            pages.append(following)
-        return in_order(pages)
+    def _now(self, known: Sequence[StoredPage], deadline: Deadline) -> Iterator[StoredPage]:
+        """The pages as they are now, the known ones asked for side by side."""
+        work = deadline.child()
+        pool = ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="gistapi-listing")
+        try:
+            asked = [pool.submit(copy_context().run, self._confirmed, page, work) for page in known]
+            page = None
+            for answer in asked:
+                page = answer.result()
+                yield page
+                if page.next_url is None:
+                    return
+            while page is not None and (page := self._following(page, deadline)) is not None:
+                yield page
+        finally:
+            work.cancel()  # of pages that are not there any more, or not of use
+            work.release()
+            pool.shutdown(wait=False, cancel_futures=True)
 
-    def _ask(self, url: str, etag: str | None, deadline: Deadline) -> StoredPage | None:
-        """One page, tried until it can be read; None when it still has that `etag`."""
-        headers = HEADERS if etag is None else {**HEADERS, "If-None-Match": etag}
+    def _confirmed(self, page: StoredPage, deadline: Deadline) -> StoredPage:
+        """The page, asked for anew if it has another ETag by now."""
+        return self._ask(page.url, deadline, known=page)
+
+    def _ask(
+        self,
+        url: str,
+        deadline: Deadline,
+        *,
+        known: StoredPage | None = None,
+        instead: str | None = None,
+    ) -> StoredPage:
+        """One page, tried until it can be read; `known` when it still has that one's ETag.
+
+        `instead` is asked for when `url` has failed twice.
+        """
+        headers = HEADERS
+        if known is not None and known.etag is not None:
+            headers = {**HEADERS, "If-None-Match": known.etag}
         retries = Retries(deadline)
-        while True:
+        for tries in count(1):
             try:
                 with self._client.get(
                     url, kind="list", deadline=deadline, headers=headers
                 ) as answer:
-                    return _read(url, answer)
+                    return _read(url, answer, known)
             except TransientError as error:
                 retries.again(error)
+                if tries == FULL_TRIES and instead is not None:
+                    url = instead
             except GapError as error:
                 raise GithubError(str(error)) from error
+        raise AssertionError("unreachable: `again` raises at last")
 
     def _keep(self, key: str, pages: Sequence[StoredPage]) -> None:
         self._store.put_listing(key, encode(StoredListing(time.time(), tuple(pages))))
 
 
-def _read(url: str, answer: Response) -> StoredPage | None:
-    if answer.status == HTTPStatus.NOT_MODIFIED:
+def _read(url: str, answer: Response, known: StoredPage | None) -> StoredPage:
+    if answer.status == HTTPStatus.NOT_MODIFIED and known is not None:
         answer.read(0)
-        return None
+        return known
     if answer.status == HTTPStatus.NOT_FOUND:
         answer.read_error()
         raise UserNotFoundError("GitHub knows no such user.")
@@ -217,8 +230,13 @@ def _read(url: str, answer: Response) -> StoredPage | None:
         raise
     except GithubError as error:
         raise TransientError(str(error), answer.status) from error
+    following = api.next_url(answer.headers)
     return StoredPage(
-        url, answer.headers.get("ETag"), api.next_url(answer.headers), gists, unreadable
+        url,
+        answer.headers.get("ETag"),
+        None if following is None else urljoin(url, following),
+        gists,
+        unreadable,
     )
 
 

@@ -1,27 +1,30 @@
-"""requests and urllib3, made to stop when the work is called off, with their errors told apart."""
+"""requests and urllib3, made to stop in time or when called off, with their errors told apart."""
 
 from __future__ import annotations
 
 import http.client
+import io
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_environ_proxies
 
 from gistapi.deadline import Deadline
 from gistapi.errors import GithubError
 
-waiting_under: ContextVar[Deadline | None] = ContextVar("waiting_under", default=None)
-"""The deadline under which this thread waits for the headers of an answer."""
+waiting_under: ContextVar[Deadline] = ContextVar("waiting_under")
+"""The deadline under which this thread asks for an answer."""
 
+MAX_HOSTS = 100
 USELESS = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidSchema,
@@ -73,43 +76,114 @@ def told_apart(deadline: Deadline) -> Iterator[None]:
         raise
 
 
-def session(connections: int) -> requests.Session:
-    """A session that keeps `connections` open a host, and neither cookies nor `.netrc`.
+class Transport:
+    """Sends requests as they are, and keeps `connections` open to each host.
 
-    `REQUESTS_CA_BUNDLE` is honoured; the proxies of the environment are the caller's to name.
+    `REQUESTS_CA_BUNDLE`, `HTTPS_PROXY` and their kin are honoured; neither cookies nor `.netrc` are
+    known here, since requests' Session, which would bring them in, is not.
     """
-    made = requests.Session()
-    made.trust_env = False
-    made.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-    made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = _Adapter(pool_maxsize=connections)
-    made.mount("https://", adapter)
-    made.mount("http://", adapter)
-    return made
+
+    def __init__(self, connections: int, timeout_seconds: float) -> None:
+        self._adapter = _Adapter(pool_connections=MAX_HOSTS, pool_maxsize=connections)
+        self._timeout_seconds = timeout_seconds
+        bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+        self._verify: str | bool = bundle or True
+        self._proxies: dict[str, dict[str, str]] = {}
+
+    def send(
+        self,
+        url: str,
+        origin: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        deadline: Deadline,
+    ) -> urllib3.BaseHTTPResponse:
+        """Ask for `url`, which lies in `origin`: a POST if there is a body.
+
+        The answer's headers have come, its body is still to be read. `url` has the bytes that are
+        to be sent: nothing is quoted anew. Raises what `told_apart` expects.
+        """
+        request = requests.PreparedRequest()
+        request.method = "GET" if body is None else "POST"
+        request.url = url
+        request.headers = CaseInsensitiveDict(headers)
+        request.body = body
+        if origin not in self._proxies:
+            self._proxies[origin] = get_environ_proxies(origin)
+        waiting = waiting_under.set(deadline)
+        try:
+            response = self._adapter.send(
+                request,
+                stream=True,
+                timeout=max(0.001, min(self._timeout_seconds, deadline.remaining())),
+                verify=self._verify,
+                proxies=self._proxies[origin],
+            )
+        finally:
+            waiting_under.reset(waiting)
+        raw: urllib3.BaseHTTPResponse = response.raw
+        return raw
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._adapter.close()
 
 
 def shut(raw: urllib3.BaseHTTPResponse) -> None:
     """End what reads the body of `raw` in another thread."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RuntimeError):  # it has just been read, or closed
         raw.shutdown()
 
 
 def _shut_socket(connected: socket.socket) -> None:
-    with suppress(OSError):
+    with suppress(OSError, AttributeError):  # TLS inside TLS (an https proxy) has no shutdown
         connected.shutdown(socket.SHUT_RDWR)
 
 
-class _Interruptible:
+class _Incoming(io.RawIOBase):
+    """What comes from a socket, waited for until the deadline and no longer.
+
+    The socket's own timeout bounds each silence; this bounds what drips, headers too.
+    """
+
+    def __init__(self, raw: io.RawIOBase, connected: socket.socket, deadline: Deadline) -> None:
+        self._raw = raw
+        self._socket = connected
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - any writable buffer
+        left = self._deadline.remaining()
+        if left < (self._socket.gettimeout() or 0.0):
+            if not left:
+                raise TimeoutError("the deadline has passed")
+            self._socket.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """Reads its socket under the deadline of the request that it answers."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(sock, *args, **kwargs)
+        raw = self.fp.detach()
+        self.fp = io.BufferedReader(_Incoming(raw, sock, waiting_under.get()))
+
+
+class _Interruptible(http.client.HTTPConnection):
     """Wakes a thread that waits for an answer's headers when its work is called off."""
 
-    sock: socket.socket | None
+    response_class = _Answer
 
     def getresponse(self) -> Any:  # noqa: ANN401 - two libraries' types at once
-        deadline = waiting_under.get()
-        if deadline is None or self.sock is None:
-            return super().getresponse()  # type: ignore[misc]
-        with deadline.on_cancel(partial(_shut_socket, self.sock)):
-            return super().getresponse()  # type: ignore[misc]
+        with waiting_under.get().on_cancel(partial(_shut_socket, self.sock)):
+            return super().getresponse()
 
 
 class _HTTPConnection(_Interruptible, urllib3.connection.HTTPConnection):
@@ -129,7 +203,13 @@ class _HTTPSPool(urllib3.HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """Builds its pools from the classes above."""
+    """Builds its pools from the classes above, and no more of an answer than is read here."""
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:  # noqa: ANN401
+        del req
+        response = requests.Response()
+        response.raw = resp
+        return response
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
         super().init_poolmanager(*args, **kwargs)
