@@ -93,6 +93,26 @@ def test_filters_leave_files_unread(github: FakeGithub) -> None:
     assert old.html_url not in answer.matches
 
 
+def test_a_gist_hidden_by_a_deletion_is_found(github: FakeGithub) -> None:
+    """One deleted while its list is paged hides its neighbour; a second look shows it."""
+    user = github.add_user("octocat")
+    for number in range(150):
+        user.add_gist({"a": "needle" if number in {48, 49, 50} else "hay"})
+
+    def delete(request: Request) -> None:
+        if "page=2" in request.target and len(user.gists) == 150:
+            user.gists[120].delete()
+
+    github.on_request(delete)
+    expected = user.matching("needle")
+    with bench(github) as ours:
+        answer = ours.search(NEEDLE)
+    assert sorted(answer.matches) == sorted(expected)
+    told = {event.gist.html_url: event.gist for event in answer.events if isinstance(event, Match)}
+    by_time = sorted(told, key=lambda url: told[url].created_at, reverse=True)
+    assert by_time == expected != answer.matches
+
+
 def test_limit_stops_and_the_cursor_goes_on(github: FakeGithub) -> None:
     """Answers of one match each add up to the whole, in order, with an end."""
     user = github.add_user("octocat")

@@ -181,6 +181,8 @@ def plain_answer(form: SearchRequest, events: Iterable[SearchEvent]) -> dict[str
                 gaps.append(event)
             case End():
                 end = event
+    # A gist that only a second look at the listing showed is told late.
+    matches.sort(key=lambda found: found.gist.created_at, reverse=True)
     answer: dict[str, object] = {
         "status": "partial" if end is None or end.partial else "success",
         "username": form.username,
