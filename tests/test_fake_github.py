@@ -133,9 +133,14 @@ def test_the_true_answer_of_a_search(github: FakeGithub) -> None:
     older = octocat.add_gist({"a": "x", "b": b"\xffneedle"})
     octocat.add_gist({"a": "needle"}, public=False)
     octocat.add_gist({"a": "need\nle"})
+    wide = octocat.add_gist({"a": "needle".encode("utf-16")})
     newer = octocat.add_gist({"a": "NEEDLE"})
-    assert octocat.matching("needle") == [older.html_url]
-    assert octocat.matching("needle", re.IGNORECASE) == [newer.html_url, older.html_url]
+    assert octocat.matching("needle") == [wide.html_url, older.html_url]
+    assert octocat.matching("needle", re.IGNORECASE) == [
+        newer.html_url,
+        wide.html_url,
+        older.html_url,
+    ]
 
 
 def test_a_process_of_its_own(http: requests.Session) -> None:

@@ -183,22 +183,31 @@ def test_a_hundred_megabytes_are_made_as_they_are_sent(
 )
 def test_a_repeated_block_reads_anywhere(start: int, stop: int, expected: bytes) -> None:
     """Any part of a made-up content is what the whole has there, patches included."""
-    content: Content = Repeated(b"abc", 10, {5: b"XY"})
+    content: Content = Repeated(b"cab", 10, {5: b"XY"}, phase=1)
     assert content.read(start, stop) == expected
 
 
 def test_generated_gists_are_the_same_again(github: FakeGithub, http: requests.Session) -> None:
-    """A seed makes the same ids, names and contents; another one makes others."""
+    """A seed makes the same names and contents for any user; another one makes others."""
     made = {}
     for login, seed in (("one", 1), ("same", 1), ("other", 2)):
         user = github.add_user(login)
         user.generate(40, seed=seed, files_per_gist=2, size_bytes=500)
-        made[login] = [(g.id, [(f.name, f.sha) for f in g.files.values()]) for g in user.gists]
+        made[login] = [(f.name, f.sha) for g in user.gists for f in g.files.values()]
         for gist in user.gists[:3]:
             for name, file in gist.files.items():
                 body = http.get(raw_url(github, gist, name), timeout=10).content
                 assert len(body) == file.content.size
-    files = [file for _, files in made["one"] for file in files]
-    assert made["one"] == made["same"] != made["other"]
+    files = made["one"]
+    assert files == made["same"] != made["other"]
     assert len({sha for _, sha in files}) == len(files)
     assert 60 <= len(files) <= 100
+    assert len(github.world.gists) == 3 * 40
+
+
+def test_an_id_is_taken_once(github: FakeGithub) -> None:
+    """Two gists of one id would be a fault of the test."""
+    octocat = github.add_user("octocat")
+    octocat.add_gist(gist_id="1")
+    with pytest.raises(ValueError, match="already"):
+        octocat.add_gist(gist_id="1")

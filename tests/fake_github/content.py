@@ -72,14 +72,16 @@ EMPTY = Literal(b"")
 
 @dataclass(frozen=True)
 class Repeated(Content):
-    """A block said over and over up to `size` bytes, with other bytes at some offsets.
+    """A block said over and over up to `total` bytes, with other bytes at some offsets.
 
     `patches` maps an offset to the bytes that stand there: a needle in a hundred megabytes.
+    The text begins `phase` bytes into the block.
     """
 
     block: bytes
     total: int
     patches: Mapping[int, bytes] = field(default_factory=dict)
+    phase: int = 0
 
     @property
     def size(self) -> int:
@@ -88,9 +90,10 @@ class Repeated(Content):
 
     def read(self, start: int, stop: int) -> bytes:
         """Some of the bytes."""
-        first = start - start % len(self.block)
-        copies = -(-(stop - first) // len(self.block))
-        text = bytearray((self.block * copies)[start - first : stop - first])
+        first = (self.phase + start) % len(self.block)
+        last = first + stop - start
+        copies = -(-last // len(self.block))
+        text = bytearray((self.block * copies)[first:last])
         for offset, patch in self.patches.items():
             low, high = max(start, offset), min(stop, offset + len(patch))
             if low < high:

@@ -49,7 +49,7 @@ class FakeGithub:
         self._control_traffic = Traffic("control")
         self._failures: list[Exception] = []
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="fake-github")
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.reset()
 
     def reset(self) -> None:
@@ -83,7 +83,7 @@ class FakeGithub:
 
     def requests_to(self, origin: OriginName) -> list[Request]:
         """Those of `requests` that one origin got."""
-        return [request for request in self._requests if request.origin == origin]
+        return [request for request in self.requests if request.origin == origin]
 
     def forget(self) -> None:
         """Forget the requests so far and their counts."""

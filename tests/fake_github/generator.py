@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tests.fake_github.content import Content
+from tests.fake_github.content import Content, Repeated
 
 _CORPUS_BYTES = 1 << 18
 _WORDS = """
@@ -22,52 +22,34 @@ _WORDS = """
 _SUFFIXES = (".py", ".md", ".sh", ".js", ".txt", ".json", ".rb", ".conf-of-mine", "", ".go")
 
 
-@dataclass(frozen=True)
-class Stretch(Content):
-    """A line of its own, which makes the file unlike all others, then a stretch of the corpus."""
-
-    title: bytes
-    offset: int
-    total: int
-
-    @property
-    def size(self) -> int:
-        """The length in bytes."""
-        return self.total
-
-    def read(self, start: int, stop: int) -> bytes:
-        """Some of the bytes."""
-        corpus = _corpus()
-        text = bytearray(self.title)
-        while len(text) < stop:
-            at = (self.offset + len(text)) % len(corpus)
-            text += corpus[at : at + stop - len(text)]
-        return bytes(text[start:stop])
-
-
 @dataclass(frozen=True, slots=True)
 class GeneratedGist:
     """What one gist is made of."""
 
     id: str
     description: str
-    files: tuple[tuple[str, Stretch], ...]
+    files: dict[str, Content]
 
 
-def gists(count: int, seed: int, files_per_gist: float, size_bytes: int) -> Iterator[GeneratedGist]:
-    """Yield `count` gists; file counts and sizes spread evenly around their averages."""
+def gists(
+    login: str, count: int, seed: int, files_per_gist: float, size_bytes: int
+) -> Iterator[GeneratedGist]:
+    """Yield `count` gists; file counts and sizes spread evenly around their averages.
+
+    Names and contents come from the seed alone, ids from the login too.
+    """
     random_ = random.Random(seed)
     for number in range(count):
-        files = []
+        files: dict[str, Content] = {}
         for index in range(_around(random_, files_per_gist)):
+            name = f"{random_.choice(_WORDS)}-{number}-{index}{random_.choice(_SUFFIXES)}"
+            # a line of its own makes each file unlike all others
             title = b"# gist %d, file %d of seed %d\n" % (number, index, seed)
             size = max(len(title), round(random_.uniform(0, 2 * size_bytes)))
-            suffix = random_.choice(_SUFFIXES)
-            name = f"{random_.choice(_WORDS)}-{number}-{index}{suffix}"
-            files.append((name, Stretch(title, random_.randrange(_CORPUS_BYTES), size)))
-        digest = hashlib.md5(b"%d of %d" % (number, seed), usedforsecurity=False).hexdigest()
-        words = " ".join(random_.choices(_WORDS, k=4))
-        yield GeneratedGist(digest, words, tuple(files))
+            files[name] = Repeated(_corpus(), size, {0: title}, random_.randrange(_CORPUS_BYTES))
+        name = f"{login.lower()} {seed} {number}"
+        digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
+        yield GeneratedGist(digest, " ".join(random_.choices(_WORDS, k=4)), files)
 
 
 def _around(random_: random.Random, average: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -96,9 +97,15 @@ class Gist:
         return f"/{self.owner.login}/{self.id}/raw/{file.sha}/{name}"
 
     def matches(self, pattern: re.Pattern[str]) -> bool:
-        """Whether any file's text, as UTF-8 with wrong bytes replaced, has a match."""
-        texts = (b"".join(file.content.chunks()) for file in self.files.values())
-        return any(pattern.search(text.decode(errors="replace")) for text in texts)
+        """Whether any file's text has a match."""
+        return any(pattern.search(_text(file.content)) for file in self.files.values())
+
+
+def _text(content: Content) -> str:
+    """A file's text: UTF-16 if it begins with that byte-order mark, else UTF-8."""
+    data = b"".join(content.chunks())
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if wide else "utf-8", errors="replace")
 
 
 class User:
@@ -129,6 +136,8 @@ class User:
         returns what is listed instead. `commit_sha_urls`: raw addresses name no blob's hash.
         """
         gist_id = gist_id or self.world.next_gist_id()
+        if gist_id in self.world.gists:
+            raise ValueError(f"there is a gist {gist_id} already")
         gist = Gist(self, gist_id, created_at=created_at or self.world.tick())
         gist.updated_at = updated_at or gist.created_at
         gist.description, gist.public, gist.truncated = description, public, truncated
@@ -136,22 +145,15 @@ class User:
         for name, data in (files or {}).items():
             gist.put(name, as_content(data))
         self.world.gists[gist_id] = gist
-        self.gists = [*self.gists, gist]
+        self.gists.append(gist)
         return gist
 
     def generate(
         self, gists: int, *, seed: int = 1, files_per_gist: float = 2, size_bytes: int = 4000
     ) -> None:
         """Add many gists; the same seed makes the same ones. Sizes and file counts are averages."""
-        added = []
-        for made in generator.gists(gists, seed, files_per_gist, size_bytes):
-            gist = Gist(self, made.id, created_at=self.world.tick())
-            gist.description = made.description
-            for name, content in made.files:
-                gist.put(name, content)
-            self.world.gists[gist.id] = gist
-            added.append(gist)
-        self.gists = [*self.gists, *added]
+        for made in generator.gists(self.login, gists, seed, files_per_gist, size_bytes):
+            self.add_gist(made.files, gist_id=made.id, description=made.description)
 
     def in_order(self) -> list[Gist]:
         """The gists as GitHub lists them: newest created first."""
