@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from queue import SimpleQueue
 
 import pytest
 
@@ -146,11 +147,12 @@ def test_too_large_comes_before_the_wrong_type_and_that_before_a_bad_body() -> N
 def test_senders_that_dawdle_do_not_take_every_thread() -> None:
     """While as many bodies as may be are still arriving, the next one is refused at once."""
     app = create_web(Searches())
-    arrived, go_on = threading.Semaphore(0), threading.Event()
+    arrived: SimpleQueue[None] = SimpleQueue()
+    go_on = threading.Event()
 
     class Slow(Stream):
         def read(self, size: int) -> bytes:
-            arrived.release()
+            arrived.put(None)
             go_on.wait(30)
             return super().read(size)
 
@@ -161,7 +163,7 @@ def test_senders_that_dawdle_do_not_take_every_thread() -> None:
     for thread in threads:
         thread.start()
     for _ in threads:
-        assert arrived.acquire(timeout=30)
+        arrived.get(timeout=30)
     try:
         refused = app.test_client().post(SEARCH, json={})
         assert (refused.status_code, refused.get_json()["code"]) == (503, "overloaded")
@@ -172,3 +174,10 @@ def test_senders_that_dawdle_do_not_take_every_thread() -> None:
         for thread in threads:
             thread.join()
     assert app.test_client().post(SEARCH, json={}).status_code == 400
+
+
+def test_a_match_told_late_stands_in_githubs_order() -> None:
+    """The plain answer is ordered by creation, newest first, however its matches came."""
+    searches = Searches([Begin(), match(3), match(1), match(2), end(3)])
+    answer = searches.post().get_json()
+    assert answer["matches"] == [f"https://gist.github.com/{number}" for number in (3, 2, 1)]
