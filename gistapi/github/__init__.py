@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager
 
 from gistapi.deadline import Deadline
 from gistapi.github.client import Client
+from gistapi.github.clone import ClonedFiles, Clones
 from gistapi.github.files import Files
 from gistapi.github.listing import Listings, ListingStore, Trust
-from gistapi.models import GistFile, Page
+from gistapi.models import Gist, GistFile, Page
 from gistapi.observe import Observer, ignore
 
 __all__ = ["Github", "Trust"]
@@ -44,6 +46,7 @@ class Github:
         )
         self._listings = Listings(self._client, store, trust, observe)
         self._files = Files(self._client)
+        self._clones = Clones(self._client)
 
     def pages(self, username: str, deadline: Deadline) -> Iterator[Page]:
         """A user's gists (`listing.Listings.pages`)."""
@@ -56,6 +59,10 @@ class Github:
     def stream(self, file: GistFile, deadline: Deadline) -> Iterator[Generator[bytes]]:
         """Passes over a file (`files.Files.stream`)."""
         return self._files.stream(file, deadline)
+
+    def clone(self, gist: Gist, deadline: Deadline) -> AbstractContextManager[ClonedFiles]:
+        """All files of a gist, by git (`clone.Clones.files`)."""
+        return self._clones.files(gist.git_pull_url, deadline)
 
     def close(self) -> None:
         """Close the idle connections."""
