@@ -23,6 +23,9 @@ CONNECT_SECONDS = 0.25
 READ_SECONDS = 1.0
 
 _PREFIX = f"gistapi:{SCHEMA_VERSION}:"
+_RECEIVED_BYTES = 2**18
+"""Asked of the socket at once: the interpreter lock is freed for each."""
+
 _REFRESHED_SHARE = 1 / 32
 """Of the entries read so many get a new expiry: enough for what is read often, and cheap."""
 
@@ -39,7 +42,7 @@ class RedisStore:
     def read(self, keys: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
         """The entries that are there, and a sample of them to refresh; see Store."""
         try:
-            values = self._redis.mget([_PREFIX + key for key in keys])
+            values: list[bytes | None] = self._redis.mget([_PREFIX + key for key in keys])  # type: ignore[assignment]
         except (RedisError, OSError) as error:
             raise StoreError(f"{type(error).__name__}: {error}") from error
         found = [(key, value) for key, value in zip(keys, values, strict=True) if value is not None]
@@ -78,6 +81,7 @@ def _pool(url: str) -> ConnectionPool:
             retry=retry,
             socket_connect_timeout=CONNECT_SECONDS,
             socket_timeout=READ_SECONDS,
+            socket_read_size=_RECEIVED_BYTES,
         )
         pool.connection_class(**pool.connection_kwargs)  # reads the options; connects later
     except (ValueError, TypeError, RedisError):
