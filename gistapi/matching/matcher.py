@@ -22,6 +22,7 @@ from gistapi.observe import FileScanned, Observer, ignore
 
 _GIVEN_UP = "the pattern was given up: it took too long on other files of this search"
 MAX_TIMEOUTS = 3
+_SLICE = 512  # jobs at once, so that giving up can happen in between
 MAX_WORKER_SECONDS = 10.0
 
 
@@ -120,7 +121,6 @@ class Matcher:
                 for job in queue:
                     job.failure, job.done = _GIVEN_UP, True
                 return
-            # Not all at once, so that giving up can happen in between.
             slice_, queue = queue[:_SLICE], queue[_SLICE:]
             self._matching.workers.run(self._share, slice_, deadline)
             self.charge(slice_)
@@ -162,26 +162,21 @@ class Matcher:
     def _search_here(self, engine: Engine, text: bytes) -> Hit | None:
         began = time.perf_counter()
         found = engine.compiled.search(text)
-        hit = None if found is None else locate(text, found.start())
+        hit = None if found is None else self._locate(text, found.start())
         duration = time.perf_counter() - began
         self._matching.observe(FileScanned("re2", len(text), duration, hit is not None))
         return hit
 
+    def _locate(self, text: bytes | bytearray, start: int) -> Hit:
+        window = Window(self._matching.sizes.line_characters)
+        window.data += text
+        return window.hit(start)
+
     def _result(self, job: Job) -> Hit | PatternTimeoutError | None:
         if job.failure is not None:
             return PatternTimeoutError(job.failure)
-        hit = None if job.answer is None else locate(job.text, job.answer[0])
+        hit = None if job.answer is None else self._locate(job.text, job.answer[0])
         name = "re2" if job.engine.name == worker.RE2 else "re"
         event = FileScanned(name, len(job.text), job.spent_seconds, hit is not None)  # type: ignore[arg-type]
         self._matching.observe(event)
         return hit
-
-
-_SLICE = 512
-
-
-def locate(text: bytes | bytearray, start: int) -> Hit:
-    """Where a match begins in a whole text."""
-    window = Window()
-    window.data += text
-    return window.hit(start)

@@ -183,10 +183,15 @@ def _folded(nodes: Sequence[Node], flags: int) -> int:
     total = 0
     for kind, argument in nodes:
         if kind is op.IN and flags & re.IGNORECASE:
-            total += sum(v[1] - v[0] for what, v in argument if what is op.RANGE)
+            total += sum(_bmp_size(*v) for what, v in argument if what is op.RANGE)
         inner = flags | argument[1] if kind is op.SUBPATTERN else flags
         total += sum(_folded(body, inner) for body in extent.children(kind, argument))
     return total
+
+
+def _bmp_size(first: int, last: int) -> int:
+    """`re` folds only what lies in the Basic Multilingual Plane."""
+    return max(0, min(last, 0xFFFF) - first + 1)
 
 
 def warm() -> None:

@@ -20,11 +20,10 @@ from gistapi.matching.budget import WindowBudget
 from gistapi.matching.pattern import CompiledPattern, Engine
 from gistapi.matching.process import Job
 from gistapi.matching.text import Utf8Stream
-from gistapi.matching.window import MAX_LINE_CHARACTERS, TAIL_CHARACTERS, Window
+from gistapi.matching.window import LINE_CHARACTERS, MAX_BYTES, Window
 from gistapi.models import Hit
 from gistapi.observe import FileScanned, Observer
 
-_MAX_BYTES = 4  # of a character
 _PART_BYTES = 64 << 10
 
 
@@ -33,11 +32,13 @@ class Sizes:
     """How much text a scanner holds, in bytes of UTF-8.
 
     A match up to `overlap_bytes` long is found wherever it lies; a window holds twice that and
-    little more. The first search comes after `first_bytes`.
+    little more. The first search comes after `first_bytes`. Of a hit's line so many characters
+    are shown.
     """
 
     overlap_bytes: int = 8 << 20
     first_bytes: int = 64 << 10
+    line_characters: int = LINE_CHARACTERS
 
     @property
     def window_bytes(self) -> int:
@@ -90,7 +91,7 @@ class Scanner:
         self._budget = budget
         self._observe = observe
         self._stream = Utf8Stream()
-        self._window = Window()
+        self._window = Window(sizes.line_characters)
         self._start = 0  # in the window: no match begins before it
         self._next = sizes.first_bytes  # the window's size that is worth the next search
         self._held = 0
@@ -167,11 +168,11 @@ class Scanner:
         if not self._extent.crosses_lines:
             # Nothing goes beyond the line; `$` wants to know whether its newline is the last.
             return data.rfind(b"\n", 0, len(data) - 1) + 1
-        end = len(data) - _MAX_BYTES * TAIL_CHARACTERS
+        end = len(data) - self._window.tail_bytes
         if self._loops is None:
-            return min(end, len(data) - _MAX_BYTES * self._extent.ahead)
+            return min(end, len(data) - MAX_BYTES * self._extent.ahead)
         # Going back until more has passed than a match can hold beside its loops.
-        left, size = self._extent.ahead, _MAX_BYTES * TAIL_CHARACTERS
+        left, size = self._extent.ahead, self._window.tail_bytes
         while end > self._start and left >= 0:
             start = max(self._start, end - size)
             left -= len(data[start:end].translate(None, self._loops))
@@ -181,11 +182,11 @@ class Scanner:
     @property
     def _context_bytes(self) -> int:
         """What stays before the first undecided start: for lookbehind, and to show the line."""
-        return _MAX_BYTES * (max(MAX_LINE_CHARACTERS, self._extent.behind) + 1)
+        return MAX_BYTES * (max(self._sizes.line_characters, self._extent.behind) + 1)
 
     def _check_certain(self, found: tuple[int, int]) -> None:
         """A match that `re` found where not all was seen must not lean on the window's end."""
-        seen = found[1] + _MAX_BYTES * (self._extent.lookahead + 2)
+        seen = found[1] + MAX_BYTES * (self._extent.lookahead + 2)
         if self._engine.name == worker.RE and seen > len(self._window.data):
             raise PatternTimeoutError("a match too long to be certain of")
 

@@ -111,6 +111,10 @@ class Translator:
 
     def subpattern(self, argument: Argument, flags: int, tail: bool) -> Piece:  # noqa: FBT001
         """A group, and the flags it turns on and off."""
+        if argument[1] & extent.TYPE_FLAGS & ~flags:
+            # `re` filters the places where a match may begin by the outer flags: (?a)(?u:\w) does
+            # not find "é". That is nothing to imitate.
+            raise UntranslatableError("(?u:…) inside (?a), or the other way round")
         inner = self._sequence(argument[3], extent.inner_flags(argument, flags), tail=tail)
         return inner._replace(text=f"(?:{inner.text})")
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from gistapi.models import Hit
 
-MAX_LINE_CHARACTERS = 300
-LEAD_CHARACTERS = 100
-"""How much of a long line is shown before the match, if there is as much behind it."""
-TAIL_CHARACTERS = MAX_LINE_CHARACTERS + 2
-"""Behind a match: enough to show the line, and to tell whether CR LF ends it there."""
-_MAX_BYTES = 4
+LINE_CHARACTERS = 300
+"""How much of a line is shown: a third before the match, where there is enough behind it."""
+MAX_BYTES = 4
+"""Of one character in UTF-8."""
 
 
 class Window:
@@ -19,11 +17,17 @@ class Window:
     last of them (`_column`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, line_characters: int = LINE_CHARACTERS) -> None:
         self.data = bytearray()
         self.is_first = True
         self._lines = 0
         self._column = 0
+        self._shown = line_characters
+
+    @property
+    def tail_bytes(self) -> int:
+        """Behind a match: enough to show its line, and to tell whether CR LF ends it there."""
+        return MAX_BYTES * (self._shown + 2)
 
     def drop(self, size: int) -> int:
         """Let go of about so many bytes at the beginning; returns how many (never more)."""
@@ -53,18 +57,18 @@ class Window:
 
     def _line_text(self, line_start: int, start: int, column: int) -> str:
         # Offsets in bytes may cut a character at the far ends: those are beyond what is shown.
-        lead_start = max(line_start, start - _MAX_BYTES * MAX_LINE_CHARACTERS)
-        lead = self.data[lead_start:start].decode("utf-8", "ignore")[-MAX_LINE_CHARACTERS:]
-        tail_end = start + _MAX_BYTES * TAIL_CHARACTERS
+        lead_start = max(line_start, start - MAX_BYTES * self._shown)
+        lead = self.data[lead_start:start].decode("utf-8", "ignore")[-self._shown :]
+        tail_end = start + self.tail_bytes
         line_end = self.data.find(b"\n", start, tail_end)
         tail = self.data[start : tail_end if line_end < 0 else line_end].decode("utf-8", "ignore")
         if line_end >= 0 and (lead + tail).endswith("\r"):
             lead, tail = (lead, tail[:-1]) if tail else (lead[:-1], tail)
         line, at = lead + tail, len(lead)
-        if column + len(tail) <= MAX_LINE_CHARACTERS:
+        if column + len(tail) <= self._shown:
             return line
-        first = max(0, min(at - LEAD_CHARACTERS, len(line) - MAX_LINE_CHARACTERS))
-        return line[first : first + MAX_LINE_CHARACTERS]
+        first = max(0, min(at - self._shown // 3, len(line) - self._shown))
+        return line[first : first + self._shown]
 
 
 def _characters(data: bytearray, start: int, end: int) -> int:

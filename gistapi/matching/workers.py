@@ -187,6 +187,9 @@ class Workers:
             deadline.check()
             self._observe(WorkerKilled("died"))
             _fail(batch, "the worker that searched it died", final=batch[0].alone)
+        except BaseException:
+            process.kill()  # its answer is still to come, and nobody would expect it
+            raise
         else:
             for job, answer in zip(batch, answers, strict=False):
                 job.answer, job.failure = (

@@ -1,0 +1,42 @@
+"""Whatever the pattern and the text: the answer is the one that `re.search` gives."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.strategies import DataObject
+
+from gistapi.matching import compile_pattern
+from gistapi.models import Flags
+from tests.matching.grammar import FLAGS, patterns, texts_for
+from tests.matching.reference import our_start, python_compile, python_start
+
+TEXTS = 20
+
+
+def _flags(flags: int) -> Flags:
+    return Flags(bool(flags & 2), bool(flags & 8), bool(flags & 16))
+
+
+def test_translation_agrees_with_re() -> None:
+    """RE2 by our translation, or `re` where we refuse, finds what `re.search` finds, there."""
+    seen: Counter[str] = Counter()
+
+    @given(pattern=patterns(), flags=st.sampled_from(FLAGS), data=st.data())
+    def check(pattern: str, flags: int, data: DataObject) -> None:
+        reference = python_compile(pattern, flags)
+        compiled = compile_pattern(pattern, _flags(flags))
+        for text in data.draw(texts_for(pattern, TEXTS)):
+            expected = python_start(reference, text)
+            assert our_start(compiled, text) == expected, (pattern, flags, text)
+            engine = compiled.engine(is_ascii=text.isascii(), is_empty=not text)
+            seen[engine.name] += 1
+            seen["match"] += expected is not None
+
+    check()
+    cases = seen["re"] + seen["re2"]
+    print(f"{cases} cases, {seen['match']} matches, {seen['re2']} on RE2")  # noqa: T201
+    assert seen["match"] >= 0.3 * cases
+    assert seen["re2"] >= 0.5 * cases
