@@ -15,7 +15,7 @@ class SettingsFault(click.ClickException):
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="gistapi")
+@click.version_option(package_name="gistapi", prog_name="gistapi")
 def main() -> None:
     """Search the public gists of GitHub users."""
 

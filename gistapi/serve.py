@@ -6,10 +6,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
-from functools import partial
+import time
 from multiprocessing import parent_process
-from multiprocessing.connection import wait
 
 from flask import Flask
 from granian.constants import HTTPModes, Interfaces
@@ -28,6 +26,7 @@ HEAD_TIMEOUT_MS = 10_000
 GRACE_SECONDS = 8.0
 # … and the worker process this long before it is killed.
 KILL_AFTER_SECONDS = 10
+ENDING = {signal.SIGTERM, signal.SIGINT}
 
 
 class AddressError(GistapiError):
@@ -79,42 +78,38 @@ class _Worker:
         self._settings = settings
         self._service: Service | None = None
 
-    def load(self) -> Flask:
-        """Build the app; granian calls this before it sets its signal handlers."""
-        app = create_app(self._settings)
-        self._service = service_of(app)
-        _call_at_end(partial(self._service.shut_down, GRACE_SECONDS))
-        return app
-
     def run(self, *args: object) -> None:
         """Serve, and let go of everything when the last answer is sent."""
+        # A second signal would block granian's handler with the interpreter lock held, and Ctrl-C
+        # sends two. So every thread to come blocks them, and one thread waits for the first.
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
         try:
             MPServer._spawn_wsgi_worker(*args)  # noqa: SLF001 - granian's own default target
         finally:
             if self._service is not None:
                 self._service.close()
 
+    def load(self) -> Flask:
+        """Build the app; granian calls this before it sets its signal handlers."""
+        app = create_app(self._settings)
+        self._service = service_of(app)
+        for target in (_end_with_parent, self._end):
+            threading.Thread(target=target, daemon=True).start()
+        return app
 
-def _call_at_end(stop: Callable[[], None]) -> None:
-    """Call `stop` in a thread once this process is asked to end, or has lost its parent.
+    def _end(self) -> None:
+        """Wait for a signal; then let granian stop listening, and the searches come to an end."""
+        inherited = signal.getsignal(signal.SIGTERM)
+        number = signal.sigwait(ENDING)
+        while (handler := signal.getsignal(number)) is inherited:
+            time.sleep(0.01)  # granian has not come to it yet
+        if callable(handler) and self._service is not None:
+            handler(number, None)
+            self._service.shut_down(GRACE_SECONDS)
 
-    granian sets its own handlers after this, so ours could not stay; but whoever handles a
-    signal, Python writes its number to the wakeup descriptor first.
-    """
-    wakeup, pythons_end = os.pipe()
-    os.set_blocking(pythons_end, False)
-    signal.set_wakeup_fd(pythons_end, warn_on_full_buffer=False)
-    threading.Thread(target=_watch, args=(wakeup, stop), daemon=True).start()
 
-
-def _watch(wakeup: int, stop: Callable[[], None]) -> None:
+def _end_with_parent() -> None:
     parent = parent_process()
-    lifeline = [] if parent is None else [parent.sentinel]
-    asked = False
-    while not asked:
-        if wakeup in wait([wakeup, *lifeline]):
-            asked = not {signal.SIGTERM, signal.SIGINT}.isdisjoint(os.read(wakeup, 64))
-        else:
-            os.kill(os.getpid(), signal.SIGTERM)  # granian would serve on alone
-            lifeline = []
-    stop()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)  # granian would serve on alone

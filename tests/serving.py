@@ -1,0 +1,151 @@
+"""The service as a process of its own, and all the processes that it starts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.fake_github import FakeGithub
+
+ROOT = Path(__file__).parent.parent
+SERVE = (sys.executable, "-m", "gistapi", "serve")
+SECONDS = 30
+
+
+@dataclass
+class Serving:
+    """A running service: its process, its address, and every process it was seen to have."""
+
+    process: subprocess.Popen[str]
+    port: int
+    seen: set[int] = field(default_factory=set)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def search(self, pattern: str, *, timeout: float = SECONDS, **body: Any) -> requests.Response:
+        """Ask for a search of octocat's gists."""
+        asked = {"username": "octocat", "pattern": pattern} | body
+        answer = requests.post(f"{self.url}/api/v1/search", json=asked, timeout=timeout)
+        self.look()
+        return answer
+
+    def look(self) -> set[int]:
+        """The processes it has now: itself, and all that descend from it."""
+        parents = alive()
+        family = {self.process.pid} & set(parents)
+        while more := {pid for pid, parent in parents.items() if parent in family} - family:
+            family |= more
+        self.seen |= family
+        return family
+
+    def connect(self, sent: bytes = b"") -> socket.socket:
+        """A bare connection, over which `sent` was sent."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS)
+        connection.sendall(sent)
+        return connection
+
+    def ended(self) -> int:
+        """Wait for the end of the process and of all it was seen to have; returns its exit code."""
+        code = self.process.wait(SECONDS)
+        deadline = time.monotonic() + SECONDS
+        while left := self.seen & set(alive()):
+            assert time.monotonic() < deadline, left
+            time.sleep(0.02)
+        return code
+
+
+def alive() -> dict[int, int]:
+    """Every process, zombies apart, and its parent."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(") ")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if fields[0] != "Z":
+            found[int(stat.parent.name)] = int(fields[1])
+    return found
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment(github: FakeGithub | None = None, **settings: object) -> dict[str, str]:
+    """This process's environment with these settings and no others, on that GitHub."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GISTAPI_")}
+    env["GISTAPI_CACHE_URL"] = "memory:"
+    if github is not None:
+        env["GISTAPI_GITHUB_API_URL"] = github.api_url
+        env["GISTAPI_GITHUB_CONTENT_HOSTS"] = github.raw_host
+    return env | {f"GISTAPI_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+@contextmanager
+def serving(
+    github: FakeGithub | None = None,
+    command: Sequence[str] = SERVE,
+    *,
+    port: int | None = None,
+    cwd: Path = ROOT,
+    **settings: object,
+) -> Iterator[Serving]:
+    """A service that answers; what is left of it at the end is killed."""
+    port = port or free_port()
+    with subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=environment(github, port=port, **settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        service = Serving(process, port)
+        try:
+            _await(service)
+            service.look()
+            yield service
+        finally:
+            service.look()
+            for left in service.seen & set(alive()):
+                os.kill(left, signal.SIGKILL)
+
+
+def _await(service: Serving) -> None:
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            if requests.get(f"{service.url}/ping", timeout=1).text == "pong":
+                return
+        except requests.RequestException:
+            assert time.monotonic() < deadline, "the service does not answer"
+            assert service.process.poll() is None, "the service ended at once"
+            time.sleep(0.05)
+
+
+def run(
+    *command: str, environ: Mapping[str, str], cwd: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself."""
+    return subprocess.run(
+        command, cwd=cwd, env=environ, capture_output=True, text=True, timeout=SECONDS, check=False
+    )

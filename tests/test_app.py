@@ -1,0 +1,147 @@
+"""Where the parts are put together."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from flask.testing import FlaskClient
+
+import gistapi
+from gistapi.app import create_app, service_of
+from gistapi.cache import open_cache
+from gistapi.deadline import Deadline
+from gistapi.errors import SettingsError
+from gistapi.models import Page
+from gistapi.settings import Settings
+from tests.fake_github import FakeGithub
+from tests.serving import environment, run
+
+SEARCH = "/api/v1/search"
+
+
+def settings(github: FakeGithub, **more: object) -> Settings:
+    """Settings that lead to this GitHub."""
+    given = {
+        "github_api_url": github.api_url,
+        "github_content_hosts": (github.raw_host,),
+        "cache_url": "memory:",
+    }
+    return Settings.model_validate(given | more)
+
+
+@contextmanager
+def service(used: Settings) -> Iterator[FlaskClient]:
+    """A client of a whole service, ended afterwards."""
+    app = create_app(used)
+    try:
+        yield app.test_client()
+    finally:
+        service_of(app).close()
+
+
+def test_an_app_searches_the_github_of_its_settings(github: FakeGithub) -> None:
+    """From the request to GitHub's wire and back."""
+    user = github.add_user("octocat")
+    user.generate(120)
+    pattern = r"import \w+"
+    with service(settings(github)) as client:
+        answer = client.post(SEARCH, json={"username": "octocat", "pattern": pattern})
+    assert answer.get_json() == {
+        "status": "success",
+        "username": "octocat",
+        "pattern": pattern,
+        "matches": user.matching(pattern),
+    }
+
+
+def test_the_token_goes_to_the_api_alone(github: FakeGithub) -> None:
+    """The raw host never sees it."""
+    github.add_user("octocat").add_gist({"a": "x"})
+    with service(settings(github, github_token="canary")) as client:
+        client.post(SEARCH, json={"username": "octocat", "pattern": "y"})
+    (listed,) = github.requests_to("api")
+    (read,) = github.requests_to("raw")
+    assert "canary" in listed.headers["authorization"]
+    assert "canary" not in str(read.headers)
+
+
+def test_the_settings_bound_a_search(github: FakeGithub) -> None:
+    """`SEARCH_DEADLINE_SECONDS` is kept: the answer is partial and goes on."""
+    github.add_user("octocat").add_gist({"a": "x"})
+    github.traffic["raw"].latency_seconds = 5
+    with service(settings(github, search_deadline_seconds=0.5)) as client:
+        answer = client.post(SEARCH, json={"username": "octocat", "pattern": "y"})
+    assert answer.get_json()["status"] == "partial"
+
+
+def test_a_source_and_a_cache_may_be_handed_in() -> None:
+    """Then GitHub is never asked, and the cache is the caller's."""
+
+    class Empty:
+        def pages(self, username: str, deadline: Deadline) -> Iterator[Page]:
+            deadline.check()
+            yield Page((), last=username == "octocat")
+
+    cache = open_cache("memory:")
+    app = create_app(Settings(), source=Empty(), cache=cache)  # type: ignore[arg-type]
+    answer = app.test_client().post(SEARCH, json={"username": "octocat", "pattern": "x"})
+    assert answer.get_json()["matches"] == []
+    assert service_of(app).cache is cache
+    service_of(app).close()
+
+
+def test_settings_come_from_the_environment_when_none_are_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And its faults are raised before anything is built."""
+    monkeypatch.setenv("GISTAPI_PORT", "http")
+    with pytest.raises(SettingsError, match="GISTAPI_PORT"):
+        create_app()
+
+
+def test_the_package_has_the_factory_and_nothing_else() -> None:
+    """`from gistapi import create_app` works; other names are errors as usual."""
+    assert gistapi.create_app is create_app
+    with pytest.raises(AttributeError, match="no_such"):
+        _ = gistapi.no_such
+
+
+WATCHED = """
+import json, sys, threading
+import gistapi.app
+from gistapi.settings import Settings
+seen = []
+OPENING = ("open", "socket.", "sqlite3.", "subprocess.", "os.fork", "os.posix_spawn", "os.mkdir")
+def told(event, args):
+    # redis-py reads its own version from its metadata.
+    if event.startswith(OPENING) and not str(args[0]).endswith(("METADATA", ".zip")):
+        seen.append(event)
+sys.addaudithook(told)
+app = gistapi.app.create_app(Settings(cache_url={url!r}, github_token="x"))
+built = list(seen)
+app.test_client().get("/ping")
+open("/dev/null").close()  # so the hook works
+print(json.dumps([built, seen[-1], threading.active_count()]))
+"""
+
+
+@pytest.mark.parametrize("url", ["memory:", "sqlite:////nonexistent/x", "redis://127.0.0.1:1"])
+def test_building_an_app_opens_nothing(url: str) -> None:
+    """No file, socket, process or thread, whichever cache is chosen."""
+    done = run(sys.executable, "-c", WATCHED.format(url=url), environ=environment())
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [[], "open", 1]
+
+
+def test_a_process_that_only_matches_does_not_load_the_service() -> None:
+    """Importing the package, or its matching part, brings neither Flask nor requests."""
+    program = (
+        "import gistapi, gistapi.matching, sys;"
+        "print(sorted({'flask', 'pydantic', 'requests', 'gistapi.app'} & set(sys.modules)))"
+    )
+    done = run(sys.executable, "-c", program, environ=environment())
+    assert done.stdout == "[]\n"

@@ -1,0 +1,58 @@
+"""The `gistapi` command."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+
+import pytest
+from click.testing import CliRunner
+
+from gistapi.cli import main
+from tests.serving import environment, run
+
+
+def test_version_names_the_installed_version() -> None:
+    """`--version` is that of the package."""
+    done = CliRunner().invoke(main, ["--version"])
+    assert (done.exit_code, done.stdout) == (0, f"gistapi, version {version('gistapi')}\n")
+
+
+def test_config_prints_the_effective_settings_and_hides_secrets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One variable a line, as it could be set."""
+    monkeypatch.setenv("GISTAPI_PORT", "1234")
+    monkeypatch.setenv("GISTAPI_GITHUB_TOKEN", "canary")
+    done = CliRunner().invoke(main, ["config"])
+    assert done.exit_code == 0
+    assert "GISTAPI_PORT=1234\n" in done.stdout
+    assert "GISTAPI_GITHUB_TOKEN=**********\n" in done.stdout
+    assert "canary" not in done.output
+
+
+def test_config_tells_faults_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 2, a line for each fault."""
+    monkeypatch.setenv("GISTAPI_PORT", "http")
+    monkeypatch.setenv("GISTAPI_NO_SUCH", "1")
+    done = CliRunner().invoke(main, ["config"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("Error: the settings are not valid\nGISTAPI_NO_SUCH: ")
+    assert "\nGISTAPI_PORT: " in done.stderr
+
+
+def test_the_module_is_the_command() -> None:
+    """`python -m gistapi` takes the same words."""
+    done = run(sys.executable, "-m", "gistapi", "config", environ=environment(port=4321))
+    assert done.returncode == 0
+    assert "GISTAPI_PORT=4321\n" in done.stdout
+
+
+def test_asking_for_settings_loads_no_server() -> None:
+    """The commands that do not serve start quickly: no Flask, no granian."""
+    program = (
+        "import sys; from gistapi.cli import main; main(['config'], standalone_mode=False);"
+        "print(sorted({'flask', 'granian', 'requests', 're2'} & set(sys.modules)))"
+    )
+    done = run(sys.executable, "-c", program, environ=environment())
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,227 @@
+"""The service as a process: it starts in every way promised, and ends in good order."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+import requests
+
+from tests.fake_github import FakeGithub, Fault
+from tests.serving import ROOT, SERVE, Serving, environment, free_port, run, serving
+
+BIN = Path(sys.executable).parent
+WAYS = {
+    "the command": [str(BIN / "gistapi"), "serve"],
+    "the module": [sys.executable, "-m", "gistapi"],
+    "the script": [sys.executable, "gistapi/gistapi.py"],
+    "flask": [str(BIN / "flask"), "--app", "gistapi", "run"],
+}
+# Python's own `re` has to search for it, in a worker process.
+BY_WORKER = "(?<=import )requests"
+HEAD = b"POST /api/v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_start_searches(github: FakeGithub, way: str) -> None:
+    """Each answers, with the pattern's worker process too, and leaves no process behind."""
+    user = github.add_user("octocat")
+    user.add_gist({"a.py": "import requests"})
+    port = free_port()
+    command = WAYS[way] + (["--port", str(port)] if way == "flask" else [])
+    with serving(github, command, port=port) as service:
+        answer = service.search(BY_WORKER)
+        assert answer.status_code == 200
+        assert answer.json()["matches"] == user.matching("import")
+        assert len(service.look()) >= (2 if way == "flask" else 3)
+        service.process.send_signal(signal.SIGINT if way == "flask" else signal.SIGTERM)
+        assert service.ended() == 0
+
+
+def test_the_script_starts_from_any_folder(github: FakeGithub, tmp_path: Path) -> None:
+    """Where the script was called from does not matter."""
+    github.add_user("octocat").add_gist({"a.py": "import requests"})
+    command = [sys.executable, str(ROOT / "gistapi" / "gistapi.py")]
+    with serving(github, command, cwd=tmp_path) as service:
+        assert len(service.search(BY_WORKER).json()["matches"]) == 1
+
+
+def test_debug_is_off_and_a_wsgi_server_finds_the_app() -> None:
+    """`gistapi.gistapi:app` and `gistapi.create_app` are the same, without debug."""
+    program = (
+        "from gistapi.gistapi import app; from gistapi import create_app;"
+        "print(app.debug, create_app().debug, app.test_client().get('/ping').text)"
+    )
+    done = run(sys.executable, "-W", "error", "-c", program, environ=environment())
+    assert (done.stdout, done.stderr) == ("False False pong\n", "")
+
+
+@pytest.fixture
+def slow(github: FakeGithub) -> FakeGithub:
+    """A GitHub on which a search of octocat's gists lasts longer than any grace."""
+    user = github.add_user("octocat")
+    for number in range(3):
+        user.add_gist({f"f{number}": f"needle {number}"})
+    github.faults.inject(Fault(latency_seconds=60), path="/f0")
+    return github
+
+
+def begun(service: Serving, github: FakeGithub) -> SimpleQueue[requests.Response]:
+    """Begin a search in a thread, and wait until it reads files; where its answer will be."""
+    answers: SimpleQueue[requests.Response] = SimpleQueue()
+    threading.Thread(target=lambda: answers.put(service.search("needle")), daemon=True).start()
+    deadline = time.monotonic() + 20
+    while len(github.requests_to("raw")) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return answers
+
+
+def partial(answer: requests.Response) -> bool:
+    """Whether a search was ended by the shutdown: it says so, what it found, and how to go on."""
+    body = answer.json()
+    return (
+        (answer.status_code, body["status"]) == (200, "partial")
+        and [gap["reason"] for gap in body["incomplete"]] == ["shutting_down"]
+        and len(body["matches"]) == 2
+        and bool(body["next"])
+    )
+
+
+def accepts(port: int) -> bool:
+    """Whether someone listens at this port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_on_sigterm_running_searches_answer_and_no_new_one_begins(slow: FakeGithub) -> None:
+    """New connections are refused, an open one begins no search; the running one ends in 10 s."""
+    with serving(slow, github_timeout_seconds=100) as service, requests.Session() as session:
+        assert session.get(f"{service.url}/ping", timeout=5).text == "pong"
+        answers = begun(service, slow)
+        asked_at = time.monotonic()
+        service.process.terminate()
+        while accepts(service.port):
+            assert time.monotonic() < asked_at + 5
+            time.sleep(0.02)
+        listed = len(slow.requests_to("api"))
+        another = {"username": "octocat", "pattern": "another"}
+        with suppress(requests.ConnectionError):
+            late = session.post(f"{service.url}/api/v1/search", json=another, timeout=5)
+            assert late.status_code == 503
+        assert len(slow.requests_to("api")) == listed
+        assert partial(answers.get(timeout=30))
+        assert service.ended() == 0
+        assert time.monotonic() < asked_at + 15
+
+
+def test_ctrl_c_and_impatience_change_nothing(slow: FakeGithub) -> None:
+    """SIGINT to all processes at once, and more signals after it, still end in good order."""
+    with serving(slow, github_timeout_seconds=100) as service:
+        answers = begun(service, slow)
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+            os.killpg(service.process.pid, name)
+            time.sleep(0.2)
+        assert partial(answers.get(timeout=30))
+        assert service.ended() == 0
+
+
+def test_a_worker_without_its_parent_ends_too(github: FakeGithub) -> None:
+    """When the main process is killed, nothing serves on alone."""
+    github.add_user("octocat").add_gist({"a.py": "import requests"})
+    with serving(github) as service:
+        assert service.search(BY_WORKER).status_code == 200
+        assert len(service.look()) >= 3
+        service.process.kill()
+        assert service.ended() == -signal.SIGKILL
+
+
+def test_half_sent_requests_do_not_keep_others_waiting(github: FakeGithub) -> None:
+    """With 200 heads and 200 bodies half sent, /ping answers at once."""
+    github.add_user("octocat")
+    with serving(github) as service:
+        body = HEAD + b"Content-Length: 99\r\n\r\n{"
+        held = [service.connect(part) for part in (HEAD, body) for _ in range(200)]
+        time.sleep(0.5)
+        assert requests.get(f"{service.url}/ping", timeout=3).text == "pong"
+        refused = service.search("x")
+        assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+        for connection in held:
+            connection.close()
+        deadline = time.monotonic() + 10
+        while service.search("x").status_code != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_a_head_that_does_not_come_is_given_up(github: FakeGithub) -> None:
+    """A connection on which no request arrives is closed after some ten seconds."""
+    with serving(github) as service, service.connect(HEAD) as connection:
+        connection.settimeout(25)
+        assert connection.recv(1000) == b"" or b" 408 " in connection.recv(1000)
+
+
+def test_a_chunked_body_over_64_kib_is_refused(github: FakeGithub) -> None:
+    """A body that does not say its length is measured all the same."""
+    github.add_user("octocat")
+    body = b'{"username": "octocat", "pattern": "x"}'.ljust(65536)
+    with serving(github) as service:
+        for sent, status in ((body, 200), (body + b" ", 413)):
+            answer = requests.post(
+                f"{service.url}/api/v1/search",
+                data=iter([sent[:40000], sent[40000:]]),
+                headers={"Content-Type": "application/json"},
+                timeout=10,
+            )
+            assert answer.status_code == status
+
+
+def test_a_port_that_is_taken_is_told_in_a_line(github: FakeGithub) -> None:
+    """The second service at a port says why it does not start, and the first goes on."""
+    with serving(github) as service:
+        second = run(*SERVE, environ=environment(port=service.port))
+        assert second.returncode == 1
+        assert second.stderr == (
+            f"Error: can't listen at 127.0.0.1 port {service.port}: Address already in use\n"
+        )
+        assert requests.get(f"{service.url}/ping", timeout=5).text == "pong"
+
+
+@pytest.mark.parametrize("host", ["203.0.113.1", "host.invalid"])
+def test_an_address_that_is_not_ours_is_told_in_a_line(host: str) -> None:
+    """So is a host that no interface or name server knows."""
+    done = run(*SERVE, environ=environment(host=host, port=free_port()))
+    assert done.returncode == 1
+    assert re.fullmatch(rf"Error: can't listen at {re.escape(host)} port \d+: .+\n", done.stderr)
+
+
+def test_faults_of_the_settings_stop_the_start() -> None:
+    """All of them are told in one message, and the exit code is 2."""
+    done = run(*SERVE, environ=environment(port="http", no_such=1))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "GISTAPI_PORT: " in done.stderr
+    assert "GISTAPI_NO_SUCH: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_log_is_json_lines_without_secrets(github: FakeGithub) -> None:
+    """Each line of the process is one JSON object, the server's lines too."""
+    with serving(github, github_token="canary", log_level="debug") as service:
+        service.search("x")
+        service.process.terminate()
+        assert service.ended() == 0
+        assert service.process.stdout is not None
+        log = service.process.stdout.read()
+    lines = [line for line in log.splitlines() if not line.startswith('{"time": ')]
+    assert lines == []
+    assert "canary" not in log
