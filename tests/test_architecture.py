@@ -32,6 +32,7 @@ PARTS = {
     "observe": Part("observe", "models"),
     "deadline": Part("deadline", "errors"),
     "fairpool": Part("fairpool"),
+    "answers": Part("answers", "models", "pydantic typing_extensions"),
     "settings": Part("settings", "errors", "pydantic pydantic_core pydantic_settings platformdirs"),
     "logs": Part("logs", "settings", "structlog"),
     "matching": Part("matching", WORDS, "re2 pebble"),
@@ -40,15 +41,15 @@ PARTS = {
     "cache": Part("cache", WORDS, "redis"),
     "web": Part(
         "web",
-        f"{WORDS} search settings matching",
+        f"{WORDS} search settings matching answers",
         "flask flask_cors flask_limiter limits werkzeug pydantic pydantic_core prometheus_client"
         " structlog altcha",
     ),
     "app": Part("app", f"{WORDS} fairpool settings logs matching search github cache web", "flask"),
     "cli": Part(
         "cli serve __main__",
-        f"{WORDS} fairpool settings logs matching search github cache app",
-        "click rich granian flask",
+        f"{WORDS} answers fairpool settings logs matching search github cache app",
+        "click rich granian flask requests",
     ),
     "wsgi": Part("__init__ gistapi", f"{WORDS} settings logs app cli", "flask"),
 }

@@ -8,12 +8,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import NotRequired, TypedDict
 from urllib.parse import quote
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from gistapi.answers import ErrorAnswer, ErrorCode, FieldError
 from gistapi.errors import (
     ByteQuotaError,
     DeadlineError,
@@ -33,14 +33,6 @@ _LOG = logging.getLogger(__name__)
 _PROBLEM_JSON = "application/problem+json"
 
 
-class FieldError(TypedDict):
-    """What is wrong with one field; `position` is a 0-based offset in the pattern."""
-
-    field: str
-    message: str
-    position: NotRequired[int]
-
-
 class InvalidRequestError(GistapiError):
     """The body is not what the contract asks for."""
 
@@ -54,17 +46,22 @@ class Problem:
     """An error as a caller sees it."""
 
     status: int
-    code: str
+    code: ErrorCode
     message: str
     errors: tuple[FieldError, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def body(self, request_id: str) -> dict[str, object]:
+    def body(self, request_id: str) -> ErrorAnswer:
         """The contract's error shape."""
-        shape: dict[str, object] = {"status": "error", "code": self.code, "message": self.message}
+        shape: ErrorAnswer = {
+            "status": "error",
+            "code": self.code,
+            "message": self.message,
+            "request_id": request_id,
+        }
         if self.errors:
-            shape["errors"] = self.errors
-        return shape | {"request_id": request_id}
+            shape["errors"] = list(self.errors)
+        return shape
 
     def problem_details(self, request_id: str) -> dict[str, object]:
         """The same facts as https://www.rfc-editor.org/rfc/rfc9457."""
@@ -74,10 +71,10 @@ class Problem:
             "detail": self.message,
             "instance": quote(request.path),
         }
-        return self.body(request_id) | body | {"status": self.status}
+        return {**self.body(request_id), **body, "status": self.status}
 
 
-_STATUS: dict[type[GistapiError], tuple[int, str]] = {
+_STATUS: dict[type[GistapiError], tuple[int, ErrorCode]] = {
     InvalidRequestError: (400, "invalid_request"),
     InvalidCursorError: (400, "invalid_cursor"),
     QueryError: (400, "invalid_request"),
@@ -89,7 +86,7 @@ _STATUS: dict[type[GistapiError], tuple[int, str]] = {
     DeadlineError: (504, "github_timeout"),
     GithubError: (502, "github_error"),
 }
-_HTTP = {
+_HTTP: dict[int, tuple[ErrorCode, str]] = {
     400: ("invalid_request", "The request is not valid HTTP."),
     404: ("not_found", "There is nothing at this path."),
     405: ("method_not_allowed", "This path does not answer this method; see Allow."),
@@ -117,10 +114,10 @@ def answer(error: Exception) -> Response:
     """The error as an HTTP answer, in the shape that `Accept` names."""
     problem = problem_of(error, request_id := headers.request_id())
     if headers.named(_PROBLEM_JSON):
-        body, mimetype = problem.problem_details(request_id), _PROBLEM_JSON
+        body, mimetype = json.dumps(problem.problem_details(request_id)), _PROBLEM_JSON
     else:
-        body, mimetype = problem.body(request_id), "application/json"
-    return Response(json.dumps(body), problem.status, problem.headers, mimetype=mimetype)
+        body, mimetype = json.dumps(problem.body(request_id)), "application/json"
+    return Response(body, problem.status, problem.headers, mimetype=mimetype)
 
 
 def init_app(app: Flask) -> None:

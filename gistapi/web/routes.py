@@ -11,10 +11,11 @@ from typing import Protocol
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
+from gistapi.answers import plain_answer
 from gistapi.errors import OverloadedError
 from gistapi.models import Query, SearchEvent
 from gistapi.web.headers import named, request_id
-from gistapi.web.schema import SearchRequest, parse, plain_answer
+from gistapi.web.schema import parse
 from gistapi.web.stream import NDJSON, lines
 
 MAX_BODY_BYTES = 64 * 1024
@@ -55,8 +56,11 @@ def routes(searcher: Searches) -> Blueprint:
             raise UnsupportedMediaType
         form = parse(body)
         streamed = named(NDJSON)
-        events = searcher.search(form.query(), in_order=not streamed)
-        response = _stream(form, events) if streamed else _plain(form, events)
+        query = form.query()
+        events = searcher.search(query, in_order=not streamed)
+        response = (
+            _stream(query, events) if streamed else _plain(query, events, details=form.details)
+        )
         response.vary.add("Accept")
         return response
 
@@ -75,18 +79,19 @@ def _body(readers: BoundedSemaphore) -> bytes:
     return body
 
 
-def _plain(form: SearchRequest, events: Events) -> Response:
+def _plain(query: Query, events: Events, *, details: bool) -> Response:
     with closing(events):
-        return Response(json.dumps(plain_answer(form, events)), mimetype="application/json")
+        answer = plain_answer(query, events, details=details)
+    return Response(json.dumps(answer), mimetype="application/json")
 
 
-def _stream(form: SearchRequest, events: Events) -> Response:
+def _stream(query: Query, events: Events) -> Response:
     try:
         first = next(events)  # what fails before it still has an HTTP status
     except BaseException:
         events.close()
         raise
-    response = Response(lines(form, first, events, request_id()), mimetype=NDJSON)
+    response = Response(lines(query, first, events, request_id()), mimetype=NDJSON)
     # Not left to the generator: when the client has gone before its first line, it never runs.
     response.call_on_close(events.close)
     response.headers["X-Accel-Buffering"] = "no"

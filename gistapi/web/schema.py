@@ -1,14 +1,12 @@
-"""The search's request and answers, as JSON has them."""
+"""The search's request, as JSON has it."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, NoReturn, Self
-from urllib.parse import quote
 
 from pydantic import (
     BaseModel,
@@ -22,9 +20,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from gistapi.answers import FieldError
 from gistapi.errors import InvalidPatternError
-from gistapi.models import Begin, End, Flags, Gap, Match, Progress, Query, SearchEvent
-from gistapi.web.problems import FieldError, InvalidRequestError
+from gistapi.models import Flags, Query
+from gistapi.web.problems import InvalidRequestError
 
 MAX_PATTERN_LENGTH = 1000
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -166,87 +165,3 @@ def _check_pattern(pattern: str) -> None:
     surrogate = re.search("[\ud800-\udfff]", pattern)
     if surrogate:
         raise InvalidPatternError("lone surrogate, not a character", surrogate.start())
-
-
-def plain_answer(form: SearchRequest, events: Iterable[SearchEvent]) -> dict[str, object]:
-    """The answer as one JSON object, its keys in the contract's order."""
-    matches: list[Match] = []
-    gaps: list[Gap] = []
-    end: End | None = None
-    for event in events:
-        match event:
-            case Match():
-                matches.append(event)
-            case Gap():
-                gaps.append(event)
-            case End():
-                end = event
-    # A gist that only a second look at the listing showed is told late.
-    matches.sort(key=lambda found: found.gist.created_at, reverse=True)
-    answer: dict[str, object] = {
-        "status": "partial" if end is None or end.partial else "success",
-        "username": form.username,
-        "pattern": form.pattern,
-        "matches": [found.gist.html_url for found in matches],
-    }
-    if form.details:
-        answer["details"] = [detail(found) for found in matches]
-    if gaps:
-        answer["incomplete"] = [incomplete(gap) for gap in gaps]
-    if end is not None and end.next is not None:
-        answer["next"] = end.next
-    return answer
-
-
-def line(form: SearchRequest, event: SearchEvent) -> dict[str, object]:
-    """One event as an object of the stream."""
-    match event:
-        case Begin():
-            return {
-                "type": "begin",
-                "data": {"username": form.username, "pattern": form.pattern},
-            }
-        case Match():
-            return {"type": "match", "data": detail(event)}
-        case Gap():
-            return {"type": "incomplete", "data": incomplete(event)}
-        case Progress():
-            return {"type": "progress", "data": asdict(event)}
-        case End():
-            return {"type": "end", "data": _end(event)}
-
-
-def detail(match: Match) -> dict[str, object]:
-    """Where a gist matched, and the address of that line on gist.github.com."""
-    gist, file, hit = match.gist, match.file, match.hit
-    return {
-        "gist": gist.html_url,
-        "description": gist.description,
-        "updated_at": gist.updated_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "file": file.name,
-        "language": file.language,
-        "line": hit.line,
-        "column": hit.column,
-        "text": hit.text,
-        "url": f"{gist.html_url}#file-{_slug(file.name)}-L{hit.line}",
-    }
-
-
-def incomplete(gap: Gap) -> dict[str, object]:
-    """What could not be searched, and why."""
-    return asdict(gap)
-
-
-def _slug(name: str) -> str:
-    # As public pages have it, seen in what GitHub embeds elsewhere: `.gitconfig` is `gitconfig`.
-    return quote(re.sub(r"\W+", "-", name.lower()).strip("-"))
-
-
-def _end(end: End) -> dict[str, object]:
-    data: dict[str, object] = {
-        "status": "partial" if end.partial else "success",
-        "matches": end.matches,
-    }
-    if end.next is not None:
-        data["next"] = end.next
-    return data | {"elapsed_seconds": round(end.elapsed_seconds, 3)}
