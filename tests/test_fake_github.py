@@ -144,11 +144,12 @@ def test_the_true_answer_of_a_search(github: FakeGithub) -> None:
 
 
 def test_a_process_of_its_own(http: requests.Session) -> None:
-    """As a program it prints its addresses, serves generated gists, and ends on SIGTERM."""
-    with process("--gists", "7", "--login", "mona", "--limit", "3") as addresses:
-        response = http.get(addresses["api_url"] + "/users/mona/gists", timeout=10)
+    """As a program it prints its addresses, serves what it was told to, and ends on SIGTERM."""
+    with process("--demo", "--gists", "7", "--login", "tester", "--limit", "3") as addresses:
+        handmade = http.get(addresses["api_url"] + "/users/octocat", timeout=10).json()
+        response = http.get(addresses["api_url"] + "/users/tester/gists", timeout=10)
         files = [file for entry in response.json() for file in entry["files"].values()]
-        assert len(response.json()) == 7
+        assert (handmade["public_gists"], len(response.json())) == (5, 7)
         assert response.headers["X-RateLimit-Limit"] == "3"
         assert all(file["raw_url"].startswith(addresses["raw_url"]) for file in files)
         assert addresses["raw_url"] == "http://" + addresses["raw_host"]

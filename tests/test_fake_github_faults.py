@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import itertools
 import socket
 import time
 import zlib
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,7 +13,6 @@ import requests
 import urllib3
 
 from tests.fake_github import FakeGithub, Fault, Pace, Repeated, answers
-from tests.fake_github.message import from_json
 
 TEXT = "0123456789" * 10
 # a client that tries again by itself would hide what the server does
@@ -265,55 +262,3 @@ def test_refused_and_reset_connections(
     with pytest.raises(requests.ConnectionError):
         http.get(url, timeout=10)
     assert http.get(url, timeout=10).text == TEXT
-
-
-def _answers(github: FakeGithub) -> Iterator[tuple[Fault, int, str]]:
-    """Each ready-made answer with its status and a part of its body."""
-    yield Fault(answer=answers.blocked(451)), 451, '"block"'
-    yield Fault(answer=answers.spammed()), 422, "Validation Failed"
-    yield Fault(answer=answers.unicorn()), 502, "<html>"
-    yield Fault(answer=from_json(200, {})), 200, "{}"
-    yield Fault(answer=answers.primary_limit(429)), 429, "API rate limit exceeded"
-    yield Fault(answer=answers.secondary_limit()), 403, "secondary rate limit"
-    yield Fault(answer=answers.raw_limit("3")), 429, "Too many requests"
-    yield Fault(answer=answers.too_big()), 403, "too big"
-    yield Fault(answer=answers.redirect(github.api_url + "/elsewhere")), 302, ""
-
-
-def test_ready_made_answers(github: FakeGithub, http: requests.Session) -> None:
-    """What GitHub answers instead of a list comes with its status and its words."""
-    for fault, status, words in _answers(github):
-        github.faults.inject(fault, times=1)
-        url = f"{github.api_url}/users/octocat/gists"
-        response = http.get(url, timeout=10, allow_redirects=False)
-        assert response.status_code == status
-        assert words in response.text
-
-
-def test_limits_say_how_long(github: FakeGithub, http: requests.Session, url: str) -> None:
-    """The primary limit names a reset, the secondary one `Retry-After` or nothing."""
-    limits = (
-        answers.primary_limit(reset_in=30),
-        answers.secondary_limit(retry_after="7"),
-        answers.secondary_limit(429, retry_after=None),
-    )
-    for limit in limits:
-        github.faults.inject(Fault(answer=limit), times=1)
-    primary, secondary, silent = (http.get(url, timeout=10).headers for _ in limits)
-    assert primary["X-RateLimit-Remaining"] == "0"
-    assert 28 <= int(primary["X-RateLimit-Reset"]) - time.time() <= 31
-    assert secondary["Retry-After"] == "7"
-    for headers in (secondary, silent):
-        assert "X-RateLimit-Remaining" not in headers
-    assert "Retry-After" not in silent
-
-
-def test_a_redirect_loop(github: FakeGithub, http: requests.Session, url: str) -> None:
-    """A redirect to the request's own address never ends; a hop to another one does."""
-    rule = github.faults.inject(Fault(answer=lambda request: answers.redirect(request.target)))
-    with pytest.raises(requests.TooManyRedirects):
-        http.get(url, timeout=10)
-    github.faults.remove(rule)
-    github.faults.inject(Fault(answer=answers.redirect(url)), origin="api")
-    assert http.get(github.api_url, timeout=10).text == TEXT
-    assert set(itertools.chain.from_iterable(r.headers for r in github.requests)) > {"host"}
