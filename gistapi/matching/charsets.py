@@ -89,7 +89,9 @@ def members(node: Node, flags: int) -> Ranges:
     if kind is op.NOT_LITERAL:
         return complement(members((op.LITERAL, argument), flags))
     if kind is op.LITERAL:
-        argument = [node]
+        if not flags & re.IGNORECASE or chr(argument) not in _cased_characters():
+            return ((argument, argument),)
+        return of_characters(_engine(node, flags).findall(_cased()[1]))
     if argument[0][0] is op.NEGATE:
         return complement(_class_members(argument[1:], flags))
     return _class_members(argument, flags)

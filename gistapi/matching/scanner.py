@@ -182,7 +182,7 @@ class Scanner:
     @property
     def _context_bytes(self) -> int:
         """What stays before the first undecided start: for lookbehind, and to show the line."""
-        return MAX_BYTES * (max(self._sizes.line_characters, self._extent.behind) + 1)
+        return MAX_BYTES * (max(self._sizes.line_characters, self._extent.behind) + 2)
 
     def _check_certain(self, found: tuple[int, int]) -> None:
         """A match that `re` found where not all was seen must not lean on the window's end."""

@@ -52,21 +52,18 @@ class Window:
         if line_start == 0:
             column += self._column
         lines = self._lines + self.data.count(b"\n", 0, start)
-        text = self._line_text(line_start, start, column)
-        return Hit(line=lines + 1, column=column + 1, text=text)
+        return Hit(line=lines + 1, column=column + 1, text=self._line_text(line_start, start))
 
-    def _line_text(self, line_start: int, start: int, column: int) -> str:
+    def _line_text(self, line_start: int, start: int) -> str:
         # Offsets in bytes may cut a character at the far ends: those are beyond what is shown.
-        lead_start = max(line_start, start - MAX_BYTES * self._shown)
-        lead = self.data[lead_start:start].decode("utf-8", "ignore")[-self._shown :]
+        lead_start = max(line_start, start - MAX_BYTES * (self._shown + 1))
+        lead = self.data[lead_start:start].decode("utf-8", "ignore")
         tail_end = start + self.tail_bytes
         line_end = self.data.find(b"\n", start, tail_end)
         tail = self.data[start : tail_end if line_end < 0 else line_end].decode("utf-8", "ignore")
         if line_end >= 0 and (lead + tail).endswith("\r"):
             lead, tail = (lead, tail[:-1]) if tail else (lead[:-1], tail)
         line, at = lead + tail, len(lead)
-        if column + len(tail) <= self._shown:
-            return line
         first = max(0, min(at - self._shown // 3, len(line) - self._shown))
         return line[first : first + self._shown]
 

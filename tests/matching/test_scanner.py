@@ -22,6 +22,7 @@ from tests.matching import reference
 from tests.matching.grammar import FLAGS, LETTERS, patterns, texts_for
 
 PLAIN = Flags()
+WRONG = [b"\xff", b"\xe2\x82", b"\xf0\x9f", b"\x80", b"\xed\xa0\x80", b"\xc3"]
 
 
 def scan(matching: Matching, pattern: CompiledPattern, chunks: Sequence[bytes]) -> Hit | None:
@@ -56,10 +57,7 @@ def encoded(draw: DataObject, text: str) -> bytes:
     content = text.encode()
     if how == "wrong":
         at = draw.draw(st.integers(0, len(content)))
-        wrong = st.sampled_from(
-            [b"\xff", b"\xe2\x82", b"\xf0\x9f", b"\x80", b"\xed\xa0\x80", b"\xc3"]
-        )
-        content = content[:at] + draw.draw(wrong) + content[at:]
+        content = content[:at] + draw.draw(st.sampled_from(WRONG)) + content[at:]
     return content
 
 
@@ -193,7 +191,7 @@ def test_a_match_longer_than_the_file_allows_is_found_up_to_the_overlap(matching
 
 
 def test_a_hit_at_the_windows_end_is_never_told_for_the_texts_end() -> None:
-    """In a text beyond the window, `\\Z` and lookahead don't take the window's end for the text's."""
+    """In a text beyond the window, its end is not taken for the text's by an anchor."""
     matching = Matching(sizes=Sizes(overlap_bytes=8, first_bytes=1, line_characters=3))
     content = b"a" * 200 + b"b"
     assert scan(matching, compile_pattern(r"a[^b]*\Z", PLAIN), cut(content, 3)) is None

@@ -191,8 +191,9 @@ def _keep_flags(_argument: Any, flags: int) -> int:
 
 
 BOUNDARIES = (r"\bb", r"b\b", r"a\Bb", r"\B\w", r"\bé", r"a\b")
-CASES = (r"k", r"[k-l]", r"[^s]", r"s", r"ß", r"ǆ", r"µ", r"σ", r"i", r"[^i]", r"[İ-ı]", r"å", r"ῼ")
-CASED = tuple("iIİısSſkKKåÅÅµμςσΣǅǆǄẞßῳῼ")
+CASES = (r"k", r"[k-l]", r"[^s]", r"s", r"ß", r"ǆ", r"µ", r"σ", r"i", r"[^i]", r"[İ-ı]", r"å")
+DESERET = (r"ῼ", r"𐐀", r"[𐐀-𐐂]", r"[^𐐨]", r"(?:(𐐀))+")
+CASED = tuple("iIİısSſkKKåÅÅµμςσΣǅǆǄẞßῳῼ𐐀𐐨𐐂")
 TRAPS = [
     Trap("dollar", ("a$", "^$", "b?$", "(a|b$)"), ("a", "b", "\n"), 5, anchor(op.AT_END, r"\z")),
     Trap(
@@ -247,7 +248,7 @@ TRAPS = [
         3,
         character(ascii_classes),
     ),
-    Trap("case", CASES, CASED, 2, character(re2_folding), IGNORE),
+    Trap("case", (*CASES, *DESERET), CASED, 2, character(re2_folding), IGNORE),
     Trap(
         "flags for ASCII",
         (r"(?a)(?u:\w)", r"(?a)\w(?u:\w)\b", r"(?a)[^(?u:\d)]", r"(?u:(?a:\w)\w)"),

@@ -1,0 +1,55 @@
+"""Sets of characters are what Python's engine says, over all of Unicode."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from gistapi.matching import charsets, worker
+from tests.matching.reference import python_compile
+
+EVERYTHING = charsets._everything()
+ATOMS = [r"\w", r"\d", r"\s", r"\W", r"\D", r"\S", ".", "[^a]", r"[\w-]", r"[^\s\d]", r"[a-z]"]
+ATOMS += [r"[^a-zß]", r"[\W_]", r"[k-s]", "[ſ-ǆ]", "[α-ω]", r"[\u0100-\U0010ffff]", "[𐐀-𐐂x]"]
+ATOMS += [r"[\dK]", "[^K]", "K", "[^ſ]", "ǅ", "İ", "ı", "𐐀", "[^𐐀]", r"[^\x00-\x7f]", "[^\n]"]
+FLAGS = [0, re.ASCII, re.IGNORECASE, re.IGNORECASE | re.ASCII, re.DOTALL]
+
+
+@pytest.mark.parametrize("atom", ATOMS)
+def test_members_are_what_the_engine_matches(atom: str) -> None:
+    """Every code point but the surrogates, which no text has, under every flag."""
+    for flags in FLAGS:
+        tree = worker.parse(atom, flags, word=False)
+        engine = python_compile(f"(?:{atom})+", flags)
+        found = tuple((m.start(), m.end() - 1) for m in engine.finditer(EVERYTHING))
+        members = charsets.members(tree.data[0], tree.state.flags)
+        surrogates = ((0xD800, 0xDFFF),)
+        wanted = charsets.difference(found, surrogates)
+        assert charsets.difference(members, surrogates) == wanted, flags
+        beyond = ((0x80, charsets.LAST),)
+        ascii_members = charsets.ascii_members(tree.data[0], tree.state.flags)
+        assert ascii_members == charsets.difference(found, beyond), flags
+
+
+def test_everything_that_has_case_is_known() -> None:
+    """No character beyond those we look at changes in case, and each folds as in `re`."""
+    rest = EVERYTHING[0x20000:]
+    assert (rest.lower(), rest.upper()) == (rest, rest)
+    cased = charsets._cased()[1]
+    flags = int(re.IGNORECASE | re.UNICODE)
+    for character in cased:
+        members = charsets.members((charsets.op.LITERAL, ord(character)), flags)
+        found = python_compile(re.escape(character), re.IGNORECASE).findall(cased)
+        assert members == charsets.of_characters(found)
+    assert not set(re.findall(r"(?i)[\u0100-\uffff]", "".join(map(chr, range(128))))) - set(
+        "KkSsIi"
+    )
+
+
+def test_sets_are_sets() -> None:
+    """Union, complement and difference keep ranges sorted and apart."""
+    assert charsets.union([(5, 6)], [(1, 2), (3, 4)], [(8, 9)]) == ((1, 6), (8, 9))
+    assert charsets.complement(()) == ((0, charsets.LAST),)
+    assert charsets.complement(((0, 4), (9, charsets.LAST))) == ((5, 8),)
+    assert charsets.difference(((0, 9),), ((3, 4),)) == ((0, 2), (5, 9))

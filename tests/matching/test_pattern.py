@@ -1,0 +1,176 @@
+"""What compiles, what is refused and in which words, and at what cost."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gistapi.errors import InvalidPatternError
+from gistapi.matching import compile_pattern, pattern, worker
+from gistapi.models import Flags
+from tests.matching.reference import python_compile
+
+PLAIN = Flags()
+GROUPS = "(" * 450 + ")" * 450
+COSTLY = [GROUPS, "((a{1000}){1000}){1000}", r"\w" * 500, r"\w{1000}", "[^x]" * 250]
+COSTLY += ["[^x]" * 200 + "x" * 200, "(" * 90 + "a*" + ")*" * 90, "(?:a?){999}" * 50, "a|" * 499]
+COSTLY += ["".join(f"[\\w{chr(c)}]" for c in range(0x400, 0x4A0)), "[\x00-\uffff]" * 190]
+COSTLY += [
+    "".join(f"[^{chr(c)}-{chr(c + 9)}]" for c in range(0x400, 0x480)),
+    "(?:" * 200 + ")" * 200,
+]
+COSTLY += ["(?:(?:(?:a{30}){30}){30}){30}", "(?=" * 90 + ")" * 90, "a{999999999}", "(a*)*" * 150]
+COSTLY += ["(?:.{0,999}x){0,999}", "[" + "".join(map(chr, range(0x10400, 0x10780))) + "]"]
+
+
+@pytest.mark.parametrize("flags", [PLAIN, Flags(ignore_case=True), Flags(word=True)])
+@pytest.mark.parametrize("source", COSTLY, ids=lambda source: source[:12])
+def test_costly_patterns_compile_or_are_refused_quickly(source: str, flags: Flags) -> None:
+    """Both forms within the issue's 0.25 s (ten times that here, for a loaded machine)."""
+    pattern.warm()
+    began = time.thread_time()
+    reason = ""
+    try:
+        compiled = compile_pattern(source, flags)
+        assert {compiled.ascii.name, compiled.unicode.name} <= {"re", "re2"}
+    except InvalidPatternError as error:
+        reason = error.reason
+    assert not reason or "too" in reason
+    assert time.thread_time() - began < 2.5
+
+
+def test_costly_patterns_take_little_memory() -> None:
+    """Python's part of it stays below 100 MB for all of them one after another."""
+    tracemalloc.start()
+    for source in COSTLY[:10]:
+        try:
+            _ = compile_pattern(source, Flags(ignore_case=True)).unicode
+        except InvalidPatternError:
+            continue
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100 << 20
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *[
+            "(",
+            "a)",
+            "[",
+            "a**",
+            "*a",
+            r"\1",
+            "(?P<x>a)(?P<x>b)",
+            "(?P=x)",
+            "x{2,1}",
+            "(?<=a*)b",
+            r"\q",
+        ],
+        *[
+            "(?<x>a)",
+            "a(?i)b",
+            "(?P<1>a)",
+            "[z-a]",
+            "a{99999999999}",
+            "(?a)(?u)",
+            "(?au)x",
+            "(?L)x",
+        ],
+        *["(?", "(?<", "\\", "(?(1)a|b|c)", "(?(2)a)", "(?i-i:a)", "(?x)(#)", r"\N{nope}", r"\xg"],
+    ],
+)
+@pytest.mark.parametrize("flags", [PLAIN, Flags(word=True), Flags(ignore_case=True)])
+def test_errors_have_pythons_words_and_position(source: str, flags: Flags) -> None:
+    """The message and the offset are those of `re.compile` for the pattern as it was sent."""
+    try:
+        re.compile(source)
+    except re.error as error:
+        wanted: tuple[str, int | None] = error.msg, error.pos
+    except (OverflowError, ValueError) as error:
+        wanted = str(error), None
+    else:
+        wanted = "", None
+    if wanted == ("", None):
+        compile_pattern(source, flags)
+        return
+    with pytest.raises(InvalidPatternError) as caught:
+        compile_pattern(source, flags)
+    assert (caught.value.reason, caught.value.position) == wanted
+
+
+@given(st.text(st.sampled_from("()[]{}?*+|\\^$.ab1,<>=!:PiaxuLms-#\n \ud800é"), max_size=30))
+def test_no_pattern_crashes(source: str) -> None:
+    """Anything either compiles, as it does in `re`, or is an InvalidPatternError, as there."""
+    try:
+        python_compile(source, 0)
+        valid = bool(source) and "\ud800" not in source
+    except (re.error, OverflowError, ValueError):
+        valid = False
+    try:
+        compile_pattern(source, PLAIN)
+    except InvalidPatternError:
+        assert not valid
+    else:
+        assert valid
+
+
+@pytest.mark.parametrize(
+    ("source", "position"), [("", 0), ("a\ud800", 1), ("x" * 1001, 1000), ("(" * 900, None)]
+)
+def test_texts_that_are_no_patterns(source: str, position: int | None) -> None:
+    """Empty, too long, a lone surrogate, too deep: refused with a position where there is one."""
+    with pytest.raises(InvalidPatternError) as caught:
+        compile_pattern(source, PLAIN)
+    assert caught.value.position == position or source.startswith("(")
+
+
+def test_fixed_strings_are_literal() -> None:
+    """With `fixed_string` no character means anything, `word` asks for edges all the same."""
+    compiled = compile_pattern("a.(b", Flags(fixed_string=True))
+    assert compiled.ascii.compiled.search(b"xa.(b") is not None
+    assert compiled.ascii.compiled.search(b"xaa(b") is None
+
+
+@pytest.mark.parametrize("source", ["a|b", "a#", "(?i)a", "(?x)a b # c", "a\nb", "(?P<n>a)(?P=n)?"])
+def test_word_wraps_the_pattern_as_a_whole(source: str) -> None:
+    """`word` asks for edges around the whole pattern, alternatives and comments included."""
+    compiled = compile_pattern(source, Flags(word=True)).python
+    search = worker.searcher(compiled.name, compiled.source, compiled.flags, compiled.word)
+    inner = re.compile(source)
+    for text in ["a", "xa", "b a", "ax b", "ab", "A", "a# x", "a_b", "a\nb", "éa", "aa a"]:
+        data = text.encode()
+        starts = [
+            i
+            for i in range(len(text) + 1)
+            for e in range(i, len(text) + 1)
+            if inner.fullmatch(text, i, e)
+            and not re.match(r"\w", text[i - 1 : i] if i else "")
+            and not re.match(r"\w", text[e : e + 1])
+        ]
+        found = search(data, 0, len(data))
+        wanted = None if not starts else len(text[: starts[0]].encode())
+        assert (found[0] if isinstance(found, tuple) else found) == wanted, text
+
+
+def test_re2_says_nothing_on_stderr() -> None:
+    """Its own log lines stay out, also when its automaton outgrows its memory."""
+    program = (
+        "import random\n"
+        "from gistapi.matching import compile_pattern\n"
+        "from gistapi.models import Flags\n"
+        "compiled = compile_pattern('[ab]{400}y|[ab]{399}z|[ab]{398}w', Flags()).ascii.compiled\n"
+        "compiled.search(bytes(random.Random(1).choices(b'ab', k=20000)))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, timeout=60, check=True
+    )
+    assert ended.stderr == b""
