@@ -43,7 +43,7 @@ PARTS = {
         "web",
         f"{WORDS} search settings matching answers",
         "flask flask_cors flask_limiter limits werkzeug pydantic pydantic_core prometheus_client"
-        " structlog altcha",
+        " structlog altcha typing_extensions",
     ),
     "app": Part("app", f"{WORDS} fairpool settings logs matching search github cache web", "flask"),
     "cli": Part(

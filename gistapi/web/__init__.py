@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from gistapi.web import headers, problems
+from gistapi.web.page import pages
 from gistapi.web.routes import MAX_BODIES_AT_ONCE, MAX_BODY_BYTES, Searches, routes
 
 __all__ = ["MAX_BODIES_AT_ONCE", "create_web"]
@@ -19,4 +20,5 @@ def create_web(searcher: Searches) -> Flask:
     headers.init_app(app)
     problems.init_app(app)
     app.register_blueprint(routes(searcher))
+    app.register_blueprint(pages())
     return app

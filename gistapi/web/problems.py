@@ -8,9 +8,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Literal, NotRequired
 from urllib.parse import quote
 
 from flask import Flask, Response, request
+from typing_extensions import TypedDict  # pydantic reads typing's own from Python 3.12 on only
 from werkzeug.exceptions import HTTPException
 
 from gistapi.answers import ErrorAnswer, ErrorCode, FieldError
@@ -41,6 +43,20 @@ class InvalidRequestError(GistapiError):
         self.errors = tuple(errors)
 
 
+class ProblemDetails(TypedDict):
+    """The same as https://www.rfc-editor.org/rfc/rfc9457 has it."""
+
+    type: Literal["about:blank"]
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: ErrorCode
+    message: str
+    errors: NotRequired[list[FieldError]]
+    request_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """An error as a caller sees it."""
@@ -63,15 +79,16 @@ class Problem:
             shape["errors"] = list(self.errors)
         return shape
 
-    def problem_details(self, request_id: str) -> dict[str, object]:
-        """The same facts as https://www.rfc-editor.org/rfc/rfc9457."""
-        body = {
+    def problem_details(self, request_id: str) -> ProblemDetails:
+        """The same facts as problem details."""
+        return {
+            **self.body(request_id),
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
             "detail": self.message,
             "instance": quote(request.path),
         }
-        return {**self.body(request_id), **body, "status": self.status}
 
 
 _STATUS: dict[type[GistapiError], tuple[int, ErrorCode]] = {

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, NoReturn, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -16,12 +17,14 @@ from pydantic import (
     PlainValidator,
     StringConstraints,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from gistapi.answers import FieldError
 from gistapi.errors import InvalidPatternError
+from gistapi.filters import Filter
 from gistapi.models import Flags, Query
 from gistapi.web.problems import InvalidRequestError
 
@@ -41,6 +44,11 @@ def _time(value: object) -> object:
         raise PydanticCustomError("rfc3339", "Input should be a time that exists") from None
 
 
+def _glob(value: str) -> str:
+    Filter(Query("", "", files=(value,)))  # its ValueError says what is wrong
+    return value
+
+
 def _text(value: object) -> str:
     # Its length and its surrogates are the pattern's own faults: see `query`.
     if not isinstance(value, str):
@@ -50,6 +58,7 @@ def _text(value: object) -> str:
 
 Time = Annotated[datetime | None, BeforeValidator(_time)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Glob = Annotated[Word, AfterValidator(_glob)]
 
 
 class SearchRequest(BaseModel):
@@ -57,20 +66,43 @@ class SearchRequest(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    username: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,39}$")]
-    pattern: Annotated[str, PlainValidator(_text)]
-    ignore_case: bool = False
-    multiline: bool = False
-    dotall: bool = False
-    fixed_string: bool = False
-    word: bool = False
-    files: Annotated[list[Word], Field(max_length=100)] = []
-    languages: Annotated[list[Word], Field(max_length=100)] = []
-    updated_since: Time = None
-    updated_until: Time = None
-    limit: Annotated[int, Field(ge=1, le=1000)] | None = None
-    cursor: Annotated[str, StringConstraints(min_length=1, max_length=16384)] | None = None
-    details: bool = False
+    username: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,39}$"),
+        Field(description="A GitHub login; case does not matter."),
+    ]
+    pattern: Annotated[
+        str,
+        PlainValidator(_text),
+        WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_PATTERN_LENGTH}),
+        Field(description="A regular expression in the syntax of Python's `re`."),
+    ]
+    ignore_case: Annotated[bool, Field(description="`re.I`")] = False
+    multiline: Annotated[bool, Field(description="`re.M`: `^` and `$` match at lines.")] = False
+    dotall: Annotated[bool, Field(description="`re.S`: a dot matches line ends too.")] = False
+    fixed_string: Annotated[bool, Field(description="The pattern is literal text.")] = False
+    word: Annotated[bool, Field(description="It must stand as a whole word.")] = False
+    files: Annotated[
+        list[Glob],
+        Field(max_length=100, description="Globs of file names; a leading `!` excludes."),
+    ] = []
+    languages: Annotated[
+        list[Word],
+        Field(max_length=100, description="GitHub's names of languages, in any case."),
+    ] = []
+    updated_since: Annotated[Time, Field(description="Only gists updated then or later.")] = None
+    updated_until: Annotated[
+        Time, Field(description="Only gists updated then or earlier; not before `updated_since`.")
+    ] = None
+    limit: Annotated[
+        int | None,
+        Field(ge=1, le=1000, description="At most so many matches; the rest by `cursor`."),
+    ] = None
+    cursor: Annotated[
+        Annotated[str, StringConstraints(min_length=1, max_length=16384)] | None,
+        Field(description="Go on where an earlier answer's `next` says, with the same query."),
+    ] = None
+    details: Annotated[bool, Field(description="Say where each gist matched.")] = False
 
     @model_validator(mode="after")
     def _check_span(self) -> Self:
@@ -154,7 +186,10 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _field_error(place: Iterable[int | str], message: str) -> FieldError:
-    return {"field": ".".join(map(str, place))[:100], "message": message}
+    return {
+        "field": ".".join(map(str, place))[:100],
+        "message": message.removeprefix("Value error, "),
+    }
 
 
 def _check_pattern(pattern: str) -> None:

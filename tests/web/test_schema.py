@@ -95,6 +95,7 @@ def test_a_github_login_is_a_username(name: str) -> None:
         ("details", [1.0]),
         ("files", ["*.py", None, {}, ["a"] * 101]),
         ("files.0", [[7], [""], ["x" * 256], ["\ud800"]]),
+        ("files.1", [["*.c", "{a,b}" * 9]]),
         ("languages", ["Python", None]),
         ("languages.1", [["Python", None]]),
         ("limit", [0, 1001, -1, True, "5", 5.0, 1e999, 10**400]),
