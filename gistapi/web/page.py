@@ -12,13 +12,12 @@ from gistapi.web.openapi import document
 
 # https://swagger.io/docs/open-source-tools/swagger-ui/, as the package flask-swagger-ui ships it
 _REFERENCE = ("swagger-ui-bundle.js", "swagger-ui.css")
-_OURS = (
+PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
     " worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-PAGE_POLICY = f"{_OURS}; require-trusted-types-for 'script'"
 # Its icons are data: addresses.
-REFERENCE_POLICY = _OURS.replace("img-src 'self'", "img-src 'self' data:")
+REFERENCE_POLICY = PAGE_POLICY.replace("img-src 'self'", "img-src 'self' data:")
 
 
 def pages() -> Blueprint:

@@ -210,7 +210,6 @@ async function run(body) {
   const controller = new AbortController();
   clearFault();
   setRunning(controller);
-  startHighlighter(body);
   $("continue").hidden = true;
   $("bar").removeAttribute("value");
   $("outcome").dataset.state = "running";
@@ -218,6 +217,7 @@ async function run(body) {
   $("said").textContent = "Searching";
   const headers = $("key-value").value ? { Authorization: `Bearer ${$("key-value").value}` } : {};
   try {
+    startHighlighter(body);
     await follow(search(api, body, headers, controller.signal));
   } catch (error) {
     if (controller === running) fail(error, body);

@@ -4,6 +4,7 @@ SwaggerUIBundle({
   url: document.getElementById("reference").dataset.openapi,
   dom_id: "#reference",
   deepLinking: true,
+  defaultModelsExpandDepth: 0,
   validatorUrl: null,
   syntaxHighlight: false,
 });
