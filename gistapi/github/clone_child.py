@@ -11,40 +11,50 @@ from __future__ import annotations
 import os
 import resource
 import select
+import signal
 import struct
 import sys
-import threading
 from contextlib import suppress
 from typing import BinaryIO, cast
 
 from dulwich.object_format import DEFAULT_OBJECT_FORMAT
 from dulwich.object_store import iter_tree_contents
-from dulwich.objects import S_ISGITLINK, Commit, ObjectID
+from dulwich.objects import S_ISGITLINK, Commit, ObjectID, TreeEntry
 from dulwich.pack import MemoryPackIndex, ObjectContainer, Pack, PackData
 
 FRAME = struct.Struct(">IQ")
 CACHE_BYTES = 1024 * 1024
 """Of delta bases: dulwich would keep 96 MiB."""
+LOOK_SECONDS = 0.5
 OUT_OF_MEMORY = 9
 """The exit status that says so."""
 
 
 def write_files(pack_file: BinaryIO, head: str, out: BinaryIO) -> None:
-    """Frame every blob that the tree of `head` names, subtrees' too; submodules have none."""
+    """Frame every blob that the tree of `head` names, subtrees' too; submodules have none.
+
+    The pack is closed at the good end only: a buffer that a MemoryError still holds would turn
+    that into another error.
+    """
     data = PackData("pack", DEFAULT_OBJECT_FORMAT, pack_file, delta_base_cache_limit=CACHE_BYTES)
-    with data, Pack.from_objects(data, MemoryPackIndex.for_pack(data)) as pack:
-        commit = pack[ObjectID(head.encode("ascii"))]
-        if not isinstance(commit, Commit):
-            raise TypeError("HEAD is no commit")
-        # a pack has all that is asked of a store here
-        for entry in iter_tree_contents(cast("ObjectContainer", pack), commit.tree):
-            if S_ISGITLINK(entry.mode):
-                continue
-            _, content = pack.get_raw(entry.sha)
-            out.write(FRAME.pack(len(entry.path), len(content)))
-            out.write(entry.path)
-            out.write(content)
+    pack = Pack.from_objects(data, MemoryPackIndex.for_pack(data))
+    commit = pack[ObjectID(head.encode("ascii"))]
+    if not isinstance(commit, Commit):
+        raise TypeError("HEAD is no commit")
+    store = cast(ObjectContainer, pack)  # which has all that is asked of a store here
+    for entry in iter_tree_contents(store, commit.tree):
+        if not S_ISGITLINK(entry.mode):
+            _write_file(pack, entry, out)
     out.flush()
+    pack.close()
+
+
+def _write_file(pack: Pack, entry: TreeEntry, out: BinaryIO) -> None:
+    """Frame one blob, and let go of it before the next is unpacked."""
+    _, content = pack.get_raw(entry.sha)
+    out.write(FRAME.pack(len(entry.path), len(content)))
+    out.write(entry.path)
+    out.write(content)
 
 
 def limit_resources(max_memory_bytes: int) -> None:
@@ -56,15 +66,20 @@ def limit_resources(max_memory_bytes: int) -> None:
 
 
 def end_with_reader(out: BinaryIO) -> None:
-    """End this process as soon as nobody reads `out` any more, whatever it is doing."""
+    """End this process soon after nobody reads `out` any more, whatever it is doing.
 
-    def watch() -> None:
-        poll = select.poll()
-        poll.register(out, 0)  # POLLERR, the reader's end, is told unasked
-        poll.poll()
-        os._exit(1)
+    By a timer: a thread that watched would take 72 MiB of the address space.
+    """
+    poll = select.poll()
+    poll.register(out, 0)  # POLLERR, the end of the reader, is told unasked
 
-    threading.Thread(target=watch, daemon=True).start()
+    def look(signum: int, frame: object) -> None:
+        del signum, frame
+        if poll.poll(0):
+            os._exit(1)
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, LOOK_SECONDS, LOOK_SECONDS)
 
 
 def main(head: str, max_memory_bytes: str) -> None:
@@ -74,6 +89,10 @@ def main(head: str, max_memory_bytes: str) -> None:
     try:
         write_files(sys.stdin.buffer, head, sys.stdout.buffer)
     except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+    except Exception:
+        raise
+    except BaseException:  # noqa: BLE001 - the panic of dulwich's Rust, which got no memory
         os._exit(OUT_OF_MEMORY)
 
 
