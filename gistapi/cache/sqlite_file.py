@@ -20,6 +20,9 @@ SCHEMA_VERSION = 1
 BUSY_SECONDS = 0.25
 """How long a locked file is waited for."""
 
+_OPEN_SECONDS = 1.0
+"""How long others are waited for who open the file: the first one has to make it."""
+
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE entry (
@@ -167,7 +170,7 @@ class SqliteFile:
         """Nobody else opens or removes the file meanwhile, in no process."""
         descriptor = os.open(_beside(self._path, "-lock"), os.O_CREAT | os.O_RDWR, 0o600)
         try:
-            ends_at = time.monotonic() + BUSY_SECONDS
+            ends_at = time.monotonic() + _OPEN_SECONDS
             while True:
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
