@@ -117,8 +117,8 @@ from gistapi.settings import Settings
 seen = []
 OPENING = ("open", "socket.", "sqlite3.", "subprocess.", "os.fork", "os.posix_spawn", "os.mkdir")
 def told(event, args):
-    # redis-py reads its own version from its metadata.
-    if event.startswith(OPENING) and not str(args[0]).endswith(("METADATA", ".zip")):
+    # What is installed may be read: redis-py looks up its own version.
+    if event.startswith(OPENING) and not str(args[0]).startswith((sys.prefix, sys.base_prefix)):
         seen.append(event)
 sys.addaudithook(told)
 app = gistapi.app.create_app(Settings(cache_url={url!r}, github_token="x"))
