@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gistapi.models import Match, Query
+from gistapi.observe import GithubRequestEnded
 from tests.fake_github import FakeGithub, Fault, Repeated
 from tests.fake_github.content import Content
 from tests.fake_github.message import Request, text
@@ -149,6 +150,16 @@ def test_content_that_was_not_listed_is_a_gap(github: FakeGithub) -> None:
 def noise(size: int, needle_at: int) -> Content:
     """Bytes that no gzip makes small, with a needle."""
     return Repeated(random.Random(1).randbytes(65_536), size, {needle_at: b"needle"})
+
+
+def test_an_early_needle_ends_the_download_early(github: FakeGithub) -> None:
+    """A match in the first 4 KB of 100 MB takes less than 256 KiB from the socket."""
+    gist = github.add_user("octocat").add_gist({"a": noise(100 * 2**20, 4000)})
+    with bench(github) as ours:
+        assert ours.search(NEEDLE).matches == [gist.html_url]
+        (raw,) = [e for e in ours.seen if isinstance(e, GithubRequestEnded) and e.kind == "raw"]
+    assert 4000 < raw.size_bytes < 256 * 1024
+    assert github.requests_to("raw")[0].aborted
 
 
 def test_a_download_cut_ten_times_gives_the_same_answer(github: FakeGithub) -> None:
