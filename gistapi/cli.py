@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gistapi.errors import SettingsError
+from gistapi.search_command import search
 from gistapi.settings import Settings, load_settings
 
 
@@ -18,6 +19,9 @@ class SettingsFault(click.ClickException):
 @click.version_option(package_name="gistapi", prog_name="gistapi")
 def main() -> None:
     """Search the public gists of GitHub users."""
+
+
+main.add_command(search)
 
 
 @main.command()

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+USERNAME = r"^[A-Za-z0-9_-]{1,39}$"
+"""A GitHub login: live accounts begin or end with `-`, and have `--` or `_`."""
+
 
 @dataclass(frozen=True, slots=True)
 class GistFile:

@@ -47,7 +47,7 @@ PARTS = {
     ),
     "app": Part("app", f"{WORDS} fairpool settings logs matching search github cache web", "flask"),
     "cli": Part(
-        "cli serve __main__",
+        "cli search_command asking printing serve __main__",
         f"{WORDS} answers fairpool settings logs matching search github cache app",
         "click rich granian flask requests",
     ),

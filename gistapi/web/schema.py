@@ -25,7 +25,7 @@ from pydantic_core import PydanticCustomError
 from gistapi.answers import FieldError
 from gistapi.errors import InvalidPatternError
 from gistapi.filters import Filter
-from gistapi.models import Flags, Query
+from gistapi.models import USERNAME, Flags, Query
 from gistapi.web.problems import InvalidRequestError
 
 MAX_PATTERN_LENGTH = 1000
@@ -68,7 +68,7 @@ class SearchRequest(BaseModel):
 
     username: Annotated[
         str,
-        StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,39}$"),
+        StringConstraints(pattern=USERNAME),
         Field(description="A GitHub login; case does not matter."),
     ]
     pattern: Annotated[
