@@ -159,6 +159,7 @@ def test_an_early_needle_ends_the_download_early(github: FakeGithub) -> None:
         assert ours.search(NEEDLE).matches == [gist.html_url]
         (raw,) = [e for e in ours.seen if isinstance(e, GithubRequestEnded) and e.kind == "raw"]
     assert 4000 < raw.size_bytes < 256 * 1024
+    github.wait_quiet()
     assert github.requests_to("raw")[0].aborted
 
 
