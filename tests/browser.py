@@ -1,0 +1,88 @@
+"""A real Chromium, without a screen, that may speak to this machine only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+FLAGS = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    # Else it asks its maker's hosts for news.
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The browser that the operating system has."""
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    assert path, "the pages are tried in Chromium: install it, or Chrome"
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *sandbox])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Visit:
+    """A page, and what went wrong on it: faults of scripts, of the policy, of hosts asked."""
+
+    page: Page
+    home: str
+    faults: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("console", lambda said: self._note(said.type, said.text))
+        self.page.on("request", lambda request: self._check(request.url))
+
+    def _note(self, kind: str, text: str) -> None:
+        # An answer of 400 and more is shown on the page; here it is no fault.
+        if kind in {"error", "warning"} and "the server responded with a status of" not in text:
+            self.faults.append(text)
+
+    def _check(self, url: str) -> None:
+        if not url.startswith((self.home, "data:")):
+            self.faults.append(f"asked {url}")
+
+
+@contextmanager
+def visit(
+    browser: Browser,
+    url: str,
+    *,
+    width: int = 1100,
+    height: int = 800,
+    theme: Literal["light", "dark"] = "light",
+    scale: float = 1,
+) -> Iterator[Visit]:
+    """A page opened in a context of its own; at the end nothing may have gone wrong on it."""
+    context: BrowserContext = browser.new_context(
+        color_scheme=theme,
+        viewport={"width": width, "height": height},
+        device_scale_factor=scale,
+        reduced_motion="reduce",
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    context.set_default_timeout(10_000)
+    home = "/".join(url.split("/")[:3])
+    visited = Visit(context.new_page(), home)
+    try:
+        visited.page.goto(url)
+        yield visited
+        assert visited.faults == []
+    finally:
+        context.close()
