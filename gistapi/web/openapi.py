@@ -96,7 +96,7 @@ def document() -> dict[str, Any]:
             "license": {"name": "MIT", "identifier": "MIT"},
             "version": version("gistapi"),
         },
-        "servers": [{"url": ".", "description": "This service."}],
+        "servers": [{"url": "/", "description": "This service."}],
         "tags": [{"name": "search"}, {"name": "operation"}],
         "paths": {"/api/v1/search": {"post": _search()}} | _operation(),
         "components": {
@@ -134,7 +134,8 @@ def _search() -> dict[str, Any]:
         "content": {
             JSON: {"schema": _ref("SearchAnswer"), "examples": _answers()},
             "application/x-ndjson": {
-                "schema": _ref("Line"),
+                # One object a line: as an array of them, as OpenAPI 3.2 sees such a stream.
+                "schema": {"type": "array", "items": _ref("Line")},
                 "examples": {"found": {"summary": "One object a line.", "value": stream}},
             },
         },
