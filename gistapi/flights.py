@@ -52,16 +52,12 @@ class Flights:
 
         Raises what `fetch` raises; another's failure is not ours. DeadlineError, CancelledError.
         """
-        while True:
-            with self._lock:
-                other = self._flying.get(url)
-                if other is None:
-                    own = self._flying[url] = _Flight()
-                    break
-            while not other.landed.wait(min(POLL_SECONDS, deadline.remaining())):
+        own = _Flight()
+        while (flight := self._joined(url, own)) is not own:
+            while not flight.landed.wait(min(POLL_SECONDS, deadline.remaining())):
                 deadline.check()
-            if other.content is not None:
-                return other.content
+            if flight.content is not None:
+                return flight.content
         try:
             own.content = self._kept(blob_sha)
             if own.content is None:
@@ -74,6 +70,11 @@ class Flights:
                 if own.content is not None:
                     self._remember(blob_sha)
             own.landed.set()
+
+    def _joined(self, url: str, own: _Flight) -> _Flight:
+        """The flight to this address: `own`, unless there is one."""
+        with self._lock:
+            return self._flying.setdefault(url, own)
 
     def _kept(self, blob_sha: str) -> bytes | None:
         """What has landed since the search looked into the cache."""

@@ -409,7 +409,7 @@ def test_a_fault_of_ours_is_raised_not_swallowed(github: FakeGithub) -> None:
         def broken(*_: object) -> bytes:
             raise ZeroDivisionError
 
-        ours.source.read = broken  # type: ignore[method-assign]
+        ours.source.read = broken  # type: ignore[method-assign,assignment]
         with pytest.raises(ZeroDivisionError):
             ours.search(NEEDLE)
 
