@@ -90,7 +90,10 @@ class _Text:
         self._print(place + text)
 
     def _print(self, text: Text) -> None:
-        self._console.print(text, soft_wrap=True)
+        if self._console.is_terminal:
+            self._console.print(text)
+        else:
+            click.echo(text.plain)  # rich would make spaces of tabs
 
     def _show_progress(self, far: ProgressData) -> None:
         total = far["gists_total"]

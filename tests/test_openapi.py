@@ -19,7 +19,7 @@ from gistapi.web import create_web
 from gistapi.web.openapi import document
 from tests.fake_github import FakeGithub
 from tests.fake_github.demo import populate
-from tests.serving import environment, run, serving
+from tests.serving import ROOT, environment, run, serving
 from tests.web.searches import NDJSON, PROBLEM, SEARCH, Searches, end, match
 
 PAGES = {"/", "/docs"}
@@ -135,7 +135,7 @@ def test_the_document_is_the_same_each_time() -> None:
     assert document() == document()
 
 
-def test_schemathesis_finds_nothing(github: FakeGithub) -> None:
+def test_schemathesis_finds_nothing(github: FakeGithub, tmp_path: Path) -> None:
     """With a fixed budget and no luck, against the running service; see `openapi_checks`."""
     populate(github.world)
     with serving(github) as service:
@@ -148,7 +148,9 @@ def test_schemathesis_finds_nothing(github: FakeGithub) -> None:
             "--phases=examples,coverage,fuzzing",
             "--exclude-checks=positive_data_acceptance",
             "--no-color",
-            environ=environment() | {"SCHEMATHESIS_HOOKS": "tests.openapi_checks"},
+            environ=environment()
+            | {"SCHEMATHESIS_HOOKS": "tests.openapi_checks", "PYTHONPATH": str(ROOT)},
+            cwd=tmp_path,
         )
     assert done.returncode == 0, done.stdout
     tested = re.search(r"(\d+) generated, \1 passed", done.stdout)
