@@ -17,7 +17,7 @@ def memory_bytes(service: Serving) -> int:
     total = 0
     for pid in service.look():
         try:
-            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has just ended
         total += sum(
