@@ -119,8 +119,8 @@ def budget(headers: Headers, now: float) -> Budget | None:
     `reset` is told in GitHub's time, so it is measured against GitHub's own clock.
     """
     try:
-        limit = int(headers["X-RateLimit-Limit"])
         remaining = int(headers["X-RateLimit-Remaining"])
+        limit = int(headers.get("X-RateLimit-Limit", remaining))
         reset = float(int(headers["X-RateLimit-Reset"]))
     except (KeyError, ValueError, OverflowError):
         return None

@@ -294,9 +294,17 @@ def test_the_budget_is_told_in_githubs_time() -> None:
     assert api.budget(limited(7, int(NOW) - 10), NOW) == Budget(60, 7, 0)
 
 
+def test_a_limit_that_is_not_told_is_at_least_what_remains() -> None:
+    """What remains, and until when, is enough to obey."""
+    headers = limited(0, int(NOW) + 10)
+    del headers["X-RateLimit-Limit"]
+    assert api.budget(headers, NOW) == Budget(0, 0, 10)
+    assert api.limit(403, headers, b"", NOW) == Limit("primary", 10)
+
+
 @pytest.mark.parametrize("wrong", [None, "", "x", "1.5", "9" * 5000, "9" * 400])
 def test_a_budget_that_makes_no_sense_is_none(wrong: str | None) -> None:
-    """Without numbers for all three fields nothing is known."""
+    """Without a number nothing is known."""
     assert api.budget(limited(7, wrong), NOW) is None
 
 
