@@ -12,11 +12,11 @@ DEV := $(VENV)/.dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check format nightly hooks lock
+.PHONY: help run demo test check format nightly screenshots hooks lock
 .DELETE_ON_ERROR:
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: $(RUNTIME) ## start the service on port 9876 (GISTAPI_PORT=... for another)
 	@exec $(BIN)/gistapi serve
@@ -43,6 +43,9 @@ format: $(DEV) ## mend what ruff can mend
 
 nightly: $(DEV) ## run the tests with a large search for counterexamples (an hour or so)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest --timeout 7200
+
+screenshots: $(DEV) ## take the pictures in docs/screenshots anew (needs Chromium, an emoji font)
+	$(BIN)/python -m tests.screenshots
 
 hooks: $(DEV) ## have git run the quick checks before each commit
 	$(BIN)/pre-commit install
