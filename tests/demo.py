@@ -13,7 +13,8 @@ from tests.fake_github.demo import populate
 from tests.serving import SERVE, environment
 
 EXAMPLE = """\
-A GitHub of three users answers: octocat, mona and hubot. Ask, in another terminal:
+A GitHub of three users answers: octocat, mona and hubot.
+Open http://127.0.0.1:{port}/ in a browser, or ask in another terminal:
 
   curl -s http://127.0.0.1:{port}/api/v1/search -H 'Content-Type: application/json' \\
     -d '{{"username": "octocat", "pattern": "import requests"}}'
