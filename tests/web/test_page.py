@@ -10,6 +10,7 @@ from typing import Literal
 from urllib.parse import urlencode
 
 import pytest
+import requests
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
@@ -20,6 +21,7 @@ from tests.fake_github.model import User
 from tests.serving import Serving, serving
 
 Theme = Literal["light", "dark"]
+SCRIPT = "javascript:alert(1)"
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -33,6 +35,7 @@ def hub() -> Iterator[FakeGithub]:
         evil = fake.add_user("evil")
         evil.add_gist({"<b>.py": "needle <i>in</i>"}, description="<img src=x onerror=alert(1)>")
         evil.add_gist({"long.txt": "a" * 400})
+        evil.add_gist({"z.py": "script"}, listed=lambda entry: entry | {"html_url": SCRIPT})
         yield fake
 
 
@@ -134,6 +137,33 @@ def test_what_a_stranger_wrote_is_shown_as_text(page: Page) -> None:
     expect(page.locator(".match .file")).to_have_text("<b>.py")
     expect(page.locator(".match code")).to_have_text("needle <i>in</i>")
     assert page.locator(".match img, .match b, .match i").count() == 0
+
+
+def test_only_a_web_address_becomes_a_link(page: Page) -> None:
+    """Whatever a listing names as a gist's address."""
+    ask(page, "evil", "script")
+    expect(page.locator(".match h2")).to_have_text("z.py")
+    assert page.locator("a[href^=javascript]").count() == 0
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_the_policy_allows_this_service_alone(service: Serving, path: str) -> None:
+    """No inline script or style, no other host, no frame around it; only pictures may be data."""
+    policy = requests.get(service.url + path, timeout=10).headers["Content-Security-Policy"]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    allowed = {"default-src": "'none'", "base-uri": "'none'", "frame-ancestors": "'none'"}
+    if path == "/docs":
+        allowed["img-src"] = "'self' data:"
+    assert rules == dict.fromkeys(rules, "'self'") | allowed
+
+
+def test_an_asset_is_asked_for_again_only_when_it_has_changed(service: Serving) -> None:
+    """Scripts and styles are kept by the browser and confirmed by their ETag."""
+    for path in ("/static/app.js", "/static/style.css", "/docs/swagger-ui-bundle.js"):
+        first = requests.get(service.url + path, timeout=10)
+        assert first.headers["Cache-Control"] == "no-cache"
+        etag = {"If-None-Match": first.headers["ETag"]}
+        assert requests.get(service.url + path, headers=etag, timeout=10).status_code == 304
 
 
 def test_results_and_counts_come_while_the_search_runs_and_stop_ends_it(

@@ -13,7 +13,8 @@ const HIGHLIGHT_MS = 300; // for one line; then the pattern is given up
 let running = null; // an AbortController
 let highlighter = null;
 let found = 0;
-let goOn = null; // where the search continues
+let asked = null; // the last request's body
+let goOn = null; // where it continues
 
 const plural = (count, word) => `${number.format(count)} ${word}${count === 1 ? "" : "s"}`;
 
@@ -172,6 +173,7 @@ function showEnd({ status, next, elapsed_seconds }) {
   Object.assign($("bar"), { max: 1, value: 1 });
   goOn = next ?? null;
   $("continue").hidden = !next;
+  if (!next) delete $("counts").dataset.far; // the last of them was told before the end
   const seconds = elapsed_seconds < 10 ? elapsed_seconds.toFixed(2) : elapsed_seconds.toFixed(0);
   showCounts(` · ${seconds} s`);
   if (!found && status === "success") $("counts").textContent = `No gist matches · ${seconds} s`;
@@ -208,6 +210,7 @@ function showRepeat(body) {
 async function run(body) {
   running?.abort();
   const controller = new AbortController();
+  asked = body;
   clearFault();
   setRunning(controller);
   $("continue").hidden = true;
@@ -275,7 +278,7 @@ $("stop").addEventListener("click", () => running?.abort());
 $("continue").addEventListener("click", () => {
   $("gaps").replaceChildren();
   $("missing").hidden = true;
-  run({ ...bodyOf(form), cursor: goOn });
+  run({ ...asked, cursor: goOn });
 });
 
 document.addEventListener("keydown", (event) => {
@@ -314,7 +317,12 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 function load() {
   const holdsSearch = fill(form, new URLSearchParams(location.search));
   $("more").open = isNarrowed(form);
-  if (holdsSearch) submit({ keepAddress: true });
+  if (holdsSearch) {
+    submit({ keepAddress: true });
+  } else {
+    running?.abort();
+    $("outcome").hidden = true;
+  }
 }
 
 addEventListener("popstate", load);
