@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 FLAGS = (
     "--disable-gpu",
@@ -20,6 +20,9 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+WAIT_MS = 15_000  # on a machine that is busy with other tests
+
+expect.set_options(timeout=WAIT_MS)
 
 
 @contextmanager
@@ -77,7 +80,7 @@ def visit(
         reduced_motion="reduce",
         permissions=["clipboard-read", "clipboard-write"],
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(WAIT_MS)
     home = "/".join(url.split("/")[:3])
     visited = Visit(context.new_page(), home)
     try:

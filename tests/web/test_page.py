@@ -88,7 +88,7 @@ def link(service: Serving, **fields: str) -> str:
 def test_a_result_shows_the_gist_the_file_and_the_highlighted_line(page: Page) -> None:
     """Description, language, time, file and line, the match marked, a link to that very line."""
     ask(page, "octocat", r"im\w+ requests")
-    first = page.locator(".match").first
+    first = page.locator(".match", has_text="feed.py")
     expect(page.locator(".match")).to_have_count(2)
     gist = "https://gist.github.com/d2f6a9f0c8b14e5c9a3b7e81f4560c2d"
     expect(first.locator("h2 a")).to_have_text("Titles of a feed")
