@@ -19,6 +19,7 @@ from gistapi.cli import main
 from tests.fake_github import FakeGithub, Fault, answers
 from tests.fake_github.demo import populate
 from tests.serving import SECONDS, Serving, alive, environment, run, serving
+from tests.web.searches import wanting
 
 COMMAND = (sys.executable, "-m", "gistapi", "search")
 FEED = "https://gist.github.com/d2f6a9f0c8b14e5c9a3b7e81f4560c2d"
@@ -153,6 +154,17 @@ def test_a_server_that_is_none_of_ours_is_told(hub: FakeGithub) -> None:
     done = search("octocat", "x", "--server", hub.raw_url)
     assert done.exit_code == 2
     assert "answered 4" in done.stderr
+
+
+def test_a_key_is_read_from_a_file(tmp_path: Path) -> None:
+    """It goes with the request, and is on no command line."""
+    file = tmp_path / "key"
+    file.write_text("gak_secret\n")
+    with wanting("gak_secret") as url:
+        without = search("octocat", "x", "--server", url)
+        with_key = search("octocat", "x", "--server", url, "--key-file", str(file))
+    assert (without.exit_code, without.stderr) == (2, "Error: A key is required.\n")
+    assert (with_key.exit_code, with_key.stderr) == (0, "")
 
 
 def test_wrong_settings_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

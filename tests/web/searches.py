@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from flask import Flask
+from flask import Flask, request
 from flask.testing import FlaskClient
+from werkzeug.serving import make_server
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 from gistapi.models import Begin, End, Gist, GistFile, Hit, Match, Query, SearchEvent
@@ -86,3 +89,27 @@ def post_stream(app: Flask, stream: Stream) -> tuple[str, bytes]:
     environ |= {"wsgi.input": stream, "wsgi.input_terminated": True}
     chunks, status, _ = run_wsgi_app(app, environ, buffered=True)
     return status, b"".join(chunks)
+
+
+@contextmanager
+def wanting(key: str) -> Iterator[str]:
+    """Serve a service that wants this key, as the contract says how; gives its address."""
+    app = create_web(Searches([Begin(), match(1), end(1)]))
+
+    @app.before_request
+    def _refuse() -> tuple[dict[str, str], int] | None:
+        sent = request.headers.get("Authorization")
+        if not request.path.startswith("/api") or sent == f"Bearer {key}":
+            return None
+        told = {"status": "error", "code": "unauthorized", "message": "A key is required."}
+        return told | {"request_id": "r"}, 401
+
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
