@@ -187,6 +187,8 @@ def test_what_could_not_be_searched_is_told_and_is_2(
     assert f"gistapi: {HELLO}/hello_world.rb: " in done.stderr
     assert "[file_unavailable]" in done.stderr
     assert {FEED, STATUS} <= set(done.stdout.split())
+    counted = search("-c", *where, "octocat", "import requests|HelloWorld(?=$)")
+    assert (counted.exit_code, counted.stdout, counted.stderr) == (2, "2\n", done.stderr)
 
 
 def test_a_search_goes_on_after_its_deadline(
@@ -246,6 +248,17 @@ def test_a_terminal_gets_colours_and_a_bar(hub: FakeGithub) -> None:
     assert "\x1b[1;31mimport requests\x1b[0m" in seen
     assert "━" in seen
     assert re.search(r"4 of 5 gists, \d files, 0\.0 MB", seen)
+
+
+def test_a_faulty_pattern_is_marked_on_a_terminal_too(hub: FakeGithub) -> None:
+    """The bar goes, the fault stays."""
+    assert "  import (requests\r\n         ^\r\n" in terminal(hub, "octocat", "import (requests")
+
+
+def test_a_long_line_is_marked_where_it_was_cut(hub: FakeGithub) -> None:
+    """Of a line beyond 300 characters, what is shown begins 100 before the match."""
+    hub.world.users["evil"].add_gist({"long.txt": "x" * 500 + "cut here" + "y" * 500})
+    assert "\x1b[1;31mcut here\x1b[0myyy" in terminal(hub, "evil", "cut.here").replace("\r\n", "")
 
 
 def test_a_strangers_text_gives_a_terminal_no_orders(hub: FakeGithub) -> None:
