@@ -16,12 +16,10 @@ from gistapi.matching.process import Job
 from gistapi.matching.scanner import Scanner, Sizes
 from gistapi.matching.text import to_utf8
 from gistapi.matching.window import Window
-from gistapi.matching.workers import SMALL_BYTES, Share, Workers
+from gistapi.matching.workers import GIVEN_UP, MAX_TIMEOUTS, SMALL_BYTES, Share, Workers
 from gistapi.models import Hit
 from gistapi.observe import FileScanned, Observer, ignore
 
-_GIVEN_UP = "the pattern was given up: it took too long on other files of this search"
-MAX_TIMEOUTS = 3
 _SLICE = 512  # jobs at once, so that giving up can happen in between
 MAX_WORKER_SECONDS = 10.0
 
@@ -119,7 +117,7 @@ class Matcher:
         while queue:
             if self.is_given_up:
                 for job in queue:
-                    job.failure, job.done = _GIVEN_UP, True
+                    job.failure, job.done = GIVEN_UP, True
                 return
             slice_, queue = queue[:_SLICE], queue[_SLICE:]
             self._matching.workers.run(self._share, slice_, deadline)
@@ -145,7 +143,7 @@ class Matcher:
     def check_patience(self) -> None:
         """Raise PatternTimeoutError once the search has given the pattern up."""
         if self.is_given_up:
-            raise PatternTimeoutError(_GIVEN_UP)
+            raise PatternTimeoutError(GIVEN_UP)
 
     def count_timeout(self) -> None:
         """A file took too long without a worker."""

@@ -103,7 +103,7 @@ class CompiledPattern:
         except translate.UntranslatableError:
             return self.python
         except Exception as error:
-            if type(error).__module__.split(".")[0] not in ("re2", "_re2"):
+            if type(error).__module__.partition(".")[0] not in {"re2", "_re2"}:
                 raise
             return self.python
         return Engine(worker.RE2, source, compiled=compiled, program_size=int(compiled.programsize))

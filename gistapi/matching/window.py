@@ -32,7 +32,7 @@ class Window:
     def drop(self, size: int) -> int:
         """Let go of about so many bytes at the beginning; returns how many (never more)."""
         size = max(0, size)
-        while size > 0 and size < len(self.data) and self.data[size] & 0xC0 == 0x80:  # noqa: PLR2004
+        while 0 < size < len(self.data) and self.data[size] & 0xC0 == 0x80:  # noqa: PLR2004
             size -= 1
         if size <= 0:
             return 0

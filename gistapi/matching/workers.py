@@ -22,6 +22,8 @@ SMALL_BYTES = 64 << 10
 """A text up to this size may travel with others."""
 BATCH_BYTES = 1 << 20
 BATCH_TEXTS = 256
+MAX_TIMEOUTS = 3
+GIVEN_UP = "the pattern was given up: it took too long on other files of this search"
 BATCH_SHARE = 0.25
 """Of one text's time, for a whole batch: a bad text costs the others no more than this."""
 
@@ -49,6 +51,7 @@ class Share:
     tickets: list[Ticket] = field(default_factory=list)
     running: int = 0
     served_at: float = 0.0
+    timeouts: int = 0
 
 
 class Workers:
@@ -104,6 +107,7 @@ class Workers:
                     ticket.process = ticket.process or self._spawn()
                     with deadline.on_cancel(ticket.process.kill):
                         self._search(ticket.process, ticket.batch, deadline)
+                    self._lose_patience(share, ticket)
                 finally:
                     self._give_back(share, ticket)
 
@@ -199,6 +203,15 @@ class Workers:
         elapsed = time.monotonic() - began
         for job in batch:
             job.spent_seconds += elapsed / len(batch)
+
+    def _lose_patience(self, share: Share, ticket: Ticket) -> None:
+        """After MAX_TIMEOUTS of a search, what it still waits for is not tried any more."""
+        with self._lock:
+            share.timeouts += sum(job.failure is not None for job in ticket.batch)
+            if share.timeouts >= MAX_TIMEOUTS:
+                for job in ticket.jobs:
+                    if not job.done and (job in ticket.batch or not job.taken):
+                        job.failure, job.done = GIVEN_UP, True
 
     def _spawn(self) -> Process:
         process = Process()

@@ -59,8 +59,8 @@ def _atoms() -> SearchStrategy[str]:
 def _grow(inner: SearchStrategy[str]) -> SearchStrategy[str]:
     sequences = st.lists(inner, min_size=1, max_size=3).map("".join)
     alternatives = st.lists(inner, min_size=2, max_size=3).map("|".join)
-    groups = st.sampled_from(["(?:%s)", "(%s)"])
-    wrapped = st.tuples(groups, alternatives | sequences).map(lambda t: t[0] % t[1])
+    groups = st.sampled_from(["(?:{})", "({})"])
+    wrapped = st.tuples(groups, alternatives | sequences).map(lambda t: t[0].format(t[1]))
     repeated = st.tuples(wrapped | inner.map("(?:{})".format), st.sampled_from(_QUANTIFIERS))
     scoped = st.tuples(st.sampled_from(_SCOPES), alternatives | sequences)
     rare = st.tuples(st.sampled_from(_ONLY_PYTHON), sequences)
@@ -69,8 +69,8 @@ def _grow(inner: SearchStrategy[str]) -> SearchStrategy[str]:
         sequences,
         wrapped,
         repeated.map("".join),
-        scoped.map(lambda t: t[0] % t[1]),
-        rare.map(lambda t: t[0] % t[1]),
+        scoped.map(lambda t: t[0].format(t[1])),
+        rare.map(lambda t: t[0].format(t[1])),
     )
 
 

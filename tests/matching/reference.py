@@ -12,7 +12,7 @@ from gistapi.models import Hit
 
 def decode(content: bytes) -> str:
     """The text of a file."""
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return content.decode("utf-16", "replace")
     return content.decode("utf-8", "replace")
 

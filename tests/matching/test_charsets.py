@@ -39,7 +39,7 @@ def test_everything_that_has_case_is_known() -> None:
     cased = charsets._cased()[1]
     flags = int(re.IGNORECASE | re.UNICODE)
     for character in cased:
-        members = charsets.members((charsets.op.LITERAL, ord(character)), flags)
+        members = charsets.members((charsets.op.LITERAL, ord(character)), flags)  # type: ignore[attr-defined]
         found = python_compile(re.escape(character), re.IGNORECASE).findall(cased)
         assert members == charsets.of_characters(found)
     assert not set(re.findall(r"(?i)[\u0100-\uffff]", "".join(map(chr, range(128))))) - set(

@@ -116,7 +116,10 @@ def dot_stops_at_cr(_: Translator, node: Any, _flags: int) -> Piece | None:
 def raw_nul(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a NUL end the pattern, as in C."""
     right = worker.compile_re2
-    cut = lambda source: right(source.split(r"\x{0}", maxsplit=1)[0])  # noqa: E731
+
+    def cut(source: str) -> object:
+        return right(source.split(r"\x{0}", maxsplit=1)[0])
+
     monkeypatch.setattr(worker, "compile_re2", cut)
 
 
