@@ -23,6 +23,7 @@ SMALL_BYTES = 64 << 10
 BATCH_BYTES = 1 << 20
 BATCH_TEXTS = 256
 MAX_TIMEOUTS = 3
+MAX_WORKER_SECONDS = 10.0
 GIVEN_UP = "the pattern was given up: it took too long on other files of this search"
 BATCH_SHARE = 0.25
 """Of one text's time, for a whole batch: a bad text costs the others no more than this."""
@@ -52,6 +53,20 @@ class Share:
     running: int = 0
     served_at: float = 0.0
     timeouts: int = 0
+    worker_seconds: float = 0.0
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the pattern has cost this search too much already."""
+        return self.timeouts >= MAX_TIMEOUTS or self.worker_seconds >= MAX_WORKER_SECONDS
+
+    def fail_waiting(self) -> None:
+        """Let every job that nobody is at fail, as the pattern is given up."""
+        for ticket in self.tickets:
+            for job in ticket.jobs:
+                if not (job.done or job.taken):
+                    job.failure, job.done = GIVEN_UP, True
+            ticket.wakeup.notify_all()
 
 
 class Workers:
@@ -107,7 +122,6 @@ class Workers:
                     ticket.process = ticket.process or self._spawn()
                     with deadline.on_cancel(ticket.process.kill):
                         self._search(ticket.process, ticket.batch, deadline)
-                    self._lose_patience(share, ticket)
                 finally:
                     self._give_back(share, ticket)
 
@@ -139,6 +153,9 @@ class Workers:
 
     def _serve(self) -> None:
         """Give free workers to those who wait (under the lock)."""
+        for share in self._shares:
+            if share.is_given_up:
+                share.fail_waiting()
         while self._free:
             waiting = [
                 share for share in self._shares if any(t.wants_worker for t in share.tickets)
@@ -161,6 +178,8 @@ class Workers:
         with self._lock:
             for job in ticket.batch:
                 job.taken = False
+                share.timeouts += job.failure is not None
+                share.worker_seconds += job.spent_seconds
             reusable = process is not None and not (process.killed or self._closed)
             if process is not None and reusable:
                 self._idle.append(process)
@@ -203,15 +222,6 @@ class Workers:
         elapsed = time.monotonic() - began
         for job in batch:
             job.spent_seconds += elapsed / len(batch)
-
-    def _lose_patience(self, share: Share, ticket: Ticket) -> None:
-        """After MAX_TIMEOUTS of a search, what it still waits for is not tried any more."""
-        with self._lock:
-            share.timeouts += sum(job.failure is not None for job in ticket.batch)
-            if share.timeouts >= MAX_TIMEOUTS:
-                for job in ticket.jobs:
-                    if not job.done and (job in ticket.batch or not job.taken):
-                        job.failure, job.done = GIVEN_UP, True
 
     def _spawn(self) -> Process:
         process = Process()

@@ -61,7 +61,8 @@ def _grow(inner: SearchStrategy[str]) -> SearchStrategy[str]:
     alternatives = st.lists(inner, min_size=2, max_size=3).map("|".join)
     groups = st.sampled_from(["(?:{})", "({})"])
     wrapped = st.tuples(groups, alternatives | sequences).map(lambda t: t[0].format(t[1]))
-    repeated = st.tuples(wrapped | inner.map("(?:{})".format), st.sampled_from(_QUANTIFIERS))
+    grouped = inner.map(lambda part: f"(?:{part})")
+    repeated = st.tuples(wrapped | grouped, st.sampled_from(_QUANTIFIERS))
     scoped = st.tuples(st.sampled_from(_SCOPES), alternatives | sequences)
     rare = st.tuples(st.sampled_from(_ONLY_PYTHON), sequences)
     return st.one_of(

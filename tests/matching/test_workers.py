@@ -182,7 +182,7 @@ def test_small_texts_of_many_threads_travel_together(hasty: Matching, events: li
     search = matcher(hasty, BACKREFERENCE)
     asked: list[int] = []
     right = hasty.workers._search
-    hasty.workers._search = lambda p, batch, d: (asked.append(len(batch)), right(p, batch, d))[1]  # type: ignore[method-assign]
+    hasty.workers._search = lambda p, batch, d: (asked.append(len(batch)), right(p, batch, d))[1]  # type: ignore[method-assign,assignment,func-returns-value]
     with ThreadPoolExecutor(64) as threads:
         assert all(threads.map(lambda _: scan(search, b"aa" * 5_000), range(640)))
     assert sum(asked) == 640
