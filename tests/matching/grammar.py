@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
+from hypothesis.strategies import DrawFn, SearchStrategy  # pylint: disable=unused-import  # an annotation uses it
 
 from tests.matching.reference import python_compile
 
@@ -59,10 +59,9 @@ def _atoms() -> SearchStrategy[str]:
 def _grow(inner: SearchStrategy[str]) -> SearchStrategy[str]:
     sequences = st.lists(inner, min_size=1, max_size=3).map("".join)
     alternatives = st.lists(inner, min_size=2, max_size=3).map("|".join)
-    groups = st.sampled_from(["(?:{})", "({})"])
-    wrapped = st.tuples(groups, alternatives | sequences).map(lambda t: t[0].format(t[1]))
-    grouped = inner.map(lambda part: f"(?:{part})")
-    repeated = st.tuples(wrapped | grouped, st.sampled_from(_QUANTIFIERS))
+    groups = st.sampled_from(["(?:%s)", "(%s)"])
+    wrapped = st.tuples(groups, alternatives | sequences).map(lambda t: t[0] % t[1])
+    repeated = st.tuples(wrapped | inner.map("(?:{})".format), st.sampled_from(_QUANTIFIERS))  # pylint: disable=consider-using-f-string
     scoped = st.tuples(st.sampled_from(_SCOPES), alternatives | sequences)
     rare = st.tuples(st.sampled_from(_ONLY_PYTHON), sequences)
     return st.one_of(
@@ -70,8 +69,8 @@ def _grow(inner: SearchStrategy[str]) -> SearchStrategy[str]:
         sequences,
         wrapped,
         repeated.map("".join),
-        scoped.map(lambda t: t[0].format(t[1])),
-        rare.map(lambda t: t[0].format(t[1])),
+        scoped.map(lambda t: t[0] % t[1]),
+        rare.map(lambda t: t[0] % t[1]),
     )
 
 
