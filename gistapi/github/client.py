@@ -93,7 +93,10 @@ class Response:
         return bytes(body)
 
     def read_error(self) -> bytes:
-        """The beginning of a body that is not worth more; reading it again gives the same."""
+        """The beginning of a body that is not worth more; reading it again gives the same.
+
+        The client itself has read that of every answer from 400 on.
+        """
         if self._error_body is None:
             body = bytearray()
             with suppress(TransientError):

@@ -110,7 +110,6 @@ class _Pass:
         url = self._file.raw_url
         with self._client.get(url, kind="raw", deadline=self._deadline, headers=headers) as answer:
             if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and self._offset:
-                answer.read_error()
                 return  # nothing follows what we have; its hash will tell whether that is all
             skip = self._skip(answer)
             if not self._offset and not answer.headers.get("Content-Encoding"):
@@ -139,7 +138,6 @@ class _Pass:
             self._mixed |= bool(self._offset and self._etag != answer.headers.get("ETag"))
             return self._offset
         if status == HTTPStatus.NOT_FOUND:
-            answer.read_error()
             raise GoneError("The file was deleted since it was listed.")
         if status == HTTPStatus.FORBIDDEN:
             raise RawRefusedError(answer.error_message())

@@ -220,7 +220,6 @@ def _read(url: str, answer: Response, known: StoredPage | None) -> StoredPage:
         answer.read(0)
         return known
     if answer.status == HTTPStatus.NOT_FOUND:
-        answer.read_error()
         raise UserNotFoundError("GitHub knows no such user.")
     if answer.status != HTTPStatus.OK:
         raise GithubError(answer.error_message())
