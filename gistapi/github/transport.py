@@ -29,7 +29,6 @@ USELESS = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidSchema,
     requests.exceptions.MissingSchema,
-    requests.exceptions.InvalidHeader,
     requests.exceptions.InvalidProxyURL,
     urllib3.exceptions.LocationValueError,
 )
@@ -157,9 +156,7 @@ class _Incoming(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - any writable buffer
         left = self._deadline.remaining()
         if left < (self._socket.gettimeout() or 0.0):
-            if not left:
-                raise TimeoutError("the deadline has passed")
-            self._socket.settimeout(left)
+            self._socket.settimeout(max(0.001, left))
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
