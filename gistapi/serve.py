@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
 import socket
@@ -25,12 +26,16 @@ from gistapi.settings import Settings
 # A head that takes longer to arrive is given up; so is a connection that stays idle so long.
 HEAD_TIMEOUT_MS = 10_000
 # On SIGTERM: running searches get this long before they answer `partial` …
-GRACE_SECONDS = 8.0
-# … and the worker process this long before it is killed.
-KILL_AFTER_SECONDS = 10
+GRACE_SECONDS = 7.0
+# … then what is left of answers gets this long, and who still has not sent his request is cut off.
+LINGER_SECONDS = 2.0
+# Should even that fail, the worker process is killed.
+KILL_AFTER_SECONDS = 15
 M_MMAP_THRESHOLD = -3
 LARGE_BUFFER_BYTES = 2**20
 ENDING = {signal.SIGTERM, signal.SIGINT}
+
+_log = logging.getLogger(__name__)
 
 
 class AddressError(GistapiError):
@@ -111,6 +116,13 @@ class _Worker:
         if callable(handler) and self._service is not None:
             handler(number, None)
             self._service.shut_down(GRACE_SECONDS)
+            # granian would wait for a client that sends its head or its body slowly, or not at all.
+            # It mostly ends before, and this thread with it.
+            time.sleep(LINGER_SECONDS)
+            _log.info("Connections on which no whole request came are cut off.")
+            self._service.close()
+            logging.shutdown()
+            os._exit(0)
 
 
 def _give_memory_back() -> None:

@@ -135,6 +135,22 @@ def test_ctrl_c_and_impatience_change_nothing(slow: FakeGithub) -> None:
         assert service.ended() == 0
 
 
+@pytest.mark.parametrize("sent", [b"", HEAD, HEAD + b"Content-Length: 99\r\n\r\n{"])
+def test_who_has_not_sent_his_request_does_not_hold_up_the_end(
+    github: FakeGithub, sent: bytes
+) -> None:
+    """A silent connection, half a head or half a body: the worker ends by itself, not killed."""
+    github.add_user("octocat").add_gist({"a.py": "import requests"})
+    with serving(github) as service, service.connect(sent):
+        assert service.search(BY_WORKER).status_code == 200
+        asked_at = time.monotonic()
+        service.process.terminate()
+        assert service.ended() == 0
+        assert time.monotonic() < asked_at + 10
+        assert service.process.stdout is not None
+        assert "Killing" not in service.process.stdout.read()
+
+
 def test_a_worker_without_its_parent_ends_too(github: FakeGithub) -> None:
     """When the main process is killed, nothing serves on alone."""
     github.add_user("octocat").add_gist({"a.py": "import requests"})
