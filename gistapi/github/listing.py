@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from http import HTTPStatus
-from itertools import count
 from typing import Protocol
 from urllib.parse import urljoin
 
@@ -108,12 +107,12 @@ class Listings:
         page: StoredPage | None = self._first(key, url, deadline)
         seen: set[str] = set()
         idle = 0
-        while page is not None and idle < IDLE_PAGES:
+        while page is not None:
             ids = {gist.id for gist in page.gists}
             idle = 0 if ids - seen else idle + 1
             seen |= ids
             yield page
-            page = self._following(page, deadline)
+            page = self._following(page, deadline) if idle < IDLE_PAGES else None
 
     def _first(self, key: str, url: str, deadline: Deadline) -> StoredPage:
         try:
@@ -197,7 +196,9 @@ class Listings:
         if known is not None and known.etag is not None:
             headers = {**HEADERS, "If-None-Match": known.etag}
         retries = Retries(deadline)
-        for tries in count(1):
+        tries = 0
+        while True:
+            tries += 1
             try:
                 with self._client.get(
                     url, kind="list", deadline=deadline, headers=headers
@@ -205,11 +206,11 @@ class Listings:
                     return _read(url, answer, known)
             except TransientError as error:
                 retries.again(error)
+                tries += 1
                 if tries == FULL_TRIES and instead is not None:
                     url = instead
             except GapError as error:
                 raise GithubError(str(error)) from error
-        raise AssertionError("unreachable: `again` raises at last")
 
     def _keep(self, key: str, pages: Sequence[StoredPage]) -> None:
         self._store.put_listing(key, encode(StoredListing(time.time(), tuple(pages))))
