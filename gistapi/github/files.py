@@ -14,7 +14,7 @@ from gistapi.models import GistFile
 
 MAX_FILE_BYTES = 100 * 1024 * 1024
 """GitHub takes no larger file: https://docs.github.com/en/repositories/working-with-files/managing-large-files"""
-MAX_TRIES = 100
+MAX_TRIES = 30
 """A download that breaks again and again, each time a little further on, ends here."""
 
 
