@@ -206,7 +206,6 @@ class Listings:
                     return _read(url, answer, known)
             except TransientError as error:
                 retries.again(error)
-                tries += 1
                 if tries == FULL_TRIES and instead is not None:
                     url = instead
             except GapError as error:
