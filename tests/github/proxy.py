@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import trustme
 
@@ -15,8 +15,8 @@ BODY = b"over TLS"
 
 
 @contextmanager
-def serving(talk: Talk) -> Iterator[str]:
-    """Serve each connection with `talk` on a thread of its own; yields `host:port`."""
+def serving(talk: Talk, scheme: str = "http") -> Iterator[str]:
+    """Serve each connection with `talk` on a thread of its own; yields the URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def accept() -> None:
@@ -27,9 +27,11 @@ def serving(talk: Talk) -> Iterator[str]:
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        try:
+            yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def _talk(talk: Talk, connected: socket.socket) -> None:
@@ -45,9 +47,8 @@ def head_of(connected: socket.socket) -> bytes:
     return head
 
 
-@contextmanager
-def https_origin(authority: trustme.CA, requests: list[bytes]) -> Iterator[str]:
-    """Answer each HTTPS connection with BODY, remembering the request's head; yields its URL."""
+def https_origin(authority: trustme.CA, requests: list[bytes]) -> AbstractContextManager[str]:
+    """Answer each HTTPS connection with BODY once, remembering the request's head."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
 
@@ -58,13 +59,11 @@ def https_origin(authority: trustme.CA, requests: list[bytes]) -> Iterator[str]:
             while secure.recv(65536):  # a second request is never answered
                 pass
 
-    with serving(talk) as address:
-        yield f"https://{address}"
+    return serving(talk, "https")
 
 
-@contextmanager
-def proxy(requests: list[bytes]) -> Iterator[str]:
-    """A proxy that tunnels and forwards one request a connection; yields its URL."""
+def proxy(requests: list[bytes]) -> AbstractContextManager[str]:
+    """A proxy that tunnels, or forwards one request a connection."""
 
     def talk(connected: socket.socket) -> None:
         head = head_of(connected)
@@ -87,8 +86,7 @@ def proxy(requests: list[bytes]) -> Iterator[str]:
             _pump(connected, upstream)
             back.join()
 
-    with serving(talk) as address:
-        yield f"http://{address}"
+    return serving(talk)
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:

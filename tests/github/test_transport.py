@@ -219,17 +219,17 @@ def test_what_is_no_http_is_transient(head: bytes) -> None:
         head_of(connected)
         connected.sendall(head)
 
-    with serving(talk) as host:
+    with serving(talk) as url:
         client = Client(
-            api_url=f"http://{host}",
-            content_hosts=(host,),
+            api_url=url,
+            content_hosts=(url.removeprefix("http://"),),
             token=None,
             timeout_seconds=5,
             connections=1,
             observe=ignore,
         )
         with pytest.raises(TransientError):
-            ask(client, f"http://{host}/a")
+            ask(client, f"{url}/a")
 
 
 MEASURE = """
