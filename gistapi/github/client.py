@@ -82,6 +82,7 @@ class Response:
             while chunk := self._raw.read1(CHUNK_BYTES, decode_content=True):
                 self._deadline.check()
                 yield chunk
+            self._deadline.check()  # else a body that was shut might pass for its end
 
     def read(self, max_bytes: int) -> bytes:
         """The decoded body; raises GithubError when it is larger than `max_bytes`."""
