@@ -131,7 +131,9 @@ def test_a_short_lane_does_not_queue_behind_a_long_one() -> None:
     long.submit(ended.set)
     start.set()
     assert ended.wait(WAIT_SECONDS)
-    assert order.count("long") == 3000
+    give_up = time.monotonic() + WAIT_SECONDS
+    while order.count("long") < 3000:  # the other thread is at its last piece
+        assert time.monotonic() < give_up
     assert max(i for i, name in enumerate(order) if name == "short") < 20
 
 
