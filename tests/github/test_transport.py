@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,8 @@ def test_a_wrong_length_is_never_the_content(
         else:
             with pytest.raises(TransientError, match=words):
                 answer.read(100)
+    with suppress(TransientError):  # it may meet what was left over of the answer before
+        assert ask(client, url) == (200, content)
     assert ask(client, url) == (200, content)
 
 
