@@ -2,32 +2,58 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from flask import Flask
 
 from gistapi.cache import Cache, open_cache
+from gistapi.errors import OverloadedError
 from gistapi.fairpool import FairPool
 from gistapi.github import Github, Trust
+from gistapi.logs import log_event
 from gistapi.matching import Matching
+from gistapi.observe import Event, Observer
 from gistapi.scan import GistSource
 from gistapi.search import Searcher
 from gistapi.settings import Settings, load_settings
-from gistapi.web import MAX_BODIES_AT_ONCE, create_web
+from gistapi.web import MAX_BODIES_AT_ONCE, Operation, Parts, State, create_web
 
 MAX_SEARCHES = 64
 # Searches and slow senders can never hold them all: the rest answer /ping, and refuse.
 THREADS = MAX_SEARCHES + MAX_BODIES_AT_ONCE + 32
 
+_log = logging.getLogger(__name__)
 
-@dataclass(frozen=True)
+
+@dataclass
 class Service:
-    """What an app stands on, for whoever has to end it."""
+    """What an app stands on, for whoever has to start and end it."""
 
     searcher: Searcher
     matching: Matching
     cache: Cache
     github: Github | None
+    _warming: bool = False
+
+    @property
+    def state(self) -> State:
+        """Whether searches are welcome."""
+        if self.searcher.stopping:
+            return "stopping"
+        return "starting" if self._warming else "ready"
+
+    def warm(self) -> None:
+        """Build tables and start worker processes, so that no search has to wait for them."""
+        self._warming = True
+        try:
+            self.matching.start()
+        except OverloadedError:
+            pass  # the service is ended already
+        except OSError:
+            _log.exception("The matching workers can't be started before they are needed.")
+        finally:
+            self._warming = False
 
     def shut_down(self, grace_seconds: float) -> None:
         """Begin no search any more, and end those that run after the grace as they are."""
@@ -55,12 +81,19 @@ def create_app(
         SettingsError: `settings` was left to the environment, which names no valid ones.
     """
     settings = load_settings() if settings is None else settings
+    operation = Operation()
+
+    def observe(event: Event) -> None:
+        operation.observe(event)
+        log_event(event)
+
     if cache is None:
-        cache = open_cache(settings.cache_url, max_bytes=settings.cache_max_bytes)
+        max_bytes = settings.cache_max_bytes
+        cache = open_cache(settings.cache_url, max_bytes=max_bytes, observe=observe)
     github = None
     if source is None:
-        source = github = _github(settings, cache)
-    matching = Matching(pattern_timeout_seconds=settings.pattern_timeout_seconds)
+        source = github = _github(settings, cache, observe)
+    matching = Matching(pattern_timeout_seconds=settings.pattern_timeout_seconds, observe=observe)
     searcher = Searcher(
         source,
         cache,
@@ -68,9 +101,20 @@ def create_app(
         FairPool(settings.github_concurrency_total, settings.github_concurrency),
         deadline_seconds=settings.search_deadline_seconds,
         max_searches=MAX_SEARCHES,
+        observe=observe,
     )
-    app = create_web(searcher)
-    app.extensions["gistapi"] = Service(searcher, matching, cache, github)
+    service = Service(searcher, matching, cache, github)
+    operation.watch(
+        Parts(
+            state=lambda: service.state,
+            cache=cache.status,
+            searches=lambda: searcher.running,
+            max_searches=MAX_SEARCHES,
+            workers=lambda: len(matching.workers.pids),
+        )
+    )
+    app = create_web(searcher, operation)
+    app.extensions["gistapi"] = service
     return app
 
 
@@ -80,7 +124,7 @@ def service_of(app: Flask) -> Service:
     return service
 
 
-def _github(settings: Settings, cache: Cache) -> Github:
+def _github(settings: Settings, cache: Cache, observe: Observer) -> Github:
     token = settings.github_token
     return Github(
         api_url=settings.github_api_url,
@@ -90,4 +134,5 @@ def _github(settings: Settings, cache: Cache) -> Github:
         connections=settings.github_concurrency_total,
         store=cache,
         trust=Trust(settings.listing_ttl_seconds, settings.listing_stale_seconds),
+        observe=observe,
     )

@@ -1,29 +1,109 @@
-"""How the process writes its log: lines of JSON, or text for a person."""
+"""How the process writes its log: lines of JSON, or text for a person; and what of it is told.
+
+A line carries what structlog's context variables hold: within a request, its `request_id`.
+Patterns, names of users and tokens are never told.
+"""
 
 from __future__ import annotations
 
-import json
 import logging
-from datetime import UTC, datetime
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
+import structlog
+from structlog.contextvars import bind_contextvars, merge_contextvars
+from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from gistapi.observe import (
+    CacheFailed,
+    Event,
+    GithubLimited,
+    GithubRequestEnded,
+    SearchEnded,
+    WorkerKilled,
+)
 from gistapi.settings import Settings
 
+_TOLD = {
+    SearchEnded: (logging.INFO, "search"),
+    GithubRequestEnded: (logging.DEBUG, "request to GitHub"),
+    GithubLimited: (logging.WARNING, "GitHub asks for a wait"),
+    WorkerKilled: (logging.WARNING, "matching worker ended"),
+    CacheFailed: (logging.WARNING, "cache failed"),
+}
+_FIRST = ("time", "level", "logger", "message", "request_id")
+_PLACED: tuple[Processor, ...] = (
+    merge_contextvars,
+    add_log_level,
+    add_logger_name,
+    ExtraAdder(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+    ProcessorFormatter.remove_processors_meta,
+)
 
-class JsonFormatter(logging.Formatter):
+_log = logging.getLogger(__name__)
+
+
+def log_event(event: Event) -> None:
+    """Tell of an event, as far as the log is the place for it (an Observer).
+
+    What a search came to then stands on the later lines of its request, too.
+    """
+    if type(event) not in _TOLD:
+        return
+    level, message = _TOLD[type(event)]
+    # A cache that is down is told once for each try, not once for each search that goes without.
+    if isinstance(event, CacheFailed) and event.error.startswith("skipped: "):
+        level = logging.DEBUG
+    if _log.isEnabledFor(level):
+        _log.log(level, message, extra=_rounded(asdict(event)))
+    if isinstance(event, SearchEnded):
+        counts = asdict(event)
+        del counts["duration_seconds"]
+        bind_contextvars(**counts)
+
+
+def _rounded(fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: round(value, 6) if isinstance(value, float) else value
+        for name, value in fields.items()
+    }
+
+
+class JsonFormatter(ProcessorFormatter):
     """One JSON object a line; time in UTC."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as JSON."""
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line)
+    def __init__(self) -> None:
+        super().__init__(
+            processors=(
+                *_PLACED,
+                structlog.processors.format_exc_info,
+                structlog.processors.EventRenamer("message"),
+                _ordered,
+                structlog.processors.JSONRenderer(),
+            )
+        )
+
+
+class TextFormatter(ProcessorFormatter):
+    """A line for a person, coloured on a terminal that wants colours (https://no-color.org)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            processors=(
+                *_PLACED,
+                structlog.dev.ConsoleRenderer(
+                    colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"),
+                    timestamp_key="time",
+                    # The default shows the variables of each frame: patterns and tokens.
+                    exception_formatter=structlog.dev.plain_traceback,
+                ),
+            )
+        )
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
@@ -31,10 +111,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "json": {"()": JsonFormatter},
-            "text": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"},
-        },
+        "formatters": {"json": {"()": JsonFormatter}, "text": {"()": TextFormatter}},
         "filters": {"server": {"()": ServerFilter}},
         "handlers": {
             "stderr": {"class": "logging.StreamHandler", "formatter": settings.log_format},
@@ -50,3 +127,8 @@ class ServerFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is written."""
         return "Python threads" not in record.getMessage()
+
+
+def _ordered(_logger: WrappedLogger, _name: str, event: EventDict) -> Mapping[str, Any]:
+    first = {name: event.pop(name) for name in _FIRST if name in event}
+    return {**first, **event}

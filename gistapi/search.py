@@ -73,6 +73,16 @@ class Searcher:
         )
         return self._observed(run, scan)
 
+    @property
+    def running(self) -> int:
+        """How many searches run now."""
+        return len(self._running)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no search begins any more."""
+        return self._stopping
+
     def shut_down(self, grace_seconds: float) -> None:
         """Begin no search any more; those that still run after the grace end as they are."""
         with self._changed:

@@ -103,7 +103,7 @@ class _Worker:
         """Build the app; granian calls this before it sets its signal handlers."""
         app = create_app(self._settings)
         self._service = service_of(app)
-        for target in (_end_with_parent, self._end):
+        for target in (_end_with_parent, self._end, self._service.warm):
             threading.Thread(target=target, daemon=True).start()
         return app
 

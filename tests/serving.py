@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,14 +28,20 @@ SECONDS = 30
 class Serving:
     """A running service: its process, its address, and every process it was seen to have."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     port: int
+    output: Path
     seen: set[int] = field(default_factory=set)
 
     @property
     def url(self) -> str:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """What it has written so far, to standard output and error."""
+        return self.output.read_text("utf-8")
 
     def search(self, pattern: str, *, timeout: float = SECONDS, **body: Any) -> requests.Response:
         """Ask for a search of octocat's gists."""
@@ -110,16 +117,19 @@ def serving(
 ) -> Iterator[Serving]:
     """A service that answers; what is left of it at the end is killed."""
     port = port or free_port()
-    with subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=environment(github, port=port, **settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        service = Serving(process, port)
+    with (
+        # A pipe that nobody reads would fill, and hold the service up.
+        tempfile.NamedTemporaryFile() as output,
+        subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=environment(github, port=port, **settings),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process,
+    ):
+        service = Serving(process, port, Path(output.name))
         try:
             _await(service)
             service.look()

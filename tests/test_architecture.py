@@ -34,7 +34,7 @@ PARTS = {
     "fairpool": Part("fairpool"),
     "answers": Part("answers", "models", "pydantic typing_extensions"),
     "settings": Part("settings", "errors", "pydantic pydantic_core pydantic_settings platformdirs"),
-    "logs": Part("logs", "settings", "structlog"),
+    "logs": Part("logs", "observe settings", "structlog"),
     "matching": Part("matching", WORDS, "re2 pebble"),
     "search": Part("search run scan order filters cursor flights", f"{WORDS} fairpool matching"),
     "github": Part("github", WORDS, "requests urllib3 dulwich"),

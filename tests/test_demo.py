@@ -17,8 +17,7 @@ def test_the_demo_answers_truly_and_ends_in_order(end: signal.Signals) -> None:
         answer = demo.search("import requests")
         demo.process.send_signal(end)
         assert demo.ended() == 0
-        assert demo.process.stdout is not None
-        assert f"{demo.url}/api/v1/search" in demo.process.stdout.read()
+        assert f"{demo.url}/api/v1/search" in demo.log
     assert answer.json() == {
         "status": "success",
         "username": "octocat",

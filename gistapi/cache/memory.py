@@ -44,9 +44,7 @@ class MemoryCache:
 
     def get_listing(self, key: str) -> bytes | None:
         """The listing last put under this key; see Cache."""
-        listing = self._get(f"listing:{key}")
-        self._observe(CacheRead("listing", int(listing is not None), int(listing is None)))
-        return listing
+        return self._get(f"listing:{key}")
 
     def put_listing(self, key: str, listing: bytes) -> None:
         """Keep a listing at once; see Cache."""

@@ -65,7 +65,6 @@ class StoredCache:
         listing = _unseal(key, values[0][1]) if values else None
         if values and listing is None:
             self._observe(CacheFailed("get_listing", "the listing is damaged"))
-        self._observe(CacheRead("listing", int(listing is not None), int(listing is None)))
         return listing
 
     def put_listing(self, key: str, listing: bytes) -> None:

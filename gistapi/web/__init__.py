@@ -5,18 +5,24 @@ from __future__ import annotations
 from flask import Flask
 
 from gistapi.web import headers, problems
+from gistapi.web.health import Parts, State
+from gistapi.web.ops import Operation
 from gistapi.web.page import pages
 from gistapi.web.routes import MAX_BODIES_AT_ONCE, MAX_BODY_BYTES, Searches, routes
 
-__all__ = ["MAX_BODIES_AT_ONCE", "create_web"]
+__all__ = ["MAX_BODIES_AT_ONCE", "Operation", "Parts", "State", "create_web"]
 
 
-def create_web(searcher: Searches) -> Flask:
-    """The web application around a searcher; creating it opens nothing."""
+def create_web(searcher: Searches, operation: Operation | None = None) -> Flask:
+    """The web application around a searcher; creating it opens nothing.
+
+    `operation` is what its operators are told of; without one, of nothing but requests.
+    """
     app = Flask("gistapi", static_folder=None, template_folder=None)
     # Werkzeug cuts a chunked body at the limit without a word: one byte more shows that it was.
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     app.url_map.merge_slashes = False  # Werkzeug would answer `//ping` with an HTML redirect
+    (operation or Operation()).init_app(app)
     headers.init_app(app)
     problems.init_app(app)
     app.register_blueprint(routes(searcher))

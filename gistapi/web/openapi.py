@@ -45,6 +45,17 @@ _LINES: tuple[Line, ...] = (
     {"type": "end", "data": {"status": "success", "matches": 1, "elapsed_seconds": 1.5}},
 )
 
+# draft-inadarei-api-health-check-06
+_HEALTH = {
+    "type": "object",
+    "required": ["status"],
+    "properties": {
+        "status": {"enum": ["pass", "warn", "fail"]},
+        "version": {"type": "string"},
+        "output": {"type": "string"},
+        "checks": {"type": "object"},
+    },
+}
 _ERRORS: Mapping[int, Mapping[ErrorCode, str]] = {
     400: {
         "invalid_request": "The body is not what the contract asks for.",
@@ -186,8 +197,23 @@ def _operation() -> dict[str, Any]:
             "content": {JSON: {"schema": {"type": "object"}}},
         }
     }
+    verbose = {
+        "name": "verbose",
+        "in": "query",
+        "description": "Whatever its value: tell the `checks`, too.",
+        "schema": {"type": "string"},
+        "allowEmptyValue": True,
+    }
+    ready = {
+        "200": _health("Searches are welcome; `warn` says that something needs a look."),
+        "503": _health("The service is starting or stopping."),
+    }
+    metrics = {"200": _text("Or OpenMetrics, when `Accept` asks for it.", "text/plain", "# HELP …")}
     return {
         "/ping": {"get": _get("ping", "Is it there?", alive)},
+        "/livez": {"get": _get("livez", "Is it alive?", {"200": _health("It is.")})},
+        "/readyz": {"get": _get("readyz", "Is it ready?", ready) | {"parameters": [verbose]}},
+        "/metrics": {"get": _get("metrics", "What is counted, for Prometheus", metrics)},
         "/openapi.json": {"get": _get("openapi", "This description", description)},
     }
 
@@ -199,6 +225,14 @@ def _get(name: str, summary: str, responses: dict[str, Any]) -> dict[str, Any]:
         "summary": summary,
         "security": [],
         "responses": responses,
+    }
+
+
+def _health(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "headers": _header_refs("X-Request-ID"),
+        "content": {"application/health+json": {"schema": _HEALTH}},
     }
 
 

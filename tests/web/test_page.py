@@ -287,7 +287,7 @@ def test_a_service_that_is_gone_is_told(browser: Browser, hub: FakeGithub) -> No
     """No silence when nobody answers."""
     with serving(hub) as service, visit(browser, f"{service.url}/") as visited:
         service.process.kill()
-        service.process.wait()
+        service.ended()
         ask(visited.page, "octocat", "x")
         expect(visited.page.get_by_role("alert")).to_have_text("The service can't be reached.")
         visited.faults = [fault for fault in visited.faults if "ERR_CONNECTION" not in fault]
