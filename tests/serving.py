@@ -153,9 +153,9 @@ def _await(service: Serving) -> None:
 
 
 def run(
-    *command: str, environ: Mapping[str, str], cwd: Path = ROOT
+    *command: str, environ: Mapping[str, str], cwd: Path = ROOT, timeout: float = SECONDS
 ) -> subprocess.CompletedProcess[str]:
     """A command that ends by itself."""
     return subprocess.run(
-        command, cwd=cwd, env=environ, capture_output=True, text=True, timeout=SECONDS, check=False
+        command, cwd=cwd, env=environ, capture_output=True, text=True, timeout=timeout, check=False
     )

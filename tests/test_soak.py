@@ -1,0 +1,24 @@
+"""The soak itself, so short that it only shows that it works."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from tests.serving import ROOT, environment
+from tests.serving import run as run_command
+
+
+def test_a_short_soak_asks_in_every_way_and_leaves_nothing() -> None:
+    """Every kind of client comes to word, no answer is against the contract, all is let go of."""
+    command = (sys.executable, "-m", "bench.soak", "--seconds", "8", "--clients", "4")
+    done = run_command(*command, environ=environment(), cwd=ROOT, timeout=100)
+    assert done.returncode == 0, done.stdout + done.stderr
+    table, _, rest = done.stdout.partition("{")
+    report = json.loads("{" + rest.rpartition("}")[0] + "}")
+    kinds = {name.partition(" ")[0] for name in report["answers"]}
+    assert kinds >= {"plain", "stream", "page", "left"}
+    assert report["wrong"] == []
+    assert report["left"]["gistapi_searches_in_progress"] == 0
+    assert len(table.splitlines()) >= 4
+    assert report["ping_ms"]["p50"] > 0
