@@ -1,0 +1,101 @@
+"""What operators see of a running service: its log, its counts, its readiness."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import requests
+
+from tests.fake_github import FakeGithub, Fault
+from tests.serving import Serving, serving
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+NDJSON = {"Accept": "application/x-ndjson"}
+
+
+def lines(service: Serving) -> list[dict[str, Any]]:
+    """The log, each line of it as JSON."""
+    return [json.loads(line) for line in service.log.splitlines()]
+
+
+def counted(service: Serving, name: str) -> float:
+    """A sample of /metrics, by its name and labels as they are written there."""
+    text = requests.get(f"{service.url}/metrics", timeout=5).text
+    found = [line for line in text.splitlines() if line.startswith(f"{name} ")]
+    return float(found[0].split()[-1]) if found else 0.0
+
+
+def test_every_line_of_a_request_has_its_id(github: FakeGithub) -> None:
+    """Its calls to GitHub, from whatever thread, its search, and the line that closes it."""
+    user = github.add_user("octocat")
+    for number in range(20):
+        user.add_gist({"a.txt": f"needle {number}"})
+    with serving(github, log_level="debug") as service:
+        body = {"username": "octocat", "pattern": "needle"}
+        for number, accept in enumerate(({}, NDJSON)):
+            headers = {
+                "X-Request-ID": f"mine-{number}",
+                "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01",
+            }
+            url = f"{service.url}/api/v1/search"
+            requests.post(url, json=body, headers=headers | accept, timeout=10)
+        told = lines(service)
+    calls = [line for line in told if line["message"] == "request to GitHub"]
+    assert len(calls) == 21
+    assert {(line["request_id"], line["trace_id"]) for line in calls} == {("mine-0", TRACE)}
+    for number in range(2):
+        mine = [line for line in told if line.get("request_id") == f"mine-{number}"]
+        (search,) = [line for line in mine if line["message"] == "search"]
+        (request,) = [line for line in mine if line["message"] == "request"]
+        counts = {"outcome": "success", "gists": 20, "files": 20, "matches": 20}
+        assert search.items() >= counts.items()
+        assert request.items() >= counts.items()
+        assert request.items() >= {"route": "/api/v1/search", "status": 200}.items()
+        assert request["trace_id"] == TRACE
+        assert request["duration_seconds"] > 0
+
+
+def test_patterns_and_tokens_are_in_no_line(github: FakeGithub) -> None:
+    """Whatever becomes of the request, and however much is told."""
+    github.add_user("octocat").add_gist({"a.txt": "needle"})
+    token = "ghp_canary"
+    with serving(github, log_level="debug", github_token=token) as service:
+        service.search("canary")
+        service.search("canary(")
+        service.search("canary", cursor="canary")
+        service.search("canary(?=x)")
+        github.faults.inject(Fault(cut_head_at=0, reset=True))
+        service.search("canary", files=["canary"])
+        searches = [line for line in lines(service) if line.get("route") == "/api/v1/search"]
+        assert len(searches) == 5
+        assert "canary" not in service.log
+
+
+def test_who_left_is_counted_and_nothing_stays_in_progress(github: FakeGithub) -> None:
+    """A stream whose client goes away ends as a cancelled search."""
+    user = github.add_user("octocat")
+    user.add_gist({"f1": "needle"})
+    user.add_gist({"f0": "needle"})
+    github.faults.inject(Fault(latency_seconds=60), path="/f0")
+    with serving(github, github_timeout_seconds=100) as service:
+        body = {"username": "octocat", "pattern": "needle"}
+        url = f"{service.url}/api/v1/search"
+        with requests.post(url, json=body, headers=NDJSON, timeout=10, stream=True) as answer:
+            assert next(answer.iter_lines())
+            assert counted(service, "gistapi_searches_in_progress") == 1
+        deadline = time.monotonic() + 20
+        while counted(service, "gistapi_http_requests_in_progress") > 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert counted(service, "gistapi_searches_in_progress") == 0
+        assert counted(service, 'gistapi_searches_total{outcome="cancelled"}') == 1
+
+
+def test_a_warm_service_has_its_workers(github: FakeGithub) -> None:
+    """When it says that it is ready, no search has to wait for them."""
+    with serving(github) as service:
+        checks = requests.get(f"{service.url}/readyz?verbose", timeout=5).json()["checks"]
+        assert checks["workers"][0]["observedValue"] == 2
+        assert counted(service, "gistapi_matching_workers") == 2
