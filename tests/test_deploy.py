@@ -190,6 +190,15 @@ def test_what_is_exposed_is_watched(exposed: Series) -> None:
     assert unwatched <= {"gistapi_http_requests_in_progress", "gistapi_matching_workers"}
 
 
+def test_every_metric_and_alert_is_documented_and_the_other_way_round(exposed: Series) -> None:
+    """The tables of docs/deploy.md name what there is, and nothing else."""
+    page = (ROOT / "docs/deploy.md").read_text("utf-8")
+    ours = {re.sub(r"_(bucket|count|sum)$", "", name) for name in exposed}
+    ours = {name for name in ours if re.match("gistapi_(?!.*_created$)", name)}
+    assert set(re.findall(r"`(gistapi_[a-z0-9_]+)`", page)) == ours
+    assert set(re.findall(r"`(G(?:istapi|ithub)[A-Z]\w+)`", page)) == set(alerts())
+
+
 def test_the_panels_lie_beside_each_other() -> None:
     """None covers another, and each has its own number."""
     shown = dashboard()["panels"]

@@ -136,6 +136,11 @@ class Workers:
             yield
         finally:
             with self._lock:
+                ticket.jobs = []  # whoever leaves wants no worker; he may just have been given one
+                granted = ticket.granted
+            if granted:
+                self._give_back(share, ticket)
+            with self._lock:
                 share.tickets.remove(ticket)
                 if not share.tickets:
                     self._shares.remove(share)

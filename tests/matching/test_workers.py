@@ -11,12 +11,14 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
 from gistapi.deadline import Deadline
 from gistapi.errors import CancelledError, DeadlineError, OverloadedError, PatternTimeoutError
 from gistapi.matching import Matcher, Matching, compile_pattern
+from gistapi.matching.workers import Share
 from gistapi.models import Flags, Hit
 from gistapi.observe import Event, FileScanned, WorkerKilled
 
@@ -161,6 +163,34 @@ def test_the_deadline_and_cancelling_end_a_worker_at_once() -> None:
     threading.Timer(0.2, matching.close).start()
     with pytest.raises(OverloadedError):
         scan(search, FUEL)
+
+
+def test_who_leaves_gives_back_what_he_was_given() -> None:
+    """A search called off in the moment in which it gets a worker costs the others none."""
+    matching = Matching(workers=1)
+    off = Deadline(30)
+    off.cancel()
+    engine = compile_pattern(BACKREFERENCE, PLAIN).engine(is_ascii=True, is_empty=False)
+    for _ in range(3):
+        job = Matcher.job(engine, b"a", 0, 1)
+        with pytest.raises(CancelledError):
+            matching.workers.run(Share(), [job], off)
+    assert scan(matcher(matching, BACKREFERENCE), b"xaa", 5) == Hit(1, 2, "xaa")
+    matching.close()
+
+
+def test_threads_that_leave_at_any_moment_take_no_worker_with_them(hasty: Matching) -> None:
+    """After hundreds of deadlines that end while threads wait, both workers still work."""
+    dice = random.Random(7)
+
+    def search(seconds: float) -> None:
+        with suppress(DeadlineError, PatternTimeoutError):
+            scan(matcher(hasty, BACKREFERENCE), b"xy" * 5000, seconds)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(search, [dice.random() * 0.02 for _ in range(600)]))
+    assert hasty.workers._free == 2
+    assert scan(matcher(hasty, BACKREFERENCE), b"xaa", 5) == Hit(1, 2, "xaa")
 
 
 def test_many_threads_and_searches_share_the_workers(hasty: Matching) -> None:
