@@ -16,6 +16,11 @@ GistapiError
 ├── DeadlineError                 the time for this search is used up
 ├── CancelledError                nobody waits for this work any more
 ├── ByteQuotaError                the caller's share of bytes from GitHub is used up
+├── RefusedError                  this caller may not ask, or not now
+│   ├── UnauthorizedError         a key is required, and none or a wrong one came
+│   ├── ForbiddenError            not from this address
+│   ├── CaptchaRequiredError      a person without a key has to solve the captcha
+│   └── RateLimitedError          more requests than this caller may make
 └── OverloadedError               too many searches at once, or a service that is stopping
 
 No HTTP status stands here: `web.problems` alone knows which error answers with which.
@@ -103,6 +108,30 @@ class CancelledError(GistapiError):
 
 class ByteQuotaError(GistapiError):
     """The caller's share of bytes from GitHub is used up."""
+
+
+class RefusedError(GistapiError):
+    """This caller may not ask, or not now."""
+
+
+class UnauthorizedError(RefusedError):
+    """A key is required, and none or a wrong one came."""
+
+
+class ForbiddenError(RefusedError):
+    """The caller's address is not allowed."""
+
+
+class CaptchaRequiredError(RefusedError):
+    """A person without a key has to solve the captcha first."""
+
+
+class RateLimitedError(RefusedError):
+    """The caller has made as many requests as he may, for now or for good."""
+
+    def __init__(self, message: str, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class OverloadedError(GistapiError):

@@ -11,8 +11,8 @@ import functools
 import re
 from array import array
 from collections.abc import Iterable
-from re import _constants as op
-from re import _parser
+from re import _constants as op  # type: ignore[attr-defined, unused-ignore]
+from re import _parser  # type: ignore[attr-defined, unused-ignore]
 from typing import Any
 
 from gistapi.matching.worker import compile_tree

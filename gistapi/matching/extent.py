@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from re import _constants as op
+from re import _constants as op  # type: ignore[attr-defined, unused-ignore]
 from typing import Any
 
 from gistapi.matching import charsets

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from re import _constants as op
+from re import _constants as op  # type: ignore[attr-defined, unused-ignore]
 from typing import Any
 
 from gistapi.errors import InvalidPatternError

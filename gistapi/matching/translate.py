@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from re import _constants as op
+from re import _constants as op  # type: ignore[attr-defined, unused-ignore]
 from typing import Any, NamedTuple
 
 from gistapi.matching import charsets, extent

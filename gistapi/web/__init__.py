@@ -5,18 +5,22 @@ from __future__ import annotations
 from flask import Flask
 
 from gistapi.web import headers, problems
+from gistapi.web.guard import Guard
 from gistapi.web.health import Parts, State
 from gistapi.web.ops import Operation
 from gistapi.web.page import pages
 from gistapi.web.routes import MAX_BODIES_AT_ONCE, MAX_BODY_BYTES, Searches, routes
 
-__all__ = ["MAX_BODIES_AT_ONCE", "Operation", "Parts", "State", "create_web"]
+__all__ = ["MAX_BODIES_AT_ONCE", "Guard", "Operation", "Parts", "State", "create_web"]
 
 
-def create_web(searcher: Searches, operation: Operation | None = None) -> Flask:
+def create_web(
+    searcher: Searches, operation: Operation | None = None, guard: Guard | None = None
+) -> Flask:
     """The web application around a searcher; creating it opens nothing.
 
-    `operation` is what its operators are told of; without one, of nothing but requests.
+    `operation` is what its operators are told of; without one, of nothing but requests. Without a
+    `guard` everybody may ask.
     """
     app = Flask("gistapi", static_folder=None, template_folder=None)
     # Werkzeug cuts a chunked body at the limit without a word: one byte more shows that it was.
@@ -25,6 +29,6 @@ def create_web(searcher: Searches, operation: Operation | None = None) -> Flask:
     (operation or Operation()).init_app(app)
     headers.init_app(app)
     problems.init_app(app)
-    app.register_blueprint(routes(searcher))
+    app.register_blueprint(routes(searcher, guard or Guard()))
     app.register_blueprint(pages())
     return app

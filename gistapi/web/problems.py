@@ -18,7 +18,9 @@ from werkzeug.exceptions import HTTPException
 from gistapi.answers import ErrorAnswer, ErrorCode, FieldError
 from gistapi.errors import (
     ByteQuotaError,
+    CaptchaRequiredError,
     DeadlineError,
+    ForbiddenError,
     GistapiError,
     GithubError,
     GithubRateLimitedError,
@@ -27,6 +29,8 @@ from gistapi.errors import (
     InvalidPatternError,
     OverloadedError,
     QueryError,
+    RateLimitedError,
+    UnauthorizedError,
     UserNotFoundError,
 )
 from gistapi.web import headers
@@ -96,6 +100,10 @@ _STATUS: dict[type[GistapiError], tuple[int, ErrorCode]] = {
     InvalidCursorError: (400, "invalid_cursor"),
     QueryError: (400, "invalid_request"),
     UserNotFoundError: (404, "user_not_found"),
+    UnauthorizedError: (401, "unauthorized"),
+    ForbiddenError: (403, "forbidden"),
+    CaptchaRequiredError: (403, "captcha_required"),
+    RateLimitedError: (429, "rate_limited"),
     ByteQuotaError: (429, "byte_quota_exceeded"),
     GithubRateLimitedError: (503, "github_rate_limited"),
     OverloadedError: (503, "overloaded"),
@@ -153,7 +161,7 @@ def _invalid_pattern(error: InvalidPatternError) -> Problem:
 
 
 def _retry_after(error: GistapiError) -> dict[str, str]:
-    if isinstance(error, GithubRateLimitedError | OverloadedError):
+    if isinstance(error, GithubRateLimitedError | OverloadedError | RateLimitedError):
         return {"Retry-After": str(max(1, math.ceil(error.retry_after_seconds)))}
     return {}
 

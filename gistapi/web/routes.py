@@ -14,6 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from gistapi.answers import plain_answer
 from gistapi.errors import OverloadedError
 from gistapi.models import Query, SearchEvent
+from gistapi.web.guard import Guard
 from gistapi.web.headers import named, request_id
 from gistapi.web.schema import parse
 from gistapi.web.stream import NDJSON, lines
@@ -39,8 +40,8 @@ class Searches(Protocol):
         ...
 
 
-def routes(searcher: Searches) -> Blueprint:
-    """The addresses, answered by this searcher."""
+def routes(searcher: Searches, guard: Guard) -> Blueprint:
+    """The addresses, answered by this searcher to those whom this guard lets in."""
     blueprint = Blueprint("gistapi", __name__)
     readers = BoundedSemaphore(MAX_BODIES_AT_ONCE)
 
@@ -52,6 +53,7 @@ def routes(searcher: Searches) -> Blueprint:
     def search() -> Response:
         # The contract's order: 413, then who asks and how often (401, 403, 429), 415, 400.
         body = _body(readers)
+        guard.admit()
         if request.mimetype != "application/json":
             raise UnsupportedMediaType
         form = parse(body)

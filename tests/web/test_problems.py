@@ -17,6 +17,10 @@ KNOWN = [
     (errors.GithubError("GitHub answered 500."), 502, "github_error"),
     (errors.GithubRateLimitedError("Spent.", 12.2), 503, "github_rate_limited"),
     (errors.OverloadedError("Too many searches.", 0.1), 503, "overloaded"),
+    (errors.UnauthorizedError("A key is required."), 401, "unauthorized"),
+    (errors.ForbiddenError("Not from this address."), 403, "forbidden"),
+    (errors.CaptchaRequiredError("Solve the captcha first."), 403, "captcha_required"),
+    (errors.RateLimitedError("30 searches a minute.", 12.3), 429, "rate_limited"),
     (errors.GithubTimeoutError("No answer."), 504, "github_timeout"),
     (errors.DeadlineError("No answer."), 504, "github_timeout"),
 ]
@@ -44,6 +48,7 @@ def test_each_error_has_its_status_and_code(
     [
         (errors.GithubRateLimitedError("Spent.", 12.2), "13"),
         (errors.OverloadedError("Stopping.", 0.0), "1"),
+        (errors.RateLimitedError("30 searches a minute.", 12.3), "13"),
         (errors.GithubTimeoutError("No answer."), None),
     ],
 )
@@ -145,7 +150,7 @@ def test_every_error_that_can_end_a_search_has_a_row() -> None:
         errors.CancelledError,  # nobody is left to tell
     }
     mapped = {type(error) for error, _, _ in KNOWN} | {errors.InvalidPatternError}
-    abstract = {errors.GistapiError, errors.QueryError}
+    abstract = {errors.GistapiError, errors.QueryError, errors.RefusedError}
     kinds = {
         kind
         for kind in vars(errors).values()
