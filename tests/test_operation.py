@@ -83,7 +83,8 @@ def test_who_left_is_counted_and_nothing_stays_in_progress(github: FakeGithub) -
         body = {"username": "octocat", "pattern": "needle"}
         url = f"{service.url}/api/v1/search"
         with requests.post(url, json=body, headers=NDJSON, timeout=10, stream=True) as answer:
-            assert next(answer.iter_lines())
+            told = answer.iter_lines()  # when it is forgotten, the connection is closed
+            assert next(told)
             assert counted(service, "gistapi_searches_in_progress") == 1
         deadline = time.monotonic() + 20
         while counted(service, "gistapi_http_requests_in_progress") > 1:

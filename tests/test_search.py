@@ -291,7 +291,7 @@ def test_a_stream_tells_a_match_when_it_is_found(github: FakeGithub) -> None:
     for number in range(100):
         user.add_gist({f"f{number}": "needle"})
     rule = github.faults.inject(Fault(latency_seconds=20), path=is_raw_of("f99"))
-    with bench(github, deadline_seconds=1) as ours:
+    with bench(github, deadline_seconds=3) as ours:
         answers = ours.follow(NEEDLE, in_order=False)
         first = next(answers)
         assert len(first.matches) == 63
