@@ -163,6 +163,24 @@ def test_an_early_needle_ends_the_download_early(github: FakeGithub) -> None:
     assert github.requests_to("raw")[0].aborted
 
 
+@pytest.mark.parametrize(
+    "piece", [b"x" * 65_536, b"\xff" * 65_536], ids=["one line", "wrong bytes"]
+)
+def test_a_hundred_megabytes_without_a_line_end_are_searched(
+    github: FakeGithub, piece: bytes
+) -> None:
+    """One line of 100 MB, of letters or of bytes that are no text, with the needle at its end."""
+    size = 100_000_000
+    gist = github.add_user("octocat").add_gist({"a": Repeated(piece, size, {size - 6: b"needle"})})
+    with bench(github) as ours:
+        answer = ours.search(Query("octocat", r"needle\Z"))
+    assert answer.matches == [gist.html_url]
+    assert not answer.gaps
+    (match,) = [event for event in answer.events if isinstance(event, Match)]
+    assert (match.hit.line, match.hit.column) == (1, size - 5)
+    assert match.hit.text.endswith("needle")
+
+
 def test_a_download_cut_ten_times_gives_the_same_answer(github: FakeGithub) -> None:
     """It goes on where it broke; no byte is fetched twice, no byte is missing."""
     size = 3_000_000
@@ -175,6 +193,27 @@ def test_a_download_cut_ten_times_gives_the_same_answer(github: FakeGithub) -> N
     assert first is None
     starts = [int(str(asked).removeprefix("bytes=").removesuffix("-")) for asked in rest]
     assert [later - start for start, later in itertools.pairwise(starts)] == [200_000] * 9
+
+
+def test_a_search_cut_by_its_deadline_goes_on_and_reads_nothing_twice(github: FakeGithub) -> None:
+    """By `next` to the end: what arrived before a deadline is in the cache, for later calls."""
+    user = github.add_user("octocat")
+    user.generate(300)
+    github.traffic["raw"].latency_seconds = 0.05
+    calls = 0
+    with bench(github, deadline_seconds=0.7, cache_url="memory:") as ours:
+        told = []
+        for answer in ours.follow(Query("octocat", r"gist \d*7,")):
+            told += answer.matches
+            calls += 1
+    assert calls > 2
+    assert told == user.matching(r"gist \d*7,")
+    assert len(told) == 30
+    read = [e for e in ours.seen if isinstance(e, GithubRequestEnded) and e.kind == "raw"]
+    asked = github.requests_to("raw")
+    files = {request.path for request in asked}
+    assert len([request for request in read if request.error is None]) <= len(files)
+    assert len(asked) <= len(files) + 16 * calls  # what a deadline cut was on its way, no more
 
 
 def test_a_file_that_raw_refuses_is_read_by_git(github: FakeGithub) -> None:

@@ -26,6 +26,30 @@ def memory_bytes(service: Serving) -> int:
     return total * 1024
 
 
+def searched(
+    service: Serving, pattern: str, username: str, **body: object
+) -> tuple[int, list[str]]:
+    """The most memory that a complete search had, and its matches."""
+    peak = 0
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.02):
+            peak = max(peak, memory_bytes(service))
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        answer = service.search(pattern, username=username, timeout=90, **body).json()
+    finally:
+        done.set()
+        watching.join()
+    assert answer["status"] == "success", answer["incomplete"]
+    matches: list[str] = answer["matches"]
+    return peak, matches
+
+
 def test_eight_huge_files_at_once_fit_into_bounded_memory(github: FakeGithub) -> None:
     """Wrong bytes without a line end, each three when decoded: every window is full."""
     user = github.add_user("octocat")
@@ -34,18 +58,19 @@ def test_eight_huge_files_at_once_fit_into_bounded_memory(github: FakeGithub) ->
     github.add_user("hubot").add_gist({"a": "hay"})
     with serving(github, cache_url="off") as service:
         assert service.search("x", username="hubot").json()["status"] == "success"
-        idle = peak = memory_bytes(service)
-        done = threading.Event()
-        answers: list[int] = []
-
-        def search() -> None:
-            answers.append(len(service.search("needle", timeout=90).json()["matches"]))
-            done.set()
-
-        searching = threading.Thread(target=search)
-        searching.start()
-        while not done.wait(0.02):
-            peak = max(peak, memory_bytes(service))
-        searching.join()
-    assert answers == [8]
+        idle = memory_bytes(service)
+        peak, found = searched(service, "needle", "octocat")
+    assert len(found) == 8
     assert peak - idle < 160 * MIB
+
+
+def test_three_thousand_gists_need_the_memory_of_their_list(github: FakeGithub) -> None:
+    """Reading all their files (12 MB) takes what reading a few took, and the list."""
+    github.add_user("few").generate(300, size_bytes=2000)
+    github.add_user("many").generate(3000, size_bytes=2000)
+    with serving(github, cache_url="off", github_token="ghp_t") as service:
+        searched(service, "no such word", "few")
+        listed, _ = searched(service, "no such word", "many", files=["no such file"])
+        read, found = searched(service, "no such word", "many")
+    assert found == []
+    assert (read - listed) / MIB < 12
