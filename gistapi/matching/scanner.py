@@ -150,7 +150,7 @@ class Scanner:
         forced = limit > decided
         if forced and self._search.pattern.needs_whole_text and self._engine.name == worker.RE:
             raise PatternTimeoutError("the pattern looks too far ahead for a text this long")
-        decided = max(decided, limit)
+        decided = self._window.align(max(decided, limit))  # `re` starts at characters only
         if decided > self._start:
             found = self._find(growing=True)
             if found is not None and found[0] < decided:
