@@ -19,8 +19,8 @@ from gistapi.models import Flags
 MAX_CHARACTERS = 1_000
 MAX_DEPTH = 200
 """Of nested groups and repeats, so that neither `re` nor we run out of stack."""
-MAX_FOLDED = 200_000
-"""Characters in ranges under IGNORECASE: `re` folds them one by one, some 100 ns each."""
+MAX_IN_RANGES = 1_000_000
+"""Characters in ranges of classes: `re` takes them one by one, some 100 ns each."""
 
 MAX_BEHIND = 100_000
 """Characters of lookbehind that fit beside a window."""
@@ -129,8 +129,8 @@ def compile_pattern(pattern: str, flags: Flags) -> CompiledPattern:
     except (OverflowError, ValueError) as error:
         raise InvalidPatternError(str(error)) from None
     all_flags = int(tree.state.flags)
-    if _folded(tree, all_flags) > MAX_FOLDED:
-        raise InvalidPatternError("too costly: too many characters in classes without case")
+    if _in_ranges(tree) > MAX_IN_RANGES:
+        raise InvalidPatternError("too costly: too many characters in ranges of classes")
     compiled = CompiledPattern(source, all_flags, flags.word, tree, extent.measure(tree, all_flags))
     _ = compiled.ascii  # most texts need it, and its cost belongs to this request
     return compiled
@@ -178,19 +178,18 @@ def _mentions(nodes: Sequence[Node], anchor: Op) -> bool:
     )
 
 
-def _folded(nodes: Sequence[Node], flags: int) -> int:
-    """How many characters `re` folds one by one when it compiles; flags inside groups count."""
+def _in_ranges(nodes: Sequence[Node]) -> int:
+    """How many characters `re` puts one by one into its tables when it compiles."""
     total = 0
     for kind, argument in nodes:
-        if kind is op.IN and flags & re.IGNORECASE:
+        if kind is op.IN:
             total += sum(_bmp_size(*v) for what, v in argument if what is op.RANGE)
-        inner = flags | argument[1] if kind is op.SUBPATTERN else flags
-        total += sum(_folded(body, inner) for body in extent.children(kind, argument))
+        total += sum(_in_ranges(body) for body in extent.children(kind, argument))
     return total
 
 
 def _bmp_size(first: int, last: int) -> int:
-    """`re` folds only what lies in the Basic Multilingual Plane."""
+    """Its tables hold only what lies in the Basic Multilingual Plane."""
     return max(0, min(last, 0xFFFF) - first + 1)
 
 
