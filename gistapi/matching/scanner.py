@@ -60,8 +60,8 @@ class Searching(Protocol):
     def check_patience(self) -> None:
         """Raise PatternTimeoutError once the search has given the pattern up."""
 
-    def count_timeout(self) -> None:
-        """Say that a file took too long."""
+    def charge(self, seconds: float, *, timeouts: int = 0) -> None:
+        """Say what a thread spent, and whether the file took too long."""
 
     def ask(self, jobs: list[Job], deadline: Deadline) -> None:
         """Have a worker do this."""
@@ -214,13 +214,13 @@ class Scanner:
     def _find_here(self, engine: Engine, end: int) -> tuple[int, int] | None:
         began = time.thread_time()
         found = engine.compiled.search(self._window.data, self._start, end)
-        self._worked_seconds += time.thread_time() - began
-        if found is not None:
-            return int(found.start()), int(found.end())
-        if self._worked_seconds > self._search.pattern_timeout_seconds:
-            self._search.count_timeout()
+        seconds = time.thread_time() - began
+        self._worked_seconds += seconds
+        late = found is None and self._worked_seconds > self._search.pattern_timeout_seconds
+        self._search.charge(seconds, timeouts=int(late))
+        if late:
             raise PatternTimeoutError("the pattern took too long")
-        return None
+        return None if found is None else (int(found.start()), int(found.end()))
 
     def _find_in_worker(self, engine: Engine, end: int) -> tuple[int, int] | None:
         if engine.name == worker.RE:

@@ -17,7 +17,7 @@ import pytest
 
 from gistapi.deadline import Deadline
 from gistapi.errors import CancelledError, DeadlineError, OverloadedError, PatternTimeoutError
-from gistapi.matching import Matcher, Matching, compile_pattern
+from gistapi.matching import Matcher, Matching, compile_pattern, workers
 from gistapi.matching.workers import Share
 from gistapi.models import Flags, Hit
 from gistapi.observe import Event, FileScanned, WorkerKilled
@@ -120,6 +120,20 @@ def test_a_search_gives_up_after_three_timeouts(hasty: Matching, events: list[Ev
         scan(search, b"aab")
     assert len([e for e in events if isinstance(e, WorkerKilled)]) < 10
     assert scan(matcher(hasty, BOMB), b"aab") is not None
+
+
+def test_a_search_gives_up_what_costs_its_threads_too_much(
+    hasty: Matching, events: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Texts small enough for RE2 in a thread, each of them slow: the patience is the same."""
+    monkeypatch.setattr(workers, "MAX_SECONDS", 1.0)
+    content = bytes(random.Random(1).choices(b"ab", k=60_000))
+    search = matcher(hasty, "(?:[ab]{1000}y|[ab]{999}z|[ab]{998}w)")
+    results = search.search_many([content] * 20, Deadline(60))
+    assert results[0] is None
+    assert isinstance(results[-1], PatternTimeoutError)
+    assert len([event for event in events if isinstance(event, FileScanned)]) < 20
+    assert hasty.workers.pids == []
 
 
 def test_a_bad_text_does_not_spoil_its_batch(hasty: Matching) -> None:
