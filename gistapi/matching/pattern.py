@@ -155,10 +155,10 @@ def _python_flags(flags: Flags) -> int:
 
 
 def _parse(source: str, flags: int, *, word: bool) -> worker.Tree:
-    # The parser warns of classes that may one day mean something else: nobody is there to read
-    # it. The filters are the process's, so only one thread at a time may change them.
+    # The parser warns of what may one day mean something else, or no more be allowed: nobody is
+    # there to read it. The filters are the process's, so one thread at a time changes them.
     with _WARNINGS, warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore")
         return worker.parse(source, flags, word=word)
 
 

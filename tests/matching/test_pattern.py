@@ -141,6 +141,20 @@ def test_no_pattern_crashes(source: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "source", ["[[a]", "[a--b]", "[a&&b]", "(x)?(?(１)a|b)", "(?P<ａ>a)(?P=ａ)"]
+)
+def test_warnings_are_kept_in(source: str) -> None:
+    """What Python's versions warn of is no error of the caller's, and nothing is written."""
+    try:
+        python_compile(source, 0)
+    except re.error as error:  # Python 3.12 and later, for a group's number in other digits
+        with pytest.raises(InvalidPatternError, match=re.escape(error.msg)):
+            compile_pattern(source, PLAIN)
+    else:
+        assert compile_pattern(source, PLAIN).source == source
+
+
+@pytest.mark.parametrize(
     ("source", "position"), [("", 0), ("a\ud800", 1), ("x" * 1001, 1000), ("(" * 900, None)]
 )
 def test_texts_that_are_no_patterns(source: str, position: int | None) -> None:
