@@ -132,7 +132,7 @@ def compile_pattern(pattern: str, flags: Flags) -> CompiledPattern:
     if _in_ranges(tree) > MAX_IN_RANGES:
         raise InvalidPatternError("too costly: too many characters in ranges of classes")
     compiled = CompiledPattern(source, all_flags, flags.word, tree, extent.measure(tree, all_flags))
-    _ = compiled.ascii  # most texts need it, and its cost belongs to this request
+    _ = compiled.ascii, compiled.unicode  # now: threads that find one missing would all make it
     return compiled
 
 
