@@ -77,8 +77,9 @@ class Translator:
         key = (charsets.key(node), flags)
         if key not in self._pieces:
             ranges = self._members(node, flags)
+            text = None if self.ascii_only else _PAIRS.get(ranges)
             cost = max(1, len(ranges) * (1 if self.ascii_only else 2))
-            self._pieces[key] = Piece(write_class(ranges), cost)
+            self._pieces[key] = Piece(text or write_class(ranges), cost)
         return self._pieces[key]
 
     def _members(self, node: Node, flags: int) -> Ranges:
@@ -172,6 +173,10 @@ _ANCHORS = {
     op.AT_BOUNDARY: r"\b",
     op.AT_NON_BOUNDARY: r"\B",
 }
+
+
+_PAIRS = {charsets.of_characters(pair): "(?:{}|{})".format(*pair) for pair in ("Kk", "Ss")}
+"""RE2 takes [Ss] for (?i:s), and where it merges alternatives (ab|x|[Ss]) for the long s, too."""
 
 
 def _bounded(cost: int) -> int:
