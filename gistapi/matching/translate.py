@@ -175,7 +175,7 @@ _ANCHORS = {
 }
 
 
-_PAIRS = {charsets.of_characters(pair): "(?:{}|{})".format(*pair) for pair in ("Kk", "Ss")}
+_PAIRS = {charsets.of_characters((a, b)): f"(?:{a}|{b})" for a, b in ("Kk", "Ss")}
 """RE2 takes [Ss] for (?i:s), and where it merges alternatives (ab|x|[Ss]) for the long s, too."""
 
 
