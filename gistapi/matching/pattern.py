@@ -117,23 +117,29 @@ def compile_pattern(pattern: str, flags: Flags) -> CompiledPattern:
     """
     _check_text(pattern)
     source = re.escape(pattern) if flags.fixed_string else pattern
-    wanted = _python_flags(flags)
     try:
-        tree = _parse(source, wanted, word=flags.word)
+        tree = _checked_tree(source, flags)
+        all_flags = int(tree.state.flags)
+        measured = extent.measure(tree, all_flags)
+        compiled = CompiledPattern(source, all_flags, flags.word, tree, measured)
+        _ = compiled.ascii, compiled.unicode  # now: threads that miss one would all make it
+    except RecursionError:
+        raise InvalidPatternError("too deeply nested") from None
+    return compiled
+
+
+def _checked_tree(source: str, flags: Flags) -> worker.Tree:
+    try:
+        tree = _parse(source, _python_flags(flags), word=flags.word)
         _check_depth(tree, MAX_DEPTH)
         extent.check_lookbehind(tree)
     except re.error as error:
         raise InvalidPatternError(error.msg, error.pos) from None
-    except RecursionError:
-        raise InvalidPatternError("too deeply nested") from None
     except (OverflowError, ValueError) as error:
         raise InvalidPatternError(str(error)) from None
-    all_flags = int(tree.state.flags)
     if _in_ranges(tree) > MAX_IN_RANGES:
         raise InvalidPatternError("too costly: too many characters in ranges of classes")
-    compiled = CompiledPattern(source, all_flags, flags.word, tree, extent.measure(tree, all_flags))
-    _ = compiled.ascii, compiled.unicode  # now: threads that find one missing would all make it
-    return compiled
+    return tree
 
 
 def _check_text(pattern: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
@@ -161,6 +162,23 @@ def test_texts_that_are_no_patterns(source: str, position: int | None) -> None:
     with pytest.raises(InvalidPatternError) as caught:
         compile_pattern(source, PLAIN)
     assert caught.value.position == position or source.startswith("(")
+
+
+@pytest.mark.parametrize("room", [200, 400, 600, 800])
+@pytest.mark.parametrize("source", ["(" * 190 + ")" * 190, "(?:a|(" * 99 + ")b)" * 99])
+def test_deep_patterns_compile_or_are_refused_on_any_stack(source: str, room: int) -> None:
+    """Where little of the stack is left, too: never a RecursionError."""
+
+    def deeper(levels: int) -> str:
+        if levels:
+            return deeper(levels - 1)
+        try:
+            return compile_pattern(source, PLAIN).ascii.name
+        except InvalidPatternError as error:
+            return error.reason
+
+    used = len(inspect.stack(0))
+    assert deeper(sys.getrecursionlimit() - used - room) in {"re2", "re", "too deeply nested"}
 
 
 def test_fixed_strings_are_literal() -> None:
