@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -181,6 +183,35 @@ def test_a_deadline_makes_the_answer_partial(service: Serving, hub: FakeGithub) 
     assert body["matches"] == user.matching("fast")
     assert [gap["reason"] for gap in body["incomplete"]] == ["deadline"]
     assert body["next"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "good", "fuel"),
+    [
+        (r"(a|a)*(\1)b", "aab", "a" * 60),
+        ("[ab]*a[ab]{400}c", "a" * 401 + "c", "".join(random.Random(1).choices("ab", k=1 << 20))),
+    ],
+    ids=["re", "re2"],
+)
+def test_a_bomb_is_a_gap_and_pings_are_answered_meanwhile(
+    service: Serving, hub: FakeGithub, pattern: str, good: str, fuel: str
+) -> None:
+    """Whichever engine it overcomes; the other file is searched, and so is whatever comes next."""
+    user = hub.add_user("octocat")
+    user.add_gist({"good": good})
+    bad = user.add_gist({"bad": fuel})
+    pings = 0
+    with ThreadPoolExecutor(1) as thread:
+        asked = thread.submit(post, service, pattern=pattern)
+        while not asked.done():
+            assert requests.get(f"{service.url}/ping", timeout=2).text == "pong"
+            pings += 1
+        answer = asked.result().json()
+    assert pings > 5
+    assert answer["matches"] == [gist.html_url for gist in user.gists if gist is not bad]
+    gaps = [(gap["gist"], gap["file"], gap["reason"]) for gap in answer["incomplete"]]
+    assert gaps == [(bad.html_url, "bad", "pattern_timeout")]
+    assert post(service, pattern=r"(a)\1").json()["status"] == "success"
 
 
 @pytest.mark.parametrize("accept", ["application/json", "application/x-ndjson"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from re import _constants as op  # type: ignore[attr-defined, unused-ignore]
 from re import _parser  # type: ignore[attr-defined, unused-ignore]
 from typing import Any
@@ -31,6 +31,8 @@ _NEGATIONS = {
     op.CATEGORY_NOT_SPACE: op.CATEGORY_SPACE,
     op.CATEGORY_NOT_WORD: op.CATEGORY_WORD,
 }
+_BMP_LAST = 0xFFFF
+_TYPES = re.ASCII | re.UNICODE
 _SINGLE = {op.LITERAL, op.NOT_LITERAL, op.ANY, op.IN}
 
 
@@ -67,9 +69,15 @@ def is_single(node: Node) -> bool:
     return node[0] in _SINGLE
 
 
+def key(node: Node) -> tuple[Any, Any]:
+    """A single-character node that can be a key."""
+    return (node[0], tuple(node[1]) if node[0] is op.IN else node[1])
+
+
 @functools.lru_cache(maxsize=1024)
-def _ascii_members(key: tuple[Any, Any], flags: int) -> Ranges:
-    node = (key[0], list(key[1]) if key[0] is op.IN else key[1])
+def _ascii_members(node: tuple[Any, Any], flags: int) -> Ranges:
+    if node[0] is op.IN:
+        node = (op.IN, _touched(node[1]))
     return of_characters(_engine(node, flags).findall(ASCII_TEXT))
 
 
@@ -77,8 +85,7 @@ def ascii_members(node: Node, flags: int) -> Ranges:
     """The ASCII characters that a single-character node matches under these flags."""
     if node[0] is op.LITERAL and not flags & re.IGNORECASE:
         return ((node[1], node[1]),) if node[1] < len(ASCII_TEXT) else ()
-    key = (node[0], tuple(node[1]) if node[0] is op.IN else node[1])
-    return _ascii_members(key, flags)
+    return _ascii_members(key(node), flags)
 
 
 def members(node: Node, flags: int) -> Ranges:
@@ -98,18 +105,42 @@ def members(node: Node, flags: int) -> Ranges:
 
 
 def _class_members(items: list[Node], flags: int) -> Ranges:
+    items = list(dict.fromkeys(items))  # the parser makes \w|\w|… one class
     if not flags & re.IGNORECASE:
         return union(*(_item(item, flags) for item in items))
     # Case folding has its own rules for what has case: there the engine itself is asked.
-    cased, cased_text = _cased()
-    found = _engine((op.IN, items), flags).findall(cased_text)
-    return union(*(_uncased(item, flags, cased) for item in items), of_characters(found))
+    cased, text = _cased()
+    engine = _engine((op.IN, _touched(items)), flags, repeated=True)
+    runs = ((ord(text[m.start()]), ord(text[m.end() - 1])) for m in engine.finditer(text))
+    # A run of the text may leave out what has no case.
+    found = difference(tuple(runs), complement(cased))
+    return union(found, *(_uncased(item, flags, cased) for item in items))
+
+
+def _touched(items: Sequence[Node]) -> list[Node]:
+    """What these items say of ASCII and of what has case: `re` takes ranges char by char.
+
+    A range that leaves the BMP stays whole: `re` folds it in another way, even under ASCII.
+    """
+    touched: list[Node] = []
+    for kind, argument in items:
+        if kind is op.RANGE and argument[1] <= _BMP_LAST:
+            parts = difference((argument,), _untouched())
+            touched += [(op.RANGE, part) for part in parts]
+        else:
+            touched.append((kind, argument))
+    return touched or [(op.LITERAL, LAST)]
+
+
+@functools.cache
+def _untouched() -> Ranges:
+    return complement(union(_cased()[0], ((0, len(ASCII_TEXT) - 1),)))
 
 
 def _uncased(item: Node, flags: int, cased: Ranges) -> Ranges:
     kind, argument = item
     if kind is op.CATEGORY:
-        return _uncased_category(argument, flags)
+        return _uncased_category(argument, int(flags & _TYPES))
     if kind is op.LITERAL:
         return () if chr(argument) in _cased_characters() else ((argument, argument),)
     return difference((argument,), cased)
@@ -126,7 +157,7 @@ def _item(item: Node, flags: int) -> Ranges:
         return ((argument, argument),)
     if kind is op.RANGE:
         return (argument,)
-    return _category(argument, int(flags & (re.ASCII | re.UNICODE)))
+    return _category(argument, int(flags & _TYPES))
 
 
 @functools.cache
@@ -134,7 +165,8 @@ def _category(category: Op, flags: int) -> Ranges:
     if category in _NEGATIONS:
         return complement(_category(_NEGATIONS[category], flags))
     engine = _engine((op.IN, [(op.CATEGORY, category)]), flags, repeated=True)
-    return tuple((found.start(), found.end() - 1) for found in engine.finditer(_everything()))
+    text = ASCII_TEXT if flags & re.ASCII else _everything()
+    return tuple((found.start(), found.end() - 1) for found in engine.finditer(text))
 
 
 def _engine(node: Node, flags: int, *, repeated: bool = False) -> re.Pattern[str]:
@@ -168,4 +200,4 @@ def build_tables() -> None:
     """Compute what every translation needs (some 100 ms), once."""
     _cased()
     for category in (*_NEGATIONS, *_NEGATIONS.values()):
-        _uncased_category(category, int(re.UNICODE | re.IGNORECASE))
+        _uncased_category(category, int(re.UNICODE))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
 
@@ -16,12 +15,12 @@ from gistapi.matching.process import Job
 from gistapi.matching.scanner import Scanner, Sizes
 from gistapi.matching.text import to_utf8
 from gistapi.matching.window import Window
-from gistapi.matching.workers import GIVEN_UP, MAX_TIMEOUTS, SMALL_BYTES, Share, Workers
+from gistapi.matching.workers import GIVEN_UP, SMALL_BYTES, Share, Workers
 from gistapi.models import Hit
 from gistapi.observe import FileScanned, Observer, ignore
 
-_SLICE = 512  # jobs at once, so that giving up can happen in between
-MAX_WORKER_SECONDS = 10.0
+USUAL_SECONDS = 0.05
+"""A thread's time for one text that costs a search no patience: some 50 MB of a usual pattern."""
 
 
 class Matching:
@@ -66,9 +65,6 @@ class Matcher:
         self.pattern = pattern
         self._matching = matching
         self._share = Share()
-        self._lock = threading.Lock()
-        self._timeouts = 0
-        self._worker_seconds = 0.0
 
     def scanner(self, deadline: Deadline) -> Scanner:
         """A scanner for one file, whose bytes come in chunks."""
@@ -113,42 +109,22 @@ class Matcher:
 
     def ask(self, jobs: list[Job], deadline: Deadline) -> None:
         """Have workers do these jobs; once the pattern is given up, each fails at once."""
-        queue = list(jobs)
-        while queue:
-            if self.is_given_up:
-                for job in queue:
-                    job.failure, job.done = GIVEN_UP, True
-                return
-            slice_, queue = queue[:_SLICE], queue[_SLICE:]
-            self._matching.workers.run(self._share, slice_, deadline)
-            self.charge(slice_)
+        self._matching.workers.run(self._share, jobs, deadline)
 
     @property
     def pattern_timeout_seconds(self) -> float:
         """For one file."""
         return self._matching.pattern_timeout_seconds
 
-    @property
-    def is_given_up(self) -> bool:
-        """Whether the pattern has cost this search too much already."""
-        with self._lock:
-            return self._timeouts >= MAX_TIMEOUTS or self._worker_seconds >= MAX_WORKER_SECONDS
-
-    def charge(self, jobs: Sequence[Job]) -> None:
-        """Count what these jobs have cost."""
-        with self._lock:
-            self._timeouts += sum(job.failure is not None for job in jobs)
-            self._worker_seconds += sum(job.spent_seconds for job in jobs)
-
     def check_patience(self) -> None:
         """Raise PatternTimeoutError once the search has given the pattern up."""
-        if self.is_given_up:
+        if self._share.is_given_up:
             raise PatternTimeoutError(GIVEN_UP)
 
-    def count_timeout(self) -> None:
-        """A file took too long without a worker."""
-        with self._lock:
-            self._timeouts += 1
+    def charge(self, seconds: float, *, timeouts: int = 0) -> None:
+        """Count what a thread spent on one text, unless that is no more than usual."""
+        if timeouts or seconds > USUAL_SECONDS:
+            self._matching.workers.charge(self._share, seconds, timeouts)
 
     def _scan(self, content: bytes, deadline: Deadline) -> Hit | PatternTimeoutError | None:
         with self.scanner(deadline) as scanner:
@@ -157,11 +133,14 @@ class Matcher:
             except PatternTimeoutError as error:
                 return error
 
-    def _search_here(self, engine: Engine, text: bytes) -> Hit | None:
-        began = time.perf_counter()
+    def _search_here(self, engine: Engine, text: bytes) -> Hit | PatternTimeoutError | None:
+        if self._share.is_given_up:
+            return PatternTimeoutError(GIVEN_UP)
+        began = time.thread_time()
         found = engine.compiled.search(text)
         hit = None if found is None else self._locate(text, found.start())
-        duration = time.perf_counter() - began
+        duration = time.thread_time() - began
+        self.charge(duration)
         self._matching.observe(FileScanned("re2", len(text), duration, hit is not None))
         return hit
 

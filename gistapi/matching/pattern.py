@@ -19,13 +19,13 @@ from gistapi.models import Flags
 MAX_CHARACTERS = 1_000
 MAX_DEPTH = 200
 """Of nested groups and repeats, so that neither `re` nor we run out of stack."""
-MAX_FOLDED = 200_000
-"""Characters in ranges under IGNORECASE: `re` folds them one by one, some 100 ns each."""
+MAX_IN_RANGES = 1_000_000
+"""Characters in ranges of classes: `re` takes them one by one, some 100 ns each."""
 
 MAX_BEHIND = 100_000
 """Characters of lookbehind that fit beside a window."""
-MAX_THREAD_COST = 200_000_000
-"""Instructions times bytes for RE2 in a thread: 2 s, once its automaton outgrows its memory."""
+MAX_THREAD_COST = 100_000_000
+"""Instructions times bytes for RE2 in a thread: 1 to 1.5 s, once it outgrows its memory."""
 
 _WARNINGS = threading.Lock()
 
@@ -117,23 +117,29 @@ def compile_pattern(pattern: str, flags: Flags) -> CompiledPattern:
     """
     _check_text(pattern)
     source = re.escape(pattern) if flags.fixed_string else pattern
-    wanted = _python_flags(flags)
     try:
-        tree = _parse(source, wanted, word=flags.word)
+        tree = _checked_tree(source, flags)
+        all_flags = int(tree.state.flags)
+        measured = extent.measure(tree, all_flags)
+        compiled = CompiledPattern(source, all_flags, flags.word, tree, measured)
+        _ = compiled.ascii, compiled.unicode  # now: threads that miss one would all make it
+    except RecursionError:
+        raise InvalidPatternError("too deeply nested") from None
+    return compiled
+
+
+def _checked_tree(source: str, flags: Flags) -> worker.Tree:
+    try:
+        tree = _parse(source, _python_flags(flags), word=flags.word)
         _check_depth(tree, MAX_DEPTH)
         extent.check_lookbehind(tree)
     except re.error as error:
         raise InvalidPatternError(error.msg, error.pos) from None
-    except RecursionError:
-        raise InvalidPatternError("too deeply nested") from None
     except (OverflowError, ValueError) as error:
         raise InvalidPatternError(str(error)) from None
-    all_flags = int(tree.state.flags)
-    if _folded(tree, all_flags) > MAX_FOLDED:
-        raise InvalidPatternError("too costly: too many characters in classes without case")
-    compiled = CompiledPattern(source, all_flags, flags.word, tree, extent.measure(tree, all_flags))
-    _ = compiled.ascii  # most texts need it, and its cost belongs to this request
-    return compiled
+    if _in_ranges(tree) > MAX_IN_RANGES:
+        raise InvalidPatternError("too costly: too many characters in ranges of classes")
+    return tree
 
 
 def _check_text(pattern: str) -> None:
@@ -155,10 +161,10 @@ def _python_flags(flags: Flags) -> int:
 
 
 def _parse(source: str, flags: int, *, word: bool) -> worker.Tree:
-    # The parser warns of classes that may one day mean something else: nobody is there to read
-    # it. The filters are the process's, so only one thread at a time may change them.
+    # The parser warns of what may one day mean something else, or no more be allowed: nobody is
+    # there to read it. The filters are the process's, so one thread at a time changes them.
     with _WARNINGS, warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore")
         return worker.parse(source, flags, word=word)
 
 
@@ -178,19 +184,18 @@ def _mentions(nodes: Sequence[Node], anchor: Op) -> bool:
     )
 
 
-def _folded(nodes: Sequence[Node], flags: int) -> int:
-    """How many characters `re` folds one by one when it compiles; flags inside groups count."""
+def _in_ranges(nodes: Sequence[Node]) -> int:
+    """How many characters `re` puts one by one into its tables when it compiles."""
     total = 0
     for kind, argument in nodes:
-        if kind is op.IN and flags & re.IGNORECASE:
+        if kind is op.IN:
             total += sum(_bmp_size(*v) for what, v in argument if what is op.RANGE)
-        inner = flags | argument[1] if kind is op.SUBPATTERN else flags
-        total += sum(_folded(body, inner) for body in extent.children(kind, argument))
+        total += sum(_in_ranges(body) for body in extent.children(kind, argument))
     return total
 
 
 def _bmp_size(first: int, last: int) -> int:
-    """`re` folds only what lies in the Basic Multilingual Plane."""
+    """Its tables hold only what lies in the Basic Multilingual Plane."""
     return max(0, min(last, 0xFFFF) - first + 1)
 
 

@@ -60,8 +60,8 @@ class Searching(Protocol):
     def check_patience(self) -> None:
         """Raise PatternTimeoutError once the search has given the pattern up."""
 
-    def count_timeout(self) -> None:
-        """Say that a file took too long."""
+    def charge(self, seconds: float, *, timeouts: int = 0) -> None:
+        """Say what a thread spent, and whether the file took too long."""
 
     def ask(self, jobs: list[Job], deadline: Deadline) -> None:
         """Have a worker do this."""
@@ -150,7 +150,7 @@ class Scanner:
         forced = limit > decided
         if forced and self._search.pattern.needs_whole_text and self._engine.name == worker.RE:
             raise PatternTimeoutError("the pattern looks too far ahead for a text this long")
-        decided = max(decided, limit)
+        decided = self._window.align(max(decided, limit))  # `re` starts at characters only
         if decided > self._start:
             found = self._find(growing=True)
             if found is not None and found[0] < decided:
@@ -214,13 +214,13 @@ class Scanner:
     def _find_here(self, engine: Engine, end: int) -> tuple[int, int] | None:
         began = time.thread_time()
         found = engine.compiled.search(self._window.data, self._start, end)
-        self._worked_seconds += time.thread_time() - began
-        if found is not None:
-            return int(found.start()), int(found.end())
-        if self._worked_seconds > self._search.pattern_timeout_seconds:
-            self._search.count_timeout()
+        seconds = time.thread_time() - began
+        self._worked_seconds += seconds
+        late = found is None and self._worked_seconds > self._search.pattern_timeout_seconds
+        self._search.charge(seconds, timeouts=int(late))
+        if late:
             raise PatternTimeoutError("the pattern took too long")
-        return None
+        return None if found is None else (int(found.start()), int(found.end()))
 
     def _find_in_worker(self, engine: Engine, end: int) -> tuple[int, int] | None:
         if engine.name == worker.RE:

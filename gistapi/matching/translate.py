@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from re import _constants as op  # type: ignore[attr-defined, unused-ignore]
 from typing import Any, NamedTuple
 
@@ -20,7 +20,9 @@ from gistapi.matching import charsets, extent
 from gistapi.matching.charsets import Argument, Node, Op, Ranges
 
 MAX_COST = 20_000
-"""Instructions, estimated before RE2 sees the pattern: about 40 ms and 3 MB to compile."""
+"""Instructions, estimated before RE2 sees the pattern: at most some 60 ms and 3 MB to compile."""
+NESTED_COST = 3
+"""More for each `x?` in an `x{0,n}`: RE2 nests them, which takes it quadratic time."""
 MAX_COUNT = 1_000
 """RE2's limit for a counted repeat, and for the product of nested ones."""
 
@@ -42,6 +44,7 @@ class Translator:
     """Translates for texts that are pure ASCII, or for any text."""
 
     ascii_only: bool
+    _pieces: dict[Any, Piece] = field(default_factory=dict, init=False)
 
     def translate(self, tree: Sequence[Node], flags: int) -> str:
         """RE2's text for a whole parse tree; raises UntranslatableError."""
@@ -54,9 +57,7 @@ class Translator:
         for index, node in enumerate(nodes):
             last = tail and index == len(nodes) - 1
             pieces.append(self._node(node, flags, tail=last))
-            cost += pieces[-1].cost
-            if cost > MAX_COST:
-                raise UntranslatableError("too large")
+            cost = _bounded(cost + pieces[-1].cost)
         count = max((piece.nested for piece in pieces), default=1)
         return Piece("".join(piece.text for piece in pieces), max(1, cost), count)
 
@@ -73,8 +74,13 @@ class Translator:
 
     def character(self, node: Node, flags: int) -> Piece:
         """A literal, `.` or a class."""
-        ranges = self._members(node, flags)
-        return Piece(write_class(ranges), max(1, len(ranges) * (1 if self.ascii_only else 2)))
+        key = (charsets.key(node), flags)
+        if key not in self._pieces:
+            ranges = self._members(node, flags)
+            text = None if self.ascii_only else _PAIRS.get(ranges)
+            cost = max(1, len(ranges) * (1 if self.ascii_only else 2))
+            self._pieces[key] = Piece(text or write_class(ranges), cost)
+        return self._pieces[key]
 
     def _members(self, node: Node, flags: int) -> Ranges:
         members = charsets.ascii_members if self.ascii_only else charsets.members
@@ -83,14 +89,17 @@ class Translator:
     def repeat(self, kind: Op, argument: tuple[int, int, Any], flags: int) -> Piece:
         """A repeat, split so that no count goes above RE2's limit."""
         low, high, body = argument
+        endless = high == op.MAXREPEAT
+        optional = 0 if endless else high - low
         item = self._sequence(body, flags, tail=False)
-        item = item._replace(text=f"(?:{item.text})")
+        cost = _bounded(item.cost * max(1, low + optional + endless) + NESTED_COST * optional)
+        once = f"(?:{item.text})"
         lazy = "?" if kind is op.MIN_REPEAT else ""
-        if high == op.MAXREPEAT:
-            return _times(item, low, low, "", item.text + "*" + lazy)
-        if high == low:
-            return _times(item, low, low, "", "")
-        return _times(item, low, low, "", _times(item, 0, high - low, lazy, "").text, high)
+        most = max(1, MAX_COUNT // item.nested)
+        text = "".join(once + _quantifier(count, count, "") for count in _parts(low, most))
+        text += "".join(once + _quantifier(0, count, lazy) for count in _parts(optional, most))
+        text += once + "*" + lazy if endless else ""
+        return Piece(f"(?:{text})", cost, item.nested * min(most, max(1, low, optional)))
 
     def at(self, where: Op, flags: int, tail: bool) -> Piece:  # noqa: FBT001
         """An anchor or a boundary."""
@@ -120,8 +129,11 @@ class Translator:
 
     def branch(self, argument: Argument, flags: int, tail: bool) -> Piece:  # noqa: FBT001
         """Alternatives, empty ones too."""
-        pieces = [self._sequence(body, flags, tail=tail) for body in argument[1]]
-        cost = sum(piece.cost + 1 for piece in pieces)
+        pieces: list[Piece] = []
+        cost = 0
+        for body in argument[1]:
+            pieces.append(self._sequence(body, flags, tail=tail))
+            cost = _bounded(cost + pieces[-1].cost + 1)
         text = "|".join(piece.text for piece in pieces)
         return Piece(f"(?:{text})", cost, max(piece.nested for piece in pieces))
 
@@ -163,19 +175,18 @@ _ANCHORS = {
 }
 
 
-def _times(
-    item: Piece, low: int, high: int, lazy: str, rest: str, total: int | None = None
-) -> Piece:
-    """`item{low,high}` and then `rest`, in as many parts as RE2's limit asks for."""
-    cost = item.cost * max(1, total or high) + (item.cost if rest and total is None else 0)
+_PAIRS = {charsets.of_characters((a, b)): f"(?:{a}|{b})" for a, b in ("Kk", "Ss")}
+"""RE2 takes [Ss] for (?i:s), and where it merges alternatives (ab|x|[Ss]) for the long s, too."""
+
+
+def _bounded(cost: int) -> int:
     if cost > MAX_COST:
         raise UntranslatableError("too large")
-    most = max(1, MAX_COUNT // item.nested)
-    text = ""
-    for size in [most] * (high // most) + [high % most] * bool(high % most):
-        text += item.text + _quantifier(size if low else 0, size, lazy)
-    count = item.nested * min(most, max(1, total or high))
-    return Piece(f"(?:{text}{rest})", max(1, cost), count)
+    return cost
+
+
+def _parts(count: int, most: int) -> list[int]:
+    return [most] * (count // most) + [count % most] * bool(count % most)
 
 
 def _quantifier(low: int, high: int, lazy: str) -> str:

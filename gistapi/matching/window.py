@@ -29,12 +29,17 @@ class Window:
         """Behind a match: enough to show its line, and to tell whether CR LF ends it there."""
         return MAX_BYTES * (self._shown + 2)
 
+    def align(self, offset: int) -> int:
+        """The nearest offset in `data` at or before this one at which a character begins."""
+        offset = max(0, offset)
+        while 0 < offset < len(self.data) and self.data[offset] & 0xC0 == 0x80:  # noqa: PLR2004
+            offset -= 1
+        return offset
+
     def drop(self, size: int) -> int:
         """Let go of about so many bytes at the beginning; returns how many (never more)."""
-        size = max(0, size)
-        while 0 < size < len(self.data) and self.data[size] & 0xC0 == 0x80:  # noqa: PLR2004
-            size -= 1
-        if size <= 0:
+        size = self.align(size)
+        if size == 0:
             return 0
         last = self.data.rfind(b"\n", 0, size)
         if last >= 0:

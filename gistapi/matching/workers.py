@@ -23,7 +23,7 @@ SMALL_BYTES = 64 << 10
 BATCH_BYTES = 1 << 20
 BATCH_TEXTS = 256
 MAX_TIMEOUTS = 3
-MAX_WORKER_SECONDS = 10.0
+MAX_SECONDS = 10.0
 GIVEN_UP = "the pattern was given up: it took too long on other files of this search"
 BATCH_SHARE = 0.25
 """Of one text's time, for a whole batch: a bad text costs the others no more than this."""
@@ -53,12 +53,12 @@ class Share:
     running: int = 0
     served_at: float = 0.0
     timeouts: int = 0
-    worker_seconds: float = 0.0
+    seconds: float = 0.0
 
     @property
     def is_given_up(self) -> bool:
         """Whether the pattern has cost this search too much already."""
-        return self.timeouts >= MAX_TIMEOUTS or self.worker_seconds >= MAX_WORKER_SECONDS
+        return self.timeouts >= MAX_TIMEOUTS or self.seconds >= MAX_SECONDS
 
     def fail_waiting(self) -> None:
         """Let every job that nobody is at fail, as the pattern is given up."""
@@ -121,9 +121,17 @@ class Workers:
                     deadline.check()
                     ticket.process = ticket.process or self._spawn()
                     with deadline.on_cancel(ticket.process.kill):
+                        began = time.monotonic()
                         self._search(ticket.process, ticket.batch, deadline)
+                    self.charge(share, time.monotonic() - began)
                 finally:
                     self._give_back(share, ticket)
+
+    def charge(self, share: Share, seconds: float, timeouts: int = 0) -> None:
+        """Count against a search's patience what its pattern has cost."""
+        with self._lock:
+            share.seconds += seconds
+            share.timeouts += timeouts
 
     @contextmanager
     def _waiting(self, share: Share, ticket: Ticket) -> Iterator[None]:
@@ -184,7 +192,6 @@ class Workers:
             for job in ticket.batch:
                 job.taken = False
                 share.timeouts += job.failure is not None
-                share.worker_seconds += job.spent_seconds
             reusable = process is not None and not (process.killed or self._closed)
             if process is not None and reusable:
                 self._idle.append(process)

@@ -15,7 +15,11 @@ settings.register_profile(
     "default", max_examples=400, deadline=None, derandomize=True, suppress_health_check=_QUIET
 )
 settings.register_profile(
-    "nightly", max_examples=20_000, deadline=None, suppress_health_check=_QUIET
+    "nightly",
+    max_examples=20_000,
+    deadline=None,
+    derandomize=False,  # it would be inherited, and every night look at the same cases
+    suppress_health_check=_QUIET,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

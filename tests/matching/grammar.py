@@ -38,7 +38,7 @@ def _class() -> SearchStrategy[str]:
     member = st.one_of(
         st.sampled_from(LETTERS).map(re.escape),
         st.sampled_from(_CLASSES),
-        st.sampled_from(["a-c", "K-k", "\\x00-\\x1f", "ſ-ǅ", "α-ω", "\\u0100-\\u0fff"]),
+        st.sampled_from(["a-c", "K-k", "Ss", "Kk", "\\x00-\\x1f", "ſ-ǅ", "α-ω", "\\u0100-\\u0fff"]),
     )
     members = st.lists(member, min_size=1, max_size=3).map("".join)
     return st.tuples(st.sampled_from(["[", "[", "[^"]), members).map(lambda t: f"{t[0]}{t[1]}]")

@@ -20,7 +20,7 @@ def decode(content: bytes) -> str:
 def python_compile(pattern: str, flags: int) -> re.Pattern[str]:
     """`re.compile` without its warnings."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore")
         return re.compile(pattern, flags)
 
 

@@ -11,7 +11,17 @@ from tests.matching.reference import python_compile
 
 EVERYTHING = charsets._everything()
 ATOMS = [r"\w", r"\d", r"\s", r"\W", r"\D", r"\S", ".", "[^a]", r"[\w-]", r"[^\s\d]", r"[a-z]"]
-ATOMS += [r"[^a-zß]", r"[\W_]", r"[k-s]", "[ſ-ǆ]", "[α-ω]", r"[\u0100-\U0010ffff]", "[𐐀-𐐂x]"]
+ATOMS += [
+    r"[^a-zß]",
+    r"[\W_]",
+    r"[k-s]",
+    "[ſ-ǆ]",
+    "[α-ω]",
+    r"[\u0100-\U0010ffff]",
+    "[𐐀-𐐂x]",
+    "[一-鿿]",
+    r"[\ue000-\U00010428]",
+]
 ATOMS += [r"[\dK]", "[^K]", "K", "[^ſ]", "ǅ", "İ", "ı", "𐐀", "[^𐐀]", r"[^\x00-\x7f]", "[^\n]"]
 FLAGS = [0, re.ASCII, re.IGNORECASE, re.IGNORECASE | re.ASCII, re.DOTALL]
 

@@ -17,7 +17,7 @@ from gistapi.errors import CancelledError, DeadlineError, PatternTimeoutError
 from gistapi.matching import CompiledPattern, Matching, Sizes, compile_pattern
 from gistapi.matching.text import Utf8Stream, to_utf8
 from gistapi.models import Flags, Hit
-from gistapi.observe import Event, FileScanned
+from gistapi.observe import Event, FileScanned, WorkerKilled
 from tests.matching import reference
 from tests.matching.grammar import FLAGS, LETTERS, patterns, texts_for
 
@@ -91,11 +91,13 @@ def test_every_chunking_gives_the_same_answer(matching: Matching) -> None:
 def test_tiny_windows_lose_no_short_match() -> None:
     """With windows of a few bytes: no false hit, no lost match that fits; else a gap is told."""
     seen: Counter[str] = Counter()
+    events: list[Event] = []
 
     @given(pattern=patterns(), flags=st.sampled_from(FLAGS), data=st.data())
     def check(pattern: str, flags: int, data: DataObject) -> None:
         overlap = data.draw(st.integers(4, 24))
-        matching = Matching(sizes=Sizes(overlap_bytes=overlap, first_bytes=1, line_characters=3))
+        sizes = Sizes(overlap_bytes=overlap, first_bytes=1, line_characters=3)
+        matching = Matching(sizes=sizes, observe=events.append)
         text = "".join(data.draw(texts_for(pattern, 8, most=8)))
         content = text.encode()
         chunks = cut(content, data.draw(st.integers(1, 7)))
@@ -117,6 +119,22 @@ def test_tiny_windows_lose_no_short_match() -> None:
     check()
     assert seen["match"] >= 0.3 * seen.total()
     assert seen["gap"] <= 0.3 * seen.total()
+    assert WorkerKilled("died") not in events  # a fault of ours must not pass for a gap
+
+
+@pytest.mark.parametrize("pattern", [r"(q)\1", "(?<=日)q(?!日)", r"(日|q+)\1日"])
+def test_a_window_moves_by_whole_characters(pattern: str) -> None:
+    """Wherever in a character a limit falls, Python's own engine goes on at a character."""
+    events: list[Event] = []
+    matching = Matching(sizes=Sizes(16, 1, line_characters=1), observe=events.append)
+    compiled = compile_pattern(pattern, PLAIN)
+    for lead in range(4):
+        content = ("." * lead + "日é𐐀" * 30 + "日qq日日").encode()
+        for size in (1, 2, 3, 5):
+            hit = scan(matching, compiled, cut(content, size))
+            assert hit == expected(pattern, 0, content, shown=1)
+    matching.close()
+    assert all(isinstance(event, FileScanned) for event in events)
 
 
 def _flags(flags: int) -> Flags:

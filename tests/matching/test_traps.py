@@ -253,6 +253,13 @@ TRAPS = [
     ),
     Trap("case", (*CASES, *DESERET), CASED, 2, character(re2_folding), IGNORE),
     Trap(
+        "pairs that RE2 folds",
+        (r"ab|[Bb]|[Ss]", r"(?ai)ab|k|\n|x", r"(?:b[Kk]|[Kk]|x|[Ss])b", r"(?i:(?a:bb|s|a))"),
+        ("b", "s", "S", "ſ", "k", "K", "\u212a"),
+        3,
+        replace(translate, "_PAIRS", value={}),
+    ),
+    Trap(
         "flags for ASCII",
         (r"(?a)(?u:\w)", r"(?a)\w(?u:\w)\b", r"(?a)[^(?u:\d)]", r"(?u:(?a:\w)\w)"),
         ("a", "é", "٣", "-"),

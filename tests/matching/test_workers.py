@@ -17,7 +17,7 @@ import pytest
 
 from gistapi.deadline import Deadline
 from gistapi.errors import CancelledError, DeadlineError, OverloadedError, PatternTimeoutError
-from gistapi.matching import Matcher, Matching, compile_pattern
+from gistapi.matching import Matcher, Matching, compile_pattern, worker, workers
 from gistapi.matching.workers import Share
 from gistapi.models import Flags, Hit
 from gistapi.observe import Event, FileScanned, WorkerKilled
@@ -122,6 +122,20 @@ def test_a_search_gives_up_after_three_timeouts(hasty: Matching, events: list[Ev
     assert scan(matcher(hasty, BOMB), b"aab") is not None
 
 
+def test_a_search_gives_up_what_costs_its_threads_too_much(
+    hasty: Matching, events: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Texts small enough for RE2 in a thread, each of them slow: the patience is the same."""
+    monkeypatch.setattr(workers, "MAX_SECONDS", 1.0)
+    content = bytes(random.Random(1).choices(b"ab", k=30_000))
+    search = matcher(hasty, "(?:[ab]{1000}y|[ab]{999}z|[ab]{998}w)")
+    results = search.search_many([content] * 20, Deadline(60))
+    assert results[0] is None
+    assert isinstance(results[-1], PatternTimeoutError)
+    assert len([event for event in events if isinstance(event, FileScanned)]) < 20
+    assert hasty.workers.pids == []
+
+
 def test_a_bad_text_does_not_spoil_its_batch(hasty: Matching) -> None:
     """The texts that travelled with it are answered all the same."""
     contents = [b"aab", b"x", FUEL, b"yaab"] + [b"aab"] * 50
@@ -146,6 +160,18 @@ def test_memory_bombs_are_gaps(hasty: Matching) -> None:
     content = b"ab" * (2 << 20)
     with pytest.raises(PatternTimeoutError):
         scan(matcher(hasty, r"(?:(a)|(b))*(?!\1)(?<=q)$"), content)
+
+
+def test_a_text_that_python_fails_on_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As 3.13.0 does with some groups in possessive repeats; the batch's other texts are not."""
+
+    def fail(text: bytes, _start: int, _end: int) -> None:
+        if text == b"bad":
+            raise SystemError("The span of capturing group is wrong, please report a bug")
+
+    monkeypatch.setattr(worker, "searcher", lambda *_: fail)
+    request = (worker.RE, "a", 0, False, 1.0, 2.0, [(3, 0, 3)] * 2)
+    assert worker.answer(request, [b"bad", b"fit"]) == ["Python's engine fails on this text", None]
 
 
 def test_the_deadline_and_cancelling_end_a_worker_at_once() -> None:
