@@ -21,6 +21,8 @@ FROM python:3.13-slim
 LABEL org.opencontainers.image.title="gistapi" \
       org.opencontainers.image.description="Which of a GitHub user's public gists match a regular expression?" \
       org.opencontainers.image.licenses="MIT"
+# The file of keys is named, no key is.
+# hadolint ignore=DL3064
 ENV PATH=/opt/gistapi/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

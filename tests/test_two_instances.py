@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 import redis
@@ -133,7 +134,7 @@ def test_limits_hold_for_both_together(github: FakeGithub, valkey: ValkeyServer)
     for number in range(30):
         user.add_gist({f"f{number}": f"needle {number}"})
     url = f"redis://127.0.0.1:{valkey.port}"
-    limits = {"daily_limit": 6, "caller_github_requests": "21/hour"}
+    limits: dict[str, Any] = {"daily_limit": 6, "caller_github_requests": "21/hour"}
     with (
         serving(github, cache_url=url, **limits) as one,
         serving(github, cache_url=url, **limits) as other,

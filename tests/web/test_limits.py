@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import threading
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from werkzeug.test import TestResponse
 from gistapi.app import create_app, service_of
 from gistapi.keys import KeyFile
 from gistapi.web.limits import caller_of
-from tests.fake_github import FakeGithub
+from tests.fake_github import FakeGithub, Repeated
 from tests.test_app import settings
 from tests.web.searches import NDJSON, SEARCH
 
@@ -254,13 +255,15 @@ def test_a_share_of_bytes_ends_a_search_and_its_cursor_goes_on(github: FakeGithu
 
 def test_a_large_download_stops_where_the_share_ends(github: FakeGithub) -> None:
     """In its middle: not much more is read than the share has."""
-    github.add_user("large").add_gist({"a": "x" * 40 * MIB})
+    block = random.Random(0).randbytes(2**17)  # which gzip can't make smaller
+    github.add_user("large").add_gist({"a": Repeated(block, 90 * MIB)})
     with serving(github, caller_github_bytes=2 * MIB) as client:
         answer = client.ask("large")
         assert refused(answer)[:2] == (429, "byte_quota_exceeded")
         again = client.ask("large")
     assert 86_000 < refused(again)[2] <= 86_400
     assert github.traffic["raw"].requests == 1
+    assert github.traffic["raw"].sent_bytes < 30 * MIB  # what was on its way included
     assert "Your share of bytes" in again.get_json()["message"]
 
 
@@ -280,6 +283,17 @@ def test_with_no_bytes_left_github_is_not_asked_and_what_is_known_is_free(
         assert [answer.status_code for answer in refused_ones] == [429, 429]
         assert github.requests == []
         assert client.ask("octocat", address="192.0.2.2").status_code == 200
+
+
+def test_what_comes_by_git_counts_too(github: FakeGithub) -> None:
+    """A gist that only git has whole takes as much of the share as any other."""
+    block = random.Random(0).randbytes(3 * MIB)
+    files: dict[str, str | bytes] = {f"f{number}": f"{number}" for number in range(320)}
+    github.add_user("git").add_gist(files | {"large": block})
+    with serving(github, caller_github_bytes=MIB) as client:
+        assert refused(client.ask("git"))[:2] == (429, "byte_quota_exceeded")
+        assert refused(client.ask("octocat"))[:2] == (429, "byte_quota_exceeded")
+    assert len(github.requests_to("git")) > 0
 
 
 def test_small_downloads_add_up(github: FakeGithub) -> None:
