@@ -16,7 +16,7 @@ from flask import Response, after_this_request
 
 from gistapi.counters import Counters, Rate
 from gistapi.errors import OverloadedError, RateLimitedError
-from gistapi.spending import account
+from gistapi.spending import NOBODYS, account
 from gistapi.web.shares import BYTES_BATCH, REQUESTS_BATCH, SearchAccount, Share
 
 DAY_SECONDS = 24 * 3600
@@ -67,6 +67,7 @@ class Limits:
             self._share("bytes", size, BYTES_BATCH, caller, told),
         )
         account.set(search)
+        after_this_request(_leave)
         _when_answered(search.close)
 
     def _begin(self, caller: str) -> None:
@@ -172,6 +173,12 @@ def caller_of(address: str, key_sha256: str | None) -> str:
             return f"address:{network.network_address}/{IPV6_PREFIX}"
         parsed = parsed.ipv4_mapped
     return f"address:{parsed}"
+
+
+def _leave(response: Response) -> Response:
+    """Let the thread work on nobody's account: those of the search have a context of their own."""
+    account.set(NOBODYS)
+    return response
 
 
 def _when_answered(work: Callable[[], None]) -> None:

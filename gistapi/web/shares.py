@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 
-from gistapi.counters import Count, Counters, Rate
+from gistapi.counters import Counters, Rate
 from gistapi.errors import ByteQuotaError, OverloadedError, RateLimitedError
 
 REQUESTS_BATCH = 16
@@ -13,11 +13,7 @@ BYTES_BATCH = 256 * 1024
 
 
 class Share:
-    """What is taken of one counter, told to it in batches: it may be a network away.
-
-    When little is left a batch is that much, so that one search alone takes no more than there is.
-    `left` is None while the counter has not been asked, or can't be.
-    """
+    """What is taken of one counter, told to it in batches: it may be a network away."""
 
     def __init__(self, counters: Counters, key: str, rate: Rate, batch: int) -> None:
         self._counters = counters
@@ -27,18 +23,23 @@ class Share:
         self._lock = threading.Lock()
         self._untold = 0
         self._asked = False
-        self.left: int | None = None
+        self._left: int | None = None
         self.ends_in_seconds = 0.0
+
+    @property
+    def left(self) -> int | None:
+        """What is left of it; None while the counter has not been asked, or can't be."""
+        return None if self._left is None else max(0, self._left - self._untold)
 
     def spend(self, amount: int) -> bool:
         """Take so much of it, more than there is too; False, and nothing taken, at its end."""
         with self._lock:
             if not self._asked:
                 self._tell()
-            if self.left is not None and self._untold >= self.left:
+            if self.left == 0:
                 return False
             self._untold += amount
-            if self._untold >= min(self._batch, self._batch if self.left is None else self.left):
+            if self._untold >= self._batch:
                 self._tell()
             return True
 
@@ -53,12 +54,9 @@ class Share:
         self._asked = True
         untold, self._untold = self._untold, 0
         count = self._counters.add(self._key, self._rate.window_seconds, untold)
-        self._note(count)
-
-    def _note(self, count: Count | None) -> None:
-        self.left = None
+        self._left = None
         if count is not None:
-            self.left = max(0, self._rate.amount - count.used)
+            self._left = max(0, self._rate.amount - count.used)
             self.ends_in_seconds = count.ends_in_seconds
 
 

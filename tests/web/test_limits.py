@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 
 from gistapi.app import create_app, service_of
 from gistapi.keys import KeyFile
+from gistapi.spending import NOBODYS, account
 from gistapi.web.limits import caller_of
 from tests.fake_github import FakeGithub, Repeated
 from tests.test_app import settings
@@ -274,11 +275,15 @@ def test_with_no_bytes_left_github_is_not_asked_and_what_is_known_is_free(
     known = github.add_user("known")
     known.add_gist({"a": "needle"})
     github.add_user("large").add_gist({"a": "x" * 3 * MIB})
-    with serving(github, caller_github_bytes=MIB) as client:
+    with serving(github, caller_github_bytes=MIB, caller_github_requests="50/hour") as client:
         warm = client.ask("known", pattern="needle")
+        assert limits_of(warm)["github"]["r"] == 48
+        assert 0 < limits_of(warm)["bytes"]["r"] < MIB
         assert client.ask("large").status_code == 429
         github.forget()
-        assert client.ask("known", pattern="needle").get_json() == warm.get_json()
+        again = client.ask("known", pattern="needle")
+        assert again.get_json() == warm.get_json()
+        assert "r" not in limits_of(again)["bytes"]  # it was not asked for
         refused_ones = [client.ask(user) for user in ("octocat", "nobody")]
         assert [answer.status_code for answer in refused_ones] == [429, 429]
         assert github.requests == []
@@ -294,6 +299,14 @@ def test_what_comes_by_git_counts_too(github: FakeGithub) -> None:
         assert refused(client.ask("git"))[:2] == (429, "byte_quota_exceeded")
         assert refused(client.ask("octocat"))[:2] == (429, "byte_quota_exceeded")
     assert len(github.requests_to("git")) > 0
+
+
+def test_the_thread_of_a_request_works_on_nobodys_account_after_it(github: FakeGithub) -> None:
+    """What it does next is not on the caller's, even when the request was a stream or refused."""
+    with serving(github, caller_github_requests="1/hour") as client:
+        for headers in (None, NDJSON):
+            client.ask(headers=headers)
+            assert account.get() is NOBODYS
 
 
 def test_small_downloads_add_up(github: FakeGithub) -> None:
