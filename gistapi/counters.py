@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-import limits
-from limits.storage import RedisStorage
 from redis.connection import ConnectionPool
 from redis.exceptions import RedisError
 
@@ -24,7 +22,7 @@ from gistapi.errors import OverloadedError
 from gistapi.observe import CountingFailed, Observer, ignore
 
 MAX_COUNTERS = 100_000
-"""In this process: some 25 MB. Beyond, those used longest ago are forgotten."""
+"""In this process: some 30 MB. Beyond, those used longest ago are forgotten."""
 READ_SECONDS = 0.25
 _PREFIX = "gistapi:limits"
 
@@ -39,7 +37,9 @@ class Rate:
     @classmethod
     def parsed(cls, text: str) -> Rate:
         """`30/minute`, `500 per 2 hours`; see https://limits.readthedocs.io/en/stable/quickstart.html#rate-limit-string-notation."""
-        item = limits.parse(text)
+        from limits import parse  # noqa: PLC0415 - slow to load, and few set a rate
+
+        item = parse(text)
         return cls(item.amount, item.get_expiry())
 
 
@@ -102,6 +102,8 @@ class Counters:
         self._pool: ConnectionPool | None = None
         self._counts: Counts = MemoryCounts()
         if url.startswith(("redis://", "rediss://", "unix://")):
+            from limits.storage import RedisStorage  # noqa: PLC0415 - slow to load
+
             self._pool = connection_pool(url, READ_SECONDS)
             self._counts = RedisStorage("redis://", connection_pool=self._pool, key_prefix=_PREFIX)
         self._fail_closed = fail_closed

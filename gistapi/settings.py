@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-import limits
 from platformdirs import user_cache_path, user_data_path
 from pydantic import (
     AfterValidator,
@@ -71,8 +70,10 @@ def _header_safe(value: SecretStr) -> SecretStr:
 
 
 def _rate(value: str) -> str:
+    from limits import parse_many  # noqa: PLC0415 - slow to load, and few set a rate
+
     try:
-        parsed = limits.parse_many(value)
+        parsed = parse_many(value)
     except ValueError:
         parsed = []
     if len(parsed) != 1 or parsed[0].amount < 1:
