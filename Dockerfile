@@ -21,22 +21,26 @@ FROM python:3.13-slim
 LABEL org.opencontainers.image.title="gistapi" \
       org.opencontainers.image.description="Which of a GitHub user's public gists match a regular expression?" \
       org.opencontainers.image.licenses="MIT"
+# The file of keys is named, no key is.
+# hadolint ignore=DL3064
 ENV PATH=/opt/gistapi/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     GISTAPI_HOST=0.0.0.0 \
-    GISTAPI_CACHE_URL=sqlite:////var/cache/gistapi/cache.sqlite3
+    GISTAPI_CACHE_URL=sqlite:////var/cache/gistapi/cache.sqlite3 \
+    GISTAPI_KEYS_FILE=/var/lib/gistapi/keys.json
 # Python's own library comes without bytecode, and could not be given any at run time.
 RUN pip uninstall --quiet --yes --root-user-action=ignore pip \
     && python -m compileall -q --invalidation-mode unchecked-hash \
         -x '/(ensurepip|idlelib|lib2to3|pydoc_data|site-packages|test|tkinter|turtledemo)/' \
         /usr/local/lib/python3.13 \
     && useradd --uid 10001 --user-group --no-create-home --home-dir / --shell /usr/sbin/nologin gistapi \
-    && install --directory --owner=gistapi --group=gistapi --mode=700 /var/cache/gistapi
+    && install --directory --owner=gistapi --group=gistapi --mode=700 \
+        /var/cache/gistapi /var/lib/gistapi
 COPY --from=build /opt/gistapi /opt/gistapi
 # Numbers: Kubernetes' runAsNonRoot can't look up a name.
 USER 10001:10001
-VOLUME /var/cache/gistapi
+VOLUME /var/cache/gistapi /var/lib/gistapi
 EXPOSE 9876
 STOPSIGNAL SIGTERM
 # Not urllib: it would ask a proxy named in the environment.

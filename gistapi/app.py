@@ -8,16 +8,30 @@ from dataclasses import dataclass
 from flask import Flask
 
 from gistapi.cache import Cache, open_cache
+from gistapi.counters import Counters, Rate
 from gistapi.errors import OverloadedError
 from gistapi.fairpool import FairPool
 from gistapi.github import Github, Trust
+from gistapi.keys import KeyFile
 from gistapi.logs import log_event
 from gistapi.matching import Matching
 from gistapi.observe import Event, Observer
+from gistapi.run import Bounds
 from gistapi.scan import GistSource
 from gistapi.search import Searcher
 from gistapi.settings import Settings, load_settings
-from gistapi.web import MAX_BODIES_AT_ONCE, Operation, Parts, State, create_web
+from gistapi.web import (
+    MAX_BODIES_AT_ONCE,
+    Authentication,
+    Guard,
+    Limits,
+    Operation,
+    Parts,
+    Policy,
+    State,
+    create_web,
+    metrics_gate,
+)
 
 MAX_SEARCHES = 64
 # Searches and slow senders can never hold them all: the rest answer /ping, and refuse.
@@ -33,6 +47,7 @@ class Service:
     searcher: Searcher
     matching: Matching
     cache: Cache
+    counters: Counters
     github: Github | None
     _warming: bool = False
 
@@ -65,6 +80,7 @@ class Service:
         if self.github is not None:
             self.github.close()
         self.cache.close()
+        self.counters.close()
 
 
 def create_app(
@@ -81,7 +97,8 @@ def create_app(
         SettingsError: `settings` was left to the environment, which names no valid ones.
     """
     settings = load_settings() if settings is None else settings
-    operation = Operation()
+    keys = Authentication(KeyFile(settings.keys_file), optional=settings.keys_optional)
+    operation = Operation(metrics_gate(settings.metrics_access, keys))
 
     def observe(event: Event) -> None:
         operation.observe(event)
@@ -101,9 +118,13 @@ def create_app(
         FairPool(settings.github_concurrency_total, settings.github_concurrency),
         deadline_seconds=settings.search_deadline_seconds,
         max_searches=MAX_SEARCHES,
+        bounds=Bounds(size_bytes=settings.search_max_bytes),
         observe=observe,
     )
-    service = Service(searcher, matching, cache, github)
+    counters = Counters(
+        settings.cache_url, fail_closed=settings.limits_fail_closed, observe=observe
+    )
+    service = Service(searcher, matching, cache, counters, github)
     operation.watch(
         Parts(
             state=lambda: service.state,
@@ -113,7 +134,8 @@ def create_app(
             workers=lambda: len(matching.workers.pids),
         )
     )
-    app = create_web(searcher, operation)
+    guard = Guard(keys=keys, limits=Limits(_policy(settings), counters))
+    app = create_web(searcher, operation, guard)
     app.extensions["gistapi"] = service
     return app
 
@@ -122,6 +144,18 @@ def service_of(app: Flask) -> Service:
     """What an app made by `create_app` stands on."""
     service: Service = app.extensions["gistapi"]
     return service
+
+
+def _policy(settings: Settings) -> Policy:
+    period, requests = settings.rate_limit, settings.caller_github_requests
+    return Policy(
+        period=None if period is None else Rate.parsed(period),
+        day=settings.daily_limit,
+        key_total=settings.key_total_limit,
+        searches=settings.caller_searches,
+        github_requests=None if requests is None else Rate.parsed(requests),
+        github_bytes=settings.caller_github_bytes,
+    )
 
 
 def _github(settings: Settings, cache: Cache, observe: Observer) -> Github:

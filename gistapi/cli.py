@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from gistapi.errors import SettingsError
+from gistapi.errors import KeyFileError, SettingsError
+from gistapi.keys_command import keys
 from gistapi.search_command import search
 from gistapi.settings import Settings, load_settings
 
@@ -22,6 +23,7 @@ def main() -> None:
 
 
 main.add_command(search)
+main.add_command(keys)
 
 
 @main.command()
@@ -31,7 +33,7 @@ def serve() -> None:
 
     try:
         server.serve(_settings())
-    except server.AddressError as error:
+    except (server.AddressError, KeyFileError) as error:
         raise click.ClickException(str(error)) from error
 
 

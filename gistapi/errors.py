@@ -2,6 +2,7 @@
 
 GistapiError
 ├── SettingsError                 the environment names no valid configuration
+├── KeyFileError                  the file of the callers' keys can't be read or written
 ├── QueryError                    the caller's words make no sense
 │   ├── InvalidPatternError       not a regular expression, or too costly a one
 │   └── InvalidCursorError        not a cursor of this query
@@ -33,6 +34,10 @@ class GistapiError(Exception):
 
 class SettingsError(GistapiError):
     """The environment names no valid configuration; the message lists every fault."""
+
+
+class KeyFileError(GistapiError):
+    """The file of the callers' keys can't be read or written; the message says why."""
 
 
 class QueryError(GistapiError):
@@ -108,6 +113,10 @@ class CancelledError(GistapiError):
 
 class ByteQuotaError(GistapiError):
     """The caller's share of bytes from GitHub is used up."""
+
+    def __init__(self, message: str, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class RefusedError(GistapiError):

@@ -20,6 +20,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from gistapi.observe import (
     CacheFailed,
+    CountingFailed,
     Event,
     GithubLimited,
     GithubRequestEnded,
@@ -34,6 +35,7 @@ _TOLD = {
     GithubLimited: (logging.WARNING, "GitHub asks for a wait"),
     WorkerKilled: (logging.WARNING, "matching worker ended"),
     CacheFailed: (logging.WARNING, "cache failed"),
+    CountingFailed: (logging.WARNING, "a limit could not be checked"),
 }
 _FIRST = ("time", "level", "logger", "message", "request_id")
 _PLACED: tuple[Processor, ...] = (
@@ -56,8 +58,8 @@ def log_event(event: Event) -> None:
     if type(event) not in _TOLD:
         return
     level, message = _TOLD[type(event)]
-    # A cache that is down is told once for each try, not once for each search that goes without.
-    if isinstance(event, CacheFailed) and event.error.startswith("skipped: "):
+    # A store that is down is told once for each try, not once for each search that goes without.
+    if isinstance(event, CacheFailed | CountingFailed) and event.error.startswith("skipped: "):
         level = logging.DEBUG
     if _log.isEnabledFor(level):
         _log.log(level, message, extra=_rounded(asdict(event)))

@@ -75,6 +75,13 @@ class CacheFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class CountingFailed:
+    """A limit could not be checked, for the store of the counters failed."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class SearchEnded:
     """A search is over. `outcome` is `success`, `partial`, `cancelled` or an error's class name."""
 
@@ -94,6 +101,7 @@ Event = (
     | WorkerKilled
     | CacheRead
     | CacheFailed
+    | CountingFailed
     | SearchEnded
 )
 

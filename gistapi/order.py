@@ -55,6 +55,7 @@ class Order:
         self._started = 0
         self.listed = 0
         self.done = 0
+        self.decided = 0  # by this search: `done` counts those before the cursor too
         self.matches = 0
 
     @property
@@ -104,6 +105,7 @@ class Order:
         """Take a gist as decided by what stands in its slot; yield what may be told now."""
         slot.decided = True
         self.done += 1
+        self.decided += 1
         if slot.match is not None and not self._in_order:
             slot.told = True
             self.matches += 1
@@ -122,12 +124,12 @@ class Order:
                 self.matches += 1
                 yield slot.match
 
-    def give_up(self, message: str) -> Iterator[Match | Gap]:
+    def give_up(self, reason: str, message: str) -> Iterator[Match | Gap]:
         """Let the oldest undecided gist be a gap, so that the search gets past it."""
         if self._slots:
             slot = self._slots[0]
             slot.match = None
-            slot.gaps = [Gap(slot.gist.html_url, None, "deadline", message)]
+            slot.gaps = [Gap(slot.gist.html_url, None, reason, message)]
             yield from self.decide(slot)
 
     def give_up_late(self, message: str) -> Iterator[Gap]:

@@ -21,6 +21,7 @@ from gistapi.errors import (
     GithubRateLimitedError,
     GithubTimeoutError,
     OverloadedError,
+    RateLimitedError,
 )
 from gistapi.models import Begin, End, Gap, Match, Page, Progress, Query, SearchEvent
 from gistapi.order import Order
@@ -31,11 +32,32 @@ GO_ON = "Go on with the cursor in `next`."
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much one search may decide and read, what the cache has included."""
+
+    gists: int = 10_000
+    files: int = 100_000
+    size_bytes: int = 2**30
+
+
+GIVEN_UP = {
+    "deadline": "It alone took longer than the deadline.",
+    "search_too_large": "It alone is more than one search may read.",
+}
+"""What is said of a gist that a search would never get past, were it not left out."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
-    """Ends a search as it is, for one of the contract's reasons."""
+    """Ends a search as it is, for one of the contract's reasons.
+
+    `after_work`: what is being read is waited for. It was taken from the caller's share, and would
+    be again.
+    """
 
     reason: str
     message: str
+    after_work: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +70,9 @@ class Listed:
 class Run:
     """One search: what it waits for comes through `inbox`, what it tells goes out of `events`."""
 
-    def __init__(self, query: Query, order: Order, deadline: Deadline) -> None:
+    def __init__(self, query: Query, order: Order, deadline: Deadline, bounds: Bounds) -> None:
         self.query = query
+        self.bounds = bounds
         self.order = order
         self.deadline = deadline
         self.inbox: SimpleQueue[Page | list[Searched] | Listed | Stop | BaseException] = (
@@ -114,8 +137,8 @@ class Run:
 
     def _worked(self, scan: Scan) -> Iterator[SearchEvent]:
         told_at = time.monotonic()
-        while not self._over:
-            if fresh := self.order.startable():
+        while not self._over(scan):
+            if self._stop is None and (fresh := self.order.startable()):
                 scan.begin(fresh)
             due = told_at + PROGRESS_SECONDS - time.monotonic()
             try:
@@ -125,14 +148,24 @@ class Run:
                     self._stop = Stop("deadline", f"The deadline has passed. {GO_ON}")
             else:
                 yield from self._took(message, scan)
+            if self._stop is None and self._too_large(scan):
+                self._stop = Stop("search_too_large", f"One search may read no more. {GO_ON}")
             if time.monotonic() >= told_at + PROGRESS_SECONDS:
                 told_at = time.monotonic()
                 yield self._progress(scan)
 
-    @property
-    def _over(self) -> bool:
-        if self._stop is not None or self.order.full:
+    def _too_large(self, scan: Scan) -> bool:
+        return (
+            self.order.decided >= self.bounds.gists
+            or scan.files_done >= self.bounds.files
+            or scan.bytes_done >= self.bounds.size_bytes
+        )
+
+    def _over(self, scan: Scan) -> bool:
+        if self.order.full:
             return True
+        if self._stop is not None:
+            return (scan.idle and self.inbox.empty()) or not self._stop.after_work
         return self._listed is not None and self.order.idle
 
     @property
@@ -177,7 +210,8 @@ class Run:
         slot = searched.slot
         if searched.stop is not None:
             self._error = searched.stop
-            self._stop = Stop(_reason(searched.stop), f"{searched.stop} {GO_ON}")
+            ours = isinstance(searched.stop, RateLimitedError | ByteQuotaError)
+            self._stop = Stop(_reason(searched.stop), f"{searched.stop} {GO_ON}", after_work=ours)
         if searched.stop is not None or slot.decided:
             return
         slot.pending -= 1
@@ -203,10 +237,10 @@ class Run:
         if stop is None or self.order.full:
             return
         if not self.order.advanced:
-            if stop.reason == "deadline":
-                if self.order.idle:
-                    raise GithubTimeoutError("GitHub did not list the gists in time.")
-                yield from self.order.give_up("It alone took longer than the deadline.")
+            if stop.reason == "deadline" and self.order.idle:
+                raise GithubTimeoutError("GitHub did not list the gists in time.")
+            if stop.reason in GIVEN_UP:
+                yield from self.order.give_up(stop.reason, GIVEN_UP[stop.reason])
             elif self._error is not None and not self.order.matches:
                 raise self._error
         if not self._complete:
@@ -215,6 +249,6 @@ class Run:
 
 
 def _reason(error: GistapiError) -> str:
-    if isinstance(error, GithubRateLimitedError):
+    if isinstance(error, GithubRateLimitedError | RateLimitedError):
         return "github_rate_limited"
     return "byte_quota" if isinstance(error, ByteQuotaError) else "listing_unavailable"

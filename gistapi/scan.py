@@ -19,6 +19,7 @@ from gistapi.errors import (
     GithubError,
     GithubRateLimitedError,
     GoneError,
+    RateLimitedError,
     RawRefusedError,
 )
 from gistapi.fairpool import Lane
@@ -31,6 +32,8 @@ from gistapi.order import Slot
 SMALL_BYTES = 2**20
 """Files up to this size are read whole, checked, kept and then searched; larger ones streamed."""
 BATCH_BYTES = 4 * 2**20
+STOPS = (GithubRateLimitedError, RateLimitedError, ByteQuotaError)
+"""What ends the whole search, not one file."""
 
 
 class GistSource(Protocol):
@@ -78,9 +81,16 @@ class Scan:
     deadline: Deadline
     report: Callable[[list[Searched]], None]
     fault: Callable[[BaseException], None]
+    max_bytes: int
     files_done: int = 0
     bytes_done: int = 0
+    _under_way: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being read, or about to be."""
+        return self._under_way == 0
 
     def prepare(self, slot: Slot) -> bool:
         """Choose what of a gist is to be searched; False when that is nothing."""
@@ -119,7 +129,13 @@ class Scan:
                 pass  # the search is over, and knows it
             except BaseException as error:  # noqa: BLE001 - the searching thread raises it
                 self.fault(error)
+            with self._lock:
+                self._under_way -= 1
+            if self.idle:
+                self.report([])  # wakes who waits for that
 
+        with self._lock:
+            self._under_way += 1
         self.lane.submit(guarded)
 
     def _known(self, slots: list[Slot]) -> None:
@@ -154,7 +170,7 @@ class Scan:
             found = Searched(slot, refused=file)
         except GoneError:
             found = Searched(slot)
-        except (GithubRateLimitedError, ByteQuotaError) as error:
+        except STOPS as error:
             found = Searched(slot, stop=error)
         except (GapError, GithubError) as error:
             found = _outcome(slot, file, error)
@@ -184,6 +200,8 @@ class Scan:
             for chunk in chunks:
                 with self._lock:
                     self.bytes_done += len(chunk)
+                if self.bytes_done >= self.max_bytes:
+                    self.report([])  # wakes the search, which calls this off
                 hit = scanner.feed(chunk)
                 if hit is not None:
                     return hit
@@ -196,7 +214,7 @@ class Scan:
             found = self._cloned(slot, names)
         except GoneError:
             found = Searched(slot)
-        except (GithubRateLimitedError, ByteQuotaError) as error:
+        except STOPS as error:
             found = Searched(slot, stop=error)
         except (GapError, GithubError) as error:
             found = _outcome(slot, None, error)

@@ -15,14 +15,14 @@ from gistapi.matching import Matching, compile_pattern
 from gistapi.models import End, Query, SearchEvent
 from gistapi.observe import Observer, SearchEnded, ignore
 from gistapi.order import Order
-from gistapi.run import GO_ON, Run, Stop
+from gistapi.run import GO_ON, Bounds, Run, Stop
 from gistapi.scan import GistSource, Scan
 
 
 class Searcher:
     """Searches gists, many searches side by side on one pool of threads.
 
-    `deadline_seconds` bounds one search; `max_searches` how many run at once.
+    `deadline_seconds` and `bounds` limit one search, `max_searches` how many run at once.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class Searcher:
         *,
         deadline_seconds: float,
         max_searches: int,
+        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
         observe: Observer = ignore,
     ) -> None:
         self._source = source
@@ -43,6 +44,7 @@ class Searcher:
         self._pool = pool
         self._deadline_seconds = deadline_seconds
         self._max_searches = max_searches
+        self._bounds = bounds
         self._observe = observe
         self._changed = threading.Condition()
         self._running: set[Run] = set()
@@ -55,11 +57,11 @@ class Searcher:
         are found. Some event comes at least every PROGRESS_SECONDS. Close the iterator, and the
         search and its downloads stop. Raises InvalidPatternError and InvalidCursorError at once;
         from the iterator OverloadedError before anything is asked of GitHub, GithubError and its
-        kinds, and ByteQuotaError, where nothing could be searched.
+        kinds, RateLimitedError and ByteQuotaError, where nothing could be searched.
         """
         pattern = compile_pattern(query.pattern, query.flags)
         order = Order(cursors.decode(query), in_order=in_order, limit=query.limit)
-        run = Run(query, order, Deadline(self._deadline_seconds))
+        run = Run(query, order, Deadline(self._deadline_seconds), self._bounds)
         scan = Scan(
             source=self._source,
             contents=self._contents,
@@ -70,6 +72,7 @@ class Searcher:
             deadline=run.deadline,
             report=run.inbox.put,
             fault=run.inbox.put,
+            max_bytes=self._bounds.size_bytes,
         )
         return self._observed(run, scan)
 

@@ -20,6 +20,7 @@ from granian.server import MPServer
 
 from gistapi.app import THREADS, Service, create_app, service_of
 from gistapi.errors import GistapiError
+from gistapi.keys import KeyFile
 from gistapi.logs import configuration
 from gistapi.settings import Settings
 
@@ -47,7 +48,9 @@ def serve(settings: Settings) -> None:
 
     Raises:
         AddressError: the address can't be listened at; the message says why.
+        KeyFileError: there is a key file, and it can't be read.
     """
+    KeyFile(settings.keys_file).exists()
     address = _free_address(settings.host, settings.port)
     server = MPServer(
         "gistapi",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from platformdirs import user_cache_path
+from platformdirs import user_cache_path, user_data_path
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -69,6 +69,18 @@ def _header_safe(value: SecretStr) -> SecretStr:
     return value
 
 
+def _rate(value: str) -> str:
+    from limits import parse_many  # noqa: PLC0415 - slow to load, and few set a rate
+
+    try:
+        parsed = parse_many(value)
+    except ValueError:
+        parsed = []
+    if len(parsed) != 1 or parsed[0].amount < 1:
+        raise ValueError("should be as 30/minute, 500/hour or 100/2 hours")
+    return value
+
+
 def _stripped(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
 
@@ -87,10 +99,16 @@ def _default_cache_url() -> str:
     return f"sqlite:///{user_cache_path('gistapi') / 'cache.sqlite3'}"
 
 
+def _default_keys_file() -> Path:
+    return user_data_path("gistapi") / "keys.json"
+
+
 def _default_log_format() -> Literal["json", "text"]:
     return "text" if sys.stderr.isatty() else "json"
 
 
+AtLeastOne = Annotated[int, Field(ge=1)]
+Rate = Annotated[str, AfterValidator(_rate)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
@@ -126,7 +144,19 @@ class Settings(BaseSettings):
     # How old a listing may be when GitHub is down or its budget spent; 0: none is used.
     listing_stale_seconds: Annotated[float, Field(ge=0, le=2592000, allow_inf_nan=False)] = 0
     search_deadline_seconds: Seconds = 60
+    search_max_bytes: Annotated[ByteSize, Field(ge=2**20)] = ByteSize(2**30)
     pattern_timeout_seconds: Seconds = 2
+    keys_file: Path = Field(default_factory=_default_keys_file)
+    keys_optional: bool = False
+    metrics_access: Literal["open", "key", "off"] = "open"
+    # Of one caller: a key, or without one an address. None: without limit.
+    rate_limit: Rate | None = None
+    daily_limit: AtLeastOne | None = None
+    key_total_limit: AtLeastOne | None = None
+    caller_searches: AtLeastOne | None = None
+    caller_github_requests: Rate | None = None
+    caller_github_bytes: Annotated[ByteSize, Field(ge=2**20)] | None = None
+    limits_fail_closed: bool = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], BeforeValidator(_lowered)
     ] = "info"

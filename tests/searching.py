@@ -12,6 +12,7 @@ from gistapi.github import Github, Trust
 from gistapi.matching import Matching
 from gistapi.models import End, Gap, Match, Query, SearchEvent
 from gistapi.observe import Event
+from gistapi.run import Bounds
 from gistapi.search import Searcher
 from tests.fake_github import FakeGithub
 
@@ -78,6 +79,7 @@ def bench(
     max_searches: int = 8,
     pattern_timeout_seconds: float = 2,
     trust: Trust = Trust(60),  # noqa: B008 - frozen
+    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
 ) -> Iterator[Bench]:
     """A searcher of its own, ended afterwards."""
     seen: list[Event] = []
@@ -100,6 +102,7 @@ def bench(
         FairPool(64, concurrency),
         deadline_seconds=deadline_seconds,
         max_searches=max_searches,
+        bounds=bounds,
         observe=seen.append,
     )
     try:

@@ -100,6 +100,7 @@ def environment(github: FakeGithub | None = None, **settings: object) -> dict[st
     """This process's environment with these settings and no others, on that GitHub."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("GISTAPI_")}
     env["GISTAPI_CACHE_URL"] = "memory:"
+    env["GISTAPI_KEYS_FILE"] = str(ROOT / "no-keys.json")
     if github is not None:
         env["GISTAPI_GITHUB_API_URL"] = github.api_url
         env["GISTAPI_GITHUB_CONTENT_HOSTS"] = github.raw_host

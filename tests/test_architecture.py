@@ -33,22 +33,31 @@ PARTS = {
     "deadline": Part("deadline", "errors"),
     "fairpool": Part("fairpool"),
     "answers": Part("answers", "models", "pydantic typing_extensions"),
-    "settings": Part("settings", "errors", "pydantic pydantic_core pydantic_settings platformdirs"),
+    "settings": Part(
+        "settings", "errors", "limits pydantic pydantic_core pydantic_settings platformdirs"
+    ),
+    "spending": Part("spending"),
+    "keys": Part("keys", "errors"),
+    "counters": Part("counters", f"{WORDS} cache", "limits redis"),
     "logs": Part("logs", "observe settings", "structlog"),
     "matching": Part("matching", WORDS, "re2 pebble"),
     "search": Part("search run scan order filters cursor flights", f"{WORDS} fairpool matching"),
-    "github": Part("github", WORDS, "requests urllib3 dulwich"),
+    "github": Part("github", f"{WORDS} spending", "requests urllib3 dulwich"),
     "cache": Part("cache", WORDS, "redis"),
     "web": Part(
         "web",
-        f"{WORDS} search settings matching answers",
-        "flask flask_cors flask_limiter limits werkzeug pydantic pydantic_core prometheus_client"
+        f"{WORDS} search settings matching answers counters spending",
+        "flask flask_cors werkzeug pydantic pydantic_core prometheus_client"
         " structlog altcha typing_extensions",
     ),
-    "app": Part("app", f"{WORDS} fairpool settings logs matching search github cache web", "flask"),
+    "app": Part(
+        "app",
+        f"{WORDS} fairpool settings logs matching search github cache web keys counters",
+        "flask",
+    ),
     "cli": Part(
-        "cli search_command asking printing serve __main__",
-        f"{WORDS} answers fairpool settings logs matching search github cache app",
+        "cli search_command keys_command asking printing serve __main__",
+        f"{WORDS} answers fairpool settings logs matching search github cache keys app",
         "click rich granian flask requests",
     ),
     "wsgi": Part("__init__ gistapi", f"{WORDS} settings logs app cli", "flask"),

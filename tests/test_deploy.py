@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gistapi.observe import (
     CacheFailed,
     CacheRead,
+    CountingFailed,
     Event,
     FileScanned,
     GithubBudgetSeen,
@@ -97,6 +98,7 @@ def exposed() -> Series:
         WorkerKilled("died"),
         CacheRead("content", 1, 1),
         CacheFailed("write", "Full: no room"),
+        CountingFailed("ConnectionError: refused"),
         SearchEnded("success", 1, 1, 1, 1, 1),
     ]
     for event in events:

@@ -61,8 +61,10 @@ def test_every_setting_has_its_default_in_the_readme() -> None:
         default = info.get_default()
         if variable(field) in names and isinstance(default, int | float | str):
             shown = {f"{default:g}"} if isinstance(default, int | float) else {default}
-            if field == "cache_max_bytes":
+            if field in {"cache_max_bytes", "search_max_bytes"}:
                 shown = {"1GiB"}
+            elif isinstance(default, bool):
+                shown = {str(default).lower()}
             told = row[variable(field)].split(" | ")[1]
             assert shown & set(re.findall(r"`([^`]+)`", told)), (field, told)
 
@@ -93,7 +95,9 @@ def test_every_field_of_the_request_is_in_the_readme_and_the_other_way_round() -
 
 def test_every_command_is_in_the_readme_and_the_other_way_round() -> None:
     """Those of `gistapi`, the options of its search, and the targets of make."""
-    commands = set(re.findall(r"(?<!--app )\bgistapi ([a-z]+)\b", "\n".join(code_of(EVERYTHING))))
+    commands = set(
+        re.findall(r"(?<!--app )(?<!exec )\bgistapi ([a-z]+)\b", "\n".join(code_of(EVERYTHING)))
+    )
     assert commands == set(main.commands)
     search = main.commands["search"]
     options = {name for option in search.params for name in option.opts if name.startswith("-")}

@@ -139,12 +139,12 @@ def test_a_gist_that_outlasts_the_deadline_is_passed_as_a_gap() -> None:
     second.match = match_of(second)
     assert not list(order.decide(second))
     assert not order.advanced
-    gap, match = order.give_up("too slow")
+    gap, match = order.give_up("deadline", "too slow")
     assert gap == Gap(first.gist.html_url, None, "deadline", "too slow")
     assert match == second.match
     assert order.advanced
     assert order.cursor.before == second.gist.created_at
-    assert not list(order.give_up("nothing left"))
+    assert not list(order.give_up("deadline", "nothing left"))
 
 
 def test_a_gist_listed_too_late_to_be_resumed_is_a_gap() -> None:

@@ -159,11 +159,14 @@ def test_a_server_that_is_none_of_ours_is_told(hub: FakeGithub) -> None:
 def test_a_key_is_read_from_a_file(tmp_path: Path) -> None:
     """It goes with the request, and is on no command line."""
     file = tmp_path / "key"
-    file.write_text("gak_secret\n")
-    with wanting("gak_secret") as url:
+    with wanting(tmp_path) as (url, key):
+        file.write_text(f"{key}\n")
         without = search("octocat", "x", "--server", url)
         with_key = search("octocat", "x", "--server", url, "--key-file", str(file))
-    assert (without.exit_code, without.stderr) == (2, "Error: A key is required.\n")
+    assert (without.exit_code, without.stderr) == (
+        2,
+        "Error: A key is required: `Authorization: Bearer KEY`.\n",
+    )
     assert (with_key.exit_code, with_key.stderr) == (0, "")
 
 

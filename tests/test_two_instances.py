@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 import redis
@@ -125,3 +126,47 @@ def test_without_the_valkey_both_still_answer(
             assert time.monotonic() < deadline
             time.sleep(0.1)
     assert len(github.requests_to("raw")) == 2
+
+
+def test_limits_hold_for_both_together(github: FakeGithub, valkey: ValkeyServer) -> None:
+    """A caller's requests and his shares of GitHub are counted once, wherever he asks."""
+    user = github.add_user("octocat")
+    for number in range(30):
+        user.add_gist({f"f{number}": f"needle {number}"})
+    url = f"redis://127.0.0.1:{valkey.port}"
+    limits: dict[str, Any] = {"daily_limit": 6, "caller_github_requests": "21/hour"}
+    with (
+        serving(github, cache_url=url, **limits) as one,
+        serving(github, cache_url=url, **limits) as other,
+    ):
+        first = one.search("needle").json()
+        assert first["incomplete"][0]["reason"] == "github_rate_limited"
+        written(valkey, 20)
+        rest = other.search("needle", cursor=first["next"])
+        assert (rest.status_code, rest.json()["code"]) == (429, "rate_limited")
+        assert len(github.requests) == 21
+        answers = [service.search("needle", limit=1) for service in (one, other) * 3]
+    assert [answer.status_code for answer in answers] == [200] * 4 + [429] * 2
+    assert '"day";r=0' in answers[3].headers["RateLimit"]
+    assert {answer.json()["code"] for answer in answers[4:]} == {"rate_limited"}
+
+
+def test_without_the_valkey_limits_let_through_or_nobody(
+    github: FakeGithub, valkey: ValkeyServer
+) -> None:
+    """By a setting. What can't be counted is counted as that, and told in the log."""
+    github.add_user("octocat").add_gist({"a.txt": "needle"})
+    url = f"redis://127.0.0.1:{valkey.port}"
+    with (
+        serving(github, cache_url=url, rate_limit="1/minute") as one,
+        serving(github, cache_url=url, rate_limit="1/minute", limits_fail_closed=1) as other,
+    ):
+        assert one.search("needle").status_code == 200
+        assert other.search("needle").status_code == 429
+        valkey.terminate()
+        assert [one.search("needle").status_code for _ in range(3)] == [200] * 3
+        closed = other.search("needle")
+        assert (closed.status_code, closed.json()["code"]) == (503, "overloaded")
+        text = requests.get(f"{one.url}/metrics", timeout=5).text
+        assert "gistapi_limits_failures_total 3.0" in text
+        assert "a limit could not be checked" in one.log

@@ -37,7 +37,7 @@ class RedisStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._redis = Redis.from_pool(_pool(url))
+        self._redis = Redis.from_pool(connection_pool(url, READ_SECONDS))
 
     def read(self, keys: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
         """The entries that are there, and a sample of them to refresh; see Store."""
@@ -70,7 +70,8 @@ class RedisStore:
         self._redis.close()
 
 
-def _pool(url: str) -> ConnectionPool:
+def connection_pool(url: str, read_seconds: float) -> ConnectionPool:
+    """Connections to the server at `url`, none of them opened; see RedisStore."""
     # A connection the server has dropped since is noticed only in use: that gets one more try, a
     # server that is slow gets none. RESP 2 keeps the handshake to what every server knows.
     retry = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
@@ -80,7 +81,7 @@ def _pool(url: str) -> ConnectionPool:
             protocol=2,
             retry=retry,
             socket_connect_timeout=CONNECT_SECONDS,
-            socket_timeout=READ_SECONDS,
+            socket_timeout=read_seconds,
             socket_read_size=_RECEIVED_BYTES,
         )
         pool.connection_class(**pool.connection_kwargs)  # reads the options; connects later

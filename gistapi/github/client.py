@@ -19,6 +19,7 @@ from gistapi.github.addresses import Addresses, Kind, redirected
 from gistapi.github.limits import Limits
 from gistapi.github.transport import TransientError, Transport, shut, told_apart
 from gistapi.observe import GithubRequestEnded, Observer
+from gistapi.spending import account
 
 PRINTABLE_ASCII = "".join(map(chr, range(0x21, 0x7F)))
 MAX_REDIRECTS = 5
@@ -76,11 +77,13 @@ class Response:
     def chunks(self) -> Iterator[bytes]:
         """The decoded body in pieces of at most 64 KiB, as they come.
 
-        Raises TransientError where it breaks, DeadlineError or CancelledError when work must stop.
+        Raises TransientError where it breaks, DeadlineError or CancelledError when work must stop,
+        ByteQuotaError when the caller's share is used up.
         """
         with self._deadline.on_cancel(partial(shut, self._raw)), told_apart(self._deadline):
             while chunk := self._raw.read1(CHUNK_BYTES, decode_content=True):
                 self._deadline.check()
+                account.get().spend_bytes(len(chunk))
                 yield chunk
             self._deadline.check()  # else a body that was shut might pass for its end
 
@@ -150,7 +153,8 @@ class Client:
 
         Raises TransientError (and its kind LimitedError) where another try may help,
         GithubRateLimitedError when the host must not be asked within the deadline, GithubError
-        where nothing will help, and GapError `host_not_allowed`.
+        where nothing will help, RateLimitedError and ByteQuotaError when the caller's share is
+        used up, and GapError `host_not_allowed`.
         """
         for _ in range(MAX_REDIRECTS + 1):
             with self._request(url, kind, deadline, headers) as response:
@@ -184,6 +188,7 @@ class Client:
         host = origin.netloc
         self.limits.wait(host, deadline)
         deadline.check()
+        account.get().spend_request()
         sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **headers}
         if self._token and kind == "list":
             sent["Authorization"] = f"Bearer {self._token}"

@@ -5,13 +5,26 @@ from __future__ import annotations
 from flask import Flask
 
 from gistapi.web import headers, problems
+from gistapi.web.authentication import Authentication, metrics_gate
 from gistapi.web.guard import Guard
 from gistapi.web.health import Parts, State
+from gistapi.web.limits import Limits, Policy
 from gistapi.web.ops import Operation
 from gistapi.web.page import pages
 from gistapi.web.routes import MAX_BODIES_AT_ONCE, MAX_BODY_BYTES, Searches, routes
 
-__all__ = ["MAX_BODIES_AT_ONCE", "Guard", "Operation", "Parts", "State", "create_web"]
+__all__ = [
+    "MAX_BODIES_AT_ONCE",
+    "Authentication",
+    "Guard",
+    "Limits",
+    "Operation",
+    "Parts",
+    "Policy",
+    "State",
+    "create_web",
+    "metrics_gate",
+]
 
 
 def create_web(

@@ -35,7 +35,7 @@ from gistapi.observe import (
 )
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-_CALLED_OFF = {"CancelledError", "DeadlineError"}
+_CALLED_OFF = {"ByteQuotaError", "CancelledError", "DeadlineError"}
 _REFUSED = 400
 
 

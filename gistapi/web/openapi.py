@@ -45,6 +45,8 @@ _LINES: tuple[Line, ...] = (
     {"type": "end", "data": {"status": "success", "matches": 1, "elapsed_seconds": 1.5}},
 )
 
+# Where no key is required, none has to be sent.
+_BY_KEY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"header": []}]
 # draft-inadarei-api-health-check-06
 _HEALTH = {
     "type": "object",
@@ -92,7 +94,7 @@ _HEADERS = {
     "RateLimit": 'What is left of each limit and for how long, such as `"search";r=29;t=42`.',
     "RateLimit-Policy": 'The limits, such as `"search";q=30;w=60`: so many in so many seconds.',
     "Retry-After": "Seconds to wait.",
-    "WWW-Authenticate": "`Bearer`.",
+    "WWW-Authenticate": '`Bearer realm="gistapi"`',
 }
 
 
@@ -161,8 +163,7 @@ def _search() -> dict[str, Any]:
             " a line, `begin` first, `end` or `error` last. Without `limit`, the stream's matches"
             " come in the order in which they are found."
         ),
-        # Where no key is required, none has to be sent.
-        "security": [{}, {"bearer": []}, {"header": []}],
+        "security": _BY_KEY,
         "requestBody": {
             "required": True,
             "content": {
@@ -208,12 +209,18 @@ def _operation() -> dict[str, Any]:
         "200": _health("Searches are welcome; `warn` says that something needs a look."),
         "503": _health("The service is starting or stopping."),
     }
-    metrics = {"200": _text("Or OpenMetrics, when `Accept` asks for it.", "text/plain", "# HELP …")}
+    metrics = {
+        "200": _text("Or OpenMetrics, when `Accept` asks for it.", "text/plain", "# HELP …"),
+        "401": _error(401),
+    }
     return {
         "/ping": {"get": _get("ping", "Is it there?", alive)},
         "/livez": {"get": _get("livez", "Is it alive?", {"200": _health("It is.")})},
         "/readyz": {"get": _get("readyz", "Is it ready?", ready) | {"parameters": [verbose]}},
-        "/metrics": {"get": _get("metrics", "What is counted, for Prometheus", metrics)},
+        "/metrics": {
+            "get": _get("metrics", "What is counted, for Prometheus", metrics)
+            | {"security": _BY_KEY}
+        },
         "/openapi.json": {"get": _get("openapi", "This description", description)},
     }
 

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 
 from flask import Blueprint, Flask, Response, g, request
@@ -15,6 +16,7 @@ from gistapi.observe import Event
 from gistapi.web.headers import request_id
 from gistapi.web.health import Health, Parts
 from gistapi.web.metrics import Metrics
+from gistapi.web.refusals import Refusals
 
 HEALTH_JSON = "application/health+json"
 # Asked every few seconds by machines: a line for each would hide the others.
@@ -29,10 +31,12 @@ _log = logging.getLogger(__name__)
 
 
 class Operation:
-    """What operators may know of one application."""
+    """What operators may know of one application; `metrics_gate` raises for who may not."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics_gate: Callable[[], None] = lambda: None) -> None:
         self.metrics = Metrics()
+        self.refusals = Refusals(self.metrics.registry)
+        self._metrics_gate = metrics_gate
         self.health = Health()
         self.parts: Parts | None = None
 
@@ -40,6 +44,7 @@ class Operation:
         """Count and remember (an Observer)."""
         self.metrics.observe(event)
         self.health.observe(event)
+        self.refusals.observe(event)
 
     def watch(self, parts: Parts) -> None:
         """Look at these whenever somebody asks."""
@@ -53,6 +58,7 @@ class Operation:
     def init_app(self, app: Flask) -> None:
         """Answer the operators' addresses, and count and log every request."""
         app.register_blueprint(self._routes())
+        app.after_request(self.refusals.after_request)
 
         @app.before_request
         def _begin() -> None:
@@ -93,6 +99,7 @@ class Operation:
 
         @blueprint.get("/metrics")
         def metrics() -> Response:
+            self._metrics_gate()
             text, content_type = self.metrics.exposition(request.headers.get("Accept", ""))
             return Response(text, content_type=content_type)
 

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Literal, NotRequired
 from urllib.parse import quote
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from typing_extensions import TypedDict  # pydantic reads typing's own from Python 3.12 on only
 from werkzeug.exceptions import HTTPException
 
@@ -127,7 +127,7 @@ def problem_of(error: Exception, request_id: str) -> Problem:
     for kind, (status, code) in _STATUS.items():
         if isinstance(error, kind):
             errors = error.errors if isinstance(error, InvalidRequestError) else ()
-            return Problem(status, code, _sentence(str(error)), errors, _retry_after(error))
+            return Problem(status, code, _sentence(str(error)), errors, _headers(error))
     if isinstance(error, HTTPException) and error.code in _HTTP:
         allow = {name: value for name, value in error.get_headers() if name == "Allow"}
         return Problem(error.code, *_HTTP[error.code], headers=allow)
@@ -138,6 +138,7 @@ def problem_of(error: Exception, request_id: str) -> Problem:
 def answer(error: Exception) -> Response:
     """The error as an HTTP answer, in the shape that `Accept` names."""
     problem = problem_of(error, request_id := headers.request_id())
+    g.error_code = problem.code
     if headers.named(_PROBLEM_JSON):
         body, mimetype = json.dumps(problem.problem_details(request_id)), _PROBLEM_JSON
     else:
@@ -160,8 +161,12 @@ def _invalid_pattern(error: InvalidPatternError) -> Problem:
     return Problem(400, "invalid_pattern", _sentence(f"The pattern {fault}: {error}"), (found,))
 
 
-def _retry_after(error: GistapiError) -> dict[str, str]:
-    if isinstance(error, GithubRateLimitedError | OverloadedError | RateLimitedError):
+def _headers(error: GistapiError) -> dict[str, str]:
+    if isinstance(error, UnauthorizedError):
+        return {"WWW-Authenticate": 'Bearer realm="gistapi"'}
+    if isinstance(
+        error, ByteQuotaError | GithubRateLimitedError | OverloadedError | RateLimitedError
+    ):
         return {"Retry-After": str(max(1, math.ceil(error.retry_after_seconds)))}
     return {}
 

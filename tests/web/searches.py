@@ -7,14 +7,16 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
-from flask import Flask, request
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
+from gistapi.keys import KeyFile
 from gistapi.models import Begin, End, Gist, GistFile, Hit, Match, Query, SearchEvent
-from gistapi.web import create_web
+from gistapi.web import Authentication, Guard, create_web
 
 SEARCH = "/api/v1/search"
 NDJSON = {"Accept": "application/x-ndjson"}
@@ -92,23 +94,17 @@ def post_stream(app: Flask, stream: Stream) -> tuple[str, bytes]:
 
 
 @contextmanager
-def wanting(key: str) -> Iterator[str]:
-    """Serve a service that wants this key, as the contract says how; gives its address."""
-    app = create_web(Searches([Begin(), match(1), end(1)]))
-
-    @app.before_request
-    def _refuse() -> tuple[dict[str, str], int] | None:
-        sent = request.headers.get("Authorization")
-        if not request.path.startswith("/api") or sent == f"Bearer {key}":
-            return None
-        told = {"status": "error", "code": "unauthorized", "message": "A key is required."}
-        return told | {"request_id": "r"}, 401
-
+def wanting(folder: Path) -> Iterator[tuple[str, str]]:
+    """Serve a service that wants a key; gives its address and the key."""
+    file = KeyFile(folder / "keys.json")
+    key = file.create("ci")
+    guard = Guard(keys=Authentication(file))
+    app = create_web(Searches([Begin(), match(1), end(1)]), guard=guard)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.port}"
+        yield f"http://127.0.0.1:{server.port}", key
     finally:
         server.shutdown()
         thread.join()

@@ -13,7 +13,7 @@ from tests.web.searches import NDJSON, PROBLEM, Searches
 KNOWN = [
     (errors.InvalidCursorError("Not a cursor of this query."), 400, "invalid_cursor"),
     (errors.UserNotFoundError("GitHub knows no such user."), 404, "user_not_found"),
-    (errors.ByteQuotaError("Spent."), 429, "byte_quota_exceeded"),
+    (errors.ByteQuotaError("Spent.", 60), 429, "byte_quota_exceeded"),
     (errors.GithubError("GitHub answered 500."), 502, "github_error"),
     (errors.GithubRateLimitedError("Spent.", 12.2), 503, "github_rate_limited"),
     (errors.OverloadedError("Too many searches.", 0.1), 503, "overloaded"),
@@ -143,6 +143,7 @@ def test_every_error_that_can_end_a_search_has_a_row() -> None:
     """A new kind of GistapiError is either mapped, or named here as one that stays inside."""
     inside = {
         errors.SettingsError,  # stops the start
+        errors.KeyFileError,  # the same; later a 500, and the log says why
         errors.GapError,  # becomes an entry of `incomplete`
         errors.PatternTimeoutError,  # the same
         errors.RawRefusedError,  # the file is asked of git
