@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,7 +137,8 @@ def serving(
         finally:
             service.look()
             for left in service.seen & set(alive()):
-                os.kill(left, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has just ended
+                    os.kill(left, signal.SIGKILL)
 
 
 def _await(service: Serving) -> None:
