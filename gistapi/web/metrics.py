@@ -233,7 +233,7 @@ class _Search:
 
     def file_scanned(self, event: FileScanned) -> None:
         files, size, seconds = self._scanned[event.engine]
-        files.inc()
+        files.inc(event.files)
         size.inc(event.size_bytes)
         seconds.inc(event.duration_seconds)
 
