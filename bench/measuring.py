@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import psutil
 import requests
@@ -17,7 +17,9 @@ from bench.world import World
 from tests.serving import Serving, serving
 
 MIB = 2**20
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.25
+IDLE_SECONDS = 2
+"""Processor time is counted in steps of 10 ms."""
 SEARCH_SECONDS = 600
 NEEDLE = "no file has this line"
 
@@ -46,19 +48,19 @@ class Measured:
 
     def __init__(self, service: Serving, world: World) -> None:
         self.service = service
-        self._world = world
+        self.world = world
         self._session = requests.Session()
 
     def search(self, login: str, pattern: str) -> Cost:
         """One search, answered plainly."""
-        self._world.forget()
+        self.world.forget()
         cpu, began = self.cpu_seconds(), time.perf_counter()
         answer = self._post(login, pattern, "application/json").json()
         seconds = time.perf_counter() - began
         if answer["status"] != "success":
             raise SystemExit(f"not a whole answer: {answer}")
         spent = self.cpu_seconds() - cpu
-        traffic = self._world.traffic()
+        traffic = self.world.traffic()
         return Cost(
             seconds,
             spent,
@@ -86,6 +88,12 @@ class Measured:
                 times = psutil.Process(pid).cpu_times()
                 total += times.user + times.system
         return total
+
+    def idle_cpu_share(self) -> float:
+        """What they spend in a second while nobody asks."""
+        spent, began = self.cpu_seconds(), time.perf_counter()
+        time.sleep(IDLE_SECONDS)
+        return (self.cpu_seconds() - spent) / (time.perf_counter() - began)
 
     def pss_bytes(self) -> int:
         """What all its processes hold now: their proportional set size."""
@@ -139,21 +147,6 @@ def measured(world: World, cache_url: str, ttl_seconds: float = 3600) -> Iterato
         listing_ttl_seconds=ttl_seconds,
     ) as service:
         yield Measured(service, world)
-
-
-@dataclass
-class Values:
-    """Readings of one thing, round by round."""
-
-    readings: list[float] = field(default_factory=list)
-
-    def add(self, reading: float) -> None:
-        """One more."""
-        self.readings.append(reading)
-
-    def summary(self) -> dict[str, float]:
-        """For the results: the median, and between what they lie."""
-        return summary(self.readings)
 
 
 def summary(readings: Sequence[float]) -> dict[str, float]:
