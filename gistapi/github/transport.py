@@ -26,6 +26,8 @@ waiting_under: ContextVar[Deadline] = ContextVar("waiting_under")
 """The deadline under which this thread asks for an answer."""
 
 MAX_HOSTS = 100
+NO_RETRIES = urllib3.Retry(total=False)
+"""The first error is raised as it is."""
 USELESS = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidSchema,
@@ -124,7 +126,7 @@ class Transport:
                 url.partition("#")[0] if route.whole_url else _target(url),
                 body=body,
                 headers=headers,
-                retries=False,
+                retries=NO_RETRIES,
                 redirect=False,
                 assert_same_host=False,
                 timeout=urllib3.Timeout(connect=seconds, read=seconds),
