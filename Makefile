@@ -45,7 +45,7 @@ format: $(DEV) ## mend what ruff can mend
 nightly: $(DEV) ## run the tests with a large search for counterexamples (an hour or so)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest --timeout 7200
 
-bench: $(BENCH) ## measure beside the alternatives (10 minutes); writes bench/results and the README
+bench: $(BENCH) ## measure beside the alternatives (8 minutes); writes bench/results and the README
 	$(BIN)/python -m bench
 
 bench-quick: $(BENCH) ## have a glance at the same (a minute); writes into dist/bench-quick

@@ -10,6 +10,8 @@ from bench.measuring import MIB, NEEDLE, Measured, note, summary
 from bench.plan import FEW, Plan
 from bench.world import CONCURRENCY, World, bound_seconds
 
+MANY = 1000
+"""Beyond so many, `FEW` rounds."""
 ALL = "^# gist"
 """Every generated file begins so."""
 
@@ -26,7 +28,7 @@ def _row(service: Measured, plan: Plan, gists: int, idle_share: float) -> dict[s
     world = service.world
     readings: defaultdict[str, list[float]] = defaultdict(list)
     counts: dict[str, int] = {}
-    for turn in range(plan.rounds):
+    for turn in range(plan.rounds if gists <= MANY else FEW):
         note(f"cold, {gists} gists, round {turn + 1}")
         users = {what: f"{what}-{gists}-{turn}" for what in ("nothing", "all")}
         for place, user in enumerate(users.values()):

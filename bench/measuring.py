@@ -73,11 +73,13 @@ class Measured:
     def stream(self, login: str, pattern: str) -> tuple[float, float]:
         """Seconds until the first match and until the end, of a search answered as a stream."""
         began = time.perf_counter()
-        first = float("nan")
+        first: float | None = None
         with self._post(login, pattern, "application/x-ndjson", stream=True) as response:
             for line in response.iter_lines():
-                if first != first and json.loads(line)["type"] == "match":  # noqa: PLR0124 - NaN
+                if first is None and json.loads(line)["type"] == "match":
                     first = time.perf_counter() - began
+        if first is None:
+            raise SystemExit(f"no match for {pattern}")
         return first, time.perf_counter() - began
 
     def cpu_seconds(self) -> float:

@@ -46,7 +46,7 @@ FULL = Plan(
     load_seconds=6,
     load_gists=100,
     starts=5,
-    text_bytes=12_000_000,
+    text_bytes=6_000_000,
 )
 QUICK = Plan(
     rounds=2,

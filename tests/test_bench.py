@@ -70,11 +70,12 @@ def test_the_table_shows_all_of_it(tiny: dict[str, Any]) -> None:
 
 def test_an_aim_is_met_or_not(tiny: dict[str, Any]) -> None:
     """By the figure: a search as slow as this is not, an idle process as small as this is."""
-    tiny = tiny | {"start": tiny["start"] | {"idle_mib": {"median": 119.9}}}
-    tiny["cold"][-1]["nothing_over_bound"]["median"] = 1.11
-    found = {aim.what: aim for aim in aims(tiny)}
-    assert found["PSS when idle, MiB"] == Aim("PSS when idle, MiB", "at most 120", "120", True)  # noqa: FBT003
-    assert not found["cold search of 5 gists, times the bound"].met
+    found = json.loads(json.dumps(tiny))
+    found["start"]["idle_mib"]["median"] = 119.9
+    found["cold"][-1]["nothing_over_bound"]["median"] = 1.11
+    judged = {aim.what: aim for aim in aims(found)}
+    assert judged["PSS when idle, MiB"] == Aim("PSS when idle, MiB", "at most 120", "120", True)  # noqa: FBT003
+    assert not judged["cold search of 5 gists, times the bound"].met
 
 
 def test_what_is_told_is_what_was_measured() -> None:

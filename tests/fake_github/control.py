@@ -60,17 +60,21 @@ class Control:
                 _inject(self._controlled.faults, value)
             case "DELETE", "faults":
                 self._controlled.faults.clear()
-            case "POST", "gists":
-                return {"html_url": self._user(value).add_gist(_files(value)).html_url}
-            case "POST", "edit":
-                self._controlled.world.gists[value["id"]].edit(_files(value))
-            case "POST", "generate":
-                self._user(value).generate(**{k: v for k, v in value.items() if k != "login"})
+            case "POST", ("gists" | "edit" | "generate") as what:
+                return self._change(what, value)
             case "GET", "traffic":
                 pass
             case _:
                 raise ValueError("no such address")
         return {name: traffic.counts() for name, traffic in self._controlled.traffic.items()}
+
+    def _change(self, what: str, value: dict[str, Any]) -> Any:
+        """Of users and their gists."""
+        if what == "generate":
+            return self._user(value).generate(**{k: v for k, v in value.items() if k != "login"})
+        if what == "edit":
+            return self._controlled.world.gists[value["id"]].edit(_files(value))
+        return {"html_url": self._user(value).add_gist(_files(value)).html_url}
 
     def _user(self, value: dict[str, Any]) -> User:
         world = self._controlled.world
