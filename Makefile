@@ -8,15 +8,16 @@ BIN := $(VENV)/bin
 POETRY := $(VENV)/poetry/bin/poetry
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
+BENCH := $(VENV)/.bench
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check format nightly screenshots hooks lock
+.PHONY: help run demo test check format nightly bench bench-quick screenshots hooks lock
 .DELETE_ON_ERROR:
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: $(RUNTIME) ## start the service on port 9876 (GISTAPI_PORT=... for another)
 	@exec $(BIN)/gistapi serve
@@ -44,6 +45,12 @@ format: $(DEV) ## mend what ruff can mend
 nightly: $(DEV) ## run the tests with a large search for counterexamples (an hour or so)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest --timeout 7200
 
+bench: $(BENCH) ## measure beside the alternatives (8 minutes); writes bench/results and the README
+	$(BIN)/python -m bench
+
+bench-quick: $(BENCH) ## have a glance at the same (a minute); writes into dist/bench-quick
+	$(BIN)/python -m bench --plan quick --out dist/bench-quick
+
 screenshots: $(DEV) ## take the pictures in docs/screenshots anew (needs Chromium, an emoji font)
 	$(BIN)/python -m tests.screenshots
 
@@ -63,7 +70,8 @@ $(POETRY): .ci/poetry.txt
 # The lock names every package, so pip has nothing to resolve (--no-deps).
 $(RUNTIME): GROUPS := --only main
 $(DEV): GROUPS := --with dev,lint
-$(RUNTIME) $(DEV): poetry.lock $(POETRY)
+$(BENCH): GROUPS := --with dev,bench
+$(RUNTIME) $(DEV) $(BENCH): poetry.lock $(POETRY)
 	$(POETRY) export --quiet $(GROUPS) --output $@.txt
 	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement $@.txt
 	VIRTUAL_ENV=$(abspath $(VENV)) $(POETRY) install --quiet --only-root

@@ -24,14 +24,14 @@ class Deadline:
             self.ends_at = min(self.ends_at, parent.ends_at)
         self._parent = parent
         self._lock = threading.Lock()
-        self._cancelled = threading.Event()
+        self._cancelled = False
         self._callbacks: dict[object, Callable[[], None]] = {}
         self._detach = parent.attach(self.cancel) if parent is not None else None
 
     @property
     def cancelled(self) -> bool:
         """Whether the work was called off."""
-        return self._cancelled.is_set()
+        return self._cancelled
 
     def remaining(self) -> float:
         """Seconds left, never below 0."""
@@ -39,14 +39,16 @@ class Deadline:
 
     def check(self) -> None:
         """Raise CancelledError or DeadlineError when the work has to stop."""
-        if self._cancelled.is_set():
+        if self._cancelled:
             raise CancelledError("the work was called off")
         if time.monotonic() >= self.ends_at:
             raise DeadlineError("the deadline has passed")
 
     def sleep(self, seconds: float) -> None:
         """Wait, and raise as `check` does as soon as the work has to stop."""
-        self._cancelled.wait(min(seconds, self.remaining()))
+        woken = threading.Event()
+        with self.on_cancel(woken.set):
+            woken.wait(min(seconds, self.remaining()))
         self.check()
 
     def child(self, seconds: float = float("inf")) -> Deadline:
@@ -61,7 +63,7 @@ class Deadline:
     def cancel(self) -> None:
         """Call the work off; callbacks run in the calling thread, each once."""
         with self._lock:
-            self._cancelled.set()
+            self._cancelled = True
             callbacks, self._callbacks = list(self._callbacks.values()), {}
         for callback in callbacks:
             callback()
@@ -70,7 +72,7 @@ class Deadline:
         """Run `callback` when the work is called off (now, if it was); returns the undo."""
         key = object()
         with self._lock:
-            if not self._cancelled.is_set():
+            if not self._cancelled:
                 self._callbacks[key] = callback
                 return lambda: self._forget(key)
         callback()

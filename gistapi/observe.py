@@ -42,12 +42,13 @@ class GithubLimited:
 
 @dataclass(frozen=True, slots=True)
 class FileScanned:
-    """One text went through the matcher."""
+    """A text went through the matcher, or `files` of them; `matched`: one of them at least."""
 
     engine: Literal["re2", "re"]
     size_bytes: int
     duration_seconds: float
     matched: bool
+    files: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from gistapi.models import Gap, Gist, GistFile, Match
 NEVER = Deadline(0)
 LOOK_AHEAD = 64
 """So many gists are under way at most, from the oldest undecided on."""
+TOGETHER = 16
+"""So many more are begun at once when the list has them: the cache is asked once for them all."""
 
 
 @dataclass(eq=False, slots=True)
@@ -95,7 +97,9 @@ class Order:
         return None
 
     def startable(self) -> list[Slot]:
-        """The gists that may be begun now, each handed out once."""
+        """The gists that are to be begun now, each handed out once."""
+        if self._started > LOOK_AHEAD - TOGETHER:
+            return []
         near = islice(self._slots, self._started, LOOK_AHEAD)
         fresh = [slot for slot in near if not slot.decided]
         self._started = max(self._started, min(len(self._slots), LOOK_AHEAD))

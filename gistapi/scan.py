@@ -19,6 +19,7 @@ from gistapi.errors import (
     GithubError,
     GithubRateLimitedError,
     GoneError,
+    PatternTimeoutError,
     RateLimitedError,
     RawRefusedError,
 )
@@ -176,16 +177,18 @@ class Scan:
             found = _outcome(slot, file, error)
         self.report([found])
 
-    def _hit(self, file: GistFile, deadline: Deadline) -> Hit | None:
+    def _hit(self, file: GistFile, deadline: Deadline) -> Hit | PatternTimeoutError | None:
         if _is_small(file):
-            hit = self._feed([self._content(file, deadline)], deadline)
-        else:
-            hit = None
-            for chunks in self.source.stream(file, deadline):
-                with closing(chunks):
-                    hit = self._feed(chunks, deadline)
-                if hit is not None:
-                    break
+            content = self._content(file, deadline)
+            (found,) = self.matcher.search_many([content], deadline)
+            self._count(len(content))
+            return found
+        hit = None
+        for chunks in self.source.stream(file, deadline):
+            with closing(chunks):
+                hit = self._feed(chunks, deadline)
+            if hit is not None:
+                break
         self._count(0)
         return hit
 

@@ -40,7 +40,7 @@ PARTS = {
     "keys": Part("keys", "errors"),
     "counters": Part("counters", f"{WORDS} cache", "limits redis"),
     "logs": Part("logs", "observe settings", "structlog"),
-    "matching": Part("matching", WORDS, "re2 pebble"),
+    "matching": Part("matching", WORDS, "re2"),
     "search": Part("search run scan order filters cursor flights", f"{WORDS} fairpool matching"),
     "github": Part("github", f"{WORDS} spending", "requests urllib3 dulwich"),
     "cache": Part("cache", WORDS, "redis"),

@@ -173,6 +173,9 @@ def test_control_from_outside(github: FakeGithub, http: requests.Session) -> Non
     codes = [http.get(f"{github.api_url}/users/hubot", timeout=10).status_code for _ in range(2)]
     entry = http.get(f"{github.api_url}/users/mona/gists", timeout=10).json()[0]
     assert http.get(entry["files"]["big"]["raw_url"], timeout=10).text == "abaXYZaba"
+    control("POST", "edit", {"id": entry["id"], "files": {"a": "another"}})
+    (edited,) = github.world.users["mona"].gists
+    assert {file.name: file.content.size for file in edited.files.values()} == {"a": 7, "big": 9}
     assert codes == [503, 200]
     counts = control("GET", "traffic")
     assert (counts["api"]["requests"], counts["raw"]["requests"]) == (3, 1)
@@ -183,6 +186,16 @@ def test_control_from_outside(github: FakeGithub, http: requests.Session) -> Non
     assert http.get(f"{github.api_url}/users/hubot", timeout=10).status_code == 200
     control("POST", "forget")
     assert github.requests == []
+
+
+def test_what_is_written_apart_is_sent_at_once(github: FakeGithub, http: requests.Session) -> None:
+    """No connection waits for the client's acknowledgement before it sends more (RFC 896)."""
+    http.get(github.api_url, timeout=10)
+    http.get(github.raw_url, timeout=10)
+    for site in github._sites.values():
+        (connection,) = site.live
+        sock = connection._transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.parametrize(

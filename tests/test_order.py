@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gistapi.cursor import Cursor
 from gistapi.models import Gap, Gist, GistFile, Hit, Match
-from gistapi.order import LOOK_AHEAD, Order, Slot
+from gistapi.order import LOOK_AHEAD, TOGETHER, Order, Slot
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 FILE = GistFile("a", None, None, None, None)
@@ -171,3 +171,16 @@ def test_nothing_runs_further_ahead_than_the_window() -> None:
     assert not order.startable()
     assert not list(order.decide(begun[0]))
     assert [slot.gist.id for slot in order.startable()] == [str(place) for place in range(64, 128)]
+
+
+def test_gists_are_begun_several_at_a_time() -> None:
+    """While most of those under way are, none is begun for each one that ends."""
+    order = Order(Cursor(), in_order=True, limit=None)
+    for place in range(200):
+        order.add(gist_of(place))
+    begun = order.startable()
+    for slot in begun[: TOGETHER - 1]:
+        assert list(order.decide(slot)) == []
+        assert order.startable() == []
+    assert list(order.decide(begun[TOGETHER - 1])) == []
+    assert len(order.startable()) == TOGETHER

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Iterator, Mapping
 
@@ -19,6 +20,9 @@ _ASSUMED_BYTES = 2**18
 _PATIENCE_SECONDS = 1.0
 _PATIENCE_PER_BATCH_SECONDS = 0.25
 """All reading for one search may take so long, or the store counts as failed."""
+_READERS = 4
+"""More at once would only wait for one another, for the interpreter and the store: a search that
+waited so would take the store for slow."""
 
 
 class StoredCache:
@@ -31,6 +35,7 @@ class StoredCache:
         self._store = store
         self._observe = observe
         self._reading = Breaker("reading")
+        self._turns = threading.Semaphore(_READERS)
         self._asked = False
         self._closed = False
         self._writer = Writer(store, observe, self._probe)
@@ -40,9 +45,10 @@ class StoredCache:
         patience_seconds = _PATIENCE_SECONDS
         for batch in _batches(blobs):
             patience_seconds += _PATIENCE_PER_BATCH_SECONDS
-            started = time.monotonic()
-            values = self._read("get_contents", [f"blob:{blob}" for blob in batch])
-            patience_seconds -= time.monotonic() - started
+            with self._turns:
+                started = time.monotonic()
+                values = self._read("get_contents", [f"blob:{blob}" for blob in batch])
+                patience_seconds -= time.monotonic() - started
             found = [(key.removeprefix("blob:"), content) for key, content in values]
             found = [entry for entry in found if self._is_whole(*entry)]
             self._observe(CacheRead("content", len(found), len(batch) - len(found)))

@@ -50,9 +50,11 @@ class Writer:
             error = self.breaker.error if not self.breaker.due() else None
             queued_bytes = self._queued_bytes + len(value) - len(self._queued.get(key, b""))
             if error is None and queued_bytes <= MAX_QUEUED_BYTES:
+                first = not self._queued
                 self._queued[key] = value
                 self._queued_bytes = queued_bytes
-                self._work()
+                if first or self._ripe():  # waking it for each would cost more than the writing
+                    self._work()
                 return
         self._observe(CacheFailed("write", f"dropped: {error or 'too much is waiting'}"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from gistapi.deadline import Deadline
 from gistapi.errors import PatternTimeoutError
@@ -58,6 +59,16 @@ class Matching:
         return Matcher(self, pattern)
 
 
+@dataclass(slots=True)
+class _Here:
+    """What RE2 did in the searching thread, which is told once for many texts."""
+
+    files: int = 0
+    size_bytes: int = 0
+    seconds: float = 0.0
+    matched: bool = False
+
+
 class Matcher:
     """One search's pattern, with its patience and its share of the workers. For any threads."""
 
@@ -80,27 +91,30 @@ class Matcher:
         """
         results: list[Hit | PatternTimeoutError | None] = []
         jobs: dict[int, Job] = {}
+        here = _Here()
         for index, content in enumerate(contents):
             deadline.check()
-            if len(content) > SMALL_BYTES:
-                results.append(self._scan(content, deadline))
-                continue
-            text = to_utf8(content)
-            engine = self.engine(text)
+            is_ascii = content.isascii()
+            text = content if is_ascii else to_utf8(content)
+            engine = self.pattern.engine(is_ascii=is_ascii, is_empty=not text)
             if engine.fits_thread(len(text)):
-                results.append(self._search_here(engine, text))
+                results.append(self._search_here(engine, text, here))
+            elif self._is_filtered_out(engine, text, here):
+                results.append(None)
+            elif len(content) > SMALL_BYTES:
+                results.append(self._scan(content, deadline))
             else:
                 jobs[index] = self.job(engine, text, 0, self._matching.pattern_timeout_seconds)
                 results.append(None)
+        if here.files:
+            self._matching.observe(
+                FileScanned("re2", here.size_bytes, here.seconds, here.matched, here.files)
+            )
         if jobs:
             self.ask(list(jobs.values()), deadline)
         for index, job in jobs.items():
             results[index] = self._result(job)
         return results
-
-    def engine(self, text: bytes | bytearray) -> Engine:
-        """What this text is searched with."""
-        return self.pattern.engine(is_ascii=text.isascii(), is_empty=not text)
 
     @staticmethod
     def job(engine: Engine, text: bytes | bytearray, start: int, seconds: float) -> Job:
@@ -133,16 +147,37 @@ class Matcher:
             except PatternTimeoutError as error:
                 return error
 
-    def _search_here(self, engine: Engine, text: bytes) -> Hit | PatternTimeoutError | None:
+    def _is_filtered_out(self, engine: Engine, text: bytes, here: _Here) -> bool:
+        """Whether RE2 can say that `re` will find nothing."""
+        prefilter = self.pattern.prefilter if engine.name == worker.RE else None
+        if prefilter is None or not prefilter.fits_thread(len(text)):
+            return False
+        if self._searched(prefilter, text, here) is not None:
+            return False
+        here.files += 1
+        return True
+
+    def _search_here(
+        self, engine: Engine, text: bytes, here: _Here
+    ) -> Hit | PatternTimeoutError | None:
         if self._share.is_given_up:
             return PatternTimeoutError(GIVEN_UP)
+        start = self._searched(engine, text, here)
+        here.files += 1
+        if start is None:
+            return None
+        here.matched = True
+        return self._locate(text, start)
+
+    def _searched(self, engine: Engine, text: bytes, here: _Here) -> int | None:
+        """Where RE2 finds the first match, in this thread; what it took is charged."""
         began = time.thread_time()
         found = engine.compiled.search(text)
-        hit = None if found is None else self._locate(text, found.start())
-        duration = time.thread_time() - began
-        self.charge(duration)
-        self._matching.observe(FileScanned("re2", len(text), duration, hit is not None))
-        return hit
+        seconds = time.thread_time() - began
+        self.charge(seconds)
+        here.seconds += seconds
+        here.size_bytes += len(text)
+        return None if found is None else int(found.start())
 
     def _locate(self, text: bytes | bytearray, start: int) -> Hit:
         window = Window(self._matching.sizes.line_characters)

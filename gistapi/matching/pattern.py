@@ -81,6 +81,15 @@ class CompiledPattern:
         same = (engine.name, engine.source) == (self.ascii.name, self.ascii.source)
         return self.ascii if same else engine
 
+    @cached_property
+    def prefilter(self) -> Engine | None:
+        """RE2's engine for a looser pattern: a text without a match of it has none of this one.
+
+        None where there can't be one.
+        """
+        engine = self._engine(ascii_only=False, loose=True)
+        return engine if engine.name == worker.RE2 else None
+
     def engine(self, *, is_ascii: bool, is_empty: bool) -> Engine:
         """The engine for such a text."""
         if is_empty and self._has_non_boundary:
@@ -96,9 +105,9 @@ class CompiledPattern:
     def _has_non_boundary(self) -> bool:
         return _mentions(self.tree, op.AT_NON_BOUNDARY)
 
-    def _engine(self, *, ascii_only: bool) -> Engine:
+    def _engine(self, *, ascii_only: bool, loose: bool = False) -> Engine:
         try:
-            source = translate.Translator(ascii_only).translate(self.tree, self.flags)
+            source = translate.Translator(ascii_only, loose).translate(self.tree, self.flags)
             compiled = worker.compile_re2(source)
         except translate.UntranslatableError:
             return self.python

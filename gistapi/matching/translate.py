@@ -26,6 +26,10 @@ NESTED_COST = 3
 MAX_COUNT = 1_000
 """RE2's limit for a counted repeat, and for the product of nested ones."""
 
+MAX_LOOSE_RANGES = 8
+"""In a loose translation; what has more of them beyond ASCII takes all that lies there."""
+BEYOND_ASCII = (0x80, 0x10FFFF)
+
 
 class UntranslatableError(Exception):
     """RE2 can't say this exactly, or not at a reasonable size."""
@@ -41,9 +45,14 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Translator:
-    """Translates for texts that are pure ASCII, or for any text."""
+    """Translates for texts that are pure ASCII, or for any text.
+
+    `loose`, what is looked at and can't be said exactly is left out: the translation then matches
+    wherever the pattern does, and perhaps elsewhere.
+    """
 
     ascii_only: bool
+    loose: bool = False
     _pieces: dict[Any, Piece] = field(default_factory=dict, init=False)
 
     def translate(self, tree: Sequence[Node], flags: int) -> str:
@@ -83,8 +92,12 @@ class Translator:
         return self._pieces[key]
 
     def _members(self, node: Node, flags: int) -> Ranges:
-        members = charsets.ascii_members if self.ascii_only else charsets.members
-        return members(node, flags)
+        if self.ascii_only:
+            return charsets.ascii_members(node, flags)
+        members = charsets.members(node, flags)
+        if self.loose and len(members) > MAX_LOOSE_RANGES:
+            return (*charsets.ascii_members(node, flags), BEYOND_ASCII)
+        return members
 
     def repeat(self, kind: Op, argument: tuple[int, int, Any], flags: int) -> Piece:
         """A repeat, split so that no count goes above RE2's limit."""
@@ -107,13 +120,13 @@ class Translator:
         if where is op.AT_END and not multiline:
             # Python's $ looks behind a final newline; RE2 can't look, but may eat it at the end.
             if not tail:
-                raise UntranslatableError("$ before the end of the pattern")
+                return self._left_out("$ before the end of the pattern")
             return Piece(r"(?:\n?\z)", 2)
         if where in (op.AT_BOUNDARY, op.AT_NON_BOUNDARY):
             # RE2's boundary is one of ASCII bytes, and its \B matches inside a character.
             ascii_words = self.ascii_only or (flags & re.ASCII and where is op.AT_BOUNDARY)
             if not ascii_words:
-                raise UntranslatableError("a word boundary in a text that isn't ASCII")
+                return self._left_out("a word boundary in a text that isn't ASCII")
         if where is op.AT_BEGINNING:
             return Piece("(?m:^)" if multiline else r"\A")
         return Piece(_ANCHORS[where])
@@ -141,17 +154,23 @@ class Translator:
         """`(?=…)` at the very end may as well consume what it sees."""
         direction, body = argument
         if direction < 0 or not tail:
-            raise UntranslatableError("lookaround")
+            return self._left_out("lookaround")
         inner = self._sequence(body, flags, tail=True)
         return inner._replace(text=f"(?:{inner.text})")
 
     def negative_lookahead(self, argument: Argument, flags: int, tail: bool) -> Piece:  # noqa: FBT001
         """`(?!c)` for one character, at the very end: another character, or the text's end."""
         direction, body = argument
-        if direction < 0 or not tail or len(body) != 1 or not charsets.is_single(body[0]):
-            raise UntranslatableError("negative lookaround")
+        single = len(body) == 1 and charsets.is_single(body[0])
+        if self.loose or direction < 0 or not tail or not single:
+            return self._left_out("negative lookaround")
         others = charsets.complement(self._members(body[0], flags))
         return Piece(f"(?:{write_class(others)}|\\z)", 2 * len(others) + 2)
+
+    def _left_out(self, what: str) -> Piece:
+        if not self.loose:
+            raise UntranslatableError(what)
+        return Piece("", 0)
 
     def failure(self, _argument: Argument, _flags: int, _tail: bool) -> Piece:  # noqa: FBT001
         """`(?!)`, which never matches."""

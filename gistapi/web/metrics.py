@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib.metadata import version
 
 from prometheus_client import (
@@ -176,11 +177,20 @@ class _Github:
         )
         for gauge in (self.limit, self.remaining, self.reset):
             gauge.set(float("nan"))  # GitHub has not told yet, and 0 would be an alarm
+        self._counts = cache(self._counts_of)  # looked up once: this is counted for every file
 
     def request_ended(self, event: GithubRequestEnded) -> None:
-        self.requests.labels(event.kind, _outcome(event)).inc()
-        self.duration.labels(event.kind).observe(event.duration_seconds)
-        self.received.labels(event.kind).inc(event.size_bytes)
+        requests, duration, received = self._counts(event.kind, _outcome(event))
+        requests.inc()
+        duration.observe(event.duration_seconds)
+        received.inc(event.size_bytes)
+
+    def _counts_of(self, kind: str, outcome: str) -> tuple[Counter, Histogram, Counter]:
+        return (
+            self.requests.labels(kind, outcome),
+            self.duration.labels(kind),
+            self.received.labels(kind),
+        )
 
     def budget_seen(self, event: GithubBudgetSeen) -> None:
         self.limit.set(event.limit)
@@ -233,7 +243,7 @@ class _Search:
 
     def file_scanned(self, event: FileScanned) -> None:
         files, size, seconds = self._scanned[event.engine]
-        files.inc()
+        files.inc(event.files)
         size.inc(event.size_bytes)
         seconds.inc(event.duration_seconds)
 

@@ -36,6 +36,19 @@ class SlowStore:
         """Nothing to let go of."""
 
 
+class NarrowStore(SlowStore):
+    """It takes one reader at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.delay_seconds = 0.1
+        self._door = threading.Lock()
+
+    def read(self, keys: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
+        with self._door:
+            return super().read(keys)
+
+
 @pytest.fixture
 def store() -> SlowStore:
     """Give a store that is quick until told otherwise."""
@@ -101,3 +114,18 @@ def test_an_abandoned_reading_reads_no_more(cache: StoredCache, store: SlowStore
     reading = cache.get_contents(wanted())
     next(reading)
     assert len(store.reads) == 1
+
+
+def test_many_searches_at_once_do_not_take_the_store_for_slow(events: Events) -> None:
+    """Where one reading stands in the way of another, only a few stand in line at the store."""
+    cache = StoredCache(NarrowStore(), events.append)
+    searches = [
+        threading.Thread(target=lambda: list(cache.get_contents({"0" * 40: 1}))) for _ in range(24)
+    ]
+    for search in searches:
+        search.start()
+    for search in searches:
+        search.join()
+    assert events.failures() == []
+    assert cache.status().state == "ok"
+    cache.close()

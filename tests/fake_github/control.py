@@ -35,7 +35,8 @@ class Control:
     `POST faults`: the arguments of `Faults.inject` and the fields of `Fault` in one object;
     `answer` is `{"status", "headers", "text"}`. `DELETE faults`: no faults any more.
     `POST gists {"login", "files": {name: text or {"block", "size", "patches": {offset: text}}}}`
-    adds one gist, `POST generate {"login", "gists", "seed", …}` many.
+    adds one gist, `POST generate {"login", "gists", "seed", …}` many; `POST edit {"id", "files"}`
+    changes one.
     """
 
     def __init__(self, controlled: Controlled) -> None:
@@ -59,16 +60,21 @@ class Control:
                 _inject(self._controlled.faults, value)
             case "DELETE", "faults":
                 self._controlled.faults.clear()
-            case "POST", "gists":
-                files = {name: _content(given) for name, given in value["files"].items()}
-                return {"html_url": self._user(value).add_gist(files).html_url}
-            case "POST", "generate":
-                self._user(value).generate(**{k: v for k, v in value.items() if k != "login"})
+            case "POST", ("gists" | "edit" | "generate") as what:
+                return self._change(what, value)
             case "GET", "traffic":
                 pass
             case _:
                 raise ValueError("no such address")
         return {name: traffic.counts() for name, traffic in self._controlled.traffic.items()}
+
+    def _change(self, what: str, value: dict[str, Any]) -> Any:
+        """Of users and their gists."""
+        if what == "generate":
+            return self._user(value).generate(**{k: v for k, v in value.items() if k != "login"})
+        if what == "edit":
+            return self._controlled.world.gists[value["id"]].edit(_files(value))
+        return {"html_url": self._user(value).add_gist(_files(value)).html_url}
 
     def _user(self, value: dict[str, Any]) -> User:
         world = self._controlled.world
@@ -103,6 +109,10 @@ def _inject(faults: Faults, value: dict[str, Any]) -> None:
         value["answer"] = Response(answer["status"], answer.get("headers", {}), body)
     fault = Fault(**{name: given for name, given in value.items() if name in names})
     faults.inject(fault, **{name: given for name, given in value.items() if name not in names})
+
+
+def _files(value: dict[str, Any]) -> dict[str, Content]:
+    return {name: _content(given) for name, given in value["files"].items()}
 
 
 def _content(given: str | dict[str, Any]) -> Content:

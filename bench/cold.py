@@ -1,0 +1,94 @@
+"""Cold searches: nothing is known of the user yet."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from bench import clone, naive
+from bench.measuring import MIB, NEEDLE, Measured, note, summary
+from bench.plan import FEW, Plan
+from bench.world import CONCURRENCY, World, bound_seconds
+
+MANY = 1000
+"""Beyond so many, `FEW` rounds."""
+ALL = "^# gist"
+"""Every generated file begins so."""
+
+
+def cold(service: Measured, plan: Plan) -> list[dict[str, Any]]:
+    """One row for each number of gists: nothing matching and all, beside what others take."""
+    service.world.generate("warm-up", 20, seed=999)
+    service.search("warm-up", NEEDLE)
+    idle = service.idle_cpu_share()
+    return [_row(service, plan, gists, idle) for gists in plan.cold_gists]
+
+
+def _row(service: Measured, plan: Plan, gists: int, idle_share: float) -> dict[str, Any]:
+    world = service.world
+    readings: defaultdict[str, list[float]] = defaultdict(list)
+    counts: dict[str, int] = {}
+    for turn in range(plan.rounds if gists <= MANY else FEW):
+        note(f"cold, {gists} gists, round {turn + 1}")
+        users = {what: f"{what}-{gists}-{turn}" for what in ("nothing", "all")}
+        for place, user in enumerate(users.values()):
+            world.generate(user, gists, seed=gists * 10 + turn * 2 + place)
+        counts = _ours(service, users, gists, idle_share, readings)
+        _theirs(world, plan, users["nothing"], gists, turn, readings)
+    row: dict[str, Any] = {"gists": gists, "bound_seconds": bound_seconds(gists, counts["files"])}
+    return row | counts | {name: summary(values) for name, values in readings.items()}
+
+
+def _ours(
+    service: Measured,
+    users: dict[str, str],
+    gists: int,
+    idle_share: float,
+    readings: defaultdict[str, list[float]],
+) -> dict[str, int]:
+    """Read into `readings`; the counts that are the same in each round, but for a few files."""
+    counts = {}
+    for what, user in users.items():
+        with service.watched() as peak:
+            cost = service.search(user, NEEDLE if what == "nothing" else ALL)
+        if cost.matches != (0 if what == "nothing" else gists):
+            raise SystemExit(f"{cost.matches} of {gists} gists match, asked for {what}")
+        bound = bound_seconds(gists, cost.raw_requests)
+        readings[f"{what}_seconds"].append(cost.seconds)
+        readings[f"{what}_over_bound"].append(cost.seconds / bound)
+        readings["peak_mib"].append(peak.pss_bytes / MIB)
+        if what == "nothing":  # where all match, files of a gist that has matched are not read
+            cpu = cost.cpu_seconds - idle_share * cost.seconds
+            readings["cpu_ms_per_file"].append(cpu / cost.raw_requests * 1e3)
+            counts = {
+                "files": cost.raw_requests,
+                "api_requests": cost.api_requests,
+                "github_bytes": cost.github_bytes,
+            }
+    return counts
+
+
+def _theirs(
+    world: World,
+    plan: Plan,
+    user: str,
+    gists: int,
+    turn: int,
+    readings: defaultdict[str, list[float]],
+) -> None:
+    if gists <= plan.threads_gists:
+        done = naive.answer(world.api_url, user, NEEDLE, CONCURRENCY)
+        readings["threads_seconds"].append(done["seconds"])
+    if gists <= plan.one_by_one_gists and (gists <= 100 or turn < FEW):
+        done = naive.answer(world.api_url, user, NEEDLE, 1)
+        readings["one_by_one_seconds"].append(done["seconds"])
+
+
+def cloned(world: World, plan: Plan) -> dict[str, Any]:
+    """What cloning takes for each gist, or which program is missing for it."""
+    if lacking := clone.missing():
+        return {"missing": lacking}
+    world.generate("cloned", plan.clone_gists, seed=77)
+    note(f"git clone, {plan.clone_gists} gists")
+    found = [clone.seconds_per_gist(world, "cloned", plan.clone_gists) for _ in range(plan.rounds)]
+    return {"gists": plan.clone_gists, "seconds_per_gist": summary(found)}

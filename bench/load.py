@@ -1,0 +1,101 @@
+"""Many clients at once, and the process itself: its start, its memory when idle."""
+
+from __future__ import annotations
+
+import json
+import random
+import tempfile
+import threading
+import time
+from http.client import HTTPConnection
+from typing import Any
+
+from bench.measuring import MIB, NEEDLE, Measured, measured, note, percentile, summary
+from bench.plan import Plan
+from bench.world import World
+
+USERS = 8
+PING_SECONDS = 0.02
+QUIET_SECONDS = 1.0
+
+
+def load(service: Measured, plan: Plan) -> list[dict[str, Any]]:
+    """One row for each number of clients: warm searches as fast as they are answered.
+
+    Each search has a pattern of its own and reads one of some users' gists from the cache.
+    """
+    for number in range(USERS):
+        service.world.generate(f"load-{number}", plan.load_gists, seed=40_000 + number)
+        service.search(f"load-{number}", NEEDLE)
+    return [_row(service, plan, clients) for clients in plan.clients]
+
+
+def _row(service: Measured, plan: Plan, clients: int) -> dict[str, Any]:
+    note(f"{clients} clients")
+    searches: list[float] = []
+    pings: list[float] = []
+    until = time.perf_counter() + plan.load_seconds
+    works = [
+        threading.Thread(target=_ask, args=(service, n, until, searches)) for n in range(clients)
+    ]
+    works.append(threading.Thread(target=_ping, args=(service, until, pings)))
+    cpu, began = service.cpu_seconds(), time.perf_counter()
+    with service.watched() as peak:
+        for work in works:
+            work.start()
+        for work in works:
+            work.join()
+    seconds = time.perf_counter() - began
+    return {
+        "clients": clients,
+        "gists": plan.load_gists,
+        "searches": len(searches),
+        "searches_per_second": len(searches) / seconds,
+        "search_ms": _percentiles(searches),
+        "ping_ms": _percentiles(pings),
+        "cpu_ms_per_search": (service.cpu_seconds() - cpu) / len(searches) * 1e3,
+        "peak_mib": peak.pss_bytes / MIB,
+    }
+
+
+def _ask(service: Measured, seed: int, until: float, took: list[float]) -> None:
+    chance = random.Random(seed)
+    connection = HTTPConnection("127.0.0.1", service.service.port, timeout=60)
+    while (began := time.perf_counter()) < until:
+        pattern = f"{NEEDLE} {seed} {chance.random()}"
+        body = json.dumps({"username": f"load-{chance.randrange(USERS)}", "pattern": pattern})
+        headers = {"Content-Type": "application/json"}
+        connection.request("POST", "/api/v1/search", body, headers)
+        answer = json.load(connection.getresponse())
+        if answer.get("matches") != []:
+            raise SystemExit(f"not the answer: {answer}")
+        took.append(time.perf_counter() - began)
+
+
+def _ping(service: Measured, until: float, took: list[float]) -> None:
+    connection = HTTPConnection("127.0.0.1", service.service.port, timeout=60)
+    while (began := time.perf_counter()) < until:
+        connection.request("GET", "/ping")
+        connection.getresponse().read()
+        took.append(time.perf_counter() - began)
+        time.sleep(PING_SECONDS)
+
+
+def _percentiles(seconds: list[float]) -> dict[str, float]:
+    shares = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+    found = {name: percentile(seconds, share) * 1e3 for name, share in shares.items()}
+    return {**found, "max": max(seconds) * 1e3}
+
+
+def starts(world: World, plan: Plan) -> dict[str, Any]:
+    """From the command to the first answer of /readyz, and what the service then holds."""
+    seconds, idle = [], []
+    for _ in range(plan.starts):
+        note("start")
+        with tempfile.TemporaryDirectory() as folder:
+            began = time.perf_counter()
+            with measured(world, f"sqlite:///{folder}/cache") as service:
+                seconds.append(time.perf_counter() - began)
+                time.sleep(QUIET_SECONDS)
+                idle.append(service.pss_bytes() / MIB)
+    return {"seconds": summary(seconds), "idle_mib": summary(idle)}

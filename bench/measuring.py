@@ -1,0 +1,168 @@
+"""A service under measurement: what its processes spend and hold, and how its answers come."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import psutil
+import requests
+
+from bench.world import World
+from tests.serving import Serving, serving
+
+MIB = 2**20
+LOOK_SECONDS = 0.25
+IDLE_SECONDS = 2
+"""Processor time is counted in steps of 10 ms."""
+SEARCH_SECONDS = 600
+NEEDLE = "no file has this line"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one search took: of time, of the service's processor, of GitHub."""
+
+    seconds: float
+    cpu_seconds: float
+    matches: int
+    api_requests: int
+    raw_requests: int
+    github_bytes: int
+
+
+@dataclass
+class Peak:
+    """The most that a service was seen to hold."""
+
+    pss_bytes: int = 0
+
+
+class Measured:
+    """A running service, seen from outside."""
+
+    def __init__(self, service: Serving, world: World) -> None:
+        self.service = service
+        self.world = world
+        self._session = requests.Session()
+
+    def search(self, login: str, pattern: str) -> Cost:
+        """One search, answered plainly."""
+        self.world.forget()
+        cpu, began = self.cpu_seconds(), time.perf_counter()
+        answer = self._post(login, pattern, "application/json").json()
+        seconds = time.perf_counter() - began
+        if answer["status"] != "success":
+            raise SystemExit(f"not a whole answer: {answer}")
+        spent = self.cpu_seconds() - cpu
+        traffic = self.world.traffic()
+        return Cost(
+            seconds,
+            spent,
+            len(answer["matches"]),
+            traffic.api_requests,
+            traffic.raw_requests,
+            traffic.sent_bytes,
+        )
+
+    def stream(self, login: str, pattern: str) -> tuple[float, float]:
+        """Seconds until the first match and until the end, of a search answered as a stream."""
+        began = time.perf_counter()
+        first: float | None = None
+        with self._post(login, pattern, "application/x-ndjson", stream=True) as response:
+            for line in response.iter_lines():
+                if first is None and json.loads(line)["type"] == "match":
+                    first = time.perf_counter() - began
+        if first is None:
+            raise SystemExit(f"no match for {pattern}")
+        return first, time.perf_counter() - began
+
+    def cpu_seconds(self) -> float:
+        """What all its processes have spent so far."""
+        total = 0.0
+        for pid in self.service.look():
+            with suppress(psutil.NoSuchProcess):
+                times = psutil.Process(pid).cpu_times()
+                total += times.user + times.system
+        return total
+
+    def idle_cpu_share(self) -> float:
+        """What they spend in a second while nobody asks."""
+        spent, began = self.cpu_seconds(), time.perf_counter()
+        time.sleep(IDLE_SECONDS)
+        return (self.cpu_seconds() - spent) / (time.perf_counter() - began)
+
+    def pss_bytes(self) -> int:
+        """What all its processes hold now: their proportional set size."""
+        total = 0
+        for pid in self.service.look():
+            with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                total += psutil.Process(pid).memory_full_info().pss
+        return total
+
+    @contextmanager
+    def watched(self) -> Iterator[Peak]:
+        """The most it holds while the body runs."""
+        peak, done = Peak(), threading.Event()
+
+        def look() -> None:
+            while True:
+                peak.pss_bytes = max(peak.pss_bytes, self.pss_bytes())
+                if done.wait(LOOK_SECONDS):
+                    return
+
+        looking = threading.Thread(target=look)
+        looking.start()
+        try:
+            yield peak
+        finally:
+            done.set()
+            looking.join()
+
+    def _post(
+        self, login: str, pattern: str, accept: str, *, stream: bool = False
+    ) -> requests.Response:
+        answer = self._session.post(
+            f"{self.service.url}/api/v1/search",
+            json={"username": login, "pattern": pattern},
+            headers={"Accept": accept},
+            timeout=SEARCH_SECONDS,
+            stream=stream,
+        )
+        answer.raise_for_status()
+        return answer
+
+
+@contextmanager
+def measured(world: World, cache_url: str, ttl_seconds: float = 3600) -> Iterator[Measured]:
+    """A service that asks this GitHub, with its default settings otherwise."""
+    with serving(
+        github_api_url=world.api_url,
+        github_content_hosts=world.raw_host,
+        search_deadline_seconds=SEARCH_SECONDS,
+        cache_url=cache_url,
+        listing_ttl_seconds=ttl_seconds,
+    ) as service:
+        yield Measured(service, world)
+
+
+def summary(readings: Sequence[float]) -> dict[str, float]:
+    """The median of readings, the least and the greatest; four figures of each."""
+    found = {"median": statistics.median(readings), "min": min(readings), "max": max(readings)}
+    return {name: float(f"{value:.4g}") for name, value in found.items()}
+
+
+def percentile(readings: Sequence[float], share: float) -> float:
+    """The reading below which this share of them lies."""
+    ordered = sorted(readings)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def note(words: str) -> None:
+    """Tell whoever waits how far it is."""
+    print(words, flush=True)

@@ -1,0 +1,82 @@
+"""How much is measured: all of it, a glance, or so little that it only shows that it works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FEW = 1
+"""Rounds of what takes long."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes, rounds and seconds of a run."""
+
+    rounds: int
+    cold_gists: tuple[int, ...]
+    threads_gists: int
+    """Up to so many are also read by 16 threads …"""
+    one_by_one_gists: int
+    """… up to so many by one thread, `FEW` rounds of it beyond 100 gists …"""
+    clone_gists: int
+    """… and so many are cloned."""
+    stream_gists: int
+    warm_gists: int
+    warm_readings: int
+    file_bytes: tuple[int, ...]
+    clients: tuple[int, ...]
+    load_seconds: float
+    load_gists: int
+    starts: int
+    text_bytes: int
+    """Source text for the patterns."""
+
+
+FULL = Plan(
+    rounds=3,
+    cold_gists=(100, 1000, 3000),
+    threads_gists=3000,
+    one_by_one_gists=1000,
+    clone_gists=100,
+    stream_gists=1000,
+    warm_gists=1000,
+    warm_readings=10,
+    file_bytes=(1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000),
+    clients=(1, 8, 32),
+    load_seconds=6,
+    load_gists=100,
+    starts=5,
+    text_bytes=6_000_000,
+)
+QUICK = Plan(
+    rounds=2,
+    cold_gists=(20, 100),
+    threads_gists=100,
+    one_by_one_gists=20,
+    clone_gists=10,
+    stream_gists=100,
+    warm_gists=100,
+    warm_readings=5,
+    file_bytes=(10_000, 1_000_000, 20_000_000),
+    clients=(1, 8),
+    load_seconds=2,
+    load_gists=30,
+    starts=1,
+    text_bytes=1_000_000,
+)
+TINY = Plan(
+    rounds=1,
+    cold_gists=(2, 5),
+    threads_gists=5,
+    one_by_one_gists=2,
+    clone_gists=1,
+    stream_gists=5,
+    warm_gists=3,
+    warm_readings=1,
+    file_bytes=(1000, 2_000_000),
+    clients=(1, 2),
+    load_seconds=0.2,
+    load_gists=2,
+    starts=1,
+    text_bytes=50_000,
+)

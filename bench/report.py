@@ -1,0 +1,248 @@
+"""The results as tables: all of them, and the few lines that the README shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bench.aims import aims
+
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- from bench/results -->\n", "<!-- end -->"
+
+Found = dict[str, Any]
+
+
+def table(found: Found) -> str:
+    """Everything that was measured, as a page of Markdown."""
+    parts = [
+        f"# What `{found['command']}` measured\n\n{_conditions(found)}",
+        "## Aims\n\n" + _aims(found),
+        "## Cold search, in seconds\n\n" + _cold(found),
+        "## First match of a stream, in seconds\n\n" + _stream(found),
+        "## Warm search, a new pattern\n\n" + _warm(found),
+        "## One file\n\n" + _files(found),
+        "## Clients at once, warm\n\n" + _load(found),
+        "## Matching, beside `re`\n\n" + _patterns(found),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def readme_with(text: str, found: Found) -> str:
+    """The README with these results between its two marks."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return before + BEGIN + summary(found) + END + after
+
+
+def summary(found: Found) -> str:
+    """What the README shows."""
+    cold = {row["gists"]: row for row in found["cold"]}
+    rows = [_cold_row(found, cold[gists]) for gists in sorted(cold)]
+    warm = next(
+        row
+        for row in found["warm"]
+        if (row["store"], row["state"]) == ("embedded", "within the TTL")
+    )
+    words = (
+        f"A new pattern over {found['conditions']['plan']['warm_gists']:,} gists that are known"
+        f" takes {_s(warm['seconds'])} s and no request to GitHub. Twenty everyday patterns over"
+        f" source text are {found['patterns']['all_files']['geometric_mean']:.1f} times as fast as"
+        " Python's `re` (geometric mean)."
+    )
+    return f"{_md(_cold_head(), rows)}\n\n{words}\n"
+
+
+def _conditions(found: Found) -> str:
+    machine, here = found["machine"], found["conditions"]
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB,"
+        f" {machine['system']}, Python {machine['python']}; {versions}. It took"
+        f" {found['took_seconds']} s.\n\n"
+        f"GitHub is the tests' fake one on the same machine: {here['api_ms']} ms before each answer"
+        f" of the API, {here['raw_ms']} ms before each file, {here['bytes_per_second'] / 1e6:.0f}"
+        f" MB/s for each answer; {here['files_per_gist']} files a gist,"
+        f" {here['file_bytes']:,} bytes each, on average. The connections are without TLS."
+        f" Everybody reads {here['concurrency']} files at once, but for the naive answer, one after"
+        " another. Figures are medians, in brackets the least and the greatest. The bound is"
+        " `max(pages * API, API + files * raw / concurrency)`."
+    )
+
+
+def _aims(found: Found) -> str:
+    rows = [
+        [aim.what, aim.wanted, aim.measured, "yes" if aim.met else "**no**"] for aim in aims(found)
+    ]
+    return _md(["aim", "wanted", "measured", "met"], rows)
+
+
+def _cold_head() -> list[str]:
+    return [
+        "gists",
+        "bound",
+        "gistapi",
+        "16 threads",
+        "one file after another",
+        "`git clone` and ripgrep",
+    ]
+
+
+def _cold_row(found: Found, row: Found) -> list[str]:
+    clone = found["clone"]
+    cloned = (
+        f"no {clone['missing']}"
+        if "missing" in clone
+        else f"≈ {clone['seconds_per_gist']['median'] * row['gists']:.3g}"
+    )
+    return [
+        f"{row['gists']:,}",
+        f"{row['bound_seconds']:.2f}",
+        f"**{_s(row['nothing_seconds'])}**",
+        _s(row.get("threads_seconds")),
+        _s(row.get("one_by_one_seconds")),
+        cloned,
+    ]
+
+
+def _cold(found: Found) -> str:
+    rows = [_cold_row(found, row) for row in found["cold"]]
+    more = [
+        [
+            f"{row['gists']:,}",
+            _spread(row["nothing_seconds"]),
+            _spread(row["nothing_over_bound"]),
+            _spread(row["all_seconds"]),
+            _spread(row["cpu_ms_per_file"]),
+            f"{row['api_requests']} + {row['files']:,}",
+            f"{row['github_bytes'] / 1e6:.2f}",
+            _spread(row["peak_mib"]),
+        ]
+        for row in found["cold"]
+    ]
+    head = ["gists", "nothing matches", "times the bound", "all match", "CPU, ms a file"]
+    head += ["requests (API + files)", "MB from GitHub", "PSS, MiB at most"]
+    clone = found["clone"]
+    words = (
+        f"`git clone` lacks {clone['missing']} here."
+        if "missing" in clone
+        else f"`git clone --depth 1` of {clone['gists']} gists and ripgrep over them took"
+        f" {_spread(clone['seconds_per_gist'])} s a gist; the rest of that column is multiplied."
+    )
+    return f"{_md(_cold_head(), rows)}\n\n{words}\n\n{_md(head, more)}"
+
+
+def _stream(found: Found) -> str:
+    rows = [
+        [
+            {"all": "all"}.get(row["match_in"], f"the {row['match_in']}"),
+            _spread(row["first_seconds"]),
+            _spread(row["end_seconds"]),
+            _s(row["plain_seconds"]),
+        ]
+        for row in found["stream"]
+    ]
+    gists = f"match in, of {found['stream'][0]['gists']:,} gists"
+    return _md([gists, "first match", "end", "plain answer"], rows)
+
+
+def _warm(found: Found) -> str:
+    rows = [
+        [
+            row["store"],
+            row["state"],
+            _spread(row["seconds"]),
+            _spread(row["cpu_seconds"]),
+            f"{row['api_requests']} + {row['raw_requests']:,}",
+            f"{row['github_bytes']:,}",
+        ]
+        for row in found["warm"]
+    ]
+    gists = found["conditions"]["plan"]["warm_gists"]
+    head = [
+        "cache",
+        f"{gists:,} gists",
+        "seconds",
+        "CPU seconds",
+        "requests (API + files)",
+        "bytes",
+    ]
+    return _md(head, rows)
+
+
+def _files(found: Found) -> str:
+    rows = [
+        [
+            f"{row['bytes'] / 1e6:g} MB",
+            _spread(row["end_seconds"]),
+            _spread(row["start_seconds"]),
+            f"{row['github_bytes']['start'] / 1e6:.3g} MB",
+            _spread(row["peak_mib"]),
+            _spread(row["naive_end_seconds"]),
+            _spread(row["naive_peak_mib"]),
+        ]
+        for row in found["files"]
+    ]
+    head = ["file", "needle at the end, s", "at the start, s", "read for that"]
+    return _md([*head, "PSS, MiB at most", "naive, s", "naive, MiB at most"], rows)
+
+
+def _load(found: Found) -> str:
+    rows = [
+        [
+            f"{row['clients']}",
+            f"{row['searches_per_second']:.1f}",
+            " / ".join(f"{row['search_ms'][p]:.0f}" for p in ("p50", "p90", "p99")),
+            " / ".join(f"{row['ping_ms'][p]:.1f}" for p in ("p50", "p90", "p99")),
+            f"{row['cpu_ms_per_search']:.1f}",
+            f"{row['peak_mib']:.0f}",
+        ]
+        for row in found["load"]
+    ]
+    gists = f"searches a second, of {found['load'][0]['gists']} gists each"
+    head = ["clients", gists, "ms: p50 / p90 / p99", "`/ping`, ms: p50 / p90 / p99"]
+    start = found["start"]
+    words = (
+        f"From the command to the first answer of `/readyz`: {_spread(start['seconds'])} s."
+        f" PSS when idle: {_spread(start['idle_mib'])} MiB."
+    )
+    return f"{_md([*head, 'CPU, ms a search', 'PSS, MiB at most'], rows)}\n\n{words}"
+
+
+def _patterns(found: Found) -> str:
+    all_of_it = found["patterns"]
+    rows = [
+        [
+            f"{row['name']}",
+            "`" + row["pattern"].replace("|", "\\|") + "`",
+            f"{row['matching_files']}",
+            f"{row['all_files']['ours_mb_per_second']['median']:.0f}",
+            f"{row['all_files']['re_mb_per_second']['median']:.0f}",
+            _spread(row["all_files"]["times"]),
+            _spread(row["files_without_a_match"]["times"]),
+        ]
+        for row in all_of_it["rows"]
+    ]
+    head = ["pattern", "", "files that match", "MB/s", "`re`, MB/s", "times as fast"]
+    mean = [
+        f"{all_of_it[which]['geometric_mean']:.2f} (least {all_of_it[which]['least']:.2f})"
+        for which in ("all_files", "files_without_a_match")
+    ]
+    rows.append(["**geometric mean**", "", "", "", "", *mean])
+    words = f"{all_of_it['files']} files of Python's library, {all_of_it['bytes'] / 1e6:.1f} MB."
+    return f"{words}\n\n{_md([*head, 'in files without a match'], rows)}"
+
+
+def _md(head: list[str], rows: Iterable[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _s(values: dict[str, float] | None) -> str:
+    return "-" if values is None else f"{values['median']:.3g}"
+
+
+def _spread(values: dict[str, float]) -> str:
+    low, high = (f"{values[name]:.3g}" for name in ("min", "max"))
+    return f"{values['median']:.3g}" + (f" ({low} to {high})" if low != high else "")

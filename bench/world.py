@@ -1,0 +1,104 @@
+"""The GitHub that is measured against: the tests' fake one, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+API_MS = 120
+RAW_MS = 40
+BYTES_PER_SECOND = 50_000_000
+"""Of each raw answer: what one connection to a CDN may well carry."""
+CONCURRENCY = 16
+"""Downloads at once: the service's default, and what the alternatives get."""
+PAGE_GISTS = 100
+FILES_PER_GIST = 2
+FILE_BYTES = 4000
+"""Averages of what is generated."""
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What GitHub was asked, and what it answered, heads included."""
+
+    api_requests: int
+    raw_requests: int
+    sent_bytes: int
+
+
+class World:
+    """Controls the fake GitHub."""
+
+    def __init__(self, addresses: dict[str, str]) -> None:
+        self.api_url = addresses["api_url"]
+        self.raw_url = addresses["raw_url"]
+        self.raw_host = addresses["raw_host"]
+        self.control_url = addresses["control_url"]
+
+    def generate(self, login: str, gists: int, seed: int) -> None:
+        """Add gists of some small files; those of another seed are others throughout."""
+        self._post(
+            "generate",
+            login=login,
+            gists=gists,
+            seed=seed,
+            files_per_gist=FILES_PER_GIST,
+            size_bytes=FILE_BYTES,
+        )
+
+    def add_gist(self, login: str, files: dict[str, Any]) -> None:
+        """Add one gist; see `tests.fake_github.control` for what a file may be."""
+        self._post("gists", login=login, files=files)
+
+    def edit_newest(self, login: str, text: str) -> None:
+        """Give a user's newest gist one more file."""
+        answer = requests.get(f"{self.api_url}/users/{login}/gists?per_page=1", timeout=30)
+        self._post("edit", id=answer.json()[0]["id"], files={"changed.txt": text})
+
+    def real_network(self) -> None:
+        """Latency and bandwidth as between a data centre and GitHub."""
+        raw = {"latency_seconds": RAW_MS / 1e3, "bytes_per_second": BYTES_PER_SECOND}
+        git = {"latency_seconds": RAW_MS / 1e3}
+        self._post("network", api={"latency_seconds": API_MS / 1e3}, raw=raw, git=git)
+
+    def forget(self) -> None:
+        """Count from zero."""
+        self._post("forget")
+
+    def traffic(self) -> Traffic:
+        """What passed since then."""
+        counts = requests.get(f"{self.control_url}traffic", timeout=30).json()
+        sent = sum(count["sent_bytes"] for count in counts.values())
+        return Traffic(counts["api"]["requests"], counts["raw"]["requests"], sent)
+
+    def _post(self, what: str, **body: object) -> None:
+        requests.post(f"{self.control_url}{what}", json=body, timeout=60).raise_for_status()
+
+
+@contextmanager
+def github() -> Iterator[World]:
+    """Run one, without a rate limit that could be met."""
+    command = [sys.executable, "-m", "tests.fake_github", "--limit", "1000000000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None  # noqa: S101 - PIPE makes it
+        try:
+            yield World(json.loads(process.stdout.readline()))
+        finally:
+            process.terminate()
+
+
+def bound_seconds(gists: int, files: int) -> float:
+    """What no search of so much can beat: pages come one by one, files so many at once.
+
+    `max(pages x api, api + files x raw / concurrency)`.
+    """
+    pages = max(1, -(-gists // PAGE_GISTS))
+    api, raw = API_MS / 1e3, RAW_MS / 1e3
+    return max(pages * api, api + files * raw / CONCURRENCY)

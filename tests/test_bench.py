@@ -1,0 +1,97 @@
+"""The measurements run, so small that they only show that they do; and what is told of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.aims import Aim, aims
+from bench.report import README, readme_with, table
+from tests.serving import ROOT, environment
+from tests.serving import run as run_command
+
+RESULTS = ROOT / "bench/results"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Give the results of the smallest run, with the table beside them under `table`."""
+    folder = tmp_path_factory.mktemp("bench")
+    command = (sys.executable, "-m", "bench", "--plan", "tiny", "--out", str(folder))
+    done = run_command(*command, environ=environment(), cwd=ROOT, timeout=100)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads((folder / "results.json").read_text("utf-8"))
+    return found | {"table": (folder / "table.md").read_text("utf-8")}
+
+
+def test_every_measurement_runs(tiny: dict[str, Any]) -> None:
+    """Each section has its rows, and what it measured is what it claims to."""
+    assert [row["gists"] for row in tiny["cold"]] == [2, 5]
+    for row in tiny["cold"]:
+        assert 0 < row["bound_seconds"] < row["nothing_seconds"]["median"]
+        assert row["api_requests"] == 1
+        assert row["files"] >= row["gists"]
+    assert tiny["cold"][0]["one_by_one_seconds"]["median"] > 0.12
+    for row in tiny["stream"]:
+        assert 0.12 < row["first_seconds"]["median"] <= row["end_seconds"]["median"]
+    assert len(tiny["patterns"]["rows"]) == 20
+    assert tiny["start"]["idle_mib"]["median"] > 10
+    assert all(row["searches"] and row["ping_ms"]["p50"] for row in tiny["load"])
+
+
+def test_warm_searches_cost_what_they_should(tiny: dict[str, Any]) -> None:
+    """On each store: nothing within the TTL, a question after it, a file where one has changed."""
+    asked = {
+        (row["store"], row["state"]): (row["api_requests"], row["raw_requests"])
+        for row in tiny["warm"]
+    }
+    for store in ("embedded", "Valkey"):
+        assert asked[store, "within the TTL"] == (0, 0)
+        assert asked[store, "after the TTL"] == (1, 0)
+        assert asked[store, "one gist changed"][1] == 1
+
+
+def test_a_needle_at_the_start_stops_the_download(tiny: dict[str, Any]) -> None:
+    """The search of the largest file reads less of it then."""
+    sent = tiny["files"][-1]["github_bytes"]
+    assert sent["start"] < sent["end"]
+
+
+def test_the_table_shows_all_of_it(tiny: dict[str, Any]) -> None:
+    """One made of these results is the one that was written, with each aim and each pattern."""
+    assert table(tiny) == tiny["table"]
+    rows = [row["name"] for row in tiny["patterns"]["rows"]] + [aim.what for aim in aims(tiny)]
+    assert [row for row in rows if row not in tiny["table"]] == []
+
+
+def test_an_aim_is_met_or_not(tiny: dict[str, Any]) -> None:
+    """By the figure: a search as slow as this is not, an idle process as small as this is."""
+    found = json.loads(json.dumps(tiny))
+    found["start"]["idle_mib"]["median"] = 119.9
+    found["cold"][-1]["nothing_over_bound"]["median"] = 1.11
+    judged = {aim.what: aim for aim in aims(found)}
+    assert judged["PSS when idle, MiB"] == Aim("PSS when idle, MiB", "at most 120", "120", True)  # noqa: FBT003
+    assert not judged["cold search of 5 gists, times the bound"].met
+
+
+def test_what_is_told_is_what_was_measured() -> None:
+    """The table and the README are made from the results, no figure by hand."""
+    found = json.loads((RESULTS / "results.json").read_text("utf-8"))
+    assert found["command"] == "make bench"
+    assert (RESULTS / "table.md").read_text("utf-8") == table(found)
+    text = README.read_text("utf-8")
+    assert readme_with(text, found) == text
+
+
+def test_the_plots_are_drawn_from_the_results(tmp_path: Path) -> None:
+    """Drawing them again gives the same pictures."""
+    plot = pytest.importorskip("bench.plot", reason="matplotlib comes with `make bench`")
+    found = json.loads((RESULTS / "results.json").read_text("utf-8"))
+    plot.draw(found, tmp_path)
+    for drawn in sorted(tmp_path.iterdir()):
+        assert drawn.read_text("utf-8") == (RESULTS / drawn.name).read_text("utf-8")
+    assert len(list(tmp_path.iterdir())) == 2
