@@ -13,7 +13,7 @@ from gistapi.errors import OverloadedError
 from gistapi.fairpool import FairPool
 from gistapi.github import Github, Trust
 from gistapi.keys import KeyFile
-from gistapi.logs import log_event
+from gistapi.logs import EventLog
 from gistapi.matching import Matching
 from gistapi.observe import Event, Observer
 from gistapi.run import Bounds
@@ -98,11 +98,12 @@ def create_app(
     """
     settings = load_settings() if settings is None else settings
     keys = Authentication(KeyFile(settings.keys_file), optional=settings.keys_optional)
+    event_log = EventLog()
     operation = Operation(metrics_gate(settings.metrics_access, keys))
 
     def observe(event: Event) -> None:
         operation.observe(event)
-        log_event(event)
+        event_log.observe(event)
 
     if cache is None:
         max_bytes = settings.cache_max_bytes

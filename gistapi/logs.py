@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import structlog
@@ -47,26 +49,57 @@ _PLACED: tuple[Processor, ...] = (
     ProcessorFormatter.remove_processors_meta,
 )
 
+FAILURES_SECONDS = 60.0
+
 _log = logging.getLogger(__name__)
 
 
-def log_event(event: Event) -> None:
-    """Tell of an event, as far as the log is the place for it (an Observer).
+class EventLog:
+    """Tells of events, as far as the log is the place for them (`observe` is an Observer).
 
-    What a search came to then stands on the later lines of its request, too.
+    A store that fails is told once a minute for each thing that it could not do, with how often
+    that was; every single failure only by `debug`. For any thread.
     """
-    if type(event) not in _TOLD:
-        return
-    level, message = _TOLD[type(event)]
-    # A store that is down is told once for each try, not once for each search that goes without.
-    if isinstance(event, CacheFailed | CountingFailed) and event.error.startswith("skipped: "):
-        level = logging.DEBUG
-    if _log.isEnabledFor(level):
-        _log.log(level, message, extra=_rounded(asdict(event)))
-    if isinstance(event, SearchEnded):
-        counts = asdict(event)
-        del counts["duration_seconds"]
-        bind_contextvars(**counts)
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failures: dict[str, _Failures] = {}
+
+    def observe(self, event: Event) -> None:
+        """Write a line, or none; what a search came to stands on its request's later lines, too."""
+        if type(event) not in _TOLD:
+            return
+        level, message = _TOLD[type(event)]
+        fields = asdict(event)
+        if isinstance(event, CacheFailed | CountingFailed):
+            self._tell_failures(message, fields)
+            level = logging.DEBUG
+        if _log.isEnabledFor(level):
+            _log.log(level, message, extra=_rounded(fields))
+        if isinstance(event, SearchEnded):
+            del fields["duration_seconds"]
+            bind_contextvars(**fields)
+
+    def _tell_failures(self, message: str, fields: dict[str, Any]) -> None:
+        kind = fields.get("operation", message)
+        with self._lock:
+            now = self._clock()
+            failures = self._failures.setdefault(kind, _Failures(now - FAILURES_SECONDS))
+            failures.count += 1
+            if now < failures.told_at + FAILURES_SECONDS:
+                return
+            failures.told_at = now
+            count, failures.count = failures.count, 0
+        _log.warning(message, extra=fields | {"failures": count})
+
+
+@dataclass
+class _Failures:
+    """Of one kind: when they were told last, and how many came since."""
+
+    told_at: float
+    count: int = 0
 
 
 def _rounded(fields: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import logging.config
@@ -13,7 +14,7 @@ from contextvars import copy_context
 import pytest
 from structlog.contextvars import bind_contextvars
 
-from gistapi.logs import configuration, log_event
+from gistapi.logs import EventLog, configuration
 from gistapi.observe import CacheFailed, Event, FileScanned, GithubLimited, SearchEnded
 from gistapi.settings import Settings
 
@@ -52,14 +53,18 @@ def written(capfd: pytest.CaptureFixture[str], **settings: str) -> list[str]:
     return capfd.readouterr().err.splitlines()
 
 
-def told(capfd: pytest.CaptureFixture[str], *events: Event, level: str = "info") -> list[str]:
-    """The lines of JSON that events become, one context for all."""
+def told(
+    capfd: pytest.CaptureFixture[str], *events: Event, level: str = "info", seconds: float = 0.0
+) -> list[str]:
+    """The lines of JSON that events become, so many seconds apart, one context for all."""
     configure(log_format="json", log_level=level)
+    now = itertools.count(0, seconds)
+    log = EventLog(clock=lambda: next(now))
 
     def tell() -> None:
         bind_contextvars(request_id="r-2")
         for event in events:
-            log_event(event)
+            log.observe(event)
         logging.getLogger("other").error("later")
 
     copy_context().run(tell)
@@ -124,7 +129,6 @@ def test_what_needs_a_look_is_a_warning_and_what_is_many_is_not_told(
         FileScanned("re2", 10, 0.1, matched=True),
         GithubLimited("api.github.com", "primary", 60.0),
         CacheFailed("get_contents", "TimeoutError: slow"),
-        CacheFailed("get_contents", "skipped: TimeoutError: slow"),
     )
     warnings = [json.loads(line) for line in lines[:-1]]
     assert [line["level"] for line in warnings] == ["warning", "warning"]
@@ -132,7 +136,22 @@ def test_what_needs_a_look_is_a_warning_and_what_is_many_is_not_told(
     assert warnings[1].items() >= {"operation": "get_contents"}.items()
 
 
-def test_debug_tells_more(capfd: pytest.CaptureFixture[str]) -> None:
-    """Skipped reads of the cache are there when they are looked for."""
+def test_a_store_that_fails_is_told_once_a_minute(capfd: pytest.CaptureFixture[str]) -> None:
+    """For each thing that it could not do, with how often; two minutes are two lines."""
+    slow = CacheFailed("get_contents", "TimeoutError: slow")
     skipped = CacheFailed("get_contents", "skipped: TimeoutError: slow")
-    assert json.loads(told(capfd, skipped, level="debug")[0])["level"] == "debug"
+    lines = told(capfd, slow, *[skipped] * 5, CacheFailed("write", "full"), slow, seconds=10)
+    warnings = [json.loads(line) for line in lines[:-1]]
+    assert [(line["operation"], line["failures"]) for line in warnings] == [
+        ("get_contents", 1),
+        ("write", 1),
+        ("get_contents", 6),
+    ]
+
+
+def test_debug_tells_more(capfd: pytest.CaptureFixture[str]) -> None:
+    """Each failure of the cache is there when it is looked for."""
+    skipped = CacheFailed("get_contents", "skipped: TimeoutError: slow")
+    lines = [json.loads(line) for line in told(capfd, skipped, skipped, level="debug")]
+    told_by = [line["level"] for line in lines if line["message"] == "cache failed"]
+    assert told_by == ["warning", "debug", "debug"]
