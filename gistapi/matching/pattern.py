@@ -24,8 +24,8 @@ MAX_IN_RANGES = 1_000_000
 
 MAX_BEHIND = 100_000
 """Characters of lookbehind that fit beside a window."""
-MAX_THREAD_COST = 100_000_000
-"""Instructions times bytes for RE2 in a thread: 1 to 1.5 s, once it outgrows its memory."""
+MAX_THREAD_COST = 200_000_000
+"""Instructions times bytes for RE2 in a thread: 2 to 3 s, once it outgrows its memory."""
 
 _WARNINGS = threading.Lock()
 
