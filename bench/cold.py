@@ -20,7 +20,7 @@ def cold(service: Measured, plan: Plan) -> list[dict[str, Any]]:
     """One row for each number of gists: nothing matching and all, beside what others take."""
     service.world.generate("warm-up", 20, seed=999)
     service.search("warm-up", NEEDLE)
-    idle = service.idle_cpu_share()
+    idle = service.idle_cpu_share(plan.idle_seconds)
     return [_row(service, plan, gists, idle) for gists in plan.cold_gists]
 
 

@@ -16,7 +16,6 @@ from bench.world import World
 
 USERS = 8
 PING_SECONDS = 0.02
-QUIET_SECONDS = 1.0
 
 
 def load(service: Measured, plan: Plan) -> list[dict[str, Any]]:
@@ -96,6 +95,6 @@ def starts(world: World, plan: Plan) -> dict[str, Any]:
             began = time.perf_counter()
             with measured(world, f"sqlite:///{folder}/cache") as service:
                 seconds.append(time.perf_counter() - began)
-                time.sleep(QUIET_SECONDS)
+                time.sleep(plan.idle_seconds)
                 idle.append(service.pss_bytes() / MIB)
     return {"seconds": summary(seconds), "idle_mib": summary(idle)}

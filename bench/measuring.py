@@ -18,8 +18,6 @@ from tests.serving import Serving, serving
 
 MIB = 2**20
 LOOK_SECONDS = 0.25
-IDLE_SECONDS = 2
-"""Processor time is counted in steps of 10 ms."""
 SEARCH_SECONDS = 600
 NEEDLE = "no file has this line"
 
@@ -91,10 +89,10 @@ class Measured:
                 total += times.user + times.system
         return total
 
-    def idle_cpu_share(self) -> float:
-        """What they spend in a second while nobody asks."""
+    def idle_cpu_share(self, seconds: float) -> float:
+        """What they spend in a second while nobody asks; it is counted in steps of 10 ms."""
         spent, began = self.cpu_seconds(), time.perf_counter()
-        time.sleep(IDLE_SECONDS)
+        time.sleep(seconds)
         return (self.cpu_seconds() - spent) / (time.perf_counter() - began)
 
     def pss_bytes(self) -> int:

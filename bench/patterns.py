@@ -46,7 +46,6 @@ PATTERNS = {
 }
 """The last one needs a backreference, so Python's own engine in a worker process."""
 SECONDS = 600
-PASSES_SECONDS = 0.05
 
 
 def patterns(plan: Plan) -> dict[str, Any]:
@@ -56,10 +55,7 @@ def patterns(plan: Plan) -> dict[str, Any]:
     matching = Matching()
     matching.start()
     try:
-        rows = [
-            _row(matching, name, pattern, contents, plan.rounds)
-            for name, pattern in PATTERNS.items()
-        ]
+        rows = [_row(matching, name, pattern, contents, plan) for name, pattern in PATTERNS.items()]
     finally:
         matching.close()
     found: dict[str, Any] = {"files": len(contents), "bytes": size, "rows": rows}
@@ -79,7 +75,7 @@ def source_text(max_bytes: int) -> list[bytes]:
 
 
 def _row(
-    matching: Matching, name: str, source: str, contents: list[bytes], rounds: int
+    matching: Matching, name: str, source: str, contents: list[bytes], plan: Plan
 ) -> dict[str, Any]:
     note(f"pattern: {name}")
     pattern, compiled = compile_pattern(source, Flags()), re.compile(source)
@@ -99,8 +95,8 @@ def _row(
         "name": name,
         "pattern": source,
         "matching_files": len(contents) - len(without),
-        "all_files": _compared(ours, theirs, contents, rounds),
-        "files_without_a_match": _compared(ours, theirs, without, rounds),
+        "all_files": _compared(ours, theirs, contents, plan),
+        "files_without_a_match": _compared(ours, theirs, without, plan),
     }
 
 
@@ -108,12 +104,13 @@ def _compared(
     ours: Callable[[list[bytes]], object],
     theirs: Callable[[list[bytes]], object],
     contents: list[bytes],
-    rounds: int,
+    plan: Plan,
 ) -> dict[str, Any]:
     size = sum(map(len, contents)) / 1e6
     readings: dict[str, list[float]] = {"ours": [], "re": [], "times": []}
-    for _ in range(rounds):
-        own, other = _seconds(ours, contents), _seconds(theirs, contents)
+    for _ in range(plan.rounds):
+        own = _seconds(ours, contents, plan.passes_seconds)
+        other = _seconds(theirs, contents, plan.passes_seconds)
         readings["ours"].append(size / own)
         readings["re"].append(size / other)
         readings["times"].append(other / own)
@@ -124,10 +121,13 @@ def _compared(
     }
 
 
-def _seconds(search: Callable[[list[bytes]], object], contents: list[bytes]) -> float:
-    """For one pass over the contents, of as many as can be timed well."""
-    passes, began = 0, time.perf_counter()
-    while (elapsed := time.perf_counter() - began) < PASSES_SECONDS:
+def _seconds(
+    search: Callable[[list[bytes]], object], contents: list[bytes], at_least: float
+) -> float:
+    """For one pass over the contents, of as many as take so many seconds."""
+    passes, elapsed, began = 0, 0.0, time.perf_counter()
+    while passes == 0 or elapsed < at_least:
         search(contents)
         passes += 1
+        elapsed = time.perf_counter() - began
     return elapsed / passes

@@ -23,13 +23,17 @@ class Plan:
     stream_gists: int
     warm_gists: int
     warm_readings: int
+    stores: tuple[str, ...]
     file_bytes: tuple[int, ...]
     clients: tuple[int, ...]
     load_seconds: float
     load_gists: int
     starts: int
     text_bytes: int
-    """Source text for the patterns."""
+    """Source text for the patterns …"""
+    passes_seconds: float
+    """… which are timed over so long."""
+    idle_seconds: float
 
 
 FULL = Plan(
@@ -41,12 +45,15 @@ FULL = Plan(
     stream_gists=1000,
     warm_gists=1000,
     warm_readings=10,
+    stores=("embedded", "Valkey"),
     file_bytes=(1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000),
     clients=(1, 8, 32),
     load_seconds=6,
     load_gists=100,
     starts=5,
     text_bytes=6_000_000,
+    passes_seconds=0.05,
+    idle_seconds=2,
 )
 QUICK = Plan(
     rounds=2,
@@ -57,12 +64,15 @@ QUICK = Plan(
     stream_gists=100,
     warm_gists=100,
     warm_readings=5,
+    stores=("embedded", "Valkey"),
     file_bytes=(10_000, 1_000_000, 20_000_000),
     clients=(1, 8),
     load_seconds=2,
     load_gists=30,
     starts=1,
     text_bytes=1_000_000,
+    passes_seconds=0.05,
+    idle_seconds=1,
 )
 TINY = Plan(
     rounds=1,
@@ -73,10 +83,13 @@ TINY = Plan(
     stream_gists=5,
     warm_gists=3,
     warm_readings=1,
-    file_bytes=(1000, 2_000_000),
+    stores=("embedded",),
+    file_bytes=(1000, 50_000_000),
     clients=(1, 2),
     load_seconds=0.2,
     load_gists=2,
     starts=1,
     text_bytes=50_000,
+    passes_seconds=0,
+    idle_seconds=0.1,
 )

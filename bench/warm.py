@@ -19,11 +19,11 @@ def warm(world: World, plan: Plan) -> list[dict[str, Any]]:
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         valkey = stack.enter_context(ValkeyServer())
-        stores = {
+        urls = {
             "embedded": f"sqlite:///{folder}/cache",
             "Valkey": f"redis://127.0.0.1:{valkey.port}",
         }
-        return [row for name, url in stores.items() for row in _on(world, plan, name, url)]
+        return [row for store in plan.stores for row in _on(world, plan, store, urls[store])]
 
 
 def _on(world: World, plan: Plan, store: str, url: str) -> list[dict[str, Any]]:

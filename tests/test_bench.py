@@ -14,6 +14,8 @@ from bench.report import README, readme_with, table
 from tests.serving import ROOT, environment
 from tests.serving import run as run_command
 
+pytestmark = pytest.mark.timeout(300)  # it starts many processes, one after another
+
 RESULTS = ROOT / "bench/results"
 
 
@@ -22,7 +24,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Give the results of the smallest run, with the table beside them under `table`."""
     folder = tmp_path_factory.mktemp("bench")
     command = (sys.executable, "-m", "bench", "--plan", "tiny", "--out", str(folder))
-    done = run_command(*command, environ=environment(), cwd=ROOT, timeout=100)
+    done = run_command(*command, environ=environment(), cwd=ROOT, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
     found: dict[str, Any] = json.loads((folder / "results.json").read_text("utf-8"))
     return found | {"table": (folder / "table.md").read_text("utf-8")}
@@ -44,15 +46,11 @@ def test_every_measurement_runs(tiny: dict[str, Any]) -> None:
 
 
 def test_warm_searches_cost_what_they_should(tiny: dict[str, Any]) -> None:
-    """On each store: nothing within the TTL, a question after it, a file where one has changed."""
-    asked = {
-        (row["store"], row["state"]): (row["api_requests"], row["raw_requests"])
-        for row in tiny["warm"]
-    }
-    for store in ("embedded", "Valkey"):
-        assert asked[store, "within the TTL"] == (0, 0)
-        assert asked[store, "after the TTL"] == (1, 0)
-        assert asked[store, "one gist changed"][1] == 1
+    """Nothing within the TTL, a question after it, a file where one has changed."""
+    asked = {row["state"]: (row["api_requests"], row["raw_requests"]) for row in tiny["warm"]}
+    assert asked["within the TTL"] == (0, 0)
+    assert asked["after the TTL"] == (1, 0)
+    assert asked["one gist changed"][1] == 1
 
 
 def test_a_needle_at_the_start_stops_the_download(tiny: dict[str, Any]) -> None:
