@@ -1,4 +1,4 @@
-"""The soak itself, so short that it only shows that it works."""
+"""The soak and the abuse themselves, so short that they only show that they work."""
 
 from __future__ import annotations
 
@@ -22,3 +22,13 @@ def test_a_short_soak_asks_in_every_way_and_leaves_nothing() -> None:
     assert report["left"]["gistapi_searches_in_progress"] == 0
     assert len(table.splitlines()) >= 4
     assert report["ping_ms"]["p50"] > 0
+
+
+def test_a_short_abuse_is_borne() -> None:
+    """Good callers are only answered 200, and every answer is by the contract."""
+    command = (sys.executable, "-m", "bench.abuse", "--seconds=4", "--clients=6", "--rate=20")
+    done = run_command(*command, environ=environment(), cwd=ROOT, timeout=100)
+    report = json.loads(done.stdout.rpartition("}")[0] + "}")
+    assert report["wrong"] == []
+    assert set(report["good"]) == {"200"}
+    assert len(report["abusive"]) > 2
