@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
-from gistapi.cache import Cache, open_cache
+from gistapi.cache import Cache, Once, open_cache
 from gistapi.errors import OverloadedError
 from gistapi.fairpool import FairPool
 from gistapi.github import Github, Trust
@@ -17,7 +17,16 @@ from gistapi.observe import Event, Observer
 from gistapi.scan import GistSource
 from gistapi.search import Searcher
 from gistapi.settings import Settings, load_settings
-from gistapi.web import MAX_BODIES_AT_ONCE, Operation, Parts, State, create_web
+from gistapi.web import (
+    MAX_BODIES_AT_ONCE,
+    Addresses,
+    Captcha,
+    Guard,
+    Operation,
+    Parts,
+    State,
+    create_web,
+)
 
 MAX_SEARCHES = 64
 # Searches and slow senders can never hold them all: the rest answer /ping, and refuse.
@@ -34,6 +43,7 @@ class Service:
     matching: Matching
     cache: Cache
     github: Github | None
+    used: Once
     _warming: bool = False
 
     @property
@@ -65,6 +75,7 @@ class Service:
         if self.github is not None:
             self.github.close()
         self.cache.close()
+        self.used.close()
 
 
 def create_app(
@@ -103,7 +114,8 @@ def create_app(
         max_searches=MAX_SEARCHES,
         observe=observe,
     )
-    service = Service(searcher, matching, cache, github)
+    used = Once(settings.cache_url, observe)
+    service = Service(searcher, matching, cache, github, used)
     operation.watch(
         Parts(
             state=lambda: service.state,
@@ -113,7 +125,8 @@ def create_app(
             workers=lambda: len(matching.workers.pids),
         )
     )
-    app = create_web(searcher, operation)
+    guard = _guard(settings, used)
+    app = create_web(searcher, operation, guard, cors_origins=settings.cors_origins)
     app.extensions["gistapi"] = service
     return app
 
@@ -136,3 +149,12 @@ def _github(settings: Settings, cache: Cache, observe: Observer) -> Github:
         trust=Trust(settings.listing_ttl_seconds, settings.listing_stale_seconds),
         observe=observe,
     )
+
+
+def _guard(settings: Settings, used: Once) -> Guard:
+    addresses = Addresses(
+        settings.allowed_addresses, settings.denied_addresses, settings.trusted_proxies
+    )
+    key = settings.captcha_key
+    captcha = None if key is None else Captcha(key.get_secret_value(), used)
+    return Guard(addresses=addresses, captcha=captcha)

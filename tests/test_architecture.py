@@ -33,7 +33,9 @@ PARTS = {
     "deadline": Part("deadline", "errors"),
     "fairpool": Part("fairpool"),
     "answers": Part("answers", "models", "pydantic typing_extensions"),
-    "settings": Part("settings", "errors", "pydantic pydantic_core pydantic_settings platformdirs"),
+    "settings": Part(
+        "settings setting_values", "errors", "pydantic pydantic_core pydantic_settings platformdirs"
+    ),
     "logs": Part("logs", "observe settings", "structlog"),
     "matching": Part("matching", WORDS, "re2 pebble"),
     "search": Part("search run scan order filters cursor flights", f"{WORDS} fairpool matching"),

@@ -37,7 +37,7 @@ class RedisStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._redis = Redis.from_pool(_pool(url))
+        self._redis = Redis.from_pool(pool(url))
 
     def read(self, keys: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
         """The entries that are there, and a sample of them to refresh; see Store."""
@@ -70,12 +70,13 @@ class RedisStore:
         self._redis.close()
 
 
-def _pool(url: str) -> ConnectionPool:
+def pool(url: str) -> ConnectionPool:
+    """Connections to the server, none open yet; raises SettingsError for a URL of another kind."""
     # A connection the server has dropped since is noticed only in use: that gets one more try, a
     # server that is slow gets none. RESP 2 keeps the handshake to what every server knows.
     retry = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
     try:
-        pool: ConnectionPool = ConnectionPool.from_url(
+        connections: ConnectionPool = ConnectionPool.from_url(
             url,
             protocol=2,
             retry=retry,
@@ -83,9 +84,11 @@ def _pool(url: str) -> ConnectionPool:
             socket_timeout=READ_SECONDS,
             socket_read_size=_RECEIVED_BYTES,
         )
-        pool.connection_class(**pool.connection_kwargs)  # reads the options; connects later
+        connections.connection_class(
+            **connections.connection_kwargs
+        )  # reads the options; connects later
     except (ValueError, TypeError, RedisError):
         raise SettingsError("the cache's URL is none that redis-py can read") from None
-    if url.startswith("unix:") and not pool.connection_kwargs.get("path"):
+    if url.startswith("unix:") and not connections.connection_kwargs.get("path"):
         raise SettingsError("the cache's URL names no socket")
-    return pool
+    return connections

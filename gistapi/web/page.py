@@ -20,8 +20,11 @@ PAGE_POLICY = (
 REFERENCE_POLICY = PAGE_POLICY.replace("img-src 'self'", "img-src 'self' data:")
 
 
-def pages() -> Blueprint:
-    """The pages, their assets, and the description at /openapi.json."""
+def pages(*, captcha: bool) -> Blueprint:
+    """The pages, their assets, and the description at /openapi.json.
+
+    With `captcha`, the search page solves one before each search.
+    """
     blueprint = Blueprint(
         "page",
         __name__,
@@ -32,7 +35,7 @@ def pages() -> Blueprint:
 
     @blueprint.get("/")
     def search_page() -> Response:
-        return _page("page.html", PAGE_POLICY)
+        return _page("page.html", PAGE_POLICY, captcha=captcha)
 
     @blueprint.get("/docs")
     def reference() -> Response:
@@ -49,8 +52,9 @@ def pages() -> Blueprint:
     return blueprint
 
 
-def _page(template: str, policy: str) -> Response:
-    return Response(render_template(template), headers={"Content-Security-Policy": policy})
+def _page(template: str, policy: str, **variables: object) -> Response:
+    html = render_template(template, **variables)
+    return Response(html, headers={"Content-Security-Policy": policy})
 
 
 @cache

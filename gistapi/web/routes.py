@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from threading import BoundedSemaphore
-from typing import Protocol
+from typing import Any, Protocol
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMediaType
 
 from gistapi.answers import plain_answer
 from gistapi.errors import OverloadedError
@@ -48,6 +48,12 @@ def routes(searcher: Searches, guard: Guard) -> Blueprint:
     @blueprint.get("/ping")
     def ping() -> Response:
         return Response("pong", mimetype="text/plain")
+
+    @blueprint.get("/api/v1/captcha")
+    def captcha() -> dict[str, Any]:
+        if guard.captcha is None:
+            raise NotFound
+        return guard.captcha.challenge()
 
     @blueprint.post("/api/v1/search")
     def search() -> Response:
