@@ -123,6 +123,7 @@ def document() -> dict[str, Any]:
                     "description": "A key made by the operator: `Authorization: Bearer gak_…`",
                 },
                 "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "captcha": {"type": "apiKey", "in": "header", "name": "X-Captcha"},
             },
         },
     }
@@ -162,7 +163,7 @@ def _search() -> dict[str, Any]:
             " come in the order in which they are found."
         ),
         # Where no key is required, none has to be sent.
-        "security": [{}, {"bearer": []}, {"header": []}],
+        "security": [{}, {"bearer": []}, {"header": []}, {"captcha": []}],
         "requestBody": {
             "required": True,
             "content": {
@@ -209,7 +210,16 @@ def _operation() -> dict[str, Any]:
         "503": _health("The service is starting or stopping."),
     }
     metrics = {"200": _text("Or OpenMetrics, when `Accept` asks for it.", "text/plain", "# HELP …")}
+    captcha = {
+        "200": {
+            "description": "A challenge as https://altcha.org/docs/v2/proof-of-work/ has it.",
+            "headers": _header_refs("X-Request-ID"),
+            "content": {JSON: {"schema": {"type": "object"}}},
+        },
+        "404": {"description": "No captcha is asked for.", "content": {JSON: {}}},
+    }
     return {
+        "/api/v1/captcha": {"get": _get("captcha", "Work to do before a search", captcha)},
         "/ping": {"get": _get("ping", "Is it there?", alive)},
         "/livez": {"get": _get("livez", "Is it alive?", {"200": _health("It is.")})},
         "/readyz": {"get": _get("readyz", "Is it ready?", ready) | {"parameters": [verbose]}},

@@ -122,7 +122,7 @@ class _Page(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def log_message(self, *_args: object) -> None:  # type: ignore[override]
+    def log_message(self, *_args: object) -> None:
         """Say nothing."""
 
 
