@@ -8,12 +8,14 @@ from flask import Flask
 
 from gistapi.web import cors, headers, problems
 from gistapi.web.addresses import Addresses
+from gistapi.web.bodies import MAX_BODIES_AT_ONCE, MAX_BODY_BYTES
 from gistapi.web.captcha import Captcha
 from gistapi.web.guard import Guard
 from gistapi.web.health import Parts, State
 from gistapi.web.ops import Operation
 from gistapi.web.page import pages
-from gistapi.web.routes import MAX_BODIES_AT_ONCE, MAX_BODY_BYTES, Searches, routes
+from gistapi.web.patience import Patience
+from gistapi.web.routes import Searches, routes
 
 __all__ = [
     "MAX_BODIES_AT_ONCE",
@@ -51,4 +53,5 @@ def create_web(
     guard.init_app(app)
     app.register_blueprint(routes(searcher, guard))
     app.register_blueprint(pages(captcha=guard.captcha is not None))
+    app.wsgi_app = Patience(app.wsgi_app)  # type: ignore[method-assign]  # as Flask has it
     return app

@@ -32,12 +32,12 @@ class Addresses:
 
     def admit(self) -> str:
         """The caller's address, empty if it can't be known; raises ForbiddenError."""
-        address = self._caller()
+        address = self.caller()
         if not self._may(address):
             raise ForbiddenError("This address may not use the service.")
         return "" if address is None else str(address)
 
-    def _caller(self) -> Address | None:
+    def caller(self) -> Address | None:
         """Whom the outermost trusted proxy had as its peer.
 
         Each proxy adds its peer at the end of X-Forwarded-For; what stands before those that are

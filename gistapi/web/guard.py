@@ -40,6 +40,11 @@ class Guard:
             if not admitted and request.path not in PROBES:
                 self._addresses.admit()
 
+    @property
+    def address(self) -> str:
+        """Whom a request comes from, before it is let in; empty if it can't be known."""
+        return str(self._addresses.caller() or "")
+
     def admit(self) -> None:
         """Find out who asks, and whether he may."""
         caller = Caller(self._addresses.admit())
