@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 # What fits into buffers is never waited for. So long altogether, the rest of an answer may wait to
 # be taken: then it breaks off, or who reads a byte now and then would hold a thread for hours.
@@ -20,11 +19,11 @@ _log = logging.getLogger(__name__)
 class Patience:
     """WSGI middleware: breaks off an answer that waited `seconds` altogether to be taken."""
 
-    def __init__(self, app: WSGIApplication, seconds: float = READ_SECONDS) -> None:
+    def __init__(self, app: WsgiApp, seconds: float = READ_SECONDS) -> None:
         self._app = app
         self._seconds = seconds
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: object) -> Iterable[bytes]:
         """Answer."""
         return _Answer(self._app(environ, start_response), self._seconds)
 
