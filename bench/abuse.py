@@ -1,10 +1,10 @@
 """A service in the open: 300 requests a second from 50 addresses, half of them abusive.
 
 Run: python -m bench.abuse [--seconds 20] [--rate 300] [--clients 50]. The limits are those of the
-environment's GISTAPI_ settings. Each client has an address of the loopback of its own; the good ones
-search a few users, the others send what abuse_load.py knows. Prints a table of the answers, the
-good ones' times and the service's memory through the time; exits 1 when an aim is missed: the good
-ones' p99 under a second and none of them refused, memory flat, every answer by the book.
+environment's GISTAPI_ settings. Each client has an address of the loopback of its own; the good
+ones search a few users, the others send what abuse_load.py knows. Prints a table of the answers,
+the good ones' times and the service's memory through the time; exits 1 when an aim is missed: the
+good ones' p99 under a second and none of them refused, memory flat, every answer by the book.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import psutil
 import requests
 
 from bench.abuse_load import Clients, Told
-from tests.fake_github import FakeGithub
+from bench.soak import github
 from tests.serving import Serving, serving
 
 MIB = 2**20
 USERS = 20
-GISTS = 20
 P99_SECONDS = 1.0
 GROWTH_MIB = 48.0
 """How much more memory the last third may hold than the first: threads and buffers still fill."""
@@ -39,17 +39,18 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=300)
     parser.add_argument("--clients", type=int, default=50)
     given = parser.parse_args()
-    with FakeGithub() as github:
-        github.rate_limit.limit = 1_000_000
-        for number in range(USERS):
-            github.add_user(f"user{number}").generate(GISTS)
-        with serving(github, **_settings()) as service:
+    with github() as control:
+        settings = _settings() | {
+            "github_api_url": control["api_url"],
+            "github_content_hosts": control["raw_host"],
+        }
+        with serving(**settings) as service:
             for number in range(USERS):  # what is popular is in the cache
                 service.search("warm", username=f"user{number}")
             return _load(service, given)
 
 
-def _settings() -> dict[str, str]:
+def _settings() -> dict[str, Any]:
     """What the environment says of limits, and of nothing else, goes to the service."""
     kept = ("GISTAPI_HOST", "GISTAPI_PORT", "GISTAPI_GITHUB_", "GISTAPI_CACHE_")
     found = {

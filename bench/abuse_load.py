@@ -24,8 +24,10 @@ EVIL_PATTERNS = (
     "(((x{100}){100}){100})",
 )
 BY_THE_BOOK = {"overloaded", "github_rate_limited"}
-HELD_AT_ONCE = 3
-"""Half-sent requests that one abuser keeps open."""
+AT_ONCE = 4
+"""Requests that one abusive address has under way."""
+HELD_AT_ONCE = 2
+"""Half-sent requests that it keeps open besides, for each."""
 WAIT_SECONDS = 30
 
 
@@ -77,12 +79,13 @@ class Clients:
         The good ones ask twice a second each, as a busy person might; the others do the rest.
         """
         good = count // 2
-        pace = (rate - 2.0 * good) / (count - good)
+        pace = (rate - 2.0 * good) / (count - good) / AT_ONCE
         threads = []
         for number in range(count):
-            kind, a_second = (Good, 2.0) if number < good else (Abuser, pace)
-            client = kind(f"127.0.1.{number + 1}", self._port, self._told, self._users)
-            threads.append(threading.Thread(target=client.run, args=(self._stop, 1 / a_second)))
+            kind, a_second, at_once = (Good, 2.0, 1) if number < good else (Abuser, pace, AT_ONCE)
+            for each in range(at_once):
+                client = kind(f"127.0.1.{number + 1}", self._port, self._told, self._users, each)
+                threads.append(threading.Thread(target=client.run, args=(self._stop, 1 / a_second)))
         for thread in threads:
             thread.start()
         return threads
@@ -93,12 +96,12 @@ class Client:
 
     who = "good"
 
-    def __init__(self, source: str, port: int, told: Told, users: int) -> None:
+    def __init__(self, source: str, port: int, told: Told, users: int, each: int) -> None:
         self.source = source
         self.port = port
         self.told = told
         self.users = users
-        self.chance = random.Random(source)
+        self.chance = random.Random(f"{source} {each}")
 
     def run(self, stop: threading.Event, pause: float) -> None:
         """Ask until told to stop, on a schedule that a slow answer does not shift."""
@@ -160,8 +163,8 @@ class Abuser(Client):
 
     who = "abuser"
 
-    def __init__(self, source: str, port: int, told: Told, users: int) -> None:
-        super().__init__(source, port, told, users)
+    def __init__(self, source: str, port: int, told: Told, users: int, each: int) -> None:
+        super().__init__(source, port, told, users, each)
         self._held: deque[socket.socket] = deque()
         self._kinds: tuple[Callable[[], None], ...] = (
             self.wrong_key,

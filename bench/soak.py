@@ -59,7 +59,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--clients", type=int, default=8)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, _github() as control, _valkey() as valkey:
+    with tempfile.TemporaryDirectory() as folder, github() as control, _valkey() as valkey:
         os.environ["TMPDIR"] = folder  # for the service alone: ours is known already
         with serving(
             github_api_url=control["api_url"],
@@ -166,7 +166,7 @@ def _median(samples: Sequence[Sample], name: str) -> float:
 
 
 @contextlib.contextmanager
-def _github() -> Iterator[dict[str, str]]:
+def github() -> Iterator[dict[str, str]]:
     """A fake GitHub with users, in a process of its own; its addresses."""
     command = [sys.executable, "-m", "tests.fake_github", "--limit", "1000000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
