@@ -60,7 +60,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=8)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, github() as world, _valkey() as valkey:
-        _populate(world)
+        populate(world)
         os.environ["TMPDIR"] = folder  # for the service alone: ours is known already
         with serving(
             github_api_url=world.api_url,
@@ -166,7 +166,8 @@ def _median(samples: Sequence[Sample], name: str) -> float:
     return float(statistics.median(getattr(sample, name) for sample in samples))
 
 
-def _populate(world: World) -> None:
+def populate(world: World) -> None:
+    """Give it some users, and one a file of 12 MiB."""
     for number in range(USERS):
         world.generate(f"user{number}", GISTS, seed=number)
     big = {"block": "no needle here\n", "size": 12 * MIB}

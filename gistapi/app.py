@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
-from gistapi.cache import Cache, open_cache
+from gistapi.cache import Cache, Once, open_cache
 from gistapi.counters import Counters, Rate
 from gistapi.errors import OverloadedError
 from gistapi.fairpool import FairPool
@@ -22,7 +22,9 @@ from gistapi.search import Searcher
 from gistapi.settings import Settings, load_settings
 from gistapi.web import (
     MAX_BODIES_AT_ONCE,
+    Addresses,
     Authentication,
+    Captcha,
     Guard,
     Limits,
     Operation,
@@ -49,6 +51,7 @@ class Service:
     cache: Cache
     counters: Counters
     github: Github | None
+    used: Once
     _warming: bool = False
 
     @property
@@ -81,6 +84,7 @@ class Service:
             self.github.close()
         self.cache.close()
         self.counters.close()
+        self.used.close()
 
 
 def create_app(
@@ -125,7 +129,8 @@ def create_app(
     counters = Counters(
         settings.cache_url, fail_closed=settings.limits_fail_closed, observe=observe
     )
-    service = Service(searcher, matching, cache, counters, github)
+    used = Once(settings.cache_url, observe)
+    service = Service(searcher, matching, cache, counters, github, used)
     operation.watch(
         Parts(
             state=lambda: service.state,
@@ -135,8 +140,8 @@ def create_app(
             workers=lambda: len(matching.workers.pids),
         )
     )
-    guard = Guard(keys=keys, limits=Limits(_policy(settings), counters))
-    app = create_web(searcher, operation, guard)
+    guard = _guard(settings, used, keys, Limits(_policy(settings), counters))
+    app = create_web(searcher, operation, guard, cors_origins=settings.cors_origins)
     app.extensions["gistapi"] = service
     return app
 
@@ -171,3 +176,12 @@ def _github(settings: Settings, cache: Cache, observe: Observer) -> Github:
         trust=Trust(settings.listing_ttl_seconds, settings.listing_stale_seconds),
         observe=observe,
     )
+
+
+def _guard(settings: Settings, used: Once, keys: Authentication, limits: Limits) -> Guard:
+    addresses = Addresses(
+        settings.allowed_addresses, settings.denied_addresses, settings.trusted_proxies
+    )
+    key = settings.captcha_key
+    captcha = None if key is None else Captcha(key.get_secret_value(), used)
+    return Guard(addresses=addresses, keys=keys, captcha=captcha, limits=limits)

@@ -104,4 +104,7 @@ def _error(answer: ErrorAnswer) -> GistapiError:
     for fault in answer.get("errors", []):
         if "position" in fault:
             return InvalidPatternError(fault["message"], fault["position"])
-    return ServiceError(answer["message"])
+    message = answer["message"]
+    if answer.get("code") in {"unauthorized", "captcha_required"}:
+        message += " Name a file with a key of this service: --key-file FILE."
+    return ServiceError(message)

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import suppress
 from multiprocessing import parent_process
+from pathlib import Path
 
 from flask import Flask
 from granian.constants import HTTPModes, Interfaces
@@ -26,6 +27,11 @@ from gistapi.settings import Settings
 
 # A head that takes longer to arrive is given up; so is a connection that stays idle so long.
 HEAD_TIMEOUT_MS = 10_000
+# A head is at most so large; what is larger is answered 431, and so are more than 100 fields.
+MAX_HEAD_BYTES = 64 * 1024
+MAX_CONNECTIONS = 1024
+# Who takes nothing of his answer for so long has no connection any more.
+STALL_MS = 20_000
 # On SIGTERM: running searches get this long before they answer `partial` …
 GRACE_SECONDS = 7.0
 # … then what is left of answers gets this long, and who still has not sent his request is cut off.
@@ -58,7 +64,10 @@ def serve(settings: Settings) -> None:
         port=settings.port,
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=HEAD_TIMEOUT_MS),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEAD_TIMEOUT_MS, max_buffer_size=MAX_HEAD_BYTES
+        ),
+        backpressure=MAX_CONNECTIONS,
         websockets=False,
         workers=1,
         blocking_threads=THREADS,
@@ -106,9 +115,22 @@ class _Worker:
         """Build the app; granian calls this before it sets its signal handlers."""
         app = create_app(self._settings)
         self._service = service_of(app)
-        for target in (_end_with_parent, self._end, self._service.warm):
+        for target in (_end_with_parent, self._end, self._service.warm, self._bound_stalls):
             threading.Thread(target=target, daemon=True).start()
         return app
+
+    def _bound_stalls(self) -> None:
+        """Have the kernel give up a connection that takes nothing for a while.
+
+        granian listens soon, in its own code; what is accepted has the listener's option. Source:
+        tcp(7), TCP_USER_TIMEOUT, which Linux alone has.
+        """
+        option = getattr(socket, "TCP_USER_TIMEOUT", None)
+        for _ in range(1000):
+            if option is None or _set_on_listeners(self._settings.port, option, STALL_MS):
+                return
+            time.sleep(0.01)
+        _log.warning("A connection that takes nothing is not given up.")
 
     def _end(self) -> None:
         """Wait for a signal; then let granian stop listening, and the searches come to an end."""
@@ -135,6 +157,20 @@ def _give_memory_back() -> None:
     """
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER_BYTES)
+
+
+def _set_on_listeners(port: int, option: int, value: int) -> bool:
+    """Set a TCP option on this process's sockets that listen at `port`; whether there is one."""
+    found = False
+    for path in Path("/proc/self/fd").iterdir():
+        if not path.is_socket():
+            continue
+        with suppress(OSError), socket.socket(fileno=os.dup(int(path.name))) as opened:
+            listens = opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            if listens and opened.getsockname()[1] == port:
+                opened.setsockopt(socket.IPPROTO_TCP, option, value)
+                found = True
+    return found
 
 
 def _end_with_parent() -> None:

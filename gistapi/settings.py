@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from gistapi import setting_values
 from gistapi.errors import SettingsError
 
 PREFIX = "GISTAPI_"
@@ -48,18 +49,6 @@ def _cache_url(value: str) -> str:
     schemes = ("sqlite:///", "redis://", "rediss://", "unix://")
     if value not in {"memory:", "off"} and not value.startswith(schemes):
         raise ValueError(f"should be `memory:`, `off`, or begin with one of {', '.join(schemes)}")
-    return value
-
-
-def _hosts(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return tuple(host.strip().lower() for host in value.split(",") if host.strip())
-
-
-def _host(value: str) -> str:
-    if not re.fullmatch(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", value):
-        raise ValueError(f"{value!r} is not a host or host:port")
     return value
 
 
@@ -109,7 +98,26 @@ def _default_log_format() -> Literal["json", "text"]:
 
 AtLeastOne = Annotated[int, Field(ge=1)]
 Rate = Annotated[str, AfterValidator(_rate)]
+
+
+def _long_enough(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < MIN_KEY_CHARACTERS:
+        raise ValueError(f"should have at least {MIN_KEY_CHARACTERS} characters")
+    return value
+
+
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+Networks = Annotated[
+    tuple[Annotated[str, AfterValidator(setting_values.network)], ...],
+    NoDecode,
+    BeforeValidator(setting_values.listed),
+]
+Origins = Annotated[
+    tuple[Annotated[str, AfterValidator(setting_values.origin)], ...],
+    NoDecode,
+    BeforeValidator(setting_values.listed),
+]
+MIN_KEY_CHARACTERS = 32
 
 
 class Settings(BaseSettings):
@@ -121,9 +129,9 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65535), BeforeValidator(_port)] = 9876
     github_api_url: Annotated[str, AfterValidator(_http_url)] = "https://api.github.com"
     github_content_hosts: Annotated[
-        tuple[Annotated[str, AfterValidator(_host)], ...],
+        tuple[Annotated[str, AfterValidator(setting_values.host)], ...],
         NoDecode,
-        BeforeValidator(_hosts),
+        BeforeValidator(setting_values.listed),
         Field(min_length=1),
     ] = ("gist.githubusercontent.com", "gist.github.com")
     github_token: Annotated[
@@ -157,6 +165,16 @@ class Settings(BaseSettings):
     caller_github_requests: Rate | None = None
     caller_github_bytes: Annotated[ByteSize, Field(ge=2**20)] | None = None
     limits_fail_closed: bool = False
+    # Who is denied stays out, whatever else is said; without a list everybody is allowed.
+    allowed_addresses: Networks = ()
+    denied_addresses: Networks = ()
+    trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+    cors_origins: Origins = ()
+    captcha_key: Annotated[
+        SecretStr | None,
+        BeforeValidator(_stripped),
+        AfterValidator(lambda v: v and _long_enough(v)),
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], BeforeValidator(_lowered)
     ] = "info"
@@ -169,7 +187,7 @@ class Settings(BaseSettings):
         return {variable(field): _shown(getattr(self, field)) for field in type(self).model_fields}
 
 
-SECRETS = ("github_token", "cache_url")
+SECRETS = ("github_token", "cache_url", "captcha_key")
 """The fields that can come from a file named by `GISTAPI_<NAME>_FILE`."""
 
 

@@ -34,7 +34,9 @@ PARTS = {
     "fairpool": Part("fairpool"),
     "answers": Part("answers", "models", "pydantic typing_extensions"),
     "settings": Part(
-        "settings", "errors", "limits pydantic pydantic_core pydantic_settings platformdirs"
+        "settings setting_values",
+        "errors",
+        "limits pydantic pydantic_core pydantic_settings platformdirs",
     ),
     "spending": Part("spending"),
     "keys": Part("keys", "errors"),

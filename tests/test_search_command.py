@@ -22,6 +22,7 @@ from tests.serving import SECONDS, Serving, alive, environment, run, serving
 from tests.web.searches import wanting
 
 COMMAND = (sys.executable, "-m", "gistapi", "search")
+HINT = "Name a file with a key of this service: --key-file FILE."
 FEED = "https://gist.github.com/d2f6a9f0c8b14e5c9a3b7e81f4560c2d"
 STATUS = "https://gist.github.com/6cad326836d38bd3a7ae"
 TEA = "https://gist.github.com/b07c5a1e9d324f68a1c2e3d4f5061728"
@@ -165,7 +166,7 @@ def test_a_key_is_read_from_a_file(tmp_path: Path) -> None:
         with_key = search("octocat", "x", "--server", url, "--key-file", str(file))
     assert (without.exit_code, without.stderr) == (
         2,
-        "Error: A key is required: `Authorization: Bearer KEY`.\n",
+        f"Error: A key is required: `Authorization: Bearer KEY`. {HINT}\n",
     )
     assert (with_key.exit_code, with_key.stderr) == (0, "")
 

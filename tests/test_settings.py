@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from gistapi.errors import SettingsError
 from gistapi.settings import Settings, load_settings
 
+CAPTCHA_KEY = "canary" * 6
+
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,6 +68,11 @@ def test_an_empty_environment_has_the_contracts_defaults(monkeypatch: pytest.Mon
         "caller_github_requests": None,
         "caller_github_bytes": None,
         "limits_fail_closed": False,
+        "allowed_addresses": (),
+        "denied_addresses": (),
+        "trusted_proxies": 0,
+        "cors_origins": (),
+        "captcha_key": None,
         "log_level": "info",
         "log_format": "json",
     }
@@ -100,12 +107,19 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         CALLER_GITHUB_REQUESTS="500 per 2 hours",
         CALLER_GITHUB_BYTES="100MB",
         LIMITS_FAIL_CLOSED="1",
+        ALLOWED_ADDRESSES="10.0.0.0/8, 2001:DB8::/32",
+        DENIED_ADDRESSES="10.1.2.3",
+        TRUSTED_PROXIES="2",
+        CORS_ORIGINS="https://Example.com,http://localhost:3000",
+        CAPTCHA_KEY=f" {CAPTCHA_KEY}\n",
         LOG_LEVEL="DEBUG",
         LOG_FORMAT="Text",
     )
     assert settings.github_token is not None
     assert settings.github_token.get_secret_value() == "ghp_canary"
-    assert settings.model_dump(exclude={"github_token"}) == {
+    assert settings.captcha_key is not None
+    assert settings.captcha_key.get_secret_value() == CAPTCHA_KEY
+    assert settings.model_dump(exclude={"github_token", "captcha_key"}) == {
         "host": "::",
         "port": 80,
         "github_api_url": "http://127.0.0.1:9999",
@@ -130,6 +144,10 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         "caller_github_requests": "500 per 2 hours",
         "caller_github_bytes": 100_000_000,
         "limits_fail_closed": True,
+        "allowed_addresses": ("10.0.0.0/8", "2001:db8::/32"),
+        "denied_addresses": ("10.1.2.3/32",),
+        "trusted_proxies": 2,
+        "cors_origins": ("https://example.com", "http://localhost:3000"),
         "log_level": "debug",
         "log_format": "text",
     }
@@ -184,6 +202,11 @@ def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CALLER_SEARCHES", ["0"]),
         ("CALLER_GITHUB_REQUESTS", ["60"]),
         ("CALLER_GITHUB_BYTES", ["1000", "lots"]),
+        ("ALLOWED_ADDRESSES", ["10.0.0.1/8", "example.com", "10.0.0.0/33", "::ffff:10.0.0.1"]),
+        ("DENIED_ADDRESSES", ["10.0.0", "10.0.0.1:80", "[::1]", "10.0.0.1;10.0.0.2"]),
+        ("TRUSTED_PROXIES", ["-1", "11", "all"]),
+        ("CORS_ORIGINS", ["*", "null", "example.com", "https://example.com/", "https://*.x.org"]),
+        ("CAPTCHA_KEY", ["too short"]),
         ("LOG_LEVEL", ["5"]),
         ("LOG_FORMAT", ["xml"]),
     ],
@@ -216,6 +239,7 @@ def test_what_kubernetes_puts_into_the_environment_is_explained(
     [
         ("GITHUB_TOKEN", "github_token", "ghp_canary"),
         ("CACHE_URL", "cache_url", "redis://:canary@h"),
+        ("CAPTCHA_KEY", "captcha_key", CAPTCHA_KEY),
     ],
 )
 def test_a_secret_may_come_from_a_file(
@@ -255,7 +279,10 @@ def test_a_file_that_is_no_text_is_a_fault(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_no_secret_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not by repr, not by `public`, and not by the message of a fault."""
     settings = loaded(
-        monkeypatch, GITHUB_TOKEN="canary", CACHE_URL="redis://canary:canary@h:1/0?password=canary"
+        monkeypatch,
+        GITHUB_TOKEN="canary",
+        CACHE_URL="redis://canary:canary@h:1/0?password=canary",
+        CAPTCHA_KEY=CAPTCHA_KEY,
     )
     assert "canary" not in repr(settings)
     assert "canary" not in str(settings.public())
@@ -264,10 +291,11 @@ def test_no_secret_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = faults(
         monkeypatch,
         GITHUB_TOKEN="canary canary",
+        CAPTCHA_KEY="canary",
         CACHE_URL="redis:canary",
         GITHUB_API_URL="https://user:canary@api.github.com",
     )
-    assert len(lines) == 3
+    assert len(lines) == 4
     assert "canary" not in str(lines)
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from gistapi.cache.contract import Cache, CacheStatus
 from gistapi.cache.memory import MemoryCache
+from gistapi.cache.once import Once
 from gistapi.cache.redis import RedisStore
 from gistapi.cache.sqlite import SqliteStore
 from gistapi.cache.stored import StoredCache
 from gistapi.errors import SettingsError
 from gistapi.observe import Observer, ignore
 
-__all__ = ["Cache", "CacheStatus", "open_cache"]
+__all__ = ["Cache", "CacheStatus", "Once", "open_cache"]
 
 _SQLITE = "sqlite:///"
 _KNOWN = "sqlite:///path, redis://, rediss://, unix://, memory: and off"

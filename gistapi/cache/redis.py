@@ -71,12 +71,12 @@ class RedisStore:
 
 
 def connection_pool(url: str, read_seconds: float) -> ConnectionPool:
-    """Connections to the server at `url`, none of them opened; see RedisStore."""
+    """Connections to the server, none open yet; raises SettingsError for a URL of another kind."""
     # A connection the server has dropped since is noticed only in use: that gets one more try, a
     # server that is slow gets none. RESP 2 keeps the handshake to what every server knows.
     retry = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
     try:
-        pool: ConnectionPool = ConnectionPool.from_url(
+        connections: ConnectionPool = ConnectionPool.from_url(
             url,
             protocol=2,
             retry=retry,
@@ -84,9 +84,11 @@ def connection_pool(url: str, read_seconds: float) -> ConnectionPool:
             socket_timeout=read_seconds,
             socket_read_size=_RECEIVED_BYTES,
         )
-        pool.connection_class(**pool.connection_kwargs)  # reads the options; connects later
+        connections.connection_class(
+            **connections.connection_kwargs
+        )  # reads the options; connects later
     except (ValueError, TypeError, RedisError):
         raise SettingsError("the cache's URL is none that redis-py can read") from None
-    if url.startswith("unix:") and not pool.connection_kwargs.get("path"):
+    if url.startswith("unix:") and not connections.connection_kwargs.get("path"):
         raise SettingsError("the cache's URL names no socket")
-    return pool
+    return connections

@@ -125,6 +125,7 @@ def document() -> dict[str, Any]:
                     "description": "A key made by the operator: `Authorization: Bearer gak_…`",
                 },
                 "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "captcha": {"type": "apiKey", "in": "header", "name": "X-Captcha"},
             },
         },
     }
@@ -163,7 +164,7 @@ def _search() -> dict[str, Any]:
             " a line, `begin` first, `end` or `error` last. Without `limit`, the stream's matches"
             " come in the order in which they are found."
         ),
-        "security": _BY_KEY,
+        "security": [*_BY_KEY, {"captcha": []}],
         "requestBody": {
             "required": True,
             "content": {
@@ -213,7 +214,16 @@ def _operation() -> dict[str, Any]:
         "200": _text("Or OpenMetrics, when `Accept` asks for it.", "text/plain", "# HELP …"),
         "401": _error(401),
     }
+    captcha = {
+        "200": {
+            "description": "A challenge as https://altcha.org/docs/v2/proof-of-work/ has it.",
+            "headers": _header_refs("X-Request-ID"),
+            "content": {JSON: {"schema": {"type": "object"}}},
+        },
+        "404": {"description": "No captcha is asked for.", "content": {JSON: {}}},
+    }
     return {
+        "/api/v1/captcha": {"get": _get("captcha", "Work to do before a search", captcha)},
         "/ping": {"get": _get("ping", "Is it there?", alive)},
         "/livez": {"get": _get("livez", "Is it alive?", {"200": _health("It is.")})},
         "/readyz": {"get": _get("readyz", "Is it ready?", ready) | {"parameters": [verbose]}},

@@ -20,7 +20,7 @@ from gistapi.web.refusals import Refusals
 
 HEALTH_JSON = "application/health+json"
 # Asked every few seconds by machines: a line for each would hide the others.
-_PROBES = {"/ping", "/livez", "/readyz", "/metrics"}
+PROBES = {"/ping", "/livez", "/readyz", "/metrics"}
 # https://www.w3.org/TR/trace-context/#traceparent-header
 _TRACEPARENT = re.compile(
     r"(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})(?P<trace_id>[0-9a-f]{32})"
@@ -75,7 +75,7 @@ class Operation:
             def ended() -> None:
                 seconds = time.perf_counter() - began
                 self.metrics.request_ended(route, status, seconds)
-                level = logging.DEBUG if route in _PROBES else logging.INFO
+                level = logging.DEBUG if route in PROBES else logging.INFO
                 told = {"route": route, "status": status, "duration_seconds": round(seconds, 6)}
                 _log.log(level, "request", extra=told)
 

@@ -5,23 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from threading import BoundedSemaphore
-from typing import Protocol
+from typing import Any, Protocol
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
 from gistapi.answers import plain_answer
-from gistapi.errors import OverloadedError
 from gistapi.models import Query, SearchEvent
+from gistapi.web.bodies import Bodies
 from gistapi.web.guard import Guard
 from gistapi.web.headers import named, request_id
 from gistapi.web.schema import parse
 from gistapi.web.stream import NDJSON, lines
-
-MAX_BODY_BYTES = 64 * 1024
-# A body that comes slowly holds a thread until it is there.
-MAX_BODIES_AT_ONCE = 64
 
 
 class Events(Iterator[SearchEvent], Protocol):
@@ -43,16 +38,22 @@ class Searches(Protocol):
 def routes(searcher: Searches, guard: Guard) -> Blueprint:
     """The addresses, answered by this searcher to those whom this guard lets in."""
     blueprint = Blueprint("gistapi", __name__)
-    readers = BoundedSemaphore(MAX_BODIES_AT_ONCE)
+    bodies = Bodies()
 
     @blueprint.get("/ping")
     def ping() -> Response:
         return Response("pong", mimetype="text/plain")
 
+    @blueprint.get("/api/v1/captcha")
+    def captcha() -> dict[str, Any]:
+        if guard.captcha is None:
+            raise NotFound
+        return guard.captcha.challenge()
+
     @blueprint.post("/api/v1/search")
     def search() -> Response:
         # The contract's order: 413, then who asks and how often (401, 403, 429), 415, 400.
-        body = _body(readers)
+        body = bodies.receive(guard.address)
         guard.admit()
         if request.mimetype != "application/json":
             raise UnsupportedMediaType
@@ -67,18 +68,6 @@ def routes(searcher: Searches, guard: Guard) -> Blueprint:
         return response
 
     return blueprint
-
-
-def _body(readers: BoundedSemaphore) -> bytes:
-    if not readers.acquire(blocking=False):
-        raise OverloadedError("Too many requests are being received at once", 1.0)
-    try:
-        body = request.get_data(cache=False)
-    finally:
-        readers.release()
-    if len(body) > MAX_BODY_BYTES:
-        raise RequestEntityTooLarge
-    return body
 
 
 def _plain(query: Query, events: Events, *, details: bool) -> Response:

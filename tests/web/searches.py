@@ -85,10 +85,10 @@ class Stream:
         return piece
 
 
-def post_stream(app: Flask, stream: Stream) -> tuple[str, bytes]:
+def post_stream(app: Flask, stream: Stream, address: str = "") -> tuple[str, bytes]:
     """Post a JSON body as a server does that knows where a chunked body ends: status and answer."""
     environ = EnvironBuilder(SEARCH, method="POST", content_type="application/json").get_environ()
-    environ |= {"wsgi.input": stream, "wsgi.input_terminated": True}
+    environ |= {"wsgi.input": stream, "wsgi.input_terminated": True, "REMOTE_ADDR": address}
     chunks, status, _ = run_wsgi_app(app, environ, buffered=True)
     return status, b"".join(chunks)
 

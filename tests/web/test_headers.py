@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from tests.web.searches import NDJSON, Searches
+import pytest
+import requests
+
+from gistapi.web import create_web
+from tests.fake_github import FakeGithub
+from tests.serving import serving
+from tests.web.searches import NDJSON, SEARCH, Searches
 
 
 @pytest.mark.parametrize("sent", ["a", "A-b_c.1", "x" * 128])
@@ -35,3 +41,47 @@ def test_answers_are_not_stored_and_not_sniffed() -> None:
     headers = Searches().post().headers
     assert headers["Cache-Control"] == "no-store"
     assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+STRICT = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def test_every_answer_has_the_security_headers(github: FakeGithub) -> None:
+    """Each route, each kind of error, through the real server: no version, no inline script."""
+    github.add_user("octocat")
+    query = {"username": "octocat", "pattern": "x"}
+    with serving(github) as service:
+        rules = create_web(Searches()).url_map.iter_rules()
+        paths = [rule.rule for rule in rules if "<" not in rule.rule]
+        paths += ["/static/app.js", "/static/nope", "/docs/swagger-ui.css", "/docs/nope"]
+        asked: list[tuple[str, str, dict[str, Any]]] = [("GET", path, {}) for path in paths]
+        asked += [(method, "/ping", {}) for method in ("HEAD", "OPTIONS", "POST", "DELETE")]
+        asked += [("GET", "/<script>alert(1)</script>", {}), ("BREW", "/", {})]
+        bodies: list[dict[str, Any]] = [
+            {"json": query},
+            {"json": query, "headers": NDJSON},
+            {"json": query | {"username": "nobody"}},
+            {"json": query | {"pattern": "<script>("}},
+            {"data": "<script>"},
+            {"data": "x" * 70_000},
+        ]
+        asked += [("POST", SEARCH, sent) for sent in bodies]
+        seen = set()
+        for method, path, sent in asked:
+            answer = requests.request(method, f"{service.url}{path}", timeout=10, **sent)
+            seen.add(answer.status_code)
+            assert STRICT.items() <= answer.headers.items(), (method, path)
+            assert answer.headers["Server"] == "granian"
+            policy = answer.headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy
+            assert "frame-ancestors 'none'" in policy
+            assert "unsafe" not in policy
+            assert "alert(1)" not in answer.text or not answer.headers["Content-Type"].startswith(
+                "text/html"
+            )
+        assert seen == {200, 400, 404, 405, 413, 415}

@@ -10,7 +10,7 @@ import pytest
 
 from gistapi.models import Begin, Gap, Progress, SearchEvent
 from gistapi.web import create_web
-from gistapi.web.routes import MAX_BODIES_AT_ONCE
+from gistapi.web.bodies import MAX_BODIES_AT_ONCE
 from tests.web.searches import SEARCH, Searches, Stream, end, match, post_stream
 
 
@@ -166,10 +166,11 @@ def test_senders_that_dawdle_do_not_take_every_thread() -> None:
             go_on.wait(30)
             return super().read(size)
 
-    def send() -> None:
-        post_stream(app, Slow(b""))
+    def send(number: int) -> None:
+        post_stream(app, Slow(b""), f"192.0.2.{number}")
 
-    threads = [threading.Thread(target=send) for _ in range(MAX_BODIES_AT_ONCE)]
+    numbers = range(MAX_BODIES_AT_ONCE)
+    threads = [threading.Thread(target=send, args=(number,)) for number in numbers]
     for thread in threads:
         thread.start()
     for _ in threads:

@@ -1,6 +1,7 @@
 // The search page: one form, one running search, its results as they come.
 // All that comes from elsewhere is set as text, never as HTML.
 
+import { proof } from "./captcha.js";
 import { bodyOf, curlOf, fill, isNarrowed, linkOf } from "./query.js";
 import { Refusal, search } from "./stream.js";
 
@@ -203,7 +204,7 @@ function setRunning(controller) {
 function showRepeat(body) {
   const address = linkOf(form);
   Object.assign($("link"), { href: address.href, textContent: address.href });
-  $("curl").textContent = curlOf(api, body, Boolean($("key-value").value));
+  $("curl").textContent = curlOf(api, body, Boolean($("key-value").value || $("captcha")));
   return address;
 }
 
@@ -218,9 +219,10 @@ async function run(body) {
   $("outcome").dataset.state = "running";
   $("counts").textContent = "Asking GitHub …";
   $("said").textContent = "Searching";
-  const headers = $("key-value").value ? { Authorization: `Bearer ${$("key-value").value}` } : {};
   try {
     startHighlighter(body);
+    const headers = $("key-value").value ? { Authorization: `Bearer ${$("key-value").value}` } : await proof();
+    controller.signal.throwIfAborted();
     await follow(search(api, body, headers, controller.signal));
   } catch (error) {
     if (controller === running) fail(error, body);

@@ -1,0 +1,131 @@
+"""A service in the open: 300 requests a second from 50 addresses, half of them abusive.
+
+Run: python -m bench.abuse [--seconds 20] [--rate 300] [--clients 50]. The limits are those of the
+environment's GISTAPI_ settings. Each client has an address of the loopback of its own; the good
+ones search a few users, the others send what abuse_load.py knows. Prints a table of the answers,
+the good ones' times and the service's memory through the time; exits 1 when an aim is missed: the
+good ones' p99 under a second and none of them refused, memory flat, every answer by the book.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import psutil
+import requests
+
+from bench.abuse_load import Clients, Told
+from bench.soak import populate
+from bench.world import github
+from tests.serving import Serving, serving
+
+MIB = 2**20
+USERS = 20
+P99_SECONDS = 1.0
+GROWTH_MIB = 48.0
+"""How much more memory the last third may hold than the first: threads and buffers still fill."""
+
+
+def main() -> int:
+    """Load it; the exit code."""
+    parser = argparse.ArgumentParser(prog="bench.abuse", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--rate", type=int, default=300)
+    parser.add_argument("--clients", type=int, default=50)
+    given = parser.parse_args()
+    with github() as world:
+        populate(world)
+        settings = _settings() | {
+            "github_api_url": world.api_url,
+            "github_content_hosts": world.raw_host,
+        }
+        with serving(**settings) as service:
+            for number in range(USERS):  # what is popular is in the cache
+                service.search("warm", username=f"user{number}")
+            return _load(service, given)
+
+
+def _settings() -> dict[str, Any]:
+    """What the environment says of limits, and of nothing else, goes to the service."""
+    kept = ("GISTAPI_HOST", "GISTAPI_PORT", "GISTAPI_GITHUB_", "GISTAPI_CACHE_")
+    found = {
+        name.removeprefix("GISTAPI_").lower(): value
+        for name, value in os.environ.items()
+        if name.startswith("GISTAPI_") and not name.startswith(kept)
+    }
+    return {"pattern_timeout_seconds": "0.5", "log_level": "warning"} | found
+
+
+def _load(service: Serving, given: argparse.Namespace) -> int:
+    told, stop = Told(), threading.Event()
+    clients = Clients(service.port, told, stop, users=USERS)
+    threads = clients.start(given.clients, given.rate)
+    began = time.monotonic()
+    memory = [_memory_mib(service)]
+    while time.monotonic() < began + given.seconds:
+        time.sleep(1)
+        memory.append(_memory_mib(service))
+    stop.set()
+    for thread in threads:
+        thread.join()
+    seconds = time.monotonic() - began
+    alive = requests.get(f"{service.url}/ping", timeout=10).text == "pong"
+    return _verdict(told, memory, seconds, alive=alive)
+
+
+def _memory_mib(service: Serving) -> float:
+    total = 0
+    for pid in service.look():
+        try:
+            total += psutil.Process(pid).memory_full_info().pss
+        except psutil.NoSuchProcess:
+            continue
+    return total / MIB
+
+
+def _verdict(told: Told, memory: Sequence[float], seconds: float, *, alive: bool) -> int:
+    good = sorted(told.good_seconds)
+    p99 = good[len(good) * 99 // 100] if good else float("inf")
+    third = max(1, len(memory) // 3)
+    growth = max(memory[-third:]) - max(memory[:third])
+    refused = sum(count for name, count in told.answers.items() if _is_refusal(name))
+    report = {
+        "requests_per_second": round(told.answers.total() / seconds, 1),
+        "answers": dict(sorted(told.answers.items())),
+        "good_ms": {
+            "count": len(good),
+            "p50": round(good[len(good) // 2] * 1e3, 1) if good else None,
+            "p99": round(p99 * 1e3, 1),
+            "max": round(good[-1] * 1e3, 1) if good else None,
+        },
+        "good_refused": refused,
+        "memory_mib": [round(each) for each in memory],
+        "wrong": told.wrong[:20],
+        "alive": alive,
+    }
+    print(json.dumps(report, indent=2))
+    missed = {
+        "p99": p99 >= P99_SECONDS,
+        "good refused": refused > 0,
+        "memory": growth > GROWTH_MIB,
+        "by the book": bool(told.wrong),
+        "alive": not alive,
+    }
+    failed = [name for name, is_so in missed.items() if is_so]
+    print(f"FAILED: {', '.join(failed)}" if failed else "every aim is met")
+    return 1 if failed else 0
+
+
+def _is_refusal(name: str) -> bool:
+    return name.startswith("good ") and not name.startswith("good 200")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

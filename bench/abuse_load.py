@@ -1,0 +1,239 @@
+"""The clients of bench.abuse: the good ones, and those who are not."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import socket
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+GOOD_PATTERNS = ("import requests", r"def \w+\(self", "nowhere to be found", "(?i)todo")
+EVIL_PATTERNS = (
+    r"(a+)+$",
+    r"(\w+\s?)+=+$(?<!x)",
+    r"(a*)*\1b",
+    r"(?=(\w+))\1{50}$",
+    "(" * 400 + "a" + ")" * 400,
+    "(?:[ab]{1000}y|[ab]{999}z)",
+    "(((x{100}){100}){100})",
+)
+BY_THE_BOOK = {"overloaded", "github_rate_limited"}
+AT_ONCE = 4
+"""Requests that one abusive address has under way."""
+HELD_AT_ONCE = 2
+"""Half-sent requests that it keeps open besides, for each."""
+WAIT_SECONDS = 30
+
+
+@dataclass
+class Told:
+    """What the clients were told; `wrong` should stay empty. For any thread."""
+
+    answers: Counter[str] = field(default_factory=Counter)
+    good_seconds: list[float] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answer(self, who: str, status: int, body: bytes, seconds: float) -> None:
+        """Count an answer, and hold it to the contract: 2xx, 4xx, or a 503 with its code."""
+        code = ""
+        if status >= 400:
+            with suppress(ValueError, KeyError, TypeError):
+                code = json.loads(body)["code"]
+        with self._lock:
+            self.answers[f"{who} {status} {code}".strip()] += 1
+            if who == "good":
+                self.good_seconds.append(seconds)
+            if status >= 500 and (status != 503 or code not in BY_THE_BOOK):
+                self.wrong.append(f"{who}: {status} {body[:200]!r}")
+
+    def note(self, kind: str) -> None:
+        """Count what has no answer."""
+        with self._lock:
+            self.answers[kind] += 1
+
+    def fault(self, words: str) -> None:
+        """Something happened that must not."""
+        with self._lock:
+            self.wrong.append(words)
+
+
+class Clients:
+    """Threads that ask, each at its pace and from its address, until they are told to stop."""
+
+    def __init__(self, port: int, told: Told, stop: threading.Event, *, users: int) -> None:
+        self._port = port
+        self._told = told
+        self._stop = stop
+        self._users = users
+
+    def start(self, count: int, rate: int) -> list[threading.Thread]:
+        """Begin: of `count` clients half are abusive, together they send `rate` a second.
+
+        The good ones ask twice a second each, as a busy person might; the others do the rest.
+        """
+        good = count // 2
+        pace = (rate - 2.0 * good) / (count - good) / AT_ONCE
+        threads = []
+        for number in range(count):
+            kind, a_second, at_once = (Good, 2.0, 1) if number < good else (Abuser, pace, AT_ONCE)
+            for each in range(at_once):
+                client = kind(f"127.0.1.{number + 1}", self._port, self._told, self._users, each)
+                threads.append(threading.Thread(target=client.run, args=(self._stop, 1 / a_second)))
+        for thread in threads:
+            thread.start()
+        return threads
+
+
+class Client:
+    """One address."""
+
+    who = "good"
+
+    def __init__(self, source: str, port: int, told: Told, users: int, each: int) -> None:
+        self.source = source
+        self.port = port
+        self.told = told
+        self.users = users
+        self.chance = random.Random(f"{source} {each}")
+
+    def run(self, stop: threading.Event, pause: float) -> None:
+        """Ask until told to stop, on a schedule that a slow answer does not shift."""
+        due = time.monotonic() + self.chance.random() * pause
+        while not stop.wait(max(0.0, due - time.monotonic())):
+            due = max(due + pause, time.monotonic() - pause)
+            try:
+                self.ask()
+            except (OSError, http.client.HTTPException) as error:
+                self.failed(error)
+        self.end()
+
+    def ask(self) -> None:
+        """Send one request."""
+        raise NotImplementedError
+
+    def failed(self, error: Exception) -> None:
+        """A connection broke."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Let go of what is open."""
+
+    def post(self, body: bytes, **headers: str) -> None:
+        """One request for a search, on a connection of its own."""
+        began = time.perf_counter()
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=WAIT_SECONDS, source_address=(self.source, 0)
+        )
+        try:
+            sent = {"Content-Type": "application/json"} | headers
+            connection.request("POST", "/api/v1/search", body, sent)
+            response = connection.getresponse()
+            told = response.read()
+        finally:
+            connection.close()
+        self.told.answer(self.who, response.status, told, time.perf_counter() - began)
+
+    def query(self, user: str, pattern: str) -> bytes:
+        """The body of a search."""
+        return json.dumps({"username": user, "pattern": pattern}).encode()
+
+
+class Good(Client):
+    """Searches a few users for sensible things."""
+
+    def ask(self) -> None:
+        """Search."""
+        user = f"user{self.chance.randrange(self.users)}"
+        self.post(self.query(user, self.chance.choice(GOOD_PATTERNS)))
+
+    def failed(self, error: Exception) -> None:
+        """That must not happen to him."""
+        self.told.fault(f"good: {error!r}")
+
+
+class Abuser(Client):
+    """Does what he can think of."""
+
+    who = "abuser"
+
+    def __init__(self, source: str, port: int, told: Told, users: int, each: int) -> None:
+        super().__init__(source, port, told, users, each)
+        self._held: deque[socket.socket] = deque()
+        self._kinds: tuple[Callable[[], None], ...] = (
+            self.wrong_key,
+            self.huge_body,
+            self.nonsense,
+            self.deep,
+            self.evil_pattern,
+            self.random_user,
+            self.half_head,
+            self.half_body,
+            self.flood,
+        )
+
+    def ask(self) -> None:
+        """Do one of it."""
+        self.chance.choice(self._kinds)()
+
+    def failed(self, error: Exception) -> None:
+        """He may be cut off."""
+        self.told.note(f"abuser cut off: {type(error).__name__}")
+
+    def end(self) -> None:
+        """Close what was half sent."""
+        for connection in self._held:
+            connection.close()
+
+    def wrong_key(self) -> None:
+        """A key that is none."""
+        self.post(self.query("user0", "x"), Authorization=f"Bearer gak_{self.chance.random()}")
+
+    def huge_body(self) -> None:
+        """More than a body may have."""
+        self.post(b"x" * self.chance.choice((65_537, 200_000)))
+
+    def nonsense(self) -> None:
+        """No JSON, or none of ours."""
+        self.post(self.chance.choice((b"", b"{", b"[]", b'{"username": 1}', bytes(range(256)))))
+
+    def deep(self) -> None:
+        """Nesting that no reader survives."""
+        self.post(b"[" * 30_000 + b"]" * 30_000)
+
+    def evil_pattern(self) -> None:
+        """A pattern that takes an engine for ever, or fills its memory."""
+        self.post(self.query("user1", self.chance.choice(EVIL_PATTERNS)))
+
+    def random_user(self) -> None:
+        """A user that nobody has asked for before."""
+        self.post(self.query(f"u{self.chance.randrange(10**9)}", "x"))
+
+    def half_head(self) -> None:
+        """A head without an end."""
+        self._hold(b"POST /api/v1/search HTTP/1.1\r\nHost: x\r\nX-")
+
+    def half_body(self) -> None:
+        """A body that does not come."""
+        head = b"POST /api/v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        self._hold(head + b"Content-Length: 1000\r\n\r\n{")
+
+    def flood(self) -> None:
+        """The same again and again."""
+        self.post(self.query("user2", "import requests"))
+
+    def _hold(self, sent: bytes) -> None:
+        connection = socket.create_connection(
+            ("127.0.0.1", self.port), timeout=WAIT_SECONDS, source_address=(self.source, 0)
+        )
+        connection.sendall(sent)
+        self._held.append(connection)
+        self.told.note("abuser half sent")
+        if len(self._held) > HELD_AT_ONCE:
+            self._held.popleft().close()
