@@ -73,6 +73,7 @@ def _ask(service: Measured, seed: int, until: float, took: list[float]) -> None:
 
 def _ping(service: Measured, until: float, took: list[float]) -> None:
     connection = HTTPConnection("127.0.0.1", service.service.port, timeout=60)
+    connection.connect()
     while (began := time.perf_counter()) < until:
         connection.request("GET", "/ping")
         connection.getresponse().read()
