@@ -151,6 +151,7 @@ def test_schemathesis_finds_nothing(github: FakeGithub, tmp_path: Path) -> None:
             environ=environment()
             | {"SCHEMATHESIS_HOOKS": "tests.openapi_checks", "PYTHONPATH": str(ROOT)},
             cwd=tmp_path,
+            timeout=100,
         )
     assert done.returncode == 0, done.stdout
     tested = re.search(r"(\d+) generated, \1 passed", done.stdout)
