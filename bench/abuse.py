@@ -159,7 +159,7 @@ def main() -> int:
             rate_limit=f"{math.ceil(5 / good_pace * 1.4)} per 5 seconds",
             caller_searches=1,
             caller_github_requests="3000/hour",
-            caller_github_bytes=30 * MIB,
+            caller_github_bytes=5 * MIB,
         ) as service,
     ):
         _warm(service)
