@@ -5,7 +5,6 @@ https://spec.openapis.org/oas/v3.1.1.html
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from importlib.metadata import version
@@ -13,38 +12,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from gistapi.answers import Detail, ErrorAnswer, ErrorCode, Incomplete, Line, SearchAnswer
+from gistapi.answers import ErrorAnswer, ErrorCode, Line, SearchAnswer
+from gistapi.web import openapi_examples as examples
 from gistapi.web.problems import ProblemDetails
 from gistapi.web.schema import SearchRequest
 
 JSON = "application/json"
 _SCHEMA = "#/components/schemas/{model}"
-_REQUEST = {"username": "octocat", "pattern": "import requests"}
-_FOUND = "https://gist.github.com/6cad326836d38bd3a7ae"
-_DETAIL: Detail = {
-    "gist": _FOUND,
-    "description": "Are the sites up?",
-    "updated_at": "2014-10-01T09:30:00Z",
-    "file": "status.py",
-    "language": "Python",
-    "line": 3,
-    "column": 1,
-    "text": "import requests",
-    "url": f"{_FOUND}#file-status-py-L3",
-}
-_GAP: Incomplete = {
-    "gist": None,
-    "file": None,
-    "reason": "deadline",
-    "message": "The deadline has passed. Go on with the cursor in `next`.",
-}
-_ANSWER = {"status": "success"} | _REQUEST | {"matches": [_FOUND]}
-_LINES: tuple[Line, ...] = (
-    {"type": "begin", "data": {"username": "octocat", "pattern": "import requests"}},
-    {"type": "match", "data": _DETAIL},
-    {"type": "end", "data": {"status": "success", "matches": 1, "elapsed_seconds": 1.5}},
-)
-
 # Where no key is required, none has to be sent.
 _BY_KEY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"header": []}]
 # draft-inadarei-api-health-check-06
@@ -132,25 +106,15 @@ def document() -> dict[str, Any]:
 
 
 def _search() -> dict[str, Any]:
-    narrowed = {
-        **_REQUEST,
-        "ignore_case": True,
-        "files": ["*.py", "!test_*"],
-        "languages": ["Python"],
-        "updated_since": "2024-01-01T00:00:00Z",
-        "limit": 10,
-        "details": True,
-    }
-    stream = "".join(json.dumps(line) + "\n" for line in _LINES)
     found = {
         "description": "What was found; as a stream, sent as it is found.",
         "headers": _header_refs("X-Request-ID", "RateLimit", "RateLimit-Policy"),
         "content": {
-            JSON: {"schema": _ref("SearchAnswer"), "examples": _answers()},
+            JSON: {"schema": _ref("SearchAnswer"), "examples": examples.ANSWERS},
             "application/x-ndjson": {
                 # One object a line: as an array of them, as OpenAPI 3.2 sees such a stream.
                 "schema": {"type": "array", "items": _ref("Line")},
-                "examples": {"found": {"summary": "One object a line.", "value": stream}},
+                "examples": examples.STREAMS,
             },
         },
     }
@@ -170,23 +134,11 @@ def _search() -> dict[str, Any]:
             "content": {
                 JSON: {
                     "schema": _ref("SearchRequest"),
-                    "examples": {
-                        "least": {"value": _REQUEST},
-                        "narrowed": {"value": narrowed},
-                    },
+                    "examples": examples.REQUESTS,
                 }
             },
         },
         "responses": {"200": found} | {str(status): _error(status) for status in _ERRORS},
-    }
-
-
-def _answers() -> dict[str, Any]:
-    partial = {**_ANSWER, "status": "partial", "incomplete": [_GAP], "next": "eyJ2IjoxfQ"}
-    return {
-        "complete": {"value": _ANSWER},
-        "details": {"value": {**_ANSWER, "details": [_DETAIL]}},
-        "partial": {"value": partial},
     }
 
 

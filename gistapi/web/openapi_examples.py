@@ -1,0 +1,63 @@
+"""The examples of the interface's description: one search, told in every way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from gistapi.answers import Detail, Incomplete, Line
+
+_REQUEST = {"username": "octocat", "pattern": "import requests"}
+_FOUND = "https://gist.github.com/6cad326836d38bd3a7ae"
+_DETAIL: Detail = {
+    "gist": _FOUND,
+    "description": "Are the sites up?",
+    "updated_at": "2014-10-01T09:30:00Z",
+    "file": "status.py",
+    "language": "Python",
+    "line": 3,
+    "column": 1,
+    "text": "import requests",
+    "url": f"{_FOUND}#file-status-py-L3",
+}
+_GAP: Incomplete = {
+    "gist": None,
+    "file": None,
+    "reason": "deadline",
+    "message": "The deadline has passed. Go on with the cursor in `next`.",
+}
+_ANSWER = {"status": "success"} | _REQUEST | {"matches": [_FOUND]}
+_LINES: tuple[Line, ...] = (
+    {"type": "begin", "data": {"username": "octocat", "pattern": "import requests"}},
+    {"type": "match", "data": _DETAIL},
+    {"type": "end", "data": {"status": "success", "matches": 1, "elapsed_seconds": 1.5}},
+)
+
+REQUESTS: Mapping[str, Any] = {
+    "least": {"value": _REQUEST},
+    "narrowed": {
+        "value": {
+            **_REQUEST,
+            "ignore_case": True,
+            "files": ["*.py", "!test_*"],
+            "languages": ["Python"],
+            "updated_since": "2024-01-01T00:00:00Z",
+            "limit": 10,
+            "details": True,
+        }
+    },
+}
+ANSWERS: Mapping[str, Any] = {
+    "complete": {"value": _ANSWER},
+    "details": {"value": {**_ANSWER, "details": [_DETAIL]}},
+    "partial": {
+        "value": {**_ANSWER, "status": "partial", "incomplete": [_GAP], "next": "eyJ2IjoxfQ"}
+    },
+}
+STREAMS: Mapping[str, Any] = {
+    "found": {
+        "summary": "One object a line.",
+        "value": "".join(json.dumps(line) + "\n" for line in _LINES),
+    }
+}
