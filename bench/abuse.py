@@ -1,21 +1,25 @@
 """A service in the open: 300 requests a second from 50 addresses, half of them abusive.
 
-Run: python -m bench.abuse [--seconds 20] [--rate 300] [--clients 50]. The limits are those of the
-environment's GISTAPI_ settings. Each client has an address of the loopback of its own; the good
-ones search a few users, the others send what abuse_load.py knows. Prints a table of the answers,
-the good ones' times and the service's memory through the time; exits 1 when an aim is missed: the
-good ones' p99 under a second and none of them refused, memory flat, every answer by the book.
+Run: python -m bench.abuse [--seconds 20] [--rate 300] [--clients 50]. Limits are OPERATORS', unless
+the environment's GISTAPI_ settings say otherwise. Each client has an address of the loopback of its
+own; the good ones search a few users, the others send what abuse_load.py knows. Prints a table of
+the answers, the good ones' times and the service's memory through the time; exits 1 when an aim is
+missed: the good ones' p99 under a second and none of them refused, memory flat, every answer by the
+book.
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -24,10 +28,21 @@ import requests
 from bench.abuse_load import Clients, Told
 from bench.soak import populate
 from bench.world import github
+from gistapi.keys import KeyFile
 from tests.serving import Serving, serving
 
 MIB = 2**20
 USERS = 20
+OPERATORS = {
+    "pattern_timeout_seconds": "0.5",
+    "log_level": "warning",
+    "rate_limit": "11 per 5 seconds",
+    "caller_searches": "2",
+    "caller_github_requests": "600/hour",
+    "caller_github_bytes": "5MB",
+    "keys_optional": "true",
+}
+"""What an operator of an open service might choose. There is a key, so that wrong ones are told."""
 P99_SECONDS = 1.0
 GROWTH_MIB = 48.0
 """How much more memory the last third may hold than the first: threads and buffers still fill."""
@@ -40,16 +55,30 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=300)
     parser.add_argument("--clients", type=int, default=50)
     given = parser.parse_args()
-    with github() as world:
+    with tempfile.TemporaryDirectory() as folder, github() as world:
         populate(world)
+        keys = Path(folder) / "keys.json"
+        KeyFile(keys).create("operator")
         settings = _settings() | {
             "github_api_url": world.api_url,
             "github_content_hosts": world.raw_host,
+            "keys_file": keys,
         }
         with serving(**settings) as service:
-            for number in range(USERS):  # what is popular is in the cache
-                service.search("warm", username=f"user{number}")
+            _warm(service.port)
             return _load(service, given)
+
+
+def _warm(port: int) -> None:
+    """Have what is popular read into the cache, each user's by another address."""
+    for number in range(1, USERS):
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", port, timeout=30, source_address=(f"127.0.2.{number}", 0)
+        )
+        body = json.dumps({"username": f"user{number}", "pattern": "warm"})
+        connection.request("POST", "/api/v1/search", body, {"Content-Type": "application/json"})
+        connection.getresponse().read()
+        connection.close()
 
 
 def _settings() -> dict[str, Any]:
@@ -60,7 +89,7 @@ def _settings() -> dict[str, Any]:
         for name, value in os.environ.items()
         if name.startswith("GISTAPI_") and not name.startswith(kept)
     }
-    return {"pattern_timeout_seconds": "0.5", "log_level": "warning"} | found
+    return OPERATORS | found
 
 
 def _load(service: Serving, given: argparse.Namespace) -> int:

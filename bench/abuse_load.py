@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -125,15 +125,25 @@ class Client:
     def end(self) -> None:
         """Let go of what is open."""
 
+    def get(self, path: str) -> None:
+        """One page."""
+        self._send("GET", path, None)
+
     def post(self, body: bytes, **headers: str) -> None:
-        """One request for a search, on a connection of its own."""
+        """One request for a search."""
+        sent = {"Content-Type": "application/json"} | headers
+        self._send("POST", "/api/v1/search", body, sent)
+
+    def _send(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """One request, on a connection of its own."""
         began = time.perf_counter()
         connection = http.client.HTTPConnection(
             "127.0.0.1", self.port, timeout=WAIT_SECONDS, source_address=(self.source, 0)
         )
         try:
-            sent = {"Content-Type": "application/json"} | headers
-            connection.request("POST", "/api/v1/search", body, sent)
+            connection.request(method, path, body, headers or {})
             response = connection.getresponse()
             told = response.read()
         finally:
@@ -146,11 +156,14 @@ class Client:
 
 
 class Good(Client):
-    """Searches a few users for sensible things."""
+    """Searches a few users for sensible things, and looks at the page."""
 
     def ask(self) -> None:
-        """Search."""
-        user = f"user{self.chance.randrange(self.users)}"
+        """Search, two times of three."""
+        if self.chance.random() < 1 / 3:
+            self.get(self.chance.choice(("/", "/ping")))
+            return
+        user = f"user{self.chance.randrange(1, self.users)}"  # the first has a file of 12 MiB
         self.post(self.query(user, self.chance.choice(GOOD_PATTERNS)))
 
     def failed(self, error: Exception) -> None:

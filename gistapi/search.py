@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
+from functools import lru_cache
 
 from gistapi import cursor as cursors
 from gistapi.deadline import Deadline
@@ -17,6 +18,9 @@ from gistapi.observe import Observer, SearchEnded, ignore
 from gistapi.order import Order
 from gistapi.run import GO_ON, Bounds, Run, Stop
 from gistapi.scan import GistSource, Scan
+
+COMPILED = 16
+"""So many patterns stay compiled: one that goes on by its cursor, or is popular, costs it once."""
 
 
 class Searcher:
@@ -37,6 +41,7 @@ class Searcher:
         bounds: Bounds = Bounds(),  # noqa: B008 - frozen
         observe: Observer = ignore,
     ) -> None:
+        self._compile = lru_cache(maxsize=COMPILED)(compile_pattern)
         self._source = source
         self._contents = contents
         self._flights = Flights(contents)
@@ -59,7 +64,7 @@ class Searcher:
         from the iterator OverloadedError before anything is asked of GitHub, GithubError and its
         kinds, RateLimitedError and ByteQuotaError, where nothing could be searched.
         """
-        pattern = compile_pattern(query.pattern, query.flags)
+        pattern = self._compile(query.pattern, query.flags)
         order = Order(cursors.decode(query), in_order=in_order, limit=query.limit)
         run = Run(query, order, Deadline(self._deadline_seconds), self._bounds)
         scan = Scan(

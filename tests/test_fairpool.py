@@ -91,7 +91,7 @@ def test_one_lane_has_its_share_and_no_more() -> None:
 def test_a_burst_wakes_as_many_threads_as_it_needs(round_: int) -> None:
     """Work that comes all at once to idle threads runs side by side, each time."""
     del round_
-    pool, gate = FairPool(4, 4), Gate()
+    pool, gate = FairPool(8, 4), Gate()
     first = Gate()
     first.open.set()
     lane = pool.lane()
@@ -179,11 +179,37 @@ def test_closing_lanes_while_they_work_loses_no_thread() -> None:
             lane.submit(lambda: None)
         lane.close()
     gate = Gate()
-    for lane in (pool.lane(), pool.lane()):
-        for _ in range(2):
-            lane.submit(gate.work)
+    for lane in [pool.lane() for _ in range(4)]:
+        lane.submit(gate.work)
     gate.wait_for(lambda: gate.running == 4)
     gate.open.set()
+
+
+def test_lanes_that_take_long_leave_room_for_who_comes_next() -> None:
+    """None holds more threads than are free; one after the other, eight lanes begin at once."""
+    pool, gate = FairPool(64, 16), Gate()
+    for running in (16, 32, 48, 56, 60, 62, 63, 64):
+        lane = pool.lane()
+        for _ in range(40):
+            lane.submit(gate.work)
+        gate.wait_for(lambda running=running: gate.running == running)  # type: ignore[misc]
+    gate.open.set()
+    gate.wait_for(lambda: gate.done == 320)
+
+
+def test_what_ends_in_one_lane_lets_another_have_more() -> None:
+    """A lane that was held back gets threads as they become free, without new work to wake them."""
+    pool, long, other = FairPool(8, 8), Gate(), Gate()
+    first, second = pool.lane(), pool.lane()
+    for _ in range(4):
+        first.submit(long.work)
+    long.wait_for(lambda: long.running == 4)
+    for _ in range(4):
+        second.submit(other.work)
+    other.wait_for(lambda: other.running == 2)
+    long.open.set()
+    other.wait_for(lambda: other.running == 4)
+    other.open.set()
 
 
 def test_an_error_is_logged_and_ends_no_thread(caplog: pytest.LogCaptureFixture) -> None:
