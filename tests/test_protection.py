@@ -107,6 +107,10 @@ def test_the_log_says_who_was_refused_and_whose_requests_are_answered(
     with serving(github, keys_file=file, rate_limit="1/minute") as service:
         answers = [ask(service), ask(service, key), ask(service, key)]
         assert [answer.status_code for answer in answers] == [401, 200, 429]
+        ends_at = time.monotonic() + 20
+        while service.log.count('"message": "request"') < 3:  # written when the answer is sent
+            assert time.monotonic() < ends_at
+            time.sleep(0.02)
         told = list(lines(service))
     ids = [answer.headers["X-Request-ID"] for answer in answers]
     refusals = [line for line in told if line["message"] == "refused"]
