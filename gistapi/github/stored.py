@@ -7,12 +7,16 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 from gistapi.models import Gist, GistFile
 
 VERSION = 1
+REMEMBERED = 8
+REMEMBERED_BYTES = 256 * 1024
+"""Some 1,500 gists, 4 MB as objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,14 @@ def encode(listing: StoredListing) -> bytes:
 
 
 def decode(stored: bytes) -> StoredListing | None:
-    """What `encode` wrote; None for anything else."""
+    """What `encode` wrote; None for anything else.
+
+    The last small ones are kept as they are: a fifth of a warm search's time went into this.
+    """
+    return _remembered(stored) if len(stored) <= REMEMBERED_BYTES else _decoded(stored)
+
+
+def _decoded(stored: bytes) -> StoredListing | None:
     try:
         version, confirmed_at, pages = json.loads(zlib.decompress(stored))
         if version != VERSION:
@@ -83,6 +94,9 @@ def decode(stored: bytes) -> StoredListing | None:
         )
     except (zlib.error, ValueError, TypeError, RecursionError):
         return None
+
+
+_remembered = lru_cache(maxsize=REMEMBERED)(_decoded)
 
 
 def _gist(gist: Gist) -> list[object]:
