@@ -102,8 +102,14 @@ class CacheMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "small sqlite", "small memory"])
-def test_it_answers_like_a_mapping(kind: str, request: pytest.FixtureRequest) -> None:
+def test_it_answers_like_a_mapping(
+    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No order of operations brings a wrong content, a stale listing, a loss or a failure."""
+    # On a busy machine a server that is well may be slow.
+    monkeypatch.setattr("gistapi.cache.redis.CONNECT_SECONDS", 20.0)
+    monkeypatch.setattr("gistapi.cache.redis.READ_SECONDS", 20.0)
+    monkeypatch.setattr("gistapi.cache.stored._PATIENCE_SECONDS", 60.0)
     kind, small = kind.removeprefix("small "), kind.startswith("small ")
 
     class Machine(CacheMachine):
