@@ -17,6 +17,7 @@ from flask import Response, after_this_request
 from gistapi.counters import Counters, Rate
 from gistapi.errors import OverloadedError, RateLimitedError
 from gistapi.spending import NOBODYS, account
+from gistapi.web.addresses import address_of
 from gistapi.web.shares import BYTES_BATCH, REQUESTS_BATCH, SearchAccount, Share
 
 DAY_SECONDS = 24 * 3600
@@ -163,15 +164,12 @@ def caller_of(address: str, key_sha256: str | None) -> str:
     """Whom limits count: a key wherever it comes from, else an address, of IPv6 its network."""
     if key_sha256 is not None:
         return f"key:{key_sha256[:16]}"
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
+    parsed = address_of(address)
+    if parsed is None:
         return f"address:{address}"
     if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is None:
-            network = ipaddress.ip_network((int(parsed), IPV6_PREFIX), strict=False)
-            return f"address:{network.network_address}/{IPV6_PREFIX}"
-        parsed = parsed.ipv4_mapped
+        network = ipaddress.ip_network((int(parsed), IPV6_PREFIX), strict=False)
+        return f"address:{network.network_address}/{IPV6_PREFIX}"
     return f"address:{parsed}"
 
 
