@@ -9,7 +9,7 @@ const $ = (id) => document.getElementById(id);
 const form = $("search");
 const api = new URL(form.dataset.api, location.href);
 const number = new Intl.NumberFormat("en");
-const HIGHLIGHT_MS = 300; // for one line; then the pattern is given up
+const HIGHLIGHT_MS = 2000; // for one line; then the pattern is given up
 
 let running = null; // an AbortController
 let highlighter = null;
@@ -93,14 +93,19 @@ function startHighlighter(query) {
   highlighter?.worker.terminate();
   const worker = new Worker(new URL("highlight.js", import.meta.url));
   const waiting = new Map();
+  let started = false; // how long the browser takes to start a worker says nothing of the pattern
   let timer = null;
   const watch = () => {
     clearTimeout(timer);
-    if (waiting.size) timer = setTimeout(() => worker.terminate(), HIGHLIGHT_MS);
+    if (started && waiting.size) timer = setTimeout(() => worker.terminate(), HIGHLIGHT_MS);
   };
   worker.addEventListener("message", ({ data }) => {
-    mark(waiting.get(data.id), data.start, data.end);
-    waiting.delete(data.id);
+    if (data.started) {
+      started = true;
+    } else {
+      mark(waiting.get(data.id), data.start, data.end);
+      waiting.delete(data.id);
+    }
     watch();
   });
   worker.postMessage({ query });

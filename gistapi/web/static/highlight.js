@@ -35,6 +35,7 @@ let expression = null;
 addEventListener("message", ({ data }) => {
   if (data.query) {
     expression = translate(data.query);
+    postMessage({ started: true });
     return;
   }
   const characters = [...data.text];
