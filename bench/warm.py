@@ -37,6 +37,9 @@ def _on(world: World, plan: Plan, store: str, url: str) -> list[dict[str, Any]]:
         for _ in range(plan.warm_readings):
             found["within the TTL"].append(_new_pattern(trusting, user))
             found["after the TTL"].append(_new_pattern(asking, user))
+        for _ in range(plan.rounds):
+            with measured(world, url) as started:
+                found["within the TTL, just started"].append(_new_pattern(started, user))
         for turn in range(plan.rounds):
             world.edit_newest(user, f"changed {store} {turn}")
             found["one gist changed"].append(_new_pattern(asking, user))

@@ -36,6 +36,7 @@ from gistapi.web import (
 )
 
 MAX_SEARCHES = 64
+RECENT_BYTES = 16 * 2**20
 # Searches and slow senders can never hold them all: the rest answer /ping, and refuse.
 THREADS = MAX_SEARCHES + MAX_BODIES_AT_ONCE + 32
 
@@ -109,9 +110,7 @@ def create_app(
         operation.observe(event)
         event_log.observe(event)
 
-    if cache is None:
-        max_bytes = settings.cache_max_bytes
-        cache = open_cache(settings.cache_url, max_bytes=max_bytes, observe=observe)
+    cache = _cache(settings, observe) if cache is None else cache
     github = None
     if source is None:
         source = github = _github(settings, cache, observe)
@@ -150,6 +149,15 @@ def service_of(app: Flask) -> Service:
     """What an app made by `create_app` stands on."""
     service: Service = app.extensions["gistapi"]
     return service
+
+
+def _cache(settings: Settings, observe: Observer) -> Cache:
+    return open_cache(
+        settings.cache_url,
+        max_bytes=settings.cache_max_bytes,
+        recent_bytes=RECENT_BYTES,
+        observe=observe,
+    )
 
 
 def _policy(settings: Settings) -> Policy:

@@ -38,9 +38,13 @@ class MemoryCache:
         if len(content) > min(MAX_CONTENT_BYTES, self._max_bytes):
             return
         if is_blob(blob_sha, content):
-            self._put(blob_sha, content)
+            self.keep(blob_sha, content)
         else:
             self._observe(CacheFailed("put_content", "the content has another SHA-1"))
+
+    def keep(self, blob_sha: str, content: bytes) -> None:
+        """Keep a content that is known to hash to `blob_sha`."""
+        self._put(blob_sha, content)
 
     def get_listing(self, key: str) -> bytes | None:
         """The listing last put under this key; see Cache."""

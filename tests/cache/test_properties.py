@@ -21,6 +21,7 @@ class CacheMachine(RuleBasedStateMachine):
     """A cache beside two mappings that know what was put."""
 
     max_bytes = 2**30
+    recent_bytes = 0
     outlives = True
 
     def __init__(self) -> None:
@@ -38,7 +39,12 @@ class CacheMachine(RuleBasedStateMachine):
 
     def open(self) -> Cache:
         """Open the cache under test."""
-        return open_cache(self.url, max_bytes=self.max_bytes, observe=self.events.append)
+        return open_cache(
+            self.url,
+            max_bytes=self.max_bytes,
+            recent_bytes=self.recent_bytes,
+            observe=self.events.append,
+        )
 
     @rule(contents=st.lists(SMALL, max_size=8), factor=st.sampled_from([1, 1, 20]))
     def put_contents(self, contents: list[bytes], factor: int) -> None:
@@ -101,7 +107,7 @@ class CacheMachine(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "small sqlite", "small memory"])
+@pytest.mark.parametrize("kind", [*KINDS, "small sqlite", "small memory", "recent"])
 def test_it_answers_like_a_mapping(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +120,7 @@ def test_it_answers_like_a_mapping(
 
     class Machine(CacheMachine):
         max_bytes = (2**21 if kind == "sqlite" else 2**15) if small else 2**30
+        recent_bytes = 2**14 if kind == "recent" else 0
         outlives = kind != "memory"
 
         def empty(self) -> str:

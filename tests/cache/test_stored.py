@@ -41,7 +41,7 @@ class NarrowStore(SlowStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.delay_seconds = 0.1
+        self.delay_seconds = 0.06
         self._door = threading.Lock()
 
     def read(self, keys: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
