@@ -142,14 +142,16 @@ class Connection(asyncio.Protocol):
             await self._exchange(request, keep_alive=keep_alive)
 
     async def _exchange(self, request: Request, *, keep_alive: bool) -> None:
+        arrived = time.monotonic()
         traffic = self._site.origin_of(request.target)
         traffic.begin()
         self._site.record(request)
         try:
             response, fault = await self._site.handle(request)
-            if latency := traffic.latency_seconds + fault.latency_seconds:
-                await asyncio.sleep(latency)
             wire = frame(request, response, fault, keep_alive=keep_alive)
+            if latency := traffic.latency_seconds + fault.latency_seconds:
+                # from its arrival on: what it took to make the answer is no part of the network
+                await asyncio.sleep(arrived + latency - time.monotonic())
             request.status = response.status if wire.head else None
             await self._send(wire, request, traffic, fault)
             await self._end(wire, fault)

@@ -11,6 +11,8 @@ from tests.fake_github.message import OriginName
 _PIECE_BYTES = 16384
 _PIECES_PER_SECOND = 20
 _CREDIT_SECONDS = 0.05
+_SHORTEST_SECONDS = 0.001
+"""The event loop's timers count in whole milliseconds, rounded up."""
 
 
 class Pace:
@@ -26,7 +28,9 @@ class Pace:
         now = time.monotonic()
         # what a late timer cost is made up for, so that the rate is the one that was asked for
         self._free_at = max(self._free_at, now - _CREDIT_SECONDS) + size / self.bytes_per_second
-        await asyncio.sleep(self._free_at - now)
+        wait = self._free_at - now
+        # less is waited for with the next bytes, but others get their turn
+        await asyncio.sleep(wait if wait >= _SHORTEST_SECONDS else 0)
 
 
 @dataclass(slots=True)
