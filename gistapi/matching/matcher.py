@@ -61,12 +61,21 @@ class Matching:
 
 @dataclass(slots=True)
 class _Here:
-    """What RE2 did in the searching thread, which is told once for many texts."""
+    """What the searching thread did by itself, which is told once for many texts.
 
+    `looked_at` is the thread's time when it was last looked at.
+    """
+
+    looked_at: float
     files: int = 0
     size_bytes: int = 0
     seconds: float = 0.0
     matched: bool = False
+
+    def passed(self, text: bytes) -> None:
+        """No engine was needed."""
+        self.files += 1
+        self.size_bytes += len(text)
 
 
 class Matcher:
@@ -91,18 +100,22 @@ class Matcher:
         """
         results: list[Hit | PatternTimeoutError | None] = []
         jobs: dict[int, Job] = {}
-        here = _Here()
+        here = _Here(time.thread_time())
         for index, content in enumerate(contents):
             deadline.check()
             is_ascii = content.isascii()
             text = content if is_ascii else to_utf8(content)
             engine = self.pattern.engine(is_ascii=is_ascii, is_empty=not text)
-            if engine.fits_thread(len(text)):
+            if self.pattern.lacks_literal(text):
+                here.passed(text)
+                results.append(None)
+            elif engine.fits_thread(len(text)):
                 results.append(self._search_here(engine, text, here))
             elif self._is_filtered_out(engine, text, here):
                 results.append(None)
             elif len(content) > SMALL_BYTES:
                 results.append(self._scan(content, deadline))
+                here.looked_at = time.thread_time()  # the scanner has charged what it took
             else:
                 jobs[index] = self.job(engine, text, 0, self._matching.pattern_timeout_seconds)
                 results.append(None)
@@ -171,9 +184,9 @@ class Matcher:
 
     def _searched(self, engine: Engine, text: bytes, here: _Here) -> int | None:
         """Where RE2 finds the first match, in this thread; what it took is charged."""
-        began = time.thread_time()
         found = engine.compiled.search(text)
-        seconds = time.thread_time() - began
+        now = time.thread_time()
+        seconds, here.looked_at = now - here.looked_at, now
         self.charge(seconds)
         here.seconds += seconds
         here.size_bytes += len(text)

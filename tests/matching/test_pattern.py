@@ -48,6 +48,48 @@ def test_costly_patterns_compile_or_are_refused_quickly(source: str, flags: Flag
     assert time.thread_time() - began < 1.0
 
 
+@pytest.mark.parametrize(
+    ("source", "flags", "literal"),
+    [
+        ("import requests", PLAIN, "import requests"),
+        ("a.c", Flags(fixed_string=True), "a.c"),
+        (r"https?://\S+", PLAIN, "http"),
+        (r"\bdef\s+main\s*\(", PLAIN, "main"),
+        ("kettle", Flags(word=True), "kettle"),
+        ("(?P<a>ab)(?:c)d", PLAIN, "abcd"),
+        ("(?>ab)c", PLAIN, "abc"),
+        (r"x(?=y)(?!z)ab\b.", PLAIN, "xab"),
+        ("(?:tea)+s", PLAIN, "tea"),
+        ("(?:tea){2,}?", PLAIN, "tea"),
+        ("(?:tea)*s", PLAIN, "s"),
+        ("tea|coffee", PLAIN, ""),
+        ("foobar|foobaz", PLAIN, "fooba"),
+        ("(?=tea)|x", PLAIN, ""),
+        ("(t)ea\\1", PLAIN, "tea"),
+        ("[t]ea[sz]", PLAIN, "tea"),
+        ("tea", Flags(ignore_case=True), ""),
+        ("(?i)tea", PLAIN, ""),
+        ("(?i:tea)pot", PLAIN, "pot"),
+        ("(?i)tea(?-i:pot)", PLAIN, "pot"),
+        ("70 °C 🍵", PLAIN, "70 °C 🍵"),
+        ("(?x) # nothing", PLAIN, ""),
+    ],
+)
+def test_what_every_match_contains(source: str, flags: Flags, literal: str) -> None:
+    """The longest run of characters that no alternative, repeat or folding can do without."""
+    compiled = compile_pattern(source, flags)
+    assert compiled.literal.decode() == literal
+    assert compiled.lacks_literal(b"nothing of it") == bool(literal)
+    assert not compiled.lacks_literal(f"- {literal} -".encode())
+
+
+def test_long_texts_are_left_to_re2_where_it_is_as_quick() -> None:
+    """That is where a pattern begins with a literal."""
+    long = b"nothing of it" * 1000
+    assert not compile_pattern("import requests", PLAIN).lacks_literal(long)
+    assert compile_pattern(r"\bimport requests", PLAIN).lacks_literal(long)
+
+
 def test_what_people_use_is_not_too_costly() -> None:
     """As in Django's URLValidator: a range of 65,375 characters, many times, without case."""
     labels = "[a-z\u00a1-\uffff0-9](?:[a-z\u00a1-\uffff0-9-]{0,61}[a-z\u00a1-\uffff0-9])?"

@@ -23,7 +23,7 @@ from gistapi.models import Flags, Hit
 from gistapi.observe import Event, FileScanned, WorkerKilled
 
 PLAIN = Flags()
-BOMB = r"(a|a)*(\1)b"
+BOMB = r"(a|a)*(\1)[bc]"
 FUEL = b"a" * 60
 BACKREFERENCE = r"(a)\1"
 
