@@ -21,6 +21,8 @@ from tests.fake_github.message import Request, Response
 from tests.fake_github.traffic import Pace, Traffic
 
 _BUFFER_BYTES = 65536
+_LATE_SECONDS = 0.0005
+"""The event loop's timers are so late on average: they count in whole milliseconds, rounded up."""
 
 _numbers = count(1)
 
@@ -151,7 +153,7 @@ class Connection(asyncio.Protocol):
             wire = frame(request, response, fault, keep_alive=keep_alive)
             if latency := traffic.latency_seconds + fault.latency_seconds:
                 # from its arrival on: what it took to make the answer is no part of the network
-                await asyncio.sleep(arrived + latency - time.monotonic())
+                await asyncio.sleep(arrived + latency - time.monotonic() - _LATE_SECONDS)
             request.status = response.status if wire.head else None
             await self._send(wire, request, traffic, fault)
             await self._end(wire, fault)
