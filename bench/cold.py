@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from bench import clone, naive
+from bench import clone, least, naive
 from bench.measuring import MIB, NEEDLE, Measured, note, summary
 from bench.plan import FEW, Plan
 from bench.world import CONCURRENCY, World, bound_seconds
@@ -35,6 +35,8 @@ def _row(service: Measured, plan: Plan, gists: int, idle_share: float) -> dict[s
             world.generate(user, gists, seed=gists * 10 + turn * 2 + place)
         counts = _ours(service, users, gists, idle_share, readings)
         _theirs(world, plan, users["nothing"], gists, turn, readings)
+        floor = least.seconds(world.api_url, users["nothing"], CONCURRENCY)
+        readings["least_over_bound"].append(floor / bound_seconds(gists, counts["files"]))
     row: dict[str, Any] = {"gists": gists, "bound_seconds": bound_seconds(gists, counts["files"])}
     return row | counts | {name: summary(values) for name, values in readings.items()}
 

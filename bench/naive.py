@@ -41,7 +41,7 @@ def main() -> None:
     pattern = re.compile(source)
     began = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
-        found = sum(pool.map(matches, _gists(session(), api_url, user)))
+        found = sum(pool.map(matches, gists_of(session(), api_url, user)))
     seconds = time.perf_counter() - began
     used = resource.getrusage(resource.RUSAGE_SELF)
     spent = used.ru_utime + used.ru_stime
@@ -49,7 +49,8 @@ def main() -> None:
     print(json.dumps({"seconds": seconds, "cpu": spent, "matches": found, "peak_bytes": peak}))
 
 
-def _gists(session: requests.Session, api_url: str, user: str) -> Iterator[dict[str, Any]]:
+def gists_of(session: requests.Session, api_url: str, user: str) -> Iterator[dict[str, Any]]:
+    """Follow every page of a user's gists."""
     url: str | None = f"{api_url}/users/{user}/gists?per_page=100"
     while url is not None:
         page = session.get(url, timeout=60)

@@ -88,7 +88,7 @@ def test_a_connection_that_is_refused_or_reset_is_transient(github: FakeGithub) 
         ask(client, file.raw_url)
     github.reset_connections("raw", 1)
     # Which one depends on how far we are when we are hung up on.
-    with pytest.raises(TransientError, match="ConnectionError|ProtocolError"):
+    with pytest.raises(TransientError, match=r"ConnectionError|ProtocolError"):
         ask(client, file.raw_url)
     assert ask(client, file.raw_url)[0] == 200
 
