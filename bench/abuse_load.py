@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 GOOD_PATTERNS = ("import requests", r"def \w+\(self", "nowhere to be found", "(?i)todo")
 EVIL_PATTERNS = (
     r"(a+)+$",
-    r"(\w+\s?)+=+$(?<!x)",
+    r"(\w+\s?)+[=:]+$(?<!x)",
     r"(a*)*\1b",
     r"(?=(\w+))\1{50}$",
     "(" * 400 + "a" + ")" * 400,

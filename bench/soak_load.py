@@ -24,7 +24,7 @@ PATTERNS = (
     r"[a-z]{3,}\d+$",
     "nowhere to be found",
     r"(?<=return )\w+",  # for Python's own engine
-    r"(\w+\s?)+=+$(?<!x)",  # and one that is too costly for it
+    r"(\w+\s?)+[=:]+$(?<!x)",  # and one that is too costly for it
 )
 FAULTS: tuple[dict[str, object], ...] = (
     {"origin": "raw", "probability": 0.3, "answer": {"status": 500, "text": "no"}},
