@@ -189,7 +189,7 @@ def test_a_deadline_makes_the_answer_partial(service: Serving, hub: FakeGithub) 
     ("pattern", "good", "fuel"),
     [
         (r"(a|a)*(\1)[bc]", "aab", "a" * 60),
-        ("[ab]*a[ab]{400}[cd]", "a" * 401 + "c", "".join(random.Random(1).choices("ab", k=1 << 20))),
+        ("[ab]*a[ab]{400}c", "a" * 401 + "c", "".join(random.Random(1).choices("ab", k=1 << 20))),
     ],
     ids=["re", "re2"],
 )
