@@ -32,7 +32,6 @@ class Recent:
         self._clock = clock
         self._memory = MemoryCache(max_bytes, ignore)
         self._since = clock()
-        self._closed = False
 
     def get_contents(self, blobs: Mapping[str, int | None]) -> Iterator[tuple[str, bytes]]:
         """Yield the contents that are there; see Cache."""
@@ -69,12 +68,11 @@ class Recent:
 
     def close(self) -> None:
         """Forget, and close the cache behind it."""
-        self._closed = True
         self._memory.close()
         self._kept.close()
 
     def _fresh_memory(self) -> MemoryCache:
         now = self._clock()
-        if now - self._since > REFRESH_SECONDS and not self._closed:
+        if now - self._since > REFRESH_SECONDS:
             self._memory, self._since = MemoryCache(self._max_bytes, ignore), now
         return self._memory

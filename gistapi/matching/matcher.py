@@ -105,11 +105,12 @@ class Matcher:
             deadline.check()
             is_ascii = content.isascii()
             text = content if is_ascii else to_utf8(content)
-            engine = self.pattern.engine(is_ascii=is_ascii, is_empty=not text)
             if self.pattern.lacks_literal(text):
                 here.passed(text)
                 results.append(None)
-            elif engine.fits_thread(len(text)):
+                continue
+            engine = self.pattern.engine(is_ascii=is_ascii, is_empty=not text)
+            if engine.fits_thread(len(text)):
                 results.append(self._search_here(engine, text, here))
             elif self._is_filtered_out(engine, text, here):
                 results.append(None)

@@ -28,6 +28,7 @@ MAX_THREAD_COST = 200_000_000
 """Instructions times bytes for RE2 in a thread: 2 to 3 s, once it outgrows its memory."""
 
 MAX_SKIMMED_BYTES = 4096
+"""Up to this size, looking for a literal costs less than the way to RE2."""
 
 _WARNINGS = threading.Lock()
 
@@ -152,11 +153,8 @@ def compile_pattern(pattern: str, flags: Flags) -> CompiledPattern:
         all_flags = int(tree.state.flags)
         measured = extent.measure(tree, all_flags)
         compiled = CompiledPattern(source, all_flags, flags.word, tree, measured)
-        _ = (
-            compiled.ascii,
-            compiled.unicode,
-            compiled.literal,
-        )  # now: threads that miss one would all make it
+        # now: threads that miss one would all make it
+        _ = compiled.ascii, compiled.unicode, compiled.literal
     except RecursionError:
         raise InvalidPatternError("too deeply nested") from None
     return compiled
