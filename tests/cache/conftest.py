@@ -65,12 +65,9 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeySe
 
 
 @pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[ValkeyServer]:
-    """Run a Valkey that the test may stop, fill or kill."""
-    server = ValkeyServer(port=free_port(), data_dir=tmp_path / "valkey")
-    server.start()
-    yield server
-    server.terminate()
+def own_server(valkey: ValkeyServer) -> ValkeyServer:
+    """Give a Valkey that the test may stop, fill or kill."""
+    return valkey
 
 
 @pytest.fixture
