@@ -18,7 +18,7 @@ from typing import Any
 
 from bench.measuring import note, summary
 from bench.plan import Plan
-from gistapi.deadline import Deadline
+from gistapi.aio.deadline import Deadline
 from gistapi.matching import Matching, compile_pattern
 from gistapi.models import Flags, Hit
 

@@ -7,33 +7,34 @@ from dataclasses import dataclass
 
 from flask import Flask
 
-from gistapi.cache import Cache, Once, open_cache
-from gistapi.counters import Counters, Rate
+from gistapi.aio.fairpool import FairPool
+from gistapi.cache import Cache, open_cache
 from gistapi.errors import OverloadedError
-from gistapi.fairpool import FairPool
-from gistapi.github import Github, Trust
-from gistapi.keys import KeyFile
-from gistapi.logs import EventLog
+from gistapi.events import Event, Observer
+from gistapi.github import Freshness, Github
 from gistapi.matching import Matching
-from gistapi.observe import Event, Observer
-from gistapi.run import Bounds
-from gistapi.scan import GistSource
+from gistapi.quota.counters import Counters, Rate
+from gistapi.quota.keys import KeyFile
+from gistapi.quota.nonces import NonceStore
 from gistapi.search import Searcher
+from gistapi.search.reader import GistSource
+from gistapi.search.session import Bounds
 from gistapi.settings import Settings, load_settings
 from gistapi.web import (
     MAX_BODIES_AT_ONCE,
-    Addresses,
     Authentication,
     Captcha,
+    ClientAddresses,
     Guard,
-    Limits,
     Operation,
     Parts,
     Policy,
+    RateLimits,
     State,
     create_web,
     metrics_gate,
 )
+from gistapi.web.operations.access_log import EventLog
 
 MAX_SEARCHES = 64
 RECENT_BYTES = 16 * 2**20
@@ -52,7 +53,7 @@ class Service:
     cache: Cache
     counters: Counters
     github: Github | None
-    used: Once
+    used: NonceStore
     _warming: bool = False
 
     @property
@@ -128,7 +129,7 @@ def create_app(
     counters = Counters(
         settings.cache_url, fail_closed=settings.limits_fail_closed, observe=observe
     )
-    used = Once(settings.cache_url, observe)
+    used = NonceStore(settings.cache_url, observe)
     service = Service(searcher, matching, cache, counters, github, used)
     operation.watch(
         Parts(
@@ -139,7 +140,7 @@ def create_app(
             workers=lambda: len(matching.workers.pids),
         )
     )
-    guard = _guard(settings, used, keys, Limits(_policy(settings), counters))
+    guard = _guard(settings, used, keys, RateLimits(_policy(settings), counters))
     app = create_web(searcher, operation, guard, cors_origins=settings.cors_origins)
     app.extensions["gistapi"] = service
     return app
@@ -181,13 +182,13 @@ def _github(settings: Settings, cache: Cache, observe: Observer) -> Github:
         timeout_seconds=settings.github_timeout_seconds,
         connections=settings.github_concurrency_total,
         store=cache,
-        trust=Trust(settings.listing_ttl_seconds, settings.listing_stale_seconds),
+        trust=Freshness(settings.listing_ttl_seconds, settings.listing_stale_seconds),
         observe=observe,
     )
 
 
-def _guard(settings: Settings, used: Once, keys: Authentication, limits: Limits) -> Guard:
-    addresses = Addresses(
+def _guard(settings: Settings, used: NonceStore, keys: Authentication, limits: RateLimits) -> Guard:
+    addresses = ClientAddresses(
         settings.allowed_addresses, settings.denied_addresses, settings.trusted_proxies
     )
     key = settings.captcha_key

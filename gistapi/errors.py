@@ -10,7 +10,7 @@ GistapiError
 │   ├── UserNotFoundError         GitHub knows no such user
 │   ├── GithubRateLimitedError    GitHub wants us to wait
 │   └── GithubTimeoutError        no answer within the deadline
-├── GapError                      one file or gist can't be searched; the search goes on
+├── IncompleteError                      one file or gist can't be searched; the search goes on
 │   └── PatternTimeoutError       the pattern took too long on one file
 ├── RawRefusedError               the raw host won't send a file that git would
 ├── GoneError                     a gist or file was deleted since it was listed: no gap
@@ -80,7 +80,7 @@ class GithubTimeoutError(GithubError):
     """GitHub did not answer within the deadline."""
 
 
-class GapError(GistapiError):
+class IncompleteError(GistapiError):
     """One file, or one gist, can't be searched; `reason` is one of the contract's codes."""
 
     def __init__(self, reason: str, message: str) -> None:
@@ -88,7 +88,7 @@ class GapError(GistapiError):
         self.reason = reason
 
 
-class PatternTimeoutError(GapError):
+class PatternTimeoutError(IncompleteError):
     """The pattern took too long on one file, or was given up for this search."""
 
     def __init__(self, message: str) -> None:

@@ -113,7 +113,7 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class Incomplete:
     """What could not be searched, and why.
 
     `gist` is an `html_url`, or None when it is the search as a whole; `reason` is one of the
@@ -138,7 +138,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The end of a search: `partial` when a Gap was told, `next` when it goes on by that cursor."""
+    """The end of a search: `partial` if an Incomplete was sent, `next` the cursor to go on with."""
 
     partial: bool
     matches: int
@@ -146,4 +146,4 @@ class End:
     elapsed_seconds: float
 
 
-SearchEvent = Begin | Match | Gap | Progress | End
+SearchEvent = Begin | Match | Incomplete | Progress | End

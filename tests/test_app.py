@@ -11,9 +11,9 @@ import pytest
 from flask.testing import FlaskClient
 
 import gistapi
+from gistapi.aio.deadline import Deadline
 from gistapi.app import create_app, service_of
 from gistapi.cache import open_cache
-from gistapi.deadline import Deadline
 from gistapi.errors import SettingsError
 from gistapi.models import Page
 from gistapi.settings import Settings

@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from gistapi.cache.contract import Cache, CacheStatus, Store
+from gistapi.cache.hot import HotCache
 from gistapi.cache.memory import MemoryCache
-from gistapi.cache.once import Once
-from gistapi.cache.recent import Recent
 from gistapi.cache.redis import RedisStore
+from gistapi.cache.resilient import ResilientCache
 from gistapi.cache.sqlite import SqliteStore
-from gistapi.cache.stored import StoredCache
 from gistapi.errors import SettingsError
-from gistapi.observe import Observer, ignore
+from gistapi.events import Observer, ignore
 
-__all__ = ["Cache", "CacheStatus", "Once", "open_cache"]
+__all__ = ["Cache", "CacheStatus", "open_cache"]
 
 _SQLITE = "sqlite:///"
 _KNOWN = "sqlite:///path, redis://, rediss://, unix://, memory: and off"
@@ -44,5 +43,5 @@ def open_cache(
 
 
 def _over(store: Store, recent_bytes: int, observe: Observer) -> Cache:
-    cache = StoredCache(store, observe)
-    return Recent(cache, recent_bytes, observe) if recent_bytes else cache
+    cache = ResilientCache(store, observe)
+    return HotCache(cache, recent_bytes, observe) if recent_bytes else cache

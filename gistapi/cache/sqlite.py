@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gistapi.cache.contract import StoreError
 from gistapi.cache.sqlite_file import SqliteFile
-from gistapi.observe import Observer
+from gistapi.events import Observer
 
 TOUCH_SECONDS = 600
 """A use is noted when the last one noted is older."""

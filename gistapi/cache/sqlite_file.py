@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gistapi.cache.contract import StoreError
-from gistapi.observe import CacheFailed, Observer
+from gistapi.events import CacheFailed, Observer
 
 SCHEMA_VERSION = 1
 """Counts up with every change of the tables below, or of what the bytes in them mean."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from gistapi.cache.breaker import Breaker
 from gistapi.cache.contract import Store, StoreError
-from gistapi.observe import CacheFailed, Observer
+from gistapi.events import CacheFailed, Observer
 
 MAX_QUEUED_BYTES = 32 * 2**20
 """What may wait to be written; what comes beyond is dropped."""

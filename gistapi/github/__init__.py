@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager
 
-from gistapi.deadline import Deadline
+from gistapi.aio.deadline import Deadline
+from gistapi.events import Observer, ignore
 from gistapi.github.client import Client
-from gistapi.github.clone import ClonedFiles, Clones
-from gistapi.github.files import Files
-from gistapi.github.listing import Listings, ListingStore, Trust
+from gistapi.github.contents import Files
+from gistapi.github.git.clone import ClonedFiles, Clones
+from gistapi.github.listing import Freshness, Listings, ListingStore
 from gistapi.models import Gist, GistFile, Page
-from gistapi.observe import Observer, ignore
 
-__all__ = ["Github", "Trust"]
+__all__ = ["Freshness", "Github"]
 
 
 class Github:
@@ -33,7 +33,7 @@ class Github:
         timeout_seconds: float,
         connections: int,
         store: ListingStore,
-        trust: Trust,
+        trust: Freshness,
         observe: Observer = ignore,
     ) -> None:
         self._client = Client(

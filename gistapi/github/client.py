@@ -12,14 +12,14 @@ from urllib.parse import quote
 
 import urllib3
 
-from gistapi.deadline import Deadline
+from gistapi.aio.deadline import Deadline
 from gistapi.errors import GithubError, GithubRateLimitedError
+from gistapi.events import GithubRequestEnded, Observer
 from gistapi.github import api
-from gistapi.github.addresses import Addresses, Kind, redirected
-from gistapi.github.limits import Limits
-from gistapi.github.transport import TransientError, Transport, shut, told_apart
-from gistapi.observe import GithubRequestEnded, Observer
-from gistapi.spending import account
+from gistapi.github.host_limits import HostLimits
+from gistapi.github.http import TransientError, Transport, map_exceptions, shut
+from gistapi.github.url_policy import Kind, UrlPolicy, redirected
+from gistapi.quota.usage import account
 
 PRINTABLE_ASCII = "".join(map(chr, range(0x21, 0x7F)))
 MAX_REDIRECTS = 5
@@ -52,7 +52,7 @@ class Retries:
         if isinstance(error, LimitedError):
             if enough:
                 raise GithubRateLimitedError(str(error), error.retry_after_seconds) from error
-            return  # the next try waits in `Limits`, as long as the host asked
+            return  # the next try waits in `HostLimits`, as long as the host asked
         backoff = random.uniform(0, 0.05 * 4**self._failures)  # noqa: S311 - jitter
         wait = max(backoff, error.retry_after_seconds)
         if enough or wait >= self._deadline.remaining():
@@ -80,7 +80,7 @@ class Response:
         Raises TransientError where it breaks, DeadlineError or CancelledError when work must stop,
         ByteQuotaError when the caller's share is used up.
         """
-        with self._deadline.on_cancel(partial(shut, self._raw)), told_apart(self._deadline):
+        with self._deadline.on_cancel(partial(shut, self._raw)), map_exceptions(self._deadline):
             while chunk := self._raw.read1(CHUNK_BYTES, decode_content=True):
                 self._deadline.check()
                 account.get().spend_bytes(len(chunk))
@@ -135,10 +135,10 @@ class Client:
         observe: Observer,
     ) -> None:
         self.api_url = api_url.rstrip("/")
-        self._addresses = Addresses(api_url, content_hosts)
+        self._addresses = UrlPolicy(api_url, content_hosts)
         self._token = token
         self._observe = observe
-        self.limits = Limits(observe)
+        self.limits = HostLimits(observe)
         self._transport = Transport(connections, timeout_seconds)
 
     def close(self) -> None:
@@ -154,7 +154,7 @@ class Client:
         Raises TransientError (and its kind LimitedError) where another try may help,
         GithubRateLimitedError when the host must not be asked within the deadline, GithubError
         where nothing will help, RateLimitedError and ByteQuotaError when the caller's share is
-        used up, and GapError `host_not_allowed`.
+        used up, and IncompleteError `host_not_allowed`.
         """
         for _ in range(MAX_REDIRECTS + 1):
             with self._request(url, kind, deadline, headers) as response:
@@ -197,7 +197,7 @@ class Client:
         raw: urllib3.BaseHTTPResponse | None = None
         error: str | None = None
         try:
-            with told_apart(deadline):
+            with map_exceptions(deadline):
                 raw = self._transport.send(quoted, str(origin), sent, body, deadline)
             response = Response(raw, url, deadline)
             self._raise_for_failure(host, response)

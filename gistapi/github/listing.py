@@ -16,14 +16,14 @@ from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import urljoin
 
-from gistapi.deadline import Deadline
-from gistapi.errors import GapError, GithubError, GithubRateLimitedError, UserNotFoundError
+from gistapi.aio.deadline import Deadline
+from gistapi.errors import GithubError, GithubRateLimitedError, IncompleteError, UserNotFoundError
+from gistapi.events import CacheRead, Observer
 from gistapi.github import api
 from gistapi.github.client import Client, Response, Retries
-from gistapi.github.stored import StoredListing, StoredPage, decode, encode, in_order
-from gistapi.github.transport import TransientError
+from gistapi.github.http import TransientError
+from gistapi.github.listing_codec import StoredListing, StoredPage, decode, encode, in_order
 from gistapi.models import Page
-from gistapi.observe import CacheRead, Observer
 
 MAX_PAGE_BYTES = 32 * 1024 * 1024
 MAX_TAKES = 3
@@ -48,7 +48,7 @@ class ListingStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class Freshness:
     """How long a listing is trusted unasked, and how old it may be when GitHub can't be asked."""
 
     ttl_seconds: float
@@ -59,7 +59,7 @@ class Listings:
     """Lists gists through `client`, remembering in `store`."""
 
     def __init__(
-        self, client: Client, store: ListingStore, trust: Trust, observe: Observer
+        self, client: Client, store: ListingStore, trust: Freshness, observe: Observer
     ) -> None:
         self._client = client
         self._store = store
@@ -208,7 +208,7 @@ class Listings:
                 retries.again(error)
                 if tries == FULL_TRIES and instead is not None:
                     url = instead
-            except GapError as error:
+            except IncompleteError as error:
                 raise GithubError(str(error)) from error
 
     def _keep(self, key: str, pages: Sequence[StoredPage]) -> None:

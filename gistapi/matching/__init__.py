@@ -4,7 +4,7 @@
 search, `Scanner` to a file. What `re2` and `re` each do, and why: docs/decisions/matching.md.
 """
 
-from gistapi.matching.matcher import Matcher, Matching
+from gistapi.matching.engines import Matcher, Matching
 from gistapi.matching.pattern import CompiledPattern, compile_pattern
 from gistapi.matching.scanner import Scanner, Sizes
 

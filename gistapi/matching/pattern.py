@@ -12,7 +12,7 @@ from re import _constants as op  # type: ignore[attr-defined, unused-ignore]
 from typing import Any
 
 from gistapi.errors import InvalidPatternError
-from gistapi.matching import charsets, extent, literal, translate, worker
+from gistapi.matching import charsets, match_bounds, required_literal, translate, worker
 from gistapi.matching.charsets import Node, Op
 from gistapi.models import Flags
 
@@ -57,15 +57,15 @@ class Engine:
 class CompiledPattern:
     """A pattern that is valid. Immutable; usable by any number of threads.
 
-    `flags` are those of `re`, the pattern's own global ones included; `extent` says how much text
-    decides about a match.
+    `flags` are those of `re`, the pattern's own global ones included; `match_bounds` says how
+    much text decides about a match.
     """
 
     source: str
     flags: int
     word: bool
     tree: Any = field(repr=False, compare=False)
-    extent: extent.Extent = field(compare=False)
+    match_bounds: match_bounds.Extent = field(compare=False)
 
     @cached_property
     def python(self) -> Engine:
@@ -96,7 +96,7 @@ class CompiledPattern:
     @cached_property
     def literal(self) -> bytes:
         """What every match contains; empty where nothing is known."""
-        return literal.required(self.tree, self.flags)
+        return required_literal.required(self.tree, self.flags)
 
     def lacks_literal(self, text: bytes) -> bool:
         """Whether a text, in UTF-8, can't have a match for it lacks what every match contains.
@@ -116,7 +116,11 @@ class CompiledPattern:
     @property
     def needs_whole_text(self) -> bool:
         """Whether `re` may be misled by what it sees of a part, so that only the whole will do."""
-        return self.extent.looks_far or self.extent.commits or self.extent.behind > MAX_BEHIND
+        return (
+            self.match_bounds.looks_far
+            or self.match_bounds.commits
+            or self.match_bounds.behind > MAX_BEHIND
+        )
 
     @cached_property
     def _begins_with_literal(self) -> bool:
@@ -151,7 +155,7 @@ def compile_pattern(pattern: str, flags: Flags) -> CompiledPattern:
     try:
         tree = _checked_tree(source, flags)
         all_flags = int(tree.state.flags)
-        measured = extent.measure(tree, all_flags)
+        measured = match_bounds.measure(tree, all_flags)
         compiled = CompiledPattern(source, all_flags, flags.word, tree, measured)
         # now: threads that miss one would all make it
         _ = compiled.ascii, compiled.unicode, compiled.literal
@@ -164,7 +168,7 @@ def _checked_tree(source: str, flags: Flags) -> worker.Tree:
     try:
         tree = _parse(source, _python_flags(flags), word=flags.word)
         _check_depth(tree, MAX_DEPTH)
-        extent.check_lookbehind(tree)
+        match_bounds.check_lookbehind(tree)
     except re.error as error:
         raise InvalidPatternError(error.msg, error.pos) from None
     except (OverflowError, ValueError) as error:
@@ -204,14 +208,14 @@ def _check_depth(nodes: Sequence[Node], left: int) -> None:
     if left == 0:
         raise RecursionError
     for kind, argument in nodes:
-        for body in extent.children(kind, argument):
+        for body in match_bounds.children(kind, argument):
             _check_depth(body, left - 1)
 
 
 def _mentions(nodes: Sequence[Node], anchor: Op) -> bool:
     return any(
         (kind is op.AT and argument is anchor)
-        or any(_mentions(body, anchor) for body in extent.children(kind, argument))
+        or any(_mentions(body, anchor) for body in match_bounds.children(kind, argument))
         for kind, argument in nodes
     )
 
@@ -222,7 +226,7 @@ def _in_ranges(nodes: Sequence[Node]) -> int:
     for kind, argument in nodes:
         if kind is op.IN:
             total += sum(_bmp_size(*v) for what, v in argument if what is op.RANGE)
-        total += sum(_in_ranges(body) for body in extent.children(kind, argument))
+        total += sum(_in_ranges(body) for body in match_bounds.children(kind, argument))
     return total
 
 

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
-from gistapi.deadline import Deadline
+from gistapi.aio.deadline import Deadline
 from gistapi.errors import PatternTimeoutError
+from gistapi.events import FileScanned, Observer
 from gistapi.matching import worker
-from gistapi.matching.budget import WindowBudget
+from gistapi.matching.decoding import Utf8Stream
+from gistapi.matching.memory_budget import WindowBudget
 from gistapi.matching.pattern import CompiledPattern, Engine
 from gistapi.matching.process import Job
-from gistapi.matching.text import Utf8Stream
 from gistapi.matching.window import LINE_CHARACTERS, MAX_BYTES, Window
 from gistapi.models import Hit
-from gistapi.observe import FileScanned, Observer
 
 _PART_BYTES = 64 << 10
 
@@ -84,7 +84,7 @@ class Scanner:
         observe: Observer,
     ) -> None:
         self._search = search
-        self._extent = search.pattern.extent
+        self._extent = search.pattern.match_bounds
         self._loops = self._extent.loop_bytes
         self._deadline = deadline
         self._sizes = sizes

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from re import _constants as op  # type: ignore[attr-defined, unused-ignore]
 from typing import Any, NamedTuple
 
-from gistapi.matching import charsets, extent
+from gistapi.matching import charsets, match_bounds
 from gistapi.matching.charsets import Argument, Node, Op, Ranges
 
 MAX_COST = 20_000
@@ -133,11 +133,11 @@ class Translator:
 
     def subpattern(self, argument: Argument, flags: int, tail: bool) -> Piece:  # noqa: FBT001
         """A group, and the flags it turns on and off."""
-        if argument[1] & extent.TYPE_FLAGS & ~flags:
+        if argument[1] & match_bounds.TYPE_FLAGS & ~flags:
             # `re` filters the places where a match may begin by the outer flags: (?a)(?u:\w) does
             # not find "é". That is nothing to imitate.
             raise UntranslatableError("(?u:…) inside (?a), or the other way round")
-        inner = self._sequence(argument[3], extent.inner_flags(argument, flags), tail=tail)
+        inner = self._sequence(argument[3], match_bounds.inner_flags(argument, flags), tail=tail)
         return inner._replace(text=f"(?:{inner.text})")
 
     def branch(self, argument: Argument, flags: int, tail: bool) -> Piece:  # noqa: FBT001

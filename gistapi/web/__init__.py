@@ -6,29 +6,30 @@ from collections.abc import Sequence
 
 from flask import Flask
 
-from gistapi.web import cors, headers, problems
-from gistapi.web.addresses import Addresses
-from gistapi.web.authentication import Authentication, metrics_gate
-from gistapi.web.bodies import MAX_BODIES_AT_ONCE, MAX_BODY_BYTES
-from gistapi.web.captcha import Captcha
-from gistapi.web.guard import Guard
-from gistapi.web.health import Parts, State
-from gistapi.web.limits import Limits, Policy
-from gistapi.web.ops import Operation
-from gistapi.web.page import pages
-from gistapi.web.patience import Patience
+from gistapi.web import problems
+from gistapi.web.operations import Operation
+from gistapi.web.operations.health import Parts, State
+from gistapi.web.protection import cors, headers
+from gistapi.web.protection.authentication import Authentication, metrics_gate
+from gistapi.web.protection.body_limits import MAX_BODIES_AT_ONCE, MAX_BODY_BYTES
+from gistapi.web.protection.captcha import Captcha
+from gistapi.web.protection.client_ip import ClientAddresses
+from gistapi.web.protection.guard import Guard
+from gistapi.web.protection.rate_limits import Policy, RateLimits
+from gistapi.web.protection.write_timeout import WriteTimeout
 from gistapi.web.routes import Searches, routes
+from gistapi.web.ui.page import pages
 
 __all__ = [
     "MAX_BODIES_AT_ONCE",
-    "Addresses",
     "Authentication",
     "Captcha",
+    "ClientAddresses",
     "Guard",
-    "Limits",
     "Operation",
     "Parts",
     "Policy",
+    "RateLimits",
     "State",
     "create_web",
     "metrics_gate",
@@ -59,5 +60,5 @@ def create_web(
     guard.init_app(app)
     app.register_blueprint(routes(searcher, guard))
     app.register_blueprint(pages(captcha=guard.captcha is not None))
-    app.wsgi_app = Patience(app.wsgi_app)  # type: ignore[method-assign]  # as Flask has it
+    app.wsgi_app = WriteTimeout(app.wsgi_app)  # type: ignore[method-assign]  # as Flask has it
     return app

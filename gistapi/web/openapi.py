@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from gistapi.answers import ErrorAnswer, ErrorCode, Line, SearchAnswer
+from gistapi.search.report import ErrorAnswer, ErrorCode, Line, SearchAnswer
 from gistapi.web import openapi_examples as examples
 from gistapi.web.problems import ProblemDetails
 from gistapi.web.schema import SearchRequest

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gistapi.answers import Detail, Incomplete, Line
+from gistapi.search.report import Detail, IncompleteEntry, Line
 
 _REQUEST = {"username": "octocat", "pattern": "import requests"}
 _FOUND = "https://gist.github.com/6cad326836d38bd3a7ae"
@@ -21,7 +21,7 @@ _DETAIL: Detail = {
     "text": "import requests",
     "url": f"{_FOUND}#file-status-py-L3",
 }
-_GAP: Incomplete = {
+_GAP: IncompleteEntry = {
     "gist": None,
     "file": None,
     "reason": "deadline",

@@ -15,7 +15,6 @@ from flask import Flask, Response, g, request
 from typing_extensions import TypedDict  # pydantic reads typing's own from Python 3.12 on only
 from werkzeug.exceptions import HTTPException
 
-from gistapi.answers import ErrorAnswer, ErrorCode, FieldError
 from gistapi.errors import (
     ByteQuotaError,
     CaptchaRequiredError,
@@ -33,7 +32,8 @@ from gistapi.errors import (
     UnauthorizedError,
     UserNotFoundError,
 )
-from gistapi.web import headers
+from gistapi.search.report import ErrorAnswer, ErrorCode, FieldError
+from gistapi.web.protection import headers
 
 _LOG = logging.getLogger(__name__)
 _PROBLEM_JSON = "application/problem+json"

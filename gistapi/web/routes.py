@@ -10,11 +10,11 @@ from typing import Any, Protocol
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
-from gistapi.answers import plain_answer
 from gistapi.models import Query, SearchEvent
-from gistapi.web.bodies import Bodies
-from gistapi.web.guard import Guard
-from gistapi.web.headers import named, request_id
+from gistapi.search.report import plain_answer
+from gistapi.web.protection.body_limits import BodyLimits
+from gistapi.web.protection.guard import Guard
+from gistapi.web.protection.headers import named, request_id
 from gistapi.web.schema import parse
 from gistapi.web.stream import NDJSON, lines
 
@@ -38,7 +38,7 @@ class Searches(Protocol):
 def routes(searcher: Searches, guard: Guard) -> Blueprint:
     """The addresses, answered by this searcher to those whom this guard lets in."""
     blueprint = Blueprint("gistapi", __name__)
-    bodies = Bodies()
+    bodies = BodyLimits()
 
     @blueprint.get("/ping")
     def ping() -> Response:

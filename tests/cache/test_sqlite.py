@@ -20,7 +20,7 @@ from gistapi.cache import Cache, open_cache
 from gistapi.cache.contract import StoreError
 from gistapi.cache.sqlite import TOUCH_SECONDS, SqliteStore
 from gistapi.cache.sqlite_file import SCHEMA_VERSION
-from gistapi.observe import ignore
+from gistapi.events import ignore
 from tests.cache.conftest import Events, blob_of, until
 
 CONTENT = b"content" * 100

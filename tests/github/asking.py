@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gistapi.deadline import Deadline
+from gistapi.aio.deadline import Deadline
+from gistapi.events import Event, ignore
 from gistapi.github.client import Client, Response
 from gistapi.models import GistFile
-from gistapi.observe import Event, ignore
 from tests.fake_github import Content, FakeGithub, Gist, User
 
 DEADLINE_SECONDS = 30.0

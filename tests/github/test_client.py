@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from gistapi.deadline import Deadline
+from gistapi.aio.deadline import Deadline
 from gistapi.errors import (
     CancelledError,
     DeadlineError,
-    GapError,
     GithubError,
     GithubRateLimitedError,
+    IncompleteError,
 )
+from gistapi.events import Event, GithubRequestEnded
 from gistapi.github.client import MAX_REDIRECTS, LimitedError, Retries
-from gistapi.github.transport import TransientError
-from gistapi.observe import Event, GithubRequestEnded
+from gistapi.github.http import TransientError
 from tests.fake_github import FakeGithub, Fault, Repeated, Response, answers
 from tests.fake_github.message import Answer, text
 from tests.github.asking import add_file, ask, client_of
@@ -58,7 +58,7 @@ def test_a_listing_that_is_redirected_elsewhere_takes_no_token_there(github: Fak
     """The API's own redirect to a content host is refused: it has no listings."""
     github.faults.inject(Fault(answer=answers.redirect(f"{github.raw_url}/a")), origin="api")
     with (
-        pytest.raises(GapError, match="not allowed"),
+        pytest.raises(IncompleteError, match="not allowed"),
         client_of(github, token=TOKEN).get(
             f"{github.api_url}/users/x/gists", kind="list", deadline=Deadline(30), headers={}
         ),
@@ -129,7 +129,7 @@ def test_a_redirect_elsewhere_is_a_gap(github: FakeGithub, location: str) -> Non
     """No request is sent to where only the answer leads, be it odd or not."""
     location = location.replace("HOST", github.raw_host)
     github.faults.inject(Fault(answer=answers.redirect(location)))
-    with pytest.raises(GapError) as raised:
+    with pytest.raises(IncompleteError) as raised:
         ask(client_of(github), f"{github.raw_url}/a")
     assert raised.value.reason == "host_not_allowed"
     assert len(github.requests) == 1
@@ -153,7 +153,7 @@ def test_a_redirect_to_nowhere_is_an_answer(github: FakeGithub) -> None:
 def test_what_may_not_be_asked_is_not_asked(github: FakeGithub) -> None:
     """An address outside GitHub's hosts costs no request, and tells no event."""
     told: list[Event] = []
-    with pytest.raises(GapError):
+    with pytest.raises(IncompleteError):
         ask(client_of(github, observe=told.append), f"{github.api_url}/users/x/gists")
     assert (github.requests, told) == ([], [])
 

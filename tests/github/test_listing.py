@@ -9,28 +9,28 @@ from typing import Any
 
 import pytest
 
-from gistapi.deadline import Deadline
+from gistapi.aio.deadline import Deadline
 from gistapi.errors import (
     CancelledError,
     GithubError,
     GithubRateLimitedError,
     UserNotFoundError,
 )
-from gistapi.github.listing import IDLE_PAGES, MAX_TAKES, Listings, Trust
+from gistapi.events import CacheRead, Event, ignore
+from gistapi.github.listing import IDLE_PAGES, MAX_TAKES, Freshness, Listings
 from gistapi.models import Gist, Page
-from gistapi.observe import CacheRead, Event, ignore
 from tests.fake_github import FakeGithub, Fault, Literal, Request, Response, User, answers
 from tests.fake_github.message import from_json
 from tests.github.asking import Store, client_of, user_of
 
 FIRST = "/users/octocat/gists?per_page=100"
-ASK_ALWAYS = Trust(0)
-TRUSTING = Trust(600)
+ASK_ALWAYS = Freshness(0)
+TRUSTING = Freshness(600)
 
 
 def listings_of(
     github: FakeGithub,
-    trust: Trust = ASK_ALWAYS,
+    trust: Freshness = ASK_ALWAYS,
     store: Store | None = None,
     observe: Callable[[Event], None] = ignore,
     **about: Any,
@@ -424,7 +424,7 @@ def test_a_user_who_is_gone_is_remembered(github: FakeGithub) -> None:
     listed(listings_of(github, store=store))
     del github.world.users["octocat"]
     with pytest.raises(UserNotFoundError):
-        listed(listings_of(github, Trust(0, stale_seconds=600), store))
+        listed(listings_of(github, Freshness(0, stale_seconds=600), store))
     github.forget()
     with pytest.raises(UserNotFoundError):
         listed(listings_of(github, TRUSTING, store))
@@ -437,7 +437,7 @@ def test_an_old_listing_stands_in_for_a_github_that_is_away(github: FakeGithub) 
     store = Store()
     first = listed(listings_of(github, store=store))
     with github.refusing("api"):
-        stale = pages(listings_of(github, Trust(0, stale_seconds=600), store))
+        stale = pages(listings_of(github, Freshness(0, stale_seconds=600), store))
         with pytest.raises(GithubError, match="could not be read"):
             list(listings_of(github, ASK_ALWAYS, store).pages("octocat", Deadline(1)))
     assert [gist for page in stale for gist in page.gists] == first
@@ -450,7 +450,7 @@ def test_an_old_listing_stands_in_for_a_limited_github(github: FakeGithub) -> No
     store = Store()
     first = listed(listings_of(github, store=store))
     github.rate_limit.use_up()
-    stale = pages(listings_of(github, Trust(0, stale_seconds=600), store))
+    stale = pages(listings_of(github, Freshness(0, stale_seconds=600), store))
     assert [gist for page in stale for gist in page.gists] == first
     assert stale[0].stale_seconds is not None
 

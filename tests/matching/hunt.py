@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from gistapi.deadline import Deadline
+from gistapi.aio.deadline import Deadline
 from gistapi.errors import InvalidPatternError, PatternTimeoutError
 from gistapi.matching import CompiledPattern, Matching, compile_pattern, pattern, worker
 from gistapi.models import Flags

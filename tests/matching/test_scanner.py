@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 
-from gistapi.deadline import Deadline
+from gistapi.aio.deadline import Deadline
 from gistapi.errors import CancelledError, DeadlineError, PatternTimeoutError
+from gistapi.events import Event, FileScanned, WorkerKilled
 from gistapi.matching import CompiledPattern, Matching, Sizes, compile_pattern
-from gistapi.matching.text import Utf8Stream, to_utf8
+from gistapi.matching.decoding import Utf8Stream, to_utf8
 from gistapi.models import Flags, Hit
-from gistapi.observe import Event, FileScanned, WorkerKilled
 from tests.matching import reference
 from tests.matching.grammar import FLAGS, LETTERS, patterns, texts_for
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from gistapi.matching import charsets, compile_pattern, extent, translate, worker
+from gistapi.matching import charsets, compile_pattern, match_bounds, translate, worker
 from gistapi.matching.pattern import CompiledPattern
 from gistapi.matching.translate import Piece, Translator
 from gistapi.models import Flags
@@ -182,7 +182,7 @@ def mixed_types(monkeypatch: pytest.MonkeyPatch) -> None:
     """Translate (?u:…) inside (?a) as the documentation has it."""
 
     def wrong(self: Translator, argument: Any, flags: int, tail: bool) -> Piece:  # noqa: FBT001
-        inside = extent.inner_flags(argument, flags)
+        inside = match_bounds.inner_flags(argument, flags)
         return Piece("(?:" + self._sequence(argument[3], inside, tail=tail).text + ")")
 
     monkeypatch.setitem(translate._NODES, op.SUBPATTERN, wrong)
@@ -271,7 +271,7 @@ TRAPS = [
         (r"(?i)a(?-i:b)", r"(?i:a)b", r"(?s:.)a.", r"(?m:^)a(?-i:B)$"),
         ("a", "A", "b", "B", "\n"),
         4,
-        replace(extent, "inner_flags", value=_keep_flags),
+        replace(match_bounds, "inner_flags", value=_keep_flags),
     ),
     Trap(
         "open count",

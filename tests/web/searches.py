@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
-from gistapi.keys import KeyFile
 from gistapi.models import Begin, End, Gist, GistFile, Hit, Match, Query, SearchEvent
+from gistapi.quota.keys import KeyFile
 from gistapi.web import Authentication, Guard, create_web
 
 SEARCH = "/api/v1/search"

@@ -144,7 +144,7 @@ def test_every_error_that_can_end_a_search_has_a_row() -> None:
     inside = {
         errors.SettingsError,  # stops the start
         errors.KeyFileError,  # the same; later a 500, and the log says why
-        errors.GapError,  # becomes an entry of `incomplete`
+        errors.IncompleteError,  # becomes an entry of `incomplete`
         errors.PatternTimeoutError,  # the same
         errors.RawRefusedError,  # the file is asked of git
         errors.GoneError,  # is left out

@@ -8,9 +8,9 @@ from queue import SimpleQueue
 
 import pytest
 
-from gistapi.models import Begin, Gap, Progress, SearchEvent
+from gistapi.models import Begin, Incomplete, Progress, SearchEvent
 from gistapi.web import create_web
-from gistapi.web.bodies import MAX_BODIES_AT_ONCE
+from gistapi.web.protection.body_limits import MAX_BODIES_AT_ONCE
 from tests.web.searches import SEARCH, Searches, Stream, end, match, post_stream
 
 
@@ -67,7 +67,7 @@ def test_details_say_where_in_the_order_of_the_matches() -> None:
 
 def test_a_partial_answer_says_what_is_missing_and_how_to_go_on() -> None:
     """Gaps make the answer `partial`, with `incomplete`, and `next` when it stopped early."""
-    gap = Gap(None, None, "deadline", "The deadline has passed.")
+    gap = Incomplete(None, None, "deadline", "The deadline has passed.")
     answer = Searches([Begin(), gap, end(partial=True, following="c1")]).post()
     body = answer.get_json()
     assert (answer.status_code, body["status"], body["next"]) == (200, "partial", "c1")

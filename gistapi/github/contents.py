@@ -1,0 +1,162 @@
+"""The content of one file: read whole or as a stream, gone on with where it broke, and checked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Iterator
+from http import HTTPStatus
+
+from gistapi.aio.deadline import Deadline
+from gistapi.errors import GithubError, GoneError, IncompleteError, RawRefusedError
+from gistapi.github.client import Client, Response, Retries
+from gistapi.github.http import TransientError
+from gistapi.models import GistFile
+
+MAX_FILE_BYTES = 100 * 1024 * 1024
+"""GitHub takes no larger file: https://docs.github.com/en/repositories/working-with-files/managing-large-files"""
+MAX_TRIES = 30
+"""A download that breaks again and again, each time a little further on, ends here."""
+
+
+class Files:
+    """Reads files from the host of the raw contents.
+
+    Every method may raise, besides what it names: GoneError (404), IncompleteError,
+    RawRefusedError where only git has the file, GithubError, GithubRateLimitedError,
+    DeadlineError, CancelledError.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def read(self, file: GistFile, deadline: Deadline) -> bytes:
+        """The whole of a small file, which is what the listing says it is."""
+        content = b""
+        for chunks in self.stream(file, deadline):
+            content = b"".join(chunks)
+        return content
+
+    def stream(self, file: GistFile, deadline: Deadline) -> Iterator[Generator[bytes]]:
+        """Passes over a file's content, each an iterator of chunks; a later one replaces it.
+
+        There is one pass as a rule. When its content hashes to something other than the listing
+        says, there is a second, and then it counts if it does, or if both were alike and of the
+        listed size (old addresses carry a commit's SHA). Else IncompleteError `content_mismatch`.
+        """
+        first = _Pass(self._client, file, deadline)
+        yield first.chunks()
+        if first.is_as_listed:
+            return
+        second = _Pass(self._client, file, deadline)
+        yield second.chunks()
+        if not second.is_as_listed and not (second.is_like(first) and second.has_listed_size):
+            raise IncompleteError(
+                "content_mismatch", "GitHub sent something other than it had listed."
+            )
+
+
+class _Pass:
+    """One reading of a file from its beginning to its end.
+
+    `_offset` counts the decoded bytes handed on, all of which went through `_body_hash`; `_etag` is
+    what names them in `If-Range`; `_mixed` says that they may be of two contents.
+    """
+
+    def __init__(self, client: Client, file: GistFile, deadline: Deadline) -> None:
+        self._client = client
+        self._file = file
+        self._deadline = deadline
+        self._offset = 0
+        self._etag: str | None = None
+        self._mixed = False
+        self._body_hash = hashlib.sha1(usedforsecurity=False)
+        if file.size_bytes is not None:
+            self._body_hash.update(b"blob %d\0" % file.size_bytes)
+
+    @property
+    def has_listed_size(self) -> bool:
+        return self._file.size_bytes in {None, self._offset}
+
+    @property
+    def is_as_listed(self) -> bool:
+        """Whether size and blob SHA-1 are the listed ones, as far as the listing names them."""
+        if self._file.blob_sha is None or self._file.size_bytes is None:
+            return self.has_listed_size and not self._mixed
+        return self.has_listed_size and self._body_hash.hexdigest() == self._file.blob_sha
+
+    def is_like(self, other: _Pass) -> bool:
+        return self._body_hash.digest() == other._body_hash.digest()
+
+    def chunks(self) -> Generator[bytes]:
+        retries = Retries(self._deadline)
+        for _ in range(MAX_TRIES):
+            before = self._offset
+            try:
+                yield from self._rest()
+            except TransientError as error:
+                if self._offset > before:
+                    retries.progressed()
+                retries.again(error)
+            else:
+                return
+        raise GithubError(f"The download broke {MAX_TRIES} times.")
+
+    def _rest(self) -> Iterator[bytes]:
+        """What is still missing, from one answer."""
+        if not self._file.raw_url:
+            raise IncompleteError("file_unavailable", "GitHub listed the file without an address.")
+        headers = {}
+        if self._offset:
+            headers = {"Range": f"bytes={self._offset}-", "Accept-Encoding": "identity"}
+            if self._etag:
+                headers["If-Range"] = self._etag
+        url = self._file.raw_url
+        with self._client.get(url, kind="raw", deadline=self._deadline, headers=headers) as answer:
+            if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and self._offset:
+                return  # nothing follows what we have; its hash will tell whether that is all
+            skip = self._skip(answer)
+            if not self._offset and not answer.headers.get("Content-Encoding"):
+                etag = answer.headers.get("ETag", "")
+                self._etag = None if etag.startswith("W/") else etag
+            for received in answer.chunks():
+                chunk = received[skip:]
+                skip -= len(received) - len(chunk)
+                if chunk:
+                    yield self._counted(chunk)
+                if self._is_too_long:
+                    return
+
+    def _skip(self, answer: Response) -> int:
+        """How many bytes of this answer were handed on before; raises for all but content.
+
+        A server that answers a range with the whole file has us read on from its beginning.
+        """
+        status = answer.status
+        if status == HTTPStatus.PARTIAL_CONTENT and self._offset:
+            started = answer.headers.get("Content-Range", "").partition("-")[0]
+            if started == f"bytes {self._offset}":
+                return 0
+            raise TransientError("GitHub answered another range than it was asked for.")
+        if status == HTTPStatus.OK:
+            self._mixed |= bool(self._offset and self._etag != answer.headers.get("ETag"))
+            return self._offset
+        if status == HTTPStatus.NOT_FOUND:
+            raise GoneError("The file was deleted since it was listed.")
+        if status == HTTPStatus.FORBIDDEN:
+            raise RawRefusedError(answer.error_message())
+        raise GithubError(answer.error_message())
+
+    def _counted(self, chunk: bytes) -> bytes:
+        if self._offset + len(chunk) > MAX_FILE_BYTES:
+            raise IncompleteError(
+                "file_too_large", f"No match in the first {MAX_FILE_BYTES} bytes."
+            )
+        self._offset += len(chunk)
+        self._body_hash.update(chunk)
+        return chunk
+
+    @property
+    def _is_too_long(self) -> bool:
+        """More than listed has come: no use in reading on, it can't be the right content."""
+        size = self._file.size_bytes
+        return size is not None and self._offset > size
