@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from gistapi.aio.deadline import Deadline
 from gistapi.aio.fairpool import FairPool
-from gistapi.aio.singleflight import Contents, Flights
+from gistapi.aio.flights import Contents, Flights
 from gistapi.errors import GistapiError, OverloadedError
 from gistapi.events import Observer, SearchEnded, ignore
 from gistapi.matching import Matching, compile_pattern

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from gistapi.aio.deadline import Deadline
 from gistapi.aio.fairpool import Lane
-from gistapi.aio.singleflight import Contents, Flights
+from gistapi.aio.flights import Contents, Flights
 from gistapi.errors import (
     ByteQuotaError,
     CancelledError,

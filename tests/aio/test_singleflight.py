@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from gistapi.aio import singleflight as module
+from gistapi.aio import flights as module
 from gistapi.aio.deadline import Deadline
-from gistapi.aio.singleflight import Flights
+from gistapi.aio.flights import Flights
 from gistapi.cache import open_cache
 from gistapi.errors import CancelledError, DeadlineError, GithubError
 
