@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 USERNAME = r"^[A-Za-z0-9_-]{1,39}$"
 """A GitHub login: live accounts begin or end with `-`, and have `--` or `_`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One place to search: a user's gists, an organization's members, a gist, or the caller's own.
+
+    `name` is a login, an organization's login or a gist's id; empty for `mine` and `starred`.
+    """
+
+    kind: Literal["username", "organization", "gist", "mine", "starred"]
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
