@@ -99,15 +99,36 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Where a pattern first matched in one text.
+    """Where a pattern matched in one text.
 
-    `line` and `column` count from 1, columns in characters; `text` is the line on which the match
-    begins, without its line end, cut to 300 characters around the match.
+    Lines and columns count from 1, columns in characters; `end_line` and `end_column` are the
+    position behind the match's last character. `text` is the line or lines of the match, cut to
+    300 characters around its beginning if `cut`; `start` and `end` are the match's 0-based offsets
+    in `text`, clipped to it. `before` and `after` are the lines around, each cut to 300 characters.
     """
 
     line: int
     column: int
+    end_line: int
+    end_column: int
     text: str
+    start: int
+    end: int
+    cut: bool
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The first matches in one text, at least one.
+
+    `more`: the text has further matches, or may have some where its search took too long. None
+    where nobody looked for them.
+    """
+
+    hits: tuple[Hit, ...]
+    more: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
