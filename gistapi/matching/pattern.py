@@ -49,6 +49,11 @@ class Engine:
     marked: Any = None
     program_size: int = 0
 
+    @property
+    def key(self) -> tuple[str, str, bool, int, bool]:
+        """What `worker.searcher` compiles it from."""
+        return self.name, self.source, self.marked is not None, self.flags, self.word
+
     def cost(self, size_bytes: int) -> int:
         """Instructions times bytes, which bound RE2's work: some 12 ns each at worst."""
         return self.program_size * size_bytes

@@ -15,6 +15,7 @@ from typing import Self, cast
 from gistapi.matching import worker
 from gistapi.matching.pattern import Engine
 
+START_SECONDS = 10.0
 _WRITE_BYTES = 256 << 10
 Answers = tuple[list[worker.Answer], bool]
 
@@ -31,7 +32,10 @@ class Process:
 
     @classmethod
     async def start(cls) -> Self:
-        """Start one. Raises OSError where the system has no room for it."""
+        """Start one and wait until it is ready.
+
+        Raises OSError where the system has no room for it, or it ends or takes too long.
+        """
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
@@ -43,7 +47,18 @@ class Process:
             env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             start_new_session=True,
         )
-        return cls(child)
+        process = cls(child)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await process._answers.readexactly(len(worker.READY))
+        except (EOFError, TimeoutError) as error:
+            process.killed = isinstance(error, EOFError)
+            await process.close()
+            raise OSError("a matching worker did not start") from error
+        except BaseException:
+            process.kill()
+            raise
+        return process
 
     @property
     def pid(self) -> int:
@@ -61,33 +76,25 @@ class Process:
 
         The caller ends the wait after `limit` seconds. Raises EOFError when the worker is dead.
         """
-        request = marshal.dumps(
-            (
-                engine.name,
-                engine.source,
-                engine.marked is not None,
-                engine.flags,
-                engine.word,
-                patience,
-                limit,
-                [(len(text), task) for text, task in work],
-            )
-        )
+        tasks = [(len(text), task) for text, task in work]
+        request = marshal.dumps((*engine.key, patience, limit, tasks))
         try:
             await self._write(worker.LENGTH.pack(len(request)) + request)
             for text, _ in work:
                 await self._write(text)
             (size,) = worker.LENGTH.unpack(await self._answers.readexactly(worker.LENGTH.size))
             body = await self._answers.readexactly(size)
-        except ConnectionError:
+        except (EOFError, ConnectionError):
+            self.killed = True
             raise EOFError from None
         return cast("Answers", marshal.loads(body))  # noqa: S302 - ours
 
     def kill(self) -> None:
         """End it at once; `ask` raises EOFError. Idempotent."""
-        self.killed = True
-        with contextlib.suppress(ProcessLookupError):
-            self._child.kill()
+        if not self.killed:  # a second signal could reap it before asyncio does
+            self.killed = True
+            with contextlib.suppress(ProcessLookupError):
+                self._child.kill()
 
     async def close(self) -> None:
         """Kill it and wait for its end."""

@@ -4,7 +4,7 @@ Run as a program, with nothing but the standard library (and RE2 when first aske
 it starts in some 20 ms and stays near 10 MB. Its parent sends work on standard input and reads the
 answers from standard output; both are marshal in length-prefixed frames, the texts follow raw.
 
-A request is `(engine, source, marks, flags, word, patience, limit, [(size, task), …])`. A task is
+It first writes READY. A request is `(engine, source, marks, flags, word, patience, limit, [(size, task), …])`. A task is
 `(start, end, stop, count, after_empty)`, see `found`; offsets count bytes of UTF-8. After
 `patience` seconds of processor time the worker stops what it does and answers with what it has;
 after `limit` seconds its parent is going to kill it.
@@ -31,6 +31,7 @@ from typing import Any, BinaryIO
 RE = "re"
 RE2 = "re2"
 LENGTH = struct.Struct("<Q")
+READY = b"r"
 GRACE_SECONDS = 1.0
 """How much longer than asked a worker lives when nobody is left to kill it."""
 MEMORY_BYTES = 160 << 20
@@ -172,14 +173,14 @@ def answer(request: tuple[Any, ...], texts: list[Text]) -> tuple[list[Answer], b
     `re` looks for signals while it searches; RE2 doesn't, so it is not interrupted.
     """
     global _armed  # noqa: PLW0603 - a signal handler has no other way to know
-    engine, source, marks, flags, word, patience, _, tasks = request
+    *key, patience, _, tasks = request
     answers: list[Answer] = []
     try:
-        _armed = engine == RE
+        _armed = key[0] == RE
         signal.setitimer(signal.ITIMER_PROF, patience)
         for text, (_, task) in zip(texts, tasks, strict=True):
             try:
-                answers.append(found(searcher(engine, source, marks, flags, word), text, task))
+                answers.append(found(searcher(*key), text, task))
             except MemoryError:
                 answers.append("The pattern needs too much memory on this text.")
             except SystemError:  # 3.13.0 reports a bug of its own for some possessive repeats
@@ -193,7 +194,9 @@ def answer(request: tuple[Any, ...], texts: list[Text]) -> tuple[list[Answer], b
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer until the parent closes its end."""
+    """Say that this process has started, then answer until the parent closes its end."""
+    answers.write(READY)
+    answers.flush()
     while len(head := requests.read(LENGTH.size)) == LENGTH.size:
         request = marshal.loads(requests.read(*LENGTH.unpack(head)))  # noqa: S302 - our parent's
         texts = [requests.read(size) for size, _ in request[-1]]

@@ -16,8 +16,10 @@ from gistapi.events import Observer, WorkerKilled
 from gistapi.matching.jobs import GIVEN_UP, SLICE_SECONDS, TOO_LONG, Batch, Job, Share
 from gistapi.matching.process import Process
 
+LEAST_SECONDS = 1.0
+"""By the clock, for a short slice of processor time, however busy the machine is."""
 START_TRIES = 4
-START_SECONDS = 0.1
+RETRY_SECONDS = 0.1
 """Before the second try to start a process; doubled before each further one."""
 
 
@@ -148,6 +150,8 @@ class Workers:
     async def _ask(self, process: Process, batch: Batch) -> None:
         limit = batch.jobs[0].seconds
         patience = limit if batch.is_long else min(limit, SLICE_SECONDS)
+        if not batch.is_long:
+            limit = max(limit, LEAST_SECONDS)
         work = [(job.text, job.task) for job in batch.jobs]
         try:
             async with asyncio.timeout(limit):
@@ -157,7 +161,6 @@ class Workers:
             self._observe(WorkerKilled("timeout"))
             batch.fail(TOO_LONG, final=len(batch.jobs) == 1)
         except EOFError:
-            process.kill()
             if self._closed or batch.is_abandoned:
                 batch.fail(GIVEN_UP, final=True)
                 return
@@ -180,7 +183,7 @@ class Workers:
             try:
                 return await self._start_process()
             except OSError:
-                await asyncio.sleep(START_SECONDS * 2**attempt)
+                await asyncio.sleep(RETRY_SECONDS * 2**attempt)
         return await self._start_process()
 
     async def _start_process(self) -> Process:

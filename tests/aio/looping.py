@@ -70,4 +70,4 @@ def run(coroutine: Coroutine[Any, Any, T], *, jumping: bool = True) -> T:
             return runner.run(coroutine)
     finally:
         logger.removeHandler(complaints)
-        assert complaints.messages == []
+        assert complaints.messages == [], complaints.messages

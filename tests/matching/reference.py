@@ -6,9 +6,9 @@ import itertools
 import re
 import warnings
 
-from gistapi.matching import worker
+from gistapi.matching import Wanted, worker
 from gistapi.matching.pattern import CompiledPattern
-from gistapi.models import Hit
+from gistapi.models import Hit, Hits
 
 
 def decode(content: bytes) -> str:
@@ -46,6 +46,15 @@ def hit(text: str, start: int, end: int, shown: int = 300) -> Hit:
     )
 
 
+def hits(text: str, found: list[tuple[int, int]], wanted: Wanted, shown: int = 300) -> Hits | None:
+    """The answer for a text with these matches."""
+    if not found:
+        return None
+    count = wanted.max_count or 1
+    more = None if wanted.spans == 1 else len(found) > count
+    return Hits(tuple(hit(text, *span, shown) for span in found[:count]), more)
+
+
 def spans(pattern: re.Pattern[str], text: str, count: int = 1000) -> list[tuple[int, int]]:
     """The first matches, in characters, as `re.finditer` has them."""
     return [found.span() for found in itertools.islice(pattern.finditer(text), count)]
@@ -55,9 +64,7 @@ def our_spans(compiled: CompiledPattern, text: str, count: int = 1000) -> list[t
     """The same as we say it, by the engine we choose."""
     data = text.encode()
     engine = compiled.engine(is_ascii=data.isascii(), is_empty=not data, first=count == 1)
-    search = worker.searcher(
-        engine.name, engine.source, engine.marked is not None, engine.flags, engine.word
-    )
+    search = worker.searcher(*engine.key)
     found = worker.found(search, data, (0, len(data), len(data) + 1, count, False))
     return [(_characters(data[:a]), _characters(data[:b])) for a, b in found]
 

@@ -234,7 +234,7 @@ def test_fixed_strings_are_literal() -> None:
 def test_word_wraps_the_pattern_as_a_whole(source: str) -> None:
     """`word` asks for edges around the whole pattern, alternatives and comments included."""
     compiled = compile_pattern(source, Flags(word=True)).python
-    search = worker.searcher(compiled.name, compiled.source, False, compiled.flags, compiled.word)
+    search = worker.searcher(*compiled.key)
     inner = re.compile(source)
     for text in ["a", "xa", "b a", "ax b", "ab", "A", "a# x", "a_b", "a\nb", "éa", "aa a"]:
         data = text.encode()
@@ -246,7 +246,10 @@ def test_word_wraps_the_pattern_as_a_whole(source: str) -> None:
             and not re.match(r"\w", text[i - 1 : i] if i else "")
             and not re.match(r"\w", text[e : e + 1])
         ]
-        found = [start for start, _ in search(data, 0, len(data), False)]
+        found = [
+            start
+            for start, _ in worker.found(search, data, (0, len(data), len(data) + 1, 1, False))
+        ]
         assert found[:1] == [len(text[:start].encode()) for start in starts[:1]], text
 
 

@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from re import _constants as op
+from re import _constants as op  # type: ignore[attr-defined, unused-ignore]
 from typing import Any
 
 import pytest
