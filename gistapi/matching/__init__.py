@@ -8,8 +8,8 @@ from gistapi.matching.engines import Matching
 from gistapi.matching.matcher import Matcher
 from gistapi.matching.pattern import CompiledPattern, compile_pattern
 from gistapi.matching.scanner import Scanner
+from gistapi.matching.wanted import Wanted
 from gistapi.matching.window import Sizes
-from gistapi.matching.work import Wanted
 
 __all__ = [
     "CompiledPattern",

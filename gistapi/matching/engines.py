@@ -8,8 +8,9 @@ from gistapi.matching.matcher import Matcher
 from gistapi.matching.memory_budget import WindowBudget
 from gistapi.matching.pattern import CompiledPattern
 from gistapi.matching.threads import Threads
+from gistapi.matching.wanted import Wanted
 from gistapi.matching.window import Sizes
-from gistapi.matching.work import Shared, Wanted, Work
+from gistapi.matching.work import Shared, Work
 from gistapi.matching.worker_pool import Workers
 
 

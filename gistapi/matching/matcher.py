@@ -12,12 +12,12 @@ from functools import partial
 from gistapi.errors import PatternTimeoutError
 from gistapi.events import FileScanned
 from gistapi.matching import worker
+from gistapi.matching.collector import Collector
 from gistapi.matching.decoding import to_utf8
 from gistapi.matching.jobs import GIVEN_UP, SMALL_BYTES, Job
 from gistapi.matching.pattern import Engine
 from gistapi.matching.scanner import Scanner
 from gistapi.matching.threads import SLICE_SECONDS
-from gistapi.matching.window import Window
 from gistapi.matching.work import Work
 from gistapi.models import Hits
 
@@ -197,8 +197,7 @@ class Matcher:
     def _hits(self, text: bytes | bytearray, spans: list[worker.Span]) -> Hits | None:
         if not spans:
             return None
-        wanted = self._work.wanted
-        window = Window(self._work.shared.sizes.line_characters)
-        window.data += text
-        hits = tuple(window.hit(*span) for span in spans[: wanted.max_count or 1])
-        return Hits(hits, more=len(spans) > len(hits) if wanted.spans > 1 else None)
+        collector = Collector(self._work.wanted, self._work.shared.sizes.line_characters)
+        collector.window.data += text
+        collector.add(spans)
+        return collector.finish()

@@ -16,13 +16,14 @@ from typing import Literal, NamedTuple, Self, TypeVar
 from gistapi.errors import PatternTimeoutError
 from gistapi.events import FileScanned
 from gistapi.matching import worker
+from gistapi.matching.collector import Collector
 from gistapi.matching.decoding import Utf8Stream
 from gistapi.matching.jobs import TOO_LONG, Job
 from gistapi.matching.pattern import Engine
 from gistapi.matching.threads import SLICE_SECONDS
-from gistapi.matching.window import MAX_BYTES, PART_BYTES, Window
+from gistapi.matching.window import MAX_BYTES, PART_BYTES
 from gistapi.matching.work import Work
-from gistapi.models import Hit, Hits
+from gistapi.models import Hits
 
 T = TypeVar("T")
 
@@ -58,14 +59,12 @@ class Scanner:
         self._extent = work.pattern.match_bounds
         self._loops = self._extent.loop_bytes
         self._stream = Utf8Stream()
-        self._window = Window(self._sizes.line_characters)
+        self._found = Collector(work.wanted, self._sizes.line_characters)
+        self._window = self._found.window
         self._start = 0  # in the window: every match that begins before it is known
         self._next = self._sizes.first_bytes  # the window's size that is worth the next search
         self._held = 0
         self._size = 0
-        self._left = work.wanted.spans
-        self._hits: list[Hit] = []
-        self._has_more = False
         self._engine_name: Literal["re", "re2"] = "re2"
         self._worked_seconds = 0.0
 
@@ -86,42 +85,43 @@ class Scanner:
         with memoryview(chunk) as view:
             for start in range(0, len(view), PART_BYTES):
                 await self._take(self._stream.feed(view[start : start + PART_BYTES]))
-                if await self._search_growing():
+                if self._found.is_complete:
                     return self._end()
         return None
 
     async def finish(self) -> Hits | None:
         """The file is complete: returns what was found, with the matches not decided until now."""
         await self._take(self._stream.finish())
-        if not await self._search_growing():
+        if self._found.left:
             await self._find(_Plan(len(self._window.data) + 1, self._engine, growing=False))
         return self._end()
 
     def close(self) -> None:
         """Give the window's memory back. Idempotent."""
-        self._window = Window()
+        self._window.data = bytearray()
         self._work.shared.budget.release(self)
 
     async def _take(self, text: bytes) -> None:
+        """Hold more text, and find all matches that nothing to come can change."""
+        self._found.feed(text)
+        if self._found.left == 0:
+            return
         size = len(self._window.data) + len(text)
         if size > self._held:
             self._held = 1 << (size - 1).bit_length()
             await self._work.shared.budget.hold(self, self._held)
         self._window.data += text
-
-    async def _search_growing(self) -> bool:
-        """Find all matches that nothing to come can change; returns whether these are enough."""
-        if len(self._window.data) < self._next:
-            return False
+        if size < self._next:
+            return
         plan = await self._do(self._plan)
         if plan.stop > self._start:
             await self._find(plan)
-            if self._left == 0:
-                return True
+            if self._found.left == 0:
+                self.close()
+                return
             await self._do(partial(self._move, plan.stop))
         size = len(self._window.data)
         self._next = max(self._sizes.first_bytes, size + min(size, self._sizes.overlap_bytes))
-        return False
 
     def _plan(self) -> _Plan:
         """Which matches to look for now: those that begin before `stop`."""
@@ -171,12 +171,12 @@ class Scanner:
         While the text grows RE2 is shown one byte less than there is: so it never takes the
         window's end for the text's, and boundaries see what comes behind.
         """
-        self._work.check_patience()
         end = len(self._window.data) - (plan.growing and plan.engine.name == worker.RE2)
-        if plan.forced and plan.engine.name == worker.RE:
-            self._check_decidable()
-        task: worker.Task | None = (self._start, end, plan.stop, self._left, False)
+        task: worker.Task | None = (self._start, end, plan.stop, self._found.left, False)
         try:
+            self._work.check_patience()
+            if plan.forced and plan.engine.name == worker.RE:
+                self._check_decidable()
             while task is not None:
                 if self._work.pace.fits_thread(plan.engine, end - task[0]):
                     spans, task = await self._find_in_thread(plan.engine, task)
@@ -186,9 +186,9 @@ class Scanner:
                     self._check_certain(spans)
                 await self._do(partial(self._record, spans), len(spans))
         except PatternTimeoutError:
-            if not self._hits:
+            if not self._found.found:
                 raise
-            self._left, self._has_more = 0, True  # for all that is known
+            self._found.give_up()
 
     async def _find_in_thread(
         self, engine: Engine, task: worker.Task
@@ -200,7 +200,7 @@ class Scanner:
         self._worked_seconds += part.seconds
         is_late = self._worked_seconds > self._work.shared.pattern_timeout_seconds
         is_late = is_late and (part.rest is not None or not part.spans)
-        self._work.charge(part.seconds, timeouts=int(is_late and not self._hits))
+        self._work.charge(part.seconds, timeouts=int(is_late and not self._found.found))
         if is_late and not part.spans:
             raise PatternTimeoutError(TOO_LONG)
         return part.spans, part.rest
@@ -229,13 +229,9 @@ class Scanner:
 
     def _record(self, spans: list[worker.Span]) -> None:
         """Keep matches, which come in their order."""
-        for start, end in spans:
-            if len(self._hits) < (self._work.wanted.max_count or 1):
-                self._hits.append(self._window.hit(start, end))
-            else:
-                self._has_more = True
-            self._start = end
-        self._left -= len(spans)
+        self._found.add(spans)
+        if spans:
+            self._start = spans[-1][1]
 
     async def _do(self, work: Callable[[], T], steps: int = 1) -> T:
         """Do something with the whole window, where that holds nobody up."""
@@ -244,9 +240,8 @@ class Scanner:
         return await self._work.in_thread(work)
 
     def _end(self) -> Hits | None:
-        event = FileScanned(self._engine_name, self._size, self._worked_seconds, bool(self._hits))
+        event = FileScanned(self._engine_name, self._size, self._worked_seconds, self._found.found)
         self._work.shared.observe(event)
+        hits = self._found.finish()
         self.close()
-        if not self._hits:
-            return None
-        return Hits(tuple(self._hits), self._has_more if self._work.wanted.spans > 1 else None)
+        return hits

@@ -16,6 +16,7 @@ from gistapi.matching.jobs import GIVEN_UP, Job, Share
 from gistapi.matching.memory_budget import WindowBudget
 from gistapi.matching.pattern import CompiledPattern, Engine
 from gistapi.matching.threads import Threads
+from gistapi.matching.wanted import Wanted
 from gistapi.matching.window import Sizes
 from gistapi.matching.worker_pool import Workers
 
@@ -34,26 +35,6 @@ MAX_COST = 200_000_000
 """The same for a pattern that was seen to be fast on a quarter of that."""
 SLOW_COST = 2_000_000
 """The same for a pattern that was seen to be slow."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which matches a search wants of each text.
-
-    `max_count`: at most so many, None for the first one alone. `context`: lines before and after
-    each. With `more`, or a `max_count`, it wants to know whether there are further ones.
-    """
-
-    max_count: int | None = None
-    context: int = 0
-    more: bool = False
-
-    @property
-    def spans(self) -> int:
-        """How many matches have to be found."""
-        if self.max_count is None:
-            return 1 + self.more
-        return self.max_count + 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ Run as a program, with nothing but the standard library (and RE2 when first aske
 it starts in some 20 ms and stays near 10 MB. Its parent sends work on standard input and reads the
 answers from standard output; both are marshal in length-prefixed frames, the texts follow raw.
 
-It first writes READY. A request is `(engine, source, marks, flags, word, patience, limit, [(size, task), …])`. A task is
+It first writes READY. A request is
+`(engine, source, marks, flags, word, patience, limit, [(size, task), …])` with a task of
 `(start, end, stop, count, after_empty)`, see `found`; offsets count bytes of UTF-8. After
 `patience` seconds of processor time the worker stops what it does and answers with what it has;
 after `limit` seconds its parent is going to kill it.

@@ -25,7 +25,7 @@ def python_compile(pattern: str, flags: int) -> re.Pattern[str]:
         return re.compile(pattern, flags)
 
 
-def hit(text: str, start: int, end: int, shown: int = 300) -> Hit:
+def hit(text: str, start: int, end: int, shown: int = 300, context: int = 0) -> Hit:
     """The match between two offsets of a text."""
     line_start = text.rfind("\n", 0, start) + 1
     last = end - 1 if text[start:end].endswith("\n") else end
@@ -34,6 +34,9 @@ def hit(text: str, start: int, end: int, shown: int = 300) -> Hit:
     column = min(start - line_start, len(line))
     first = max(0, min(column - shown // 3, len(line) - shown))
     shown_line = line[first : first + shown]
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    lines[-1:] = [text.rpartition("\n")[2]] if text.rpartition("\n")[2] else []
+    before, after = text.count("\n", 0, start), text.count("\n", 0, last) + 1
     return Hit(
         text.count("\n", 0, start) + 1,
         start - line_start + 1,
@@ -43,6 +46,8 @@ def hit(text: str, start: int, end: int, shown: int = 300) -> Hit:
         column - first,
         min(start - line_start + end - start - first, len(shown_line)),
         len(line) > shown,
+        tuple(line[:shown] for line in lines[max(0, before - context) : before]),
+        tuple(line[:shown] for line in lines[after : after + context]),
     )
 
 
@@ -52,7 +57,7 @@ def hits(text: str, found: list[tuple[int, int]], wanted: Wanted, shown: int = 3
         return None
     count = wanted.max_count or 1
     more = None if wanted.spans == 1 else len(found) > count
-    return Hits(tuple(hit(text, *span, shown) for span in found[:count]), more)
+    return Hits(tuple(hit(text, *span, shown, wanted.context) for span in found[:count]), more)
 
 
 def spans(pattern: re.Pattern[str], text: str, count: int = 1000) -> list[tuple[int, int]]:
