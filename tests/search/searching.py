@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from gistapi.aio.fairpool import FairPool
+
 from gistapi.cache import Cache, open_cache
 from gistapi.events import Event
 from gistapi.github import Freshness, Github
