@@ -126,9 +126,9 @@ class Hit:
     """Where a pattern matched in one text.
 
     Lines and columns count from 1, columns in characters; `end_line` and `end_column` are the
-    position after the last character. `text` is the line or lines of the match without the final
-    line end, cut to 300 characters around its beginning if `cut`; `start` and `end` are the offsets
-    of the match in `text`, clipped to it. `before` and `after` are lines of context.
+    position behind the match's last character. `text` is the line or lines of the match, cut to
+    300 characters around its beginning if `cut`; `start` and `end` are the match's 0-based offsets
+    in `text`, clipped to it. `before` and `after` are the lines around, each cut to 300 characters.
     """
 
     line: int
@@ -138,17 +138,21 @@ class Hit:
     text: str
     start: int
     end: int
-    cut: bool = False
+    cut: bool
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """The matches in one text, at least one; `more` if there are others."""
+    """The first matches in one text, at least one.
+
+    `more`: the text has further matches, or may have some where its search took too long. None
+    where nobody looked for them.
+    """
 
     hits: tuple[Hit, ...]
-    more: bool = False
+    more: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,7 @@ class FileMatch:
 
     file: GistFile | None
     hits: tuple[Hit, ...]
-    more: bool = False
+    more: bool | None = None
     found_in: Literal["content", "name", "description"] = "content"
 
 
