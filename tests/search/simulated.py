@@ -276,7 +276,9 @@ async def searching(
     reader = Reader(
         source=github,
         shared=Shared(github, Inline(), ByteBudget(2**26)),
-        matcher=matching.matcher(compile_pattern(query.pattern), Wanted(query.max_count)),
+        matcher=matching.matcher(
+            compile_pattern(query.pattern, query.flags), Wanted(query.max_count)
+        ),
         wanted=Filter(query),
         scope=scope,
         wants_all=query.max_count is not None,
