@@ -42,18 +42,26 @@ NO_LANGUAGE = IncompleteError("language_unknown", "Git does not name a file's la
 class ClonedFile(Protocol):
     """One file read by git."""
 
-    name: str
-    size_bytes: int
-    chunks: AsyncIterator[bytes]
+    @property
+    def name(self) -> str:
+        """Its name in the gist."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Its size."""
+
+    @property
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Its content, to be read before the next file."""
 
 
 class GistSource(Protocol):
     """Where gists come from; on the loop. Every method may raise GithubError and its kinds."""
 
-    def pages(self, target: Target, scope: Scope) -> AsyncIterator[Page]:
+    def pages(self, target: Target, scope: Scope) -> AsyncGenerator[Page]:
         """Yield a target's gists, newest created first, each once."""
 
-    def members(self, organization: str, scope: Scope) -> AsyncIterator[str]:
+    def members(self, organization: str, scope: Scope) -> AsyncGenerator[str]:
         """Yield the logins of an organization's members."""
 
     async def read(self, gist: Gist, file: GistFile, scope: Scope) -> bytes:
@@ -61,7 +69,7 @@ class GistSource(Protocol):
 
     def stream(
         self, gist: Gist, file: GistFile, scope: Scope
-    ) -> AsyncIterator[AsyncGenerator[bytes]]:
+    ) -> AsyncGenerator[AsyncGenerator[bytes]]:
         """Yield passes over a large file, as a rule one; a later one replaces it."""
 
     def clone(
@@ -231,7 +239,7 @@ class Reader:
 
     async def _streamed(self, slot: Slot, file: GistFile) -> Hits | None:
         hits = None
-        async with aclosing(self.source.stream(slot.gist, file, self.scope)) as passes:  # type: ignore[type-var]
+        async with aclosing(self.source.stream(slot.gist, file, self.scope)) as passes:
             async for chunks in passes:
                 async with aclosing(chunks):
                     hits = await self._feed(slot, chunks)

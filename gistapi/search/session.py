@@ -116,8 +116,9 @@ class Session:
     async def run(self, reader: Reader) -> None:
         """Search. Raises what the search as a whole failed with, if nothing was found before."""
         stop: Stop | None = None
+        limit = asyncio.timeout_at(self.ends_at)
         try:
-            async with asyncio.timeout_at(self.ends_at) as limit:
+            async with limit:
                 await self._search(reader)
         except TimeoutError:
             stop = Stop.deadline()
@@ -153,7 +154,7 @@ class Session:
         """Begin every wanted gist of every page, as the window has room."""
         floor = self._start.floor
         pages = listed(reader.source, self._query.targets, floor, reader.scope, group)
-        async with aclosing(pages):  # type: ignore[type-var]
+        async with aclosing(pages):
             async for item in pages:
                 if item.page is None:
                     self._end_listing(item)

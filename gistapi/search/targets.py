@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ async def listed(
     floor: Place,
     scope: Scope,
     group: asyncio.TaskGroup,
-) -> AsyncIterator[Listed]:
+) -> AsyncGenerator[Listed]:
     """Yield the pages of every target from `floor` on, in order.
 
     Each target ends with an item without a page. The next AHEAD listings are read ahead by tasks
@@ -46,7 +46,7 @@ async def listed(
     todo = _places(source, targets, floor, scope)
     reading: deque[asyncio.Queue[Listed]] = deque()
     more = True
-    async with aclosing(todo):  # type: ignore[type-var]
+    async with aclosing(todo):
         while more or reading:
             while more and len(reading) < AHEAD:
                 following = await anext(todo, None)
@@ -69,7 +69,7 @@ async def listed(
 
 async def _places(
     source: GistSource, targets: Sequence[Target], floor: Place, scope: Scope
-) -> AsyncIterator[tuple[Listed, Target | None]]:
+) -> AsyncGenerator[tuple[Listed, Target | None]]:
     """Yield each listing's place and target; an organization's members stand for it.
 
     Members come in alphabetical order, so that a cursor knows its place among them.
@@ -95,7 +95,7 @@ async def _read(
 ) -> None:
     error: GistapiError | None = None
     try:
-        async with aclosing(source.pages(target, scope)) as pages:  # type: ignore[type-var]
+        async with aclosing(source.pages(target, scope)) as pages:
             async for page in pages:
                 await queue.put(Listed(place, page))
     except GistapiError as raised:

@@ -117,7 +117,7 @@ class Github:
         gists.sort(key=lambda item: item[0].created_at, reverse=True)
         return gist
 
-    async def pages(self, target: Target, scope: Scope) -> AsyncIterator[Page]:
+    async def pages(self, target: Target, scope: Scope) -> AsyncGenerator[Page]:
         """Yield pages of PAGE gists, as they are at that moment."""
         del scope
         shown: set[str] = set()
@@ -139,7 +139,7 @@ class Github:
             if len(left) <= PAGE:
                 return
 
-    async def members(self, organization: str, scope: Scope) -> AsyncIterator[str]:
+    async def members(self, organization: str, scope: Scope) -> AsyncGenerator[str]:
         """Yield an organization's members."""
         del scope
         await asyncio.sleep(self.page_seconds)
@@ -165,7 +165,7 @@ class Github:
 
     async def stream(
         self, gist: Gist, file: GistFile, scope: Scope
-    ) -> AsyncIterator[AsyncGenerator[bytes]]:
+    ) -> AsyncGenerator[AsyncGenerator[bytes]]:
         """Yield one pass, whose chunks share the file's time."""
         found = self._file(gist, file)
 
