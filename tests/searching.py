@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -41,6 +42,9 @@ class Answer:
         return end
 
 
+Expires = Callable[[Answer], bool]
+
+
 @dataclass
 class Bench:
     """A searcher, what it stands on, and what was observed."""
@@ -52,16 +56,32 @@ class Bench:
     seen: list[Event] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
 
-    def search(self, query: Query, *, in_order: bool = True) -> Answer:
-        """One whole search; its gaps are also kept in `gaps`."""
-        answer = Answer(list(self.searcher.search(query, in_order=in_order)))
+    def search(
+        self, query: Query, *, in_order: bool = True, expires: Expires | None = None
+    ) -> Answer:
+        """One whole search; its gaps are also kept in `gaps`.
+
+        Its deadline passes as soon as `expires` holds for what it has told.
+        """
+        answer = Answer([])
+        for event in self.searcher.search(query, in_order=in_order):
+            answer.events.append(event)
+            if expires is not None and expires(answer):
+                self.expire()
         self.gaps += answer.gaps
         return answer
 
-    def follow(self, query: Query, *, in_order: bool = True) -> Iterator[Answer]:
+    def expire(self) -> None:
+        """Have the deadline of every search in progress pass now."""
+        for run in list(self.searcher._running):
+            run.deadline.ends_at = time.monotonic()
+
+    def follow(
+        self, query: Query, *, in_order: bool = True, expires: Expires | None = None
+    ) -> Iterator[Answer]:
         """Searches by `next` to the end."""
         while True:
-            answer = self.search(query, in_order=in_order)
+            answer = self.search(query, in_order=in_order, expires=expires)
             yield answer
             if answer.end.next is None:
                 return
@@ -72,16 +92,16 @@ class Bench:
 def bench(
     github: FakeGithub,
     *,
-    deadline_seconds: float = 30,
+    deadline_seconds: float = 100,
     cache_url: str = "off",
     concurrency: int = 16,
-    timeout_seconds: float = 5,
+    timeout_seconds: float = 100,
     max_searches: int = 8,
-    pattern_timeout_seconds: float = 2,
+    pattern_timeout_seconds: float = 30,
     trust: Trust = Trust(60),  # noqa: B008 - frozen
     bounds: Bounds = Bounds(),  # noqa: B008 - frozen
 ) -> Iterator[Bench]:
-    """A searcher of its own, ended afterwards."""
+    """A searcher of its own, ended afterwards; by default no time limit of its passes."""
     seen: list[Event] = []
     cache = open_cache(cache_url, observe=seen.append)
     source = Github(
