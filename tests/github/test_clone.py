@@ -12,7 +12,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -32,6 +31,7 @@ from gistapi.github.files import MAX_FILE_BYTES
 from tests.fake_github import FakeGithub, Fault, Literal, Repeated, Response
 from tests.github.cloning import child_of, client, contents, is_alive, url
 from tests.github.git_server import serving
+from tests.waiting import until
 
 LARGE = Repeated(b"0123456789abcdef" * 4 + b"\n", 12_000_000, {11_999_000: b"needle"})
 
@@ -53,14 +53,6 @@ def tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def large(github: FakeGithub) -> str:
     """Give the address of a gist that its reader has not read when it sees the first chunk."""
     return url(github, github.add_user("o").add_gist({"large": LARGE, "more": "text"}))
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait some seconds at most."""
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_every_file_of_a_large_gist_is_read(github: FakeGithub, clones: Clones) -> None:
@@ -153,14 +145,12 @@ def test_one_is_read_at_a_time(clones: Clones, large: str) -> None:
     with clones.files(large, Deadline(60)):
         with pytest.raises(DeadlineError):
             contents(clones, large, seconds=0.3)
-        waiting = Deadline(60)
+        waiting = Deadline(3600)
         timer = threading.Timer(0.3, waiting.cancel)
         timer.start()
-        began = time.monotonic()
         with pytest.raises(CancelledError), clones.files(large, waiting):
             pass
         timer.join()
-        assert time.monotonic() - began < 1.3
     assert len(contents(clones, large)) == 2
 
 
@@ -177,17 +167,15 @@ def test_the_deadline_ends_the_reading(clones: Clones, large: str) -> None:
 
 
 def test_cancelling_ends_the_reading(clones: Clones, large: str) -> None:
-    """Called off from another thread, who waits for the child returns within a second."""
-    deadline = Deadline(60)
+    """Called off from another thread, it ends long before its deadline."""
+    deadline = Deadline(3600)
     timer = threading.Timer(0.3, deadline.cancel)
     with clones.files(large, deadline) as files:
         child = child_of(os.getpid())
         os.kill(child, signal.SIGSTOP)
-        began = time.monotonic()
         timer.start()
         with pytest.raises(CancelledError):
             read_all(files)
-    assert time.monotonic() - began < 1.3
     assert not is_alive(child)
 
 
@@ -285,7 +273,7 @@ def test_a_killed_parent_leaves_nothing(github: FakeGithub, large: str, tmp_path
         assert parent.stdout.readline() == b"ready\n"
         child = child_of(parent.pid)
         parent.kill()
-    wait_until(lambda: not is_alive(child))
+    until(lambda: not is_alive(child))
     assert not list(tmp_path.iterdir())
 
 
