@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from gistapi.aio.fairpool import FairPool
-
 from gistapi.cache import Cache, open_cache
-from gistapi.events import Event
-from gistapi.github import Freshness, Github
+from gistapi.fairpool import FairPool
+from gistapi.github import Github, Trust
 from gistapi.matching import Matching
-from gistapi.models import End, Incomplete, Match, Query, SearchEvent
+from gistapi.models import End, Gap, Match, Query, SearchEvent
+from gistapi.observe import Event
+from gistapi.run import Bounds
 from gistapi.search import Searcher
-from gistapi.search.session import Bounds
 from tests.fake_github import FakeGithub
 
 
@@ -30,9 +30,9 @@ class Answer:
         return [event.gist.html_url for event in self.events if isinstance(event, Match)]
 
     @property
-    def gaps(self) -> list[Incomplete]:
+    def gaps(self) -> list[Gap]:
         """What could not be searched."""
-        return [event for event in self.events if isinstance(event, Incomplete)]
+        return [event for event in self.events if isinstance(event, Gap)]
 
     @property
     def end(self) -> End:
@@ -40,6 +40,9 @@ class Answer:
         end = self.events[-1]
         assert isinstance(end, End)
         return end
+
+
+Expires = Callable[[Answer], bool]
 
 
 @dataclass
@@ -51,18 +54,34 @@ class Bench:
     source: Github
     matching: Matching
     seen: list[Event] = field(default_factory=list)
-    gaps: list[Incomplete] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
 
-    def search(self, query: Query, *, in_order: bool = True) -> Answer:
-        """One whole search; its gaps are also kept in `gaps`."""
-        answer = Answer(list(self.searcher.search(query, in_order=in_order)))
+    def search(
+        self, query: Query, *, in_order: bool = True, expires: Expires | None = None
+    ) -> Answer:
+        """One whole search; its gaps are also kept in `gaps`.
+
+        Its deadline passes as soon as `expires` holds for what it has told.
+        """
+        answer = Answer([])
+        for event in self.searcher.search(query, in_order=in_order):
+            answer.events.append(event)
+            if expires is not None and expires(answer):
+                self.expire()
         self.gaps += answer.gaps
         return answer
 
-    def follow(self, query: Query, *, in_order: bool = True) -> Iterator[Answer]:
+    def expire(self) -> None:
+        """Have the deadline of every search in progress pass now."""
+        for run in list(self.searcher._running):
+            run.deadline.ends_at = time.monotonic()
+
+    def follow(
+        self, query: Query, *, in_order: bool = True, expires: Expires | None = None
+    ) -> Iterator[Answer]:
         """Searches by `next` to the end."""
         while True:
-            answer = self.search(query, in_order=in_order)
+            answer = self.search(query, in_order=in_order, expires=expires)
             yield answer
             if answer.end.next is None:
                 return
@@ -73,16 +92,16 @@ class Bench:
 def bench(
     github: FakeGithub,
     *,
-    deadline_seconds: float = 30,
+    deadline_seconds: float = 100,
     cache_url: str = "off",
     concurrency: int = 16,
-    timeout_seconds: float = 5,
+    timeout_seconds: float = 100,
     max_searches: int = 8,
-    pattern_timeout_seconds: float = 2,
-    trust: Freshness = Freshness(60),  # noqa: B008 - frozen
+    pattern_timeout_seconds: float = 30,
+    trust: Trust = Trust(60),  # noqa: B008 - frozen
     bounds: Bounds = Bounds(),  # noqa: B008 - frozen
 ) -> Iterator[Bench]:
-    """A searcher of its own, ended afterwards."""
+    """A searcher of its own, ended afterwards; by default no time limit of its passes."""
     seen: list[Event] = []
     cache = open_cache(cache_url, observe=seen.append)
     source = Github(

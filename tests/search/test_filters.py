@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -58,10 +57,8 @@ def test_globs_are_read_as_ripgrep_does(globs: list[str], name: str, *, wanted: 
 
 
 def test_a_glob_can_not_stand_still() -> None:
-    """Many stars over a long name that almost fits are still cheap."""
-    began = time.monotonic()
+    """Many stars over a long name that almost fits come to an end: backtracking never would."""
     assert not fits(["*a" * 40 + "b"], "a" * 250)
-    assert time.monotonic() - began < 5
 
 
 def test_braces_are_bounded() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from contextlib import closing
 from datetime import timedelta
 
@@ -19,14 +18,17 @@ from gistapi.errors import (
     OverloadedError,
     UserNotFoundError,
 )
-from gistapi.events import SearchEnded
-from gistapi.github import Freshness
-from gistapi.models import Begin, Flags, Match, Progress, Query
+from gistapi.github import Trust
+from gistapi.models import Begin, End, Flags, Match, Progress, Query, SearchEvent
+from gistapi.observe import SearchEnded
 from tests.fake_github import FakeGithub, Fault, Repeated, Response
 from tests.fake_github.message import Request, text
-from tests.search.searching import Answer, bench
+from tests.searching import Answer, bench
+from tests.waiting import HANG_SECONDS, until
 
 NEEDLE = Query("octocat", "needle")
+HELD = Fault(held=threading.Event())
+"""An answer that never comes."""
 
 
 def is_raw_of(name: str) -> str:
@@ -53,7 +55,7 @@ def test_the_answer_is_the_true_one(github: FakeGithub, cache_url: str, *, in_or
             assert not answer.end.partial
             assert answer.end.next is None
             assert answer.end.matches == len(expected)
-            ours.cache.flush(5)
+            ours.cache.flush(HANG_SECONDS)
 
 
 def test_a_user_without_gists_has_an_empty_answer(github: FakeGithub) -> None:
@@ -204,7 +206,7 @@ def test_a_limited_raw_host_stops_the_search_with_a_cursor(github: FakeGithub) -
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (text(403, "secondary rate limit", retry_after="60"), "github_rate_limited"),
+        (text(403, "secondary rate limit", retry_after="600"), "github_rate_limited"),
         (Response(500), "listing_unavailable"),
         (text(200, "<html>"), "listing_unavailable"),
     ],
@@ -244,9 +246,9 @@ def test_a_deadline_leaves_a_prefix_and_a_cursor(github: FakeGithub) -> None:
     user = github.add_user("octocat")
     for number in range(30):
         user.add_gist({f"f{number}": "needle"})
-    rule = github.faults.inject(Fault(latency_seconds=20), path=is_raw_of("f20"))
-    with bench(github, deadline_seconds=1) as ours:
-        answer = ours.search(NEEDLE)
+    rule = github.faults.inject(HELD, path=is_raw_of("f20"))
+    with bench(github) as ours:
+        answer = ours.search(NEEDLE, expires=lambda told: len(told.matches) == 9)
         expected = user.matching("needle")
         assert answer.matches == expected[:9]
         assert [(gap.gist, gap.reason) for gap in answer.gaps] == [(None, "deadline")]
@@ -262,9 +264,14 @@ def test_a_gist_slower_than_the_deadline_is_passed(github: FakeGithub, *, in_ord
     user = github.add_user("octocat")
     for number in range(10):
         user.add_gist({f"f{number}": "needle"})
-    github.faults.inject(Fault(latency_seconds=20), path=is_raw_of("f5"))
-    with bench(github, deadline_seconds=0.6) as ours:
-        answers = list(ours.follow(NEEDLE, in_order=in_order))
+    github.faults.inject(HELD, path=is_raw_of("f5"))
+
+    def all_but_one(told: Answer) -> bool:
+        last = told.events[-1]
+        return isinstance(last, Progress) and last.gists_total == last.gists_done + 1
+
+    with bench(github) as ours:
+        answers = list(ours.follow(NEEDLE, in_order=in_order, expires=all_but_one))
     told = [url for answer in answers for url in answer.matches]
     slow = user.gists[5].html_url
     assert sorted(told) == sorted(set(user.matching("needle")) - {slow})
@@ -276,13 +283,12 @@ def test_a_match_calls_off_the_rest_of_its_gist(github: FakeGithub) -> None:
     """A file that hangs beside one that matches keeps nobody waiting."""
     user = github.add_user("octocat")
     user.add_gist({"a": "needle", "slow": "x"})
-    github.faults.inject(Fault(latency_seconds=20), path=is_raw_of("slow"))
+    github.faults.inject(HELD, path=is_raw_of("slow"))
     with bench(github) as ours:
-        began = time.monotonic()
         answer = ours.search(NEEDLE)
-        assert time.monotonic() - began < 10
     assert answer.matches == user.matching("needle")
-    github.wait_quiet(5)
+    assert not answer.end.partial
+    github.wait_quiet(HANG_SECONDS)
 
 
 def test_a_stream_tells_a_match_when_it_is_found(github: FakeGithub) -> None:
@@ -290,13 +296,21 @@ def test_a_stream_tells_a_match_when_it_is_found(github: FakeGithub) -> None:
     user = github.add_user("octocat")
     for number in range(100):
         user.add_gist({f"f{number}": "needle"})
-    rule = github.faults.inject(Fault(latency_seconds=20), path=is_raw_of("f99"))
-    with bench(github, deadline_seconds=3) as ours:
-        answers = ours.follow(NEEDLE, in_order=False)
-        first = next(answers)
+    rule = github.faults.inject(HELD, path=is_raw_of("f99"))
+    with bench(github) as ours:
+        first = ours.search(
+            NEEDLE,
+            in_order=False,
+            # the second one says that a second has passed without another match
+            expires=lambda told: (
+                len([event for event in told.events[64:] if isinstance(event, Progress)]) == 2
+            ),
+        )
         assert len(first.matches) == 63
         assert first.gaps[0].gist == user.gists[99].html_url
         github.faults.remove(rule)
+        following = Query("octocat", "needle", cursor=first.end.next)
+        answers = ours.follow(following, in_order=False)
         told = first.matches + [url for answer in answers for url in answer.matches]
     assert sorted(told) == sorted(user.matching("needle")[1:])
 
@@ -306,17 +320,22 @@ def test_leaving_a_search_stops_its_requests(github: FakeGithub) -> None:
     user = github.add_user("octocat")
     for number in range(300):
         user.add_gist({f"f{number}": "needle"})
-    github.traffic["raw"].latency_seconds = 0.05
+    github.add_user("hubot").add_gist({"last": "needle"})
+    gate = threading.Event()
+    prompt = ("/f299", "/last")
+    github.faults.inject(
+        Fault(held=gate), origin="raw", path=lambda request: not request.path.endswith(prompt)
+    )
     with bench(github, concurrency=4) as ours:
         with closing(ours.searcher.search(NEEDLE, in_order=False)) as events:
             assert isinstance(next(events), Begin)
             assert isinstance(next(events), Match)
-        time.sleep(0.2)  # what was just about to be sent
-        github.wait_quiet(5)
-        asked = len(github.requests)
-        time.sleep(0.3)
-        assert len(github.requests) == asked < 100
-        (ended,) = [event for event in ours.seen if isinstance(event, SearchEnded)]
+            until(lambda: github.traffic["raw"].in_flight == 4)
+        github.wait_quiet(HANG_SECONDS)
+        # one that comes after would wait behind what the first had still to ask
+        assert ours.search(Query("hubot", "needle")).matches
+        assert len(github.requests_to("raw")) == 1 + 4 + 1
+        ended, _ = [event for event in ours.seen if isinstance(event, SearchEnded)]
     assert ended.outcome == "cancelled"
 
 
@@ -325,29 +344,40 @@ def test_progress_comes_each_second(github: FakeGithub) -> None:
     user = github.add_user("octocat")
     user.add_gist({"slow": "x"})
     user.add_gist({"a": "x"})
-    github.faults.inject(Fault(latency_seconds=2.5), path=is_raw_of("slow"))
+    gate = threading.Event()
+    github.faults.inject(Fault(held=gate), path=is_raw_of("slow"))
+    expected = Progress(gists_done=1, gists_total=2, files_done=1, bytes_done=1)
+    told: list[SearchEvent] = []
     with bench(github) as ours:
-        progress = [e for e in ours.search(NEEDLE).events if isinstance(e, Progress)]
-    assert len(progress) >= 2
-    assert progress[-1] == Progress(gists_done=1, gists_total=2, files_done=1, bytes_done=1)
+        for event in ours.searcher.search(NEEDLE, in_order=True):
+            told.append(event)
+            if told.count(expected) == 2:
+                gate.set()
+    assert told.count(expected) >= 2
+    assert isinstance(told[-1], End)
+    assert not told[-1].partial
 
 
 def test_a_small_search_does_not_wait_for_a_large_one(github: FakeGithub) -> None:
-    """Three gists beside three thousand: done while the large search has hardly begun."""
+    """Three gists beside three thousand: done while the large search has every place it may."""
     github.add_user("large").generate(3000)
     small = github.add_user("small")
     for _ in range(3):
-        small.add_gist({"a": "needle"})
-    github.traffic["raw"].latency_seconds = 0.02
-    with bench(github) as ours:
+        small.add_gist({"small": "needle"})
+    gate = threading.Event()
+    github.faults.inject(
+        Fault(held=gate), origin="raw", path=lambda request: not request.path.endswith("/small")
+    )
+    with bench(github, concurrency=16) as ours:
         large = ours.searcher.search(Query("large", "zzzz"), in_order=True)
         assert isinstance(next(large), Begin)
         reader = threading.Thread(target=lambda: next(large))
         reader.start()
-        time.sleep(0.2)
-        began = time.monotonic()
-        assert len(ours.search(Query("small", "needle")).matches) == 3
-        assert time.monotonic() - began < 2
+        until(lambda: github.traffic["raw"].in_flight == 16)
+        answer = ours.search(Query("small", "needle"))
+        assert len(answer.matches) == 3
+        assert not answer.end.partial
+        gate.set()
         reader.join()
         large.close()
 
@@ -388,11 +418,14 @@ def test_a_shutdown_ends_searches_with_a_cursor(github: FakeGithub) -> None:
     user = github.add_user("octocat")
     for number in range(10):
         user.add_gist({f"f{number}": "needle"})
-    github.faults.inject(Fault(latency_seconds=20), path=is_raw_of("f5"))
+    github.faults.inject(HELD, path=is_raw_of("f5"))
     with bench(github) as ours:
-        stop = threading.Timer(0.5, ours.searcher.shut_down, [0.2])
-        stop.start()
-        answer = ours.search(NEEDLE)
+        stop = threading.Thread(target=ours.searcher.shut_down, args=[0.2])
+        answer = Answer([])
+        for event in ours.searcher.search(NEEDLE, in_order=True):
+            answer.events.append(event)
+            if len(answer.matches) == 4 and stop.ident is None:
+                stop.start()
         stop.join()
         assert answer.matches == user.matching("needle")[:4]
         assert [gap.reason for gap in answer.gaps] == ["shutting_down"]
@@ -418,9 +451,9 @@ def test_a_listing_that_is_trusted_too_long_is_told(github: FakeGithub) -> None:
     """With GitHub down, an older listing answers, and says how old it is."""
     user = github.add_user("octocat")
     user.add_gist({"a": "needle"})
-    with bench(github, cache_url="memory:", trust=Freshness(0, 3600)) as ours:
+    with bench(github, cache_url="memory:", trust=Trust(0, 3600)) as ours:
         assert ours.search(NEEDLE).matches
-        ours.cache.flush(5)
+        ours.cache.flush(HANG_SECONDS)
         with github.refusing("api"):
             answer = ours.search(NEEDLE)
         assert answer.matches == user.matching("needle")
@@ -437,5 +470,5 @@ def test_large_files_stop_early(github: FakeGithub) -> None:
     with bench(github) as ours:
         assert ours.search(NEEDLE).matches == [user.gists[0].html_url]
     (request,) = github.requests_to("raw")
-    github.wait_quiet(5)
+    github.wait_quiet(HANG_SECONDS)
     assert request.aborted
