@@ -57,7 +57,7 @@ class NarrowStore(SlowStore):
 def store(monkeypatch: pytest.MonkeyPatch) -> SlowStore:
     """Give a store that is quick until told otherwise, and whose clock the cache goes by."""
     store = SlowStore()
-    monkeypatch.setattr(stored, "time", SimpleNamespace(monotonic=lambda: store.now))
+    monkeypatch.setattr(resilient, "time", SimpleNamespace(monotonic=lambda: store.now))
     return store
 
 

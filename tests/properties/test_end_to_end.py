@@ -16,7 +16,7 @@ import requests
 from tests.fake_github import FakeGithub, Fault
 from tests.fake_github.message import from_json, text
 from tests.serving import SECONDS, Serving, serving
-from tests.test_operation import counted
+from tests.web.operations.test_operation import counted
 from tests.waiting import until
 
 NDJSON = {"Accept": "application/x-ndjson"}

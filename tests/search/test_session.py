@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
@@ -23,16 +23,16 @@ from gistapi.errors import (
 from gistapi.models import Begin, Match, Progress, Query, TargetEnd
 from gistapi.search.session import Bounds, Session
 from gistapi.search.stop import Stop
-from tests.search.simulated import FOREVER, File, Github, follow, search
+from tests.search.simulated import FOREVER, Answer, File, Github, follow, search
 
 NEEDLE = Query("octocat", "needle")
 HIT = File(text=b"needle")
 HANGS = File(text=b"needle", seconds=FOREVER)
 
 
-def reasons(answer: object) -> list[tuple[str | None, str]]:
+def reasons(answer: Answer) -> list[tuple[str | None, str]]:
     """What is missing, and why."""
-    return [(gap.gist, gap.reason) for gap in answer.incomplete]  # type: ignore[attr-defined]
+    return [(gap.gist, gap.reason) for gap in answer.incomplete]
 
 
 def test_a_deadline_returns_every_match_found() -> None:
@@ -234,13 +234,6 @@ def test_a_listing_that_breaks_off_leaves_a_cursor() -> None:
     assert len(rest.matches) == 15
 
 
-class Spent:
-    """A meter whose quota ends after some requests' bytes."""
-
-    def __init__(self, error: GistapiError) -> None:
-        self.error = error
-
-
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -334,67 +327,76 @@ def test_when_every_target_fails_the_search_does() -> None:
         search(Github(), replace(NEEDLE, usernames=("hubot",)))
 
 
+@dataclass
+class World:
+    """Users with gists of all kinds, and what is known of them."""
+
+    chance: random.Random
+    github: Github
+    logins: list[str]
+    always: set[str] = field(default_factory=set)
+    slow: set[str] = field(default_factory=set)
+
+    def add(self, number: int) -> None:
+        """Add a gist: any size, speed and second."""
+        chance = self.chance
+        text = chance.choice([b"hay", b"needle", b"needle" + bytes(300_000)])
+        seconds = FOREVER if chance.random() < 0.02 else chance.choice([0, 0.5, 3, 3, 40])
+        second = chance.choice([None, number // 40])
+        login = chance.choice(self.logins)
+        gist = self.github.add(login, File(text=text, seconds=seconds), second=second)
+        if seconds >= 40:
+            self.slow.add(gist.html_url)
+        elif b"needle" in text:
+            self.always.add(gist.html_url)
+
+    def change(self, _number: int) -> None:
+        """Perhaps delete a gist, or add one, while a page is being read."""
+        gists = self.github.users.get(self.chance.choice(self.logins), [])
+        if gists and self.chance.random() < 0.1:
+            gone, _ = gists.pop(self.chance.randrange(len(gists)))
+            self.always.discard(gone.html_url)
+        if self.chance.random() < 0.1:
+            self.github.add(self.logins[0], HIT)
+
+    def search(self, query: Query) -> Answer:
+        """Search with any deadline, bounds and concurrency."""
+        chance = self.chance
+        return search(
+            self.github,
+            replace(query, limit=chance.choice([None, None, 3])),
+            deadline_seconds=chance.choice([20, 60]),
+            bounds=chance.choice([Bounds(), Bounds(gists=20), Bounds(size_bytes=700_000)]),
+            concurrency=chance.choice([2, 16]),
+        )
+
+
 @settings(deadline=None, max_examples=50)
 @given(seed=st.integers(0, 2**32))
 def test_following_next_finds_every_match_once(seed: int) -> None:
     """Whatever the files, limits, deadlines and bounds are, and whatever comes and goes."""
     chance = random.Random(seed)
-    github = Github(page_seconds=chance.choice([0.1, 5]))
     logins = ["octocat", "hubot", "zoe"][: chance.randint(1, 3)]
-    always: set[str] = set()
-    hanging: set[str] = set()
+    world = World(chance, Github(page_seconds=chance.choice([0.1, 5])), logins)
+    world.github.users["octocat"] = []
     for number in range(chance.choice([3, 30, 120])):
-        file = File(
-            text=chance.choice([b"hay", b"needle", b"needle" + bytes(300_000)]),
-            seconds=chance.choice([0, 0.5, 3, 3, 40]),
-        )
-        if chance.random() < 0.02:
-            file.seconds = FOREVER
-        second = chance.choice([None, number // 40])
-        gist = github.add(chance.choice(logins), file, second=second)
-        if file.seconds >= 40:
-            hanging.add(gist.id)
-        elif b"needle" in file.text:
-            always.add(gist.id)
-
-    def change(_number: int) -> None:
-        gists = github.users.get(chance.choice(logins), [])
-        if gists and chance.random() < 0.1:
-            gone, _ = gists.pop(chance.randrange(len(gists)))
-            always.discard(gone.id)
-        if chance.random() < 0.1:
-            github.add(logins[0], HIT)
-
-    github.on_page = change
-    query = replace(NEEDLE, usernames=tuple(logins[1:]))
+        world.add(number)
+    world.github.on_page = world.change
+    query: Query | None = replace(NEEDLE, usernames=tuple(logins[1:]))
     found: list[str] = []
-    blamed: set[str | None] = set()
+    blamed: set[str] = set()
     for call in range(400):
-        query = replace(query, limit=chance.choice([None, None, 3]))
-        try:
-            answer = search(
-                github,
-                query,
-                deadline_seconds=chance.choice([20, 60]),
-                bounds=chance.choice([Bounds(), Bounds(gists=20), Bounds(size_bytes=700_000)]),
-                concurrency=chance.choice([2, 16]),
-            )
-        except UserNotFoundError:
-            assert not github.users
-            return
-        found += answer.matches
-        blamed |= {gap.gist for gap in answer.incomplete if gap.gist}
-        if answer.end.next is None:
+        if query is None:
             break
-        assert len(answer.end.next) < 4096
-        query = replace(query, cursor=answer.end.next)
+        answer = world.search(query)
+        found += answer.matches
+        blamed |= {gap.gist for gap in answer.incomplete if gap.gist is not None}
+        following = answer.end.next
+        query = None if following is None else replace(query, cursor=following)
         if call > 3:
-            github.on_page = lambda _number: None
-    else:
-        raise AssertionError("the search never ends")
-    assert len(found) == len(set(found))
-    missed = {f"https://gist.github.com/{gist}" for gist in always - set(found)}
-    assert missed <= blamed
-    assert all(url and int(url[-32:], 16) for url in blamed)
-    slow = {f"https://gist.github.com/{gist}" for gist in hanging}
-    assert {url for url in blamed if url not in slow} == set()
+            world.github.on_page = lambda _number: None
+    assert query is None
+    urls = {f"https://gist.github.com/{gist}" for gist in found}
+    assert len(urls) == len(found)
+    assert world.always <= urls
+    assert blamed <= world.slow - urls
