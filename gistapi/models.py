@@ -58,13 +58,15 @@ class Page:
     """Some of a user's public gists, in GitHub's order.
 
     `last`: the listing is complete with this page. `unreadable` entries had no address to name
-    them by. `stale_seconds` is the age of a listing that GitHub could not be asked to confirm.
+    them by. `age_seconds` is how long ago GitHub was asked for changes. `stale_seconds` is the age
+    of a listing that GitHub could not be asked to confirm.
     """
 
     gists: tuple[Gist, ...]
     last: bool
     unreadable: int = 0
     stale_seconds: float | None = None
+    age_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
