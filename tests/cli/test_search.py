@@ -135,7 +135,7 @@ def test_a_faulty_pattern_is_marked(service: Serving, *, server: bool) -> None:
         (("a b", "x"), "a GitHub login has"),
         (("octocat", "x", "--since", "yesterday"), "a time is as"),
         (("octocat", "x", "-m", "0"), "0 is not in the range"),
-        (("octocat", "x", "-g", "{a,b}" * 9), "at most 100 alternatives"),
+        (("octocat", "x", "-g", "{a,b}" * 9), "at most 4,096 bytes"),
         (("octocat", ""), "empty"),
         (("octocat", "a\udcff"), "surrogate"),
         (("octocat",), "Missing argument"),
