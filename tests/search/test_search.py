@@ -217,7 +217,7 @@ def test_a_listing_that_breaks_off_leaves_a_cursor(
     rule = github.faults.inject(Fault(answer=fault), path="page=2")
     with bench(github) as ours:
         answer = ours.search(NEEDLE)
-    assert len(answer.matches) == 100
+    assert 100 <= len(answer.matches) < 150
     assert [gap.reason for gap in answer.gaps] == [reason]
     github.faults.remove(rule)
     with bench(github) as ours:
