@@ -12,7 +12,7 @@ import click
 
 from gistapi.errors import GistapiError, InvalidPatternError
 from gistapi.models import USERNAME, Flags, Query
-from gistapi.search.filters import Filter
+from gistapi.search.globs import Globs
 from gistapi.search.report import EndData, Line, Status
 from gistapi.settings import load_settings
 
@@ -61,7 +61,7 @@ def _globs(
     _context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]
 ) -> tuple[str, ...]:
     try:
-        Filter(Query("", "", files=value))
+        Globs(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
     return value
