@@ -39,7 +39,7 @@ class Freshness:
         """How long to trust a list while this much of the budget is left.
 
         Without a token trust stretches as the budget shrinks, to ten minutes, and to half an hour
-        for deletions.
+        for deletions. A time of 0 stays 0: nothing is trusted.
         """
         stretch = 0.0
         if budget is not None and 0 < budget.limit <= ANONYMOUS_LIMIT:
@@ -52,4 +52,4 @@ class Freshness:
 
 
 def _between(shortest: float, longest: float, stretch: float) -> float:
-    return shortest + max(0.0, longest - shortest) * stretch
+    return shortest + max(0.0, longest - shortest) * stretch if shortest > 0 else 0.0

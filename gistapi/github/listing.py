@@ -23,6 +23,8 @@ from gistapi.github.reading import Reading
 from gistapi.github.sources import source_of
 from gistapi.models import Gist, Page, Target
 
+__all__ = ["Freshness", "ListingStore", "Listings"]
+
 
 class Listings:
     """Reads lists through `client`, remembering them in `store`. `clock`: epoch seconds."""

@@ -141,10 +141,11 @@ class PageReader:
 
     async def _exchange(self, wanted: Wanted, scope: Scope) -> StoredPage:
         """Ask once."""
-        headers = dict(HEADERS)
-        known = wanted.known
-        if known is not None and known.etag is not None and known.url == wanted.url:
-            headers["If-None-Match"] = known.etag
+        headers, known = HEADERS, wanted.known
+        if known is None or known.etag is None or known.url != wanted.url:
+            known = None
+        else:
+            headers = {**HEADERS, "If-None-Match": known.etag}
         now = self.now()
         async with AsyncExitStack() as large:
             async with self._client.get(
@@ -152,7 +153,7 @@ class PageReader:
             ) as response:
                 self._note_budget(response, scope, now)
                 page = _head(wanted, response, now)
-                if response.status == HTTPStatus.NOT_MODIFIED and "If-None-Match" in headers:
+                if response.status == HTTPStatus.NOT_MODIFIED and known is not None:
                     await response.read(0)
                     return _confirmed(page, known, response)
                 if response.status == HTTPStatus.NOT_FOUND:
@@ -195,17 +196,24 @@ async def _in(executor: ThreadPoolExecutor, work: Callable[[], T]) -> T:
 def _head(wanted: Wanted, response: Response, now: float) -> StoredPage:
     """A page without its entries."""
     links = api.links(response.headers)
-    last = None if links.last is None else number_of(links.last)
-    counted = wanted.numbers is not None and last is not None
+    numbers = wanted.numbers
+    pages = None if links.last is None else number_of(links.last)
     return StoredPage(
         url=wanted.url,
         confirmed_at=now,
-        numbers=wanted.numbers,
+        numbers=numbers,
         etag=response.headers.get("ETag"),
         date=api.date(response.headers),
-        next_url=None if links.next is None else urljoin(wanted.url, links.next),
-        total=(last - 1) * wanted.numbers.per_page + 1 if counted else None,
+        next_url=None if links.next is None else _joined(wanted.url, links.next),
+        total=(pages - 1) * numbers.per_page + 1 if pages and numbers else None,
     )
+
+
+def _joined(url: str, link: str) -> str:
+    try:
+        return urljoin(url, link)
+    except ValueError:
+        return link  # not an address: the client refuses it
 
 
 def _confirmed(page: StoredPage, known: StoredPage, response: Response) -> StoredPage:
