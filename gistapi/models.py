@@ -80,13 +80,14 @@ class Flags:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a caller asks: whose gists, which pattern, what is searched and how much is answered.
+    """One search: where, for what, in which files, and how much of it to return.
 
-    `files` are globs (a leading `!` excludes), `languages` GitHub's names; empty means all.
-    `cursor` is the opaque text of an earlier answer's `next`.
+    The fields are those of the HTTP contract, with its defaults; `username` may be None when
+    another field names a target. `files` are globs (a leading `!` excludes), `languages` GitHub's
+    names; empty means all. `cursor` is the opaque text of an earlier answer's `next`.
     """
 
-    username: str
+    username: str | None
     pattern: str
     flags: Flags = Flags()
     files: tuple[str, ...] = ()
@@ -95,6 +96,29 @@ class Query:
     updated_until: datetime | None = None
     limit: int | None = None
     cursor: str | None = None
+    usernames: tuple[str, ...] = ()
+    organization: str | None = None
+    gists: tuple[str, ...] = ()
+    mine: bool = False
+    starred: bool = False
+    details: bool = False
+    max_count: int | None = None
+    context: int = 0
+    names: bool = False
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The places to search, in the order of the answer, each once."""
+        users = ((self.username,) if self.username is not None else ()) + self.usernames
+        targets = [Target("username", login) for login in users]
+        if self.organization is not None:
+            targets.append(Target("organization", self.organization))
+        targets += [Target("gist", gist) for gist in self.gists]
+        if self.mine:
+            targets.append(Target("mine"))
+        if self.starred:
+            targets.append(Target("starred"))
+        return tuple({(target.kind, target.name.lower()): target for target in targets}.values())
 
 
 @dataclass(frozen=True, slots=True)
