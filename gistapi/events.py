@@ -53,9 +53,9 @@ class FileScanned:
 
 @dataclass(frozen=True, slots=True)
 class WorkerKilled:
-    """A matching worker was ended at its deadline, or died."""
+    """A matching worker was ended at its deadline, died, or could not be started."""
 
-    reason: Literal["timeout", "died"]
+    reason: Literal["timeout", "died", "not_started"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,13 +58,15 @@ class Page:
     """Some of a user's public gists, in GitHub's order.
 
     `last`: the listing is complete with this page. `unreadable` entries had no address to name
-    them by. `stale_seconds` is the age of a listing that GitHub could not be asked to confirm.
+    them by. `age_seconds` is how long ago GitHub was asked for changes. `stale_seconds` is the age
+    of a listing that GitHub could not be asked to confirm.
     """
 
     gists: tuple[Gist, ...]
     last: bool
     unreadable: int = 0
     stale_seconds: float | None = None
+    age_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +125,46 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Where a pattern first matched in one text.
+    """Where a pattern matched in one text.
 
-    `line` and `column` count from 1, columns in characters; `text` is the line on which the match
-    begins, without its line end, cut to 300 characters around the match.
+    Lines and columns count from 1, columns in characters; `end_line` and `end_column` are the
+    position behind the match's last character. `text` is the line or lines of the match, cut to
+    300 characters around its beginning if `cut`; `start` and `end` are the match's 0-based offsets
+    in `text`, clipped to it. `before` and `after` are the lines around, each cut to 300 characters.
     """
 
     line: int
     column: int
+    end_line: int
+    end_column: int
     text: str
+    start: int
+    end: int
+    cut: bool
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The first matches in one text, at least one.
+
+    `more`: the text has further matches, or may have some where its search took too long. None
+    where nobody looked for them.
+    """
+
+    hits: tuple[Hit, ...]
+    more: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileMatch:
+    """The matches in one file of a gist, or in its name or the gist's description."""
+
+    file: GistFile | None
+    hits: tuple[Hit, ...]
+    more: bool | None = None
+    found_in: Literal["content", "name", "description"] = "content"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +174,11 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A gist that matches, and where: the first hit in one of its files."""
+    """A gist that matches, and where. `number` is its place in the order of the answer."""
 
     gist: Gist
-    file: GistFile
-    hit: Hit
+    files: tuple[FileMatch, ...]
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +206,26 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetEnd:
+    """What became of one target of a search for several; `error` if it could not be listed."""
+
+    target: Target
+    gists: int
+    matches: int
+    partial: bool = False
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """How much a search read."""
+
+    gists: int = 0
+    files: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The end of a search: `partial` if an Incomplete was sent, `next` the cursor to go on with."""
 
@@ -180,6 +233,7 @@ class End:
     matches: int
     next: str | None
     elapsed_seconds: float
+    searched: Searched = Searched()
 
 
-SearchEvent = Begin | Match | Incomplete | Progress | End
+SearchEvent = Begin | Match | Incomplete | Progress | TargetEnd | End

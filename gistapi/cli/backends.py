@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
-from typing import Any
+from dataclasses import asdict, replace
 
 from gistapi.cli.terminal import say
 from gistapi.cli.tokens import find_token
 from gistapi.client import Fields, Service
 from gistapi.client.answers import Line, parse
-from gistapi.models import Query
+from gistapi.models import Match, Query, SearchEvent
 from gistapi.settings import Settings
 
 Ask = Callable[[str | None, int | None], Generator[Line]]
@@ -22,17 +21,16 @@ Backend = Callable[[Query], Ask]
 @contextmanager
 def local(settings: Settings, *, verbose: bool) -> Iterator[Backend]:
     """Search in this process, with the settings' cache and the user's own GitHub token."""
-    from gistapi.app import create_app, service_of  # noqa: PLC0415 - a remote search needs none
-    from gistapi.search.report import line  # noqa: PLC0415
+    from gistapi.app import build_service  # noqa: PLC0415 - a remote search needs none
 
-    service = service_of(create_app(_with_token(settings, verbose=verbose)))
+    service = build_service(_with_token(settings, verbose=verbose))
 
     def backend(query: Query) -> Ask:
         def ask(cursor: str | None, limit: int | None) -> Generator[Line]:
             asked = replace(query, cursor=cursor, limit=limit)
-            with closing(service.searcher.search(asked, in_order=False)) as events:
+            with closing(service.searcher.search(asked)) as events:
                 for event in events:
-                    yield parse(_in_files(line(asked, event)))
+                    yield parse(_line(asked, event))
 
         return ask
 
@@ -101,18 +99,33 @@ def _set_token(settings: Settings, token: str) -> Settings:
     return settings.model_copy(update={"github_token": SecretStr(token)})
 
 
-def _in_files(line: Any) -> Any:  # noqa: ANN401 - goes with the engine's single matches
-    """The line with its match in the contract's shape, until the engine returns that."""
-    data = line["data"]
-    if line["type"] != "match" or "files" in data:
-        return line
-    start = min(data["column"] - 1, len(data["text"]))
-    found = {name: data[name] for name in ("line", "column", "text", "url")}
-    found |= {"end_line": data["line"], "end_column": data["column"], "start": start, "end": start}
-    file = {"file": data["file"], "language": data["language"], "size_bytes": None, "more": False}
-    gist = {name: data[name] for name in ("gist", "description", "updated_at")}
-    gist |= {"owner": None, "created_at": data["updated_at"]}
+def _line(query: Query, event: SearchEvent) -> object:
+    """One event as a line of the stream. Goes when search.report has the contract's matches."""
+    if not isinstance(event, Match):
+        from gistapi.search.report import line  # noqa: PLC0415
+
+        return line(query, event)  # type: ignore[return-value, unused-ignore]
+    gist = event.gist
     return {
         "type": "match",
-        "data": {**gist, "files": [{**file, "matches": [{**found, "cut": False}]}]},
+        "data": {
+            "gist": gist.html_url,
+            "owner": None,
+            "description": gist.description,
+            "created_at": f"{gist.created_at:%Y-%m-%dT%H:%M:%SZ}",
+            "updated_at": f"{gist.updated_at:%Y-%m-%dT%H:%M:%SZ}",
+            "files": [
+                {
+                    "file": found.file.name if found.file else "",
+                    "language": None,
+                    "size_bytes": None,
+                    "more": found.more,
+                    "matches": [
+                        {**asdict(hit), "before": [*hit.before], "after": [*hit.after]}
+                        for hit in found.hits
+                    ],
+                }
+                for found in event.files
+            ],
+        },
     }

@@ -186,10 +186,10 @@ def globs(
 ) -> tuple[str, ...]:
     """Globs that the filter takes."""
     if value:
-        from gistapi.search.filters import Filter  # noqa: PLC0415 - --help needs no search
+        from gistapi.search.globs import Globs  # noqa: PLC0415 - --help needs no search
 
         try:
-            Filter(Query("", "", files=value))
+            Globs(value)
         except ValueError as error:
             raise click.BadParameter(str(error)) from None
     return value

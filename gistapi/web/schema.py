@@ -24,7 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from gistapi.errors import InvalidPatternError
 from gistapi.models import USERNAME, Flags, Query
-from gistapi.search.filters import Filter
+from gistapi.search.globs import MAX_GLOBS, Globs
 from gistapi.search.report import FieldError
 from gistapi.web.problems import InvalidRequestError
 
@@ -44,8 +44,8 @@ def _time(value: object) -> object:
         raise PydanticCustomError("rfc3339", "Input should be a time that exists") from None
 
 
-def _glob(value: str) -> str:
-    Filter(Query("", "", files=(value,)))  # its ValueError says what is wrong
+def _globs(value: list[str]) -> list[str]:
+    Globs(value)  # its ValueError says what is wrong
     return value
 
 
@@ -58,7 +58,6 @@ def _text(value: object) -> str:
 
 Time = Annotated[datetime | None, BeforeValidator(_time)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-Glob = Annotated[Word, AfterValidator(_glob)]
 
 
 class SearchRequest(BaseModel):
@@ -83,8 +82,9 @@ class SearchRequest(BaseModel):
     fixed_string: Annotated[bool, Field(description="The pattern is literal text.")] = False
     word: Annotated[bool, Field(description="It must stand as a whole word.")] = False
     files: Annotated[
-        list[Glob],
-        Field(max_length=100, description="Globs of file names; a leading `!` excludes."),
+        list[Word],
+        Field(max_length=MAX_GLOBS, description="Globs of file names; a leading `!` excludes."),
+        AfterValidator(_globs),
     ] = []
     languages: Annotated[
         list[Word],

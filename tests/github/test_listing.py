@@ -332,9 +332,11 @@ def test_known_pages_are_asked_for_side_by_side(github: FakeGithub) -> None:
     listings = listings_of(github)
     listed(listings)
     github.forget()
-    github.traffic["api"].latency_seconds = 0.3
+    gate = threading.Event()
+    github.faults.inject(Fault(held=gate))
+    github.on_request(lambda _: gate.set() if github.traffic["api"].in_flight == 4 else None)
     listed(listings)
-    assert github.traffic["api"].peak_in_flight == 4
+    assert gate.is_set()
 
 
 def test_pages_without_etags_are_asked_for_anew(github: FakeGithub) -> None:
@@ -485,8 +487,8 @@ def test_confirming_can_be_called_off(github: FakeGithub) -> None:
     with_gists(github, 250)
     listings = listings_of(github)
     listed(listings)
-    github.traffic["api"].latency_seconds = 60
-    deadline = Deadline(60)
+    github.faults.inject(Fault(held=threading.Event()))
+    deadline = Deadline(3600)
     threading.Timer(0.3, deadline.cancel).start()
     with pytest.raises(CancelledError):
         list(listings.pages("octocat", deadline))

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 
-from gistapi.aio.deadline import Deadline
-from gistapi.errors import CancelledError, DeadlineError, PatternTimeoutError
+from gistapi.errors import PatternTimeoutError
 from gistapi.events import Event, FileScanned, WorkerKilled
 from gistapi.matching import CompiledPattern, Matching, Sizes, compile_pattern
 from gistapi.matching.decoding import Utf8Stream, to_utf8
@@ -25,14 +24,16 @@ PLAIN = Flags()
 WRONG = [b"\xff", b"\xe2\x82", b"\xf0\x9f", b"\x80", b"\xed\xa0\x80", b"\xc3"]
 
 
-def scan(matching: Matching, pattern: CompiledPattern, chunks: Sequence[bytes]) -> Hit | None:
-    """Feed the chunks as a download does, stopping at a hit."""
-    with matching.matcher(pattern).scanner(Deadline(60)) as scanner:
+async def scan(
+    matching: Matching, pattern: CompiledPattern, chunks: Sequence[bytes], wanted: Wanted = FIRST
+) -> Hits | None:
+    """Feed the chunks as a download does, stopping at the end of the hits that are wanted."""
+    async with matching.matcher(pattern, wanted).scanner() as scanner:
         for chunk in chunks:
-            hit = scanner.feed(chunk)
-            if hit is not None:
-                return hit
-        return scanner.finish()
+            found = await scanner.feed(chunk)
+            if found is not None:
+                return found
+        return await scanner.finish()
 
 
 def cut(content: bytes, size: int) -> list[bytes]:

@@ -234,11 +234,11 @@ class _Search:
         )
         self.workers_killed = Counter(
             "gistapi_matching_workers_killed",
-            "Matching processes that were ended at their deadline (timeout), or died.",
+            "Matching processes that hit their deadline (timeout), died or could not be started.",
             ("reason",),
             registry=registry,
         )
-        for reason in ("timeout", "died"):
+        for reason in ("timeout", "died", "not_started"):
             self.workers_killed.labels(reason)  # so that the first is seen as an increase
 
     def file_scanned(self, event: FileScanned) -> None:
