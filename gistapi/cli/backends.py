@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
 
 from gistapi.cli.terminal import say
 from gistapi.cli.tokens import find_token
-from gistapi.client import Fields, Service
 from gistapi.client.answers import Line, parse
+from gistapi.client.fields import Fields
 from gistapi.models import Match, Query, SearchEvent
-from gistapi.settings import Settings
+
+if TYPE_CHECKING:
+    from gistapi.settings import Settings
 
 Ask = Callable[[str | None, int | None], Generator[Line]]
 """Searches once, from a cursor on, with a limit. Raises GistapiError or ClientError."""
@@ -43,6 +46,8 @@ def local(settings: Settings, *, verbose: bool) -> Iterator[Backend]:
 @contextmanager
 def remote(server: str, key: str | None, github_token: str | None) -> Iterator[Backend]:
     """Have the service at this address search."""
+    from gistapi.client.service import Service  # noqa: PLC0415 - a local search needs none
+
     with Service(server, key=key, github_token=github_token) as service:
         yield lambda query: service.asking(fields(query))
 

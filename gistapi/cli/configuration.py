@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import difflib
 import os
-import tomllib
 from pathlib import Path
 
 import click
-from platformdirs import user_config_path
 
 VARIABLE = "GISTAPI_CONFIG_FILE"
 FLAGS = {
@@ -40,6 +38,8 @@ PARAMETERS = {
 
 def path() -> Path:
     """Where the file is, or would be."""
+    from platformdirs import user_config_path  # noqa: PLC0415 - --help needs none
+
     named = os.environ.get(VARIABLE)
     return Path(named) if named else user_config_path("gistapi") / "config.toml"
 
@@ -59,6 +59,8 @@ def defaults(file: Path) -> dict[str, object]:
     except (OSError, UnicodeDecodeError) as error:
         words = getattr(error, "strerror", None) or "not UTF-8"
         raise click.UsageError(f"{file}: cannot be read: {words}.") from None
+    import tomllib  # noqa: PLC0415 - mostly there is no file
+
     try:
         options = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -1,29 +1,37 @@
-"""`gistapi completion` and `gistapi man`: files for shells and `man`, also for packagers."""
+"""`gistapi completion` and `gistapi man`: what shells and `man` need, made from the command."""
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 import click
 
-SHELLS = ("bash", "zsh", "fish")
+VARIABLE = "_GISTAPI_COMPLETE"
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(SHELLS))
-def completion(shell: str) -> None:
-    """Print the completion script for SHELL.
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    r"""Print the completion script for SHELL.
 
-    The manual says where each shell looks for it.
+    \b
+    bash: gistapi completion bash >~/.local/share/bash-completion/completions/gistapi
+    zsh:  gistapi completion zsh >~/.zfunc/_gistapi  (a folder in $fpath)
+    fish: gistapi completion fish >~/.config/fish/completions/gistapi.fish
     """
-    click.echo(_text(f"gistapi.{shell}"), nl=False)
+    from click.shell_completion import get_completion_class  # noqa: PLC0415 - few ask for it
+
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise click.UsageError(f"There is no completion for {shell}.")
+    script = kind(context.find_root().command, {}, "gistapi", VARIABLE)
+    # Not `source()`, which also checks the version of the bash that is installed here.
+    click.echo(script.source_template % script.source_vars())
 
 
 @click.command()
-def man() -> None:
-    """Print the manual page: `gistapi man | man -l -` shows it."""
-    click.echo(_text("gistapi.1"), nl=False)
+@click.pass_context
+def man(context: click.Context) -> None:
+    """Print the manual page; `gistapi man | man -l -` shows it."""
+    from gistapi.cli.manual import page  # noqa: PLC0415 - few ask for it
 
-
-def _text(name: str) -> str:
-    return files("gistapi.cli").joinpath("share", name).read_text("utf-8")
+    click.echo(page(context.find_root().command), nl=False)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
 from gistapi.cli.commands import Fault
 from gistapi.errors import GistapiError
-from gistapi.quota.keys import KeyFile
-from gistapi.settings import load_settings
+
+if TYPE_CHECKING:
+    from gistapi.quota.keys import KeyFile
 
 
 @contextmanager
 def _file() -> Iterator[KeyFile]:
+    from gistapi.quota.keys import KeyFile  # noqa: PLC0415 - --help and completion need none
+    from gistapi.settings import load_settings  # noqa: PLC0415
+
     try:
         yield KeyFile(load_settings().keys_file)
     except (GistapiError, ValueError) as error:

@@ -217,6 +217,7 @@ HOW = (
     click.option(
         "--key-file",
         metavar="FILE",
+        type=click.Path(dir_okay=False, allow_dash=True),
         envvar="GISTAPI_SERVER_KEY_FILE",
         help="A file with a key of that service (GISTAPI_SERVER_KEY_FILE).",
     ),

@@ -68,6 +68,7 @@ class Printer:
                 self._miss(missing)
             case Progress() as far:
                 self.progress.update(far)
+                self.output.check_reader()
             case TargetOutcome() as target:
                 self._target(target)
             case End() as end:

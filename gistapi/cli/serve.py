@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from gistapi.cli import process
 from gistapi.cli.commands import Fault
 from gistapi.errors import KeyFileError, SettingsError
-from gistapi.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from gistapi.settings import Settings
 
 
 @click.command()
@@ -44,6 +48,8 @@ def settings(given: dict[str, object]) -> Settings:
     Raises:
         Fault: one of them is unknown or malformed.
     """
+    from gistapi.settings import load_settings  # noqa: PLC0415 - --help and completion need none
+
     try:
         loaded = load_settings()
     except SettingsError as error:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import select
 import sys
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TextIO
-
-from wcwidth import wcswidth
 
 from gistapi.cli.process import complain, reason
 
@@ -49,6 +48,8 @@ def _escape(char: str) -> str:
 
 def width(text: str) -> int:
     """How many columns a terminal uses for `text`, which has no control characters."""
+    from wcwidth import wcswidth  # noqa: PLC0415 - only a faulty pattern needs it
+
     return max(0, wcswidth(text))
 
 
@@ -82,6 +83,17 @@ class Output:
     def flush(self) -> None:
         """Send what is buffered."""
         self._attempt(lambda stream: stream.flush())
+
+    def check_reader(self) -> None:
+        """Raise OutputClosedError if the pipe's reader has gone, without writing to it."""
+        try:
+            poll = select.poll()
+            poll.register(self._stream.fileno(), 0)
+            gone = any(event & select.POLLERR for _, event in poll.poll(0))
+        except (AttributeError, OSError, ValueError):
+            return  # no descriptor, or a system without poll
+        if gone:
+            raise OutputClosedError
 
     def _attempt(self, action: Callable[[TextIO], object]) -> None:
         try:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -54,6 +53,8 @@ def find_token(api_url: str) -> Token | None:
 
 def _of_gh(host: str) -> Token | None:
     """The token that gh keeps, if gh is installed and logged in."""
+    import subprocess  # noqa: PLC0415 - mostly a variable is set
+
     try:
         done = subprocess.run(  # noqa: S603 - fixed words and a host of the settings
             ["gh", "auth", "token", "--hostname", host],  # noqa: S607 - the user's own gh

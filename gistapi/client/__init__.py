@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from gistapi.client.answers import (
     Begin,
@@ -23,9 +23,12 @@ from gistapi.client.answers import (
     Searched,
     TargetOutcome,
 )
+from gistapi.client.fields import Fields
 from gistapi.client.following import follow
-from gistapi.client.service import Fields, Service
 from gistapi.models import Incomplete, Progress
+
+if TYPE_CHECKING:
+    from gistapi.client.service import Service
 
 __all__ = [
     "Begin",
@@ -98,4 +101,14 @@ def search(
 
     Iterating raises ClientError when the service refuses, fails or cannot be reached.
     """
+    from gistapi.client.service import Service  # noqa: PLC0415 - requests is slow to import
+
     return Search(Service(server, key=key, github_token=github_token), fields)
+
+
+def __getattr__(name: str) -> object:
+    if name == "Service":
+        from gistapi.client.service import Service  # noqa: PLC0415 - see `search`
+
+        return Service
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self, TypedDict
+from typing import Any, Self
 
 import requests
 from requests import PreparedRequest
 from requests import exceptions as errors
 
 from gistapi.client.answers import ClientError, Line, error_of, parse
+from gistapi.client.fields import Fields
 
 PATH = "/api/v1/search"
 CONNECT_SECONDS = 10
@@ -21,32 +22,6 @@ MAX_LINE_BYTES = 128 * 2**20
 """A line of a thousand matches, each with all its context and every character escaped."""
 MAX_ERROR_BYTES = 2**20
 _NO_ADDRESS = "it is not an address that begins with http:// or https://"
-
-
-class Fields(TypedDict, total=False):
-    """The fields of a request; docs/api.md says what each means."""
-
-    username: str
-    usernames: list[str]
-    organization: str
-    gists: list[str]
-    mine: bool
-    starred: bool
-    pattern: str
-    ignore_case: bool
-    multiline: bool
-    dotall: bool
-    fixed_string: bool
-    word: bool
-    files: list[str]
-    languages: list[str]
-    updated_since: str
-    updated_until: str
-    names: bool
-    max_count: int
-    context: int
-    limit: int
-    cursor: str
 
 
 class Service:
