@@ -9,17 +9,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+RequestKind = Literal["list", "gist", "graphql", "raw", "git"]
+"""The first three go to the API: listings, single gists, GraphQL."""
+
 
 @dataclass(frozen=True, slots=True)
 class GithubRequestEnded:
-    """One HTTP request to GitHub ended: `status` is None when no answer came, `error` says why."""
+    """One HTTP request to GitHub ended.
 
-    kind: Literal["list", "raw", "git"]
+    `status` is None when no answer came. `error` is the class of the error that ended the request,
+    `cause` its words for the operator's log, without credentials.
+    """
+
+    kind: RequestKind
     host: str
     status: int | None
     error: str | None
     duration_seconds: float
     size_bytes: int
+    cause: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

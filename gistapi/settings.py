@@ -9,7 +9,6 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import (
@@ -34,15 +33,6 @@ _SERVICE_LINK = re.compile(rf"{PREFIX}(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|
 _SERVICE_LINKS_HINT = (
     "comes from a Kubernetes Service named gistapi; set `enableServiceLinks: false` in the pod"
 )
-
-
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("should be a URL that begins with https:// or http://")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("should have no user, query or fragment")
-    return value.rstrip("/")
 
 
 def _cache_url(value: str) -> str:
@@ -127,7 +117,9 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535), BeforeValidator(_port)] = 9876
-    github_api_url: Annotated[str, AfterValidator(_http_url)] = "https://api.github.com"
+    github_api_url: Annotated[
+        str, BeforeValidator(_stripped), AfterValidator(setting_values.api_url)
+    ] = "https://api.github.com"
     github_content_hosts: Annotated[
         tuple[Annotated[str, AfterValidator(setting_values.host)], ...],
         NoDecode,

@@ -16,14 +16,21 @@ class FairLimiter:
     """
 
     def __init__(self, total: int, per_lane: int) -> None:
+        self._total = total
         self._free = total
         self.per_lane = per_lane
         self._turns: deque[Lane] = deque()
 
     @property
     def free(self) -> int:
-        """Places that nobody holds."""
+        """Places that nobody holds; negative while more are held than there are since `resize`."""
         return self._free
+
+    def resize(self, total: int) -> None:
+        """Change the number of places. Those that are held stay held."""
+        self._free += total - self._total
+        self._total = total
+        self._serve()
 
     def lane(self) -> Lane:
         """A new lane: one search's queue."""
@@ -32,7 +39,7 @@ class FairLimiter:
     def _serve(self) -> None:
         """Give free places to waiters; the lane served goes to the end of the line."""
         blocked = 0
-        while self._free and blocked < len(self._turns):
+        while self._free > 0 and blocked < len(self._turns):
             lane = self._turns.popleft()
             while lane.waiting and lane.waiting[0].done():  # cancelled while it waited
                 lane.waiting.popleft()

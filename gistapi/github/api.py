@@ -20,6 +20,12 @@ Headers = Mapping[str, str]
 
 LIMITED = re.compile(r"rate limit|abuse detection|too many requests", re.IGNORECASE)
 MAX_MESSAGE = 300
+WINDOW_SECONDS = 3600.0
+"""GitHub's limits are by the hour: a wait beyond that is not believed."""
+MAX_DIGITS = 18
+"""Of a number in a header; a larger one has no meaning here."""
+ANONYMOUS_LIMIT = 60
+"""Requests an hour without a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The primary limit's state, as every answer of the API tells it."""
+    """The primary limit's state, as every answer of the API names it.
+
+    `limit` and `remaining` are at least 0, `reset_seconds` is within WINDOW_SECONDS from now.
+    """
 
     limit: int
     remaining: int
@@ -67,15 +76,31 @@ def date(headers: Headers) -> float | None:
 def budget(headers: Headers, now: float) -> Budget | None:
     """What is left of the primary limit; `now` in epoch seconds stands in for a missing `Date`.
 
-    `reset` is told in GitHub's time, so it is measured against GitHub's own clock.
+    `reset` is in GitHub's time, so it is measured against GitHub's own clock. None where a field
+    is missing or no number in range.
     """
-    try:
-        remaining = int(headers["X-RateLimit-Remaining"])
-        limit = int(headers.get("X-RateLimit-Limit", remaining))
-        reset = float(int(headers["X-RateLimit-Reset"]))
-    except (KeyError, ValueError, OverflowError):
+    remaining = _count(headers.get("X-RateLimit-Remaining"))
+    reset = _count(headers.get("X-RateLimit-Reset"))
+    if remaining is None or reset is None:
         return None
-    return Budget(limit, remaining, max(0.0, reset - _date(headers, now)))
+    limit = _count(headers.get("X-RateLimit-Limit"))
+    return Budget(
+        limit=remaining if limit is None else limit,
+        remaining=remaining,
+        reset_seconds=_believed(reset - _date(headers, now)),
+    )
+
+
+def _count(value: str | None) -> int | None:
+    """A number in a header, of at most MAX_DIGITS digits."""
+    value = (value or "").strip()
+    if not (value.isascii() and value.isdigit() and len(value) <= MAX_DIGITS):
+        return None
+    return int(value)
+
+
+def _believed(seconds: float) -> float:
+    return min(max(0.0, seconds), WINDOW_SECONDS)
 
 
 def limit(status: int, headers: Headers, body: bytes, now: float) -> Limit | None:
@@ -93,12 +118,15 @@ def limit(status: int, headers: Headers, body: bytes, now: float) -> Limit | Non
 
 
 def retry_after(headers: Headers, now: float) -> float | None:
-    """The seconds that `Retry-After` asks for, as a number or as a date (RFC 9110, 10.2.3)."""
+    """The seconds that `Retry-After` asks for, as a number or as a date (RFC 9110, 10.2.3).
+
+    At most WINDOW_SECONDS.
+    """
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
-        return float(value[:9])
+        return _believed(float(value[:MAX_DIGITS]))
     when = _http_date(value)
-    return None if when is None else max(0.0, when - _date(headers, now))
+    return None if when is None else _believed(when - _date(headers, now))
 
 
 def error_message(status: int, headers: Headers, body: bytes) -> str:

@@ -1,19 +1,28 @@
-"""The content of one file: read whole or as a stream, gone on with where it broke, and checked."""
+"""The content of one file: whole or as a stream, resumed where it broke, and proved by its SHA."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from http import HTTPStatus
 
-from gistapi.aio.deadline import Deadline
-from gistapi.errors import GithubError, GoneError, IncompleteError, RawRefusedError
-from gistapi.github.client import Client, Response, Retries
+from gistapi.aio.scope import Scope
+from gistapi.errors import (
+    GithubError,
+    GoneError,
+    IncompleteError,
+    RawRefusedError,
+)
+from gistapi.github.client import Client, Response
 from gistapi.github.http import TransientError
+from gistapi.github.retries import FileRetries
 from gistapi.models import GistFile
 
 MAX_FILE_BYTES = 100 * 1024 * 1024
 """GitHub takes no larger file: https://docs.github.com/en/repositories/working-with-files/managing-large-files"""
+RAW_SURE_BYTES = 10 * 1000 * 1000
+"""Whether the raw host has larger files is not sure: its 404 does not mean that one was deleted."""
 MAX_TRIES = 30
 """A download that breaks again and again, each time a little further on, ends here."""
 
@@ -22,33 +31,39 @@ class Files:
     """Reads files from the host of the raw contents.
 
     Every method may raise, besides what it names: GoneError (404), IncompleteError,
-    RawRefusedError where only git has the file, GithubError, GithubRateLimitedError,
-    DeadlineError, CancelledError.
+    RawRefusedError where only git has the file, GithubError, GithubRateLimitedError, and the
+    meter's errors. A file that makes no progress for two time-outs is an IncompleteError
+    `file_unavailable`.
     """
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def read(self, file: GistFile, deadline: Deadline) -> bytes:
+    async def read(self, file: GistFile, scope: Scope) -> bytes:
         """The whole of a small file, which is what the listing says it is."""
         content = b""
-        for chunks in self.stream(file, deadline):
-            content = b"".join(chunks)
+        async with aclosing(self.stream(file, scope)) as passes:
+            async for chunks in passes:
+                content = b"".join([chunk async for chunk in chunks])
         return content
 
-    def stream(self, file: GistFile, deadline: Deadline) -> Iterator[Generator[bytes]]:
+    async def stream(self, file: GistFile, scope: Scope) -> AsyncGenerator[AsyncGenerator[bytes]]:
         """Passes over a file's content, each an iterator of chunks; a later one replaces it.
 
-        There is one pass as a rule. When its content hashes to something other than the listing
-        says, there is a second, and then it counts if it does, or if both were alike and of the
-        listed size (old addresses carry a commit's SHA). Else IncompleteError `content_mismatch`.
+        There is one pass as a rule. When its content does not hash to the listed SHA, there is a
+        second, which counts if it does, or if both were alike and of the listed size (old
+        addresses have a commit's SHA). Else IncompleteError `content_mismatch`.
+
+        Close both generators: closing the chunks' closes the connection.
         """
-        first = _Pass(self._client, file, deadline)
-        yield first.chunks()
+        first = _Pass(self._client, file, scope)
+        async with aclosing(first.chunks()) as chunks:
+            yield chunks
         if first.is_as_listed:
             return
-        second = _Pass(self._client, file, deadline)
-        yield second.chunks()
+        second = _Pass(self._client, file, scope)
+        async with aclosing(second.chunks()) as chunks:
+            yield chunks
         if not second.is_as_listed and not (second.is_like(first) and second.has_listed_size):
             raise IncompleteError(
                 "content_mismatch", "GitHub sent something other than it had listed."
@@ -58,14 +73,14 @@ class Files:
 class _Pass:
     """One reading of a file from its beginning to its end.
 
-    `_offset` counts the decoded bytes handed on, all of which went through `_body_hash`; `_etag` is
-    what names them in `If-Range`; `_mixed` says that they may be of two contents.
+    `_offset` counts the decoded bytes handed on, all of which went through `_body_hash`; `_etag`
+    names them in `If-Range`; `_mixed` says that they may be of two contents.
     """
 
-    def __init__(self, client: Client, file: GistFile, deadline: Deadline) -> None:
+    def __init__(self, client: Client, file: GistFile, scope: Scope) -> None:
         self._client = client
         self._file = file
-        self._deadline = deadline
+        self._scope = scope
         self._offset = 0
         self._etag: str | None = None
         self._mixed = False
@@ -87,21 +102,23 @@ class _Pass:
     def is_like(self, other: _Pass) -> bool:
         return self._body_hash.digest() == other._body_hash.digest()
 
-    def chunks(self) -> Generator[bytes]:
-        retries = Retries(self._deadline)
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        retries = FileRetries(self._scope)
         for _ in range(MAX_TRIES):
             before = self._offset
             try:
-                yield from self._rest()
+                async with aclosing(self._rest()) as rest:
+                    async for chunk in rest:
+                        yield chunk
             except TransientError as error:
                 if self._offset > before:
                     retries.progressed()
-                retries.again(error)
+                await retries.again(error)
             else:
                 return
         raise GithubError(f"The download broke {MAX_TRIES} times.")
 
-    def _rest(self) -> Iterator[bytes]:
+    async def _rest(self) -> AsyncGenerator[bytes]:
         """What is still missing, from one answer."""
         if not self._file.raw_url:
             raise IncompleteError("file_unavailable", "GitHub listed the file without an address.")
@@ -111,14 +128,14 @@ class _Pass:
             if self._etag:
                 headers["If-Range"] = self._etag
         url = self._file.raw_url
-        with self._client.get(url, kind="raw", deadline=self._deadline, headers=headers) as answer:
+        async with self._client.get(url, kind="raw", scope=self._scope, headers=headers) as answer:
             if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and self._offset:
                 return  # nothing follows what we have; its hash will tell whether that is all
-            skip = self._skip(answer)
+            skip = await self._skip(answer)
             if not self._offset and not answer.headers.get("Content-Encoding"):
                 etag = answer.headers.get("ETag", "")
                 self._etag = None if etag.startswith("W/") else etag
-            for received in answer.chunks():
+            while received := await answer.next_chunk():
                 chunk = received[skip:]
                 skip -= len(received) - len(chunk)
                 if chunk:
@@ -126,10 +143,10 @@ class _Pass:
                 if self._is_too_long:
                     return
 
-    def _skip(self, answer: Response) -> int:
+    async def _skip(self, answer: Response) -> int:
         """How many bytes of this answer were handed on before; raises for all but content.
 
-        A server that answers a range with the whole file has us read on from its beginning.
+        An answer to a range with the whole file is read from its beginning again.
         """
         status = answer.status
         if status == HTTPStatus.PARTIAL_CONTENT and self._offset:
@@ -140,11 +157,11 @@ class _Pass:
         if status == HTTPStatus.OK:
             self._mixed |= bool(self._offset and self._etag != answer.headers.get("ETag"))
             return self._offset
-        if status == HTTPStatus.NOT_FOUND:
+        if status == HTTPStatus.NOT_FOUND and (self._file.size_bytes or 0) <= RAW_SURE_BYTES:
             raise GoneError("The file was deleted since it was listed.")
-        if status == HTTPStatus.FORBIDDEN:
-            raise RawRefusedError(answer.error_message())
-        raise GithubError(answer.error_message())
+        if status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
+            raise RawRefusedError(await answer.error_message())
+        raise GithubError(await answer.error_message())
 
     def _counted(self, chunk: bytes) -> bytes:
         if self._offset + len(chunk) > MAX_FILE_BYTES:
@@ -157,6 +174,6 @@ class _Pass:
 
     @property
     def _is_too_long(self) -> bool:
-        """More than listed has come: no use in reading on, it can't be the right content."""
+        """More than listed has arrived: it cannot be the right content."""
         size = self._file.size_bytes
         return size is not None and self._offset > size

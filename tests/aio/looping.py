@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import selectors
+import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any, TypeVar
@@ -59,15 +60,17 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
 
 class _Warnings(logging.Handler):
-    """Collects what asyncio complains of."""
+    """Collects what asyncio complains of in this thread; the fake GitHub's loop has its own."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.messages: list[str] = []
+        self._thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the message."""
-        self.messages.append(record.getMessage())
+        if record.thread == self._thread:
+            self.messages.append(record.getMessage())
 
 
 def run(coroutine: Coroutine[Any, Any, T], *, jumping: bool = True) -> T:

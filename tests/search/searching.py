@@ -104,6 +104,7 @@ def bench(
     timeout_seconds: float = 100,
     max_searches: int = 8,
     pattern_timeout_seconds: float = 30,
+    token: str | None = None,
     freshness: Freshness = Freshness(60),  # noqa: B008 - frozen
     bounds: Bounds = Bounds(),  # noqa: B008 - frozen
 ) -> Iterator[Bench]:
@@ -113,7 +114,7 @@ def bench(
     source = Github(
         api_url=github.api_url,
         content_hosts=(github.raw_host,),
-        token=None,
+        token=token,
         timeout_seconds=timeout_seconds,
         concurrency_total=64,
         store=cache,

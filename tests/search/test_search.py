@@ -217,7 +217,7 @@ def test_a_listing_that_breaks_off_leaves_a_cursor(
     rule = github.faults.inject(Fault(answer=fault), path="page=2")
     with bench(github) as ours:
         answer = ours.search(NEEDLE)
-    assert len(answer.matches) == 100
+    assert 100 <= len(answer.matches) < 150
     assert [gap.reason for gap in answer.gaps] == [reason]
     github.faults.remove(rule)
     with bench(github) as ours:
@@ -421,7 +421,7 @@ def test_a_listing_that_is_trusted_too_long_is_told(github: FakeGithub) -> None:
     """With GitHub down, an older listing answers, and says how old it is."""
     user = github.add_user("octocat")
     user.add_gist({"a": "needle"})
-    with bench(github, cache_url="memory:", freshness=Freshness(0, 3600)) as ours:
+    with bench(github, cache_url="memory:", token="t", freshness=Freshness(0, 3600)) as ours:
         assert ours.search(NEEDLE).matches
         ours.cache.flush(HANG_SECONDS)
         with github.refusing("api"):
