@@ -11,7 +11,7 @@ from gistapi.aio.portal import Portal
 from gistapi.cache import Cache, open_cache
 from gistapi.errors import OverloadedError
 from gistapi.events import Observer, ignore
-from gistapi.github import Freshness, Github
+from gistapi.github import Github
 from gistapi.matching import Matching
 from gistapi.search import Bounds, Searcher
 from gistapi.search.reader import GistSource
