@@ -21,7 +21,6 @@ from gistapi.search.reader import GistSource
 from gistapi.search.session import Bounds
 from gistapi.settings import Settings, load_settings
 from gistapi.web import (
-    MAX_BODIES_AT_ONCE,
     Authentication,
     Captcha,
     ClientAddresses,
@@ -38,8 +37,10 @@ from gistapi.web.operations.access_log import EventLog
 
 MAX_SEARCHES = 64
 RECENT_BYTES = 16 * 2**20
-# Searches and slow senders can never hold them all: the rest answer /ping, and refuse.
-THREADS = MAX_SEARCHES + MAX_BODIES_AT_ONCE + 32
+# Searches cannot hold them all: the others answer /ping and refusals.
+THREADS = MAX_SEARCHES + 32
+CALLER_SEARCHES = MAX_SEARCHES // 4
+"""Searches that one caller may have running unless GISTAPI_CALLER_SEARCHES is set."""
 
 _log = logging.getLogger(__name__)
 
@@ -167,7 +168,7 @@ def _policy(settings: Settings) -> Policy:
         period=None if period is None else Rate.parsed(period),
         day=settings.daily_limit,
         key_total=settings.key_total_limit,
-        searches=settings.caller_searches,
+        searches=settings.caller_searches or CALLER_SEARCHES,
         github_requests=None if requests is None else Rate.parsed(requests),
         github_bytes=settings.caller_github_bytes,
     )

@@ -95,6 +95,10 @@ class Query:
     updated_until: datetime | None = None
     limit: int | None = None
     cursor: str | None = None
+    targets: tuple[Target, ...] = ()
+    names: bool = False
+    max_count: int | None = None
+    context: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def serve() -> None:
 
     try:
         server.serve(_settings())
-    except (server.AddressError, KeyFileError) as error:
+    except (server.AddressError, server.DescriptorsError, KeyFileError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -55,7 +55,13 @@ class Searcher:
         self._running: set[Run] = set()
         self._stopping = False
 
-    def search(self, query: Query, *, in_order: bool) -> Generator[SearchEvent]:
+    def search(
+        self,
+        query: Query,
+        *,
+        in_order: bool,
+        caller_token: str | None = None,  # noqa: ARG002 - the targets' listings will send it
+    ) -> Generator[SearchEvent]:
         """The events of one search: Begin, then Match, Incomplete and Progress, at last End.
 
         `in_order`, matches come in GitHub's order (as they always do under a limit), else as they

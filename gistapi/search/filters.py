@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from fnmatch import translate
 
+from gistapi.errors import InvalidGlobError
 from gistapi.models import Gist, GistFile, Query
 
 BRACES = re.compile(r"\{([^{}]*)\}")
@@ -71,7 +72,7 @@ def _alternatives(glob: str) -> list[str]:
             before, after = name[: braces.start()], name[braces.end() :]
             todo += [before + option + after for option in braces[1].split(",")]
         if len(done) + len(todo) > MAX_ALTERNATIVES:
-            raise ValueError(f"a glob has at most {MAX_ALTERNATIVES} alternatives")
+            raise InvalidGlobError(f"A glob has at most {MAX_ALTERNATIVES} alternatives.")
     return done
 
 
