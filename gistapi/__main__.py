@@ -8,11 +8,11 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     # Until `run` handles signals, Ctrl-C ends the process without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-import sys  # noqa: E402 - after the line that has to be first
-from collections.abc import Sequence  # noqa: E402
-from typing import NoReturn  # noqa: E402
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
 
-from gistapi.cli import process  # noqa: E402
+from gistapi.cli import process
 
 
 def run() -> NoReturn:

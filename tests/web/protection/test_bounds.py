@@ -8,11 +8,11 @@ from contextlib import ExitStack
 
 import pytest
 import requests
+from gistapi.web.protection.write_timeout import WriteTimeout
 
 from gistapi.app import THREADS
 from gistapi.cli.server import MAX_HEAD_BYTES
 from gistapi.web.protection.body_limits import MAX_BODIES_OF_ONE_ADDRESS
-from gistapi.web.protection.write_timeout import WriteTimeout
 from tests.fake_github import FakeGithub
 from tests.serving import Serving, serving
 from tests.web.operations.test_operation import counted
