@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 
 from gistapi.aio.scope import Scope
@@ -50,7 +50,7 @@ class Github:
         self._files = Files(self._client)
         self._clones = Clones(self._client)
 
-    def pages(self, target: Target, scope: Scope) -> AsyncIterator[Page]:
+    def pages(self, target: Target, scope: Scope) -> AsyncGenerator[Page]:
         """The pages of a target's gists (`listing.Listings.pages`)."""
         return self._listings.pages(target, scope)
 
