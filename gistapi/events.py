@@ -48,6 +48,23 @@ class GithubLimited:
     wait_seconds: float
 
 
+ContentWay = Literal["raw", "graphql", "gist", "git"]
+"""How a content comes: the raw host, GraphQL, the API's single gist, a clone."""
+WayReason = Literal["preferred", "limited", "failed", "mismatch", "shared"]
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRead:
+    """The content of a small file came from GitHub: by which way, and why by this one.
+
+    `preferred`: the cheapest way was free. Else a cheaper way was `limited`, had `failed`, or had
+    brought something else (`mismatch`). `shared`: it came along with another file of its gist.
+    """
+
+    way: ContentWay
+    reason: WayReason
+
+
 @dataclass(frozen=True, slots=True)
 class FileScanned:
     """A text went through the matcher, or `files` of them; `matched`: one of them at least."""
@@ -106,6 +123,7 @@ Event = (
     GithubRequestEnded
     | GithubBudgetSeen
     | GithubLimited
+    | ContentRead
     | FileScanned
     | WorkerKilled
     | CacheRead

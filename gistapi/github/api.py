@@ -20,6 +20,7 @@ from gistapi.errors import GithubError
 from gistapi.models import Gist, GistFile
 
 Headers = Mapping[str, str]
+HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
 BLOB_SHA = re.compile(r"/raw/([0-9a-fA-F]{40})(?:/|$)")
 LIMITED = re.compile(r"rate limit|abuse detection|too many requests", re.IGNORECASE)
