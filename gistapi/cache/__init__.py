@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gistapi.cache.contract import Cache, CacheStatus, Store
+from gistapi.cache.contract import Cache, Store
 from gistapi.cache.hot import HotCache
 from gistapi.cache.memory import MemoryCache
 from gistapi.cache.redis import RedisStore
@@ -13,7 +13,7 @@ from gistapi.cache.sqlite import SqliteStore
 from gistapi.errors import SettingsError
 from gistapi.events import Observer, ignore
 
-__all__ = ["Cache", "CacheStatus", "open_cache"]
+__all__ = ["Cache", "open_cache"]
 
 _SQLITE = "sqlite:///"
 _KNOWN = "sqlite:///path, redis://, rediss://, unix://, memory: and off"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
+
+from gistapi.events import CacheStatus
 
 MAX_CONTENT_BYTES = 2**20
 """Larger contents are not kept."""
@@ -65,18 +66,6 @@ class Cache(Protocol):
         May be called again; a closed cache misses and drops.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class CacheStatus:
-    """`warn` while reading or writing fails, and `message` says which, naming no path or host.
-
-    `size_bytes` is None where the store is not ours alone, or has not been looked at.
-    """
-
-    state: Literal["ok", "warn"]
-    message: str | None = None
-    size_bytes: int | None = None
 
 
 class StoreError(Exception):

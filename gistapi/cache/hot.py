@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from gistapi.cache.contract import Cache, CacheStatus
+from gistapi.cache.contract import Cache
 from gistapi.cache.memory import MemoryCache
-from gistapi.events import CacheRead, Observer, ignore
+from gistapi.events import CacheRead, CacheStatus, Observer, ignore
 
 REFRESH_SECONDS = 600
 """All is let go of now and then: what is read anew counts as used where it is kept."""

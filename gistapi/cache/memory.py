@@ -6,8 +6,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 
-from gistapi.cache.contract import MAX_CONTENT_BYTES, CacheStatus, is_blob
-from gistapi.events import CacheFailed, CacheRead, Observer
+from gistapi.cache.contract import MAX_CONTENT_BYTES, is_blob
+from gistapi.events import CacheFailed, CacheRead, CacheStatus, Observer
 
 _ENTRY_BYTES = 300
 """What Python needs for an entry besides its value: key, two headers, a place in the mapping."""

@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterator, Mapping
 
 from gistapi.cache.breaker import Breaker
-from gistapi.cache.contract import MAX_CONTENT_BYTES, CacheStatus, Store, StoreError, is_blob
+from gistapi.cache.contract import MAX_CONTENT_BYTES, Store, StoreError, is_blob
 from gistapi.cache.writer import Writer
-from gistapi.events import CacheFailed, CacheRead, Observer
+from gistapi.events import CacheFailed, CacheRead, CacheStatus, Observer
 
 _BATCH_BYTES = 4 * 2**20
 _BATCH_KEYS = 500

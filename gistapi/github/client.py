@@ -15,7 +15,7 @@ from gistapi.errors import GithubError
 from gistapi.events import GithubRequestEnded, Observer
 from gistapi.github import api
 from gistapi.github.host_limits import Host, HostLimits, Permit
-from gistapi.github.http import CHUNK_BYTES, Answer, Http, TransientError
+from gistapi.github.http import CHUNK_BYTES, Answer, Http, SilenceError, TransientError
 from gistapi.github.http_errors import cause_of
 from gistapi.github.retries import LimitedError, Retries
 from gistapi.github.url_policy import API_KINDS, Kind, Origin, UrlPolicy, redirected
@@ -189,16 +189,18 @@ class Client:
             if not patient and (seconds := host.wait_seconds()) > 0:
                 raise LimitedError("GitHub asked for a wait.", retry_after_seconds=seconds)
             await host.wait(scope.ends_at)
-            async with scope.lane.place():
-                permit = host.begin()
-                if permit is None:
-                    continue  # the host refused another request meanwhile
-                try:
-                    async with self._exchange(request, permit, scope.meter) as response:
-                        yield response
-                        return
-                finally:
-                    permit.release()
+            async with host.throttle.place(scope.lane):
+                await host.throttle.keep_pace()
+                async with scope.lane.place():
+                    permit = host.begin()
+                    if permit is None:
+                        continue  # the host refused another request meanwhile
+                    try:
+                        async with self._exchange(request, permit, scope.meter) as response:
+                            yield response
+                            return
+                    finally:
+                        permit.release()
 
     @asynccontextmanager
     async def _exchange(
@@ -217,6 +219,10 @@ class Client:
                 yield response
         except BaseException as error:
             failure = None if isinstance(error, GeneratorExit) else error
+            if isinstance(error, SilenceError) or (
+                answer is None and isinstance(error, TransientError)
+            ):
+                permit.fail()
             raise
         finally:
             self._observe(
@@ -227,7 +233,7 @@ class Client:
                     error=None if failure is None else type(failure).__name__,
                     duration_seconds=asyncio.get_running_loop().time() - permit.sent_at,
                     size_bytes=0 if answer is None else answer.received,
-                    cause=None if failure is None else cause_of(failure),
+                    message=None if failure is None else cause_of(failure),
                 )
             )
 

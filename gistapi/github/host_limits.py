@@ -11,17 +11,41 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
 from gistapi.errors import GithubRateLimitedError
 from gistapi.events import GithubBudgetSeen, GithubLimited, Observer
 from gistapi.github import api
+from gistapi.github.throttle import Throttle
 
 FIRST_WAIT_SECONDS = 60.0
 """The wait after a refusal that names none; it doubles with each further one."""
 LONGEST_WAIT_SECONDS = api.WINDOW_SECONDS
 MAX_CALLER_TOKENS = 1000
+FAILURES_IN_A_ROW = 5
+LEFT_SECONDS = 30.0
+"""How long a host that fails is left alone, where another one has the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """What is known of a host.
+
+    `concurrency` and `pace` (requests a second) are in force, `pace` None without one.
+    `wait_seconds` is how long the host is left alone. The budget is None where the host names none.
+    """
+
+    host: str
+    requests: int
+    refusals: int
+    concurrency: int
+    pace: float | None
+    wait_seconds: float
+    budget: int | None
+    budget_limit: int | None
+    budget_reset_seconds: float | None
 
 
 class Permit:
@@ -29,8 +53,9 @@ class Permit:
 
     def __init__(self, host: Host, probe: asyncio.Future[None] | None) -> None:
         self.host = host
-        self.sent_at = _now()
+        self.sent_at = host.now()
         self._probe = probe
+        host.requests += 1
 
     def note(self, status: int, headers: api.Headers, body: bytes) -> float | None:
         """Remember what the answer says; returns the seconds to wait if it is a refusal.
@@ -40,6 +65,10 @@ class Permit:
         wait = self.host.note(self.sent_at, status, headers, body)
         self.release()
         return wait
+
+    def fail(self) -> None:
+        """Remember that there was no answer, or one that says that the host is out of order."""
+        self.host.fail(self.sent_at)
 
     def release(self) -> None:
         """Let the next request go, whatever became of this one."""
@@ -54,21 +83,47 @@ class Host:
     is, one request is under way at a time. Times are `loop.time()` seconds.
     """
 
-    def __init__(self, name: str, observe: Observer, *, is_callers: bool = False) -> None:
+    def __init__(
+        self, name: str, observe: Observer, most: int, *, is_callers: bool = False
+    ) -> None:
         self.name = name
+        self.requests = 0
+        self.refusals = 0
+        self.throttle = Throttle(most)
         self.until = 0.0
         self.budget: api.Budget | None = None
         self._observe = observe
         self._is_callers = is_callers
+        self._budget_reset_at = 0.0
         self._unnamed_wait = 0.0
         self._refused_at: float | None = None
         self._last_limit: api.Limit | None = None
-        self._probe: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._failures = 0
+        self._left_until = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._probe: asyncio.Future[None] = self._loop.create_future()
         self._probe.set_result(None)
+
+    def now(self) -> float:
+        """The loop's clock, for any thread."""
+        return self._loop.time()
 
     def wait_seconds(self) -> float:
         """How long the host must not be asked; 0 if it may be."""
-        return max(0.0, self.until - _now())
+        return max(0.0, self.until - self.now())
+
+    def is_usable(self) -> bool:
+        """Whether it is worth asking this host where another one has the same.
+
+        Not while it wants a wait, tries whether a wait is over, or has failed several times in a
+        row: then one request in LEFT_SECONDS tries.
+        """
+        now = self.now()
+        if self.until > now or not self._probe.done() or self._left_until > now:
+            return False
+        if self._failures >= FAILURES_IN_A_ROW:
+            self._left_until = now + LEFT_SECONDS
+        return True
 
     async def wait(self, ends_at: float) -> None:
         """Return when a request may be sent, as far as is known.
@@ -76,7 +131,7 @@ class Host:
         Raises GithubRateLimitedError at once if that is not before `ends_at`.
         """
         while (seconds := self.wait_seconds()) > 0 or not self._probe.done():
-            if seconds > 0 and _now() + seconds >= ends_at:
+            if seconds > 0 and self.now() + seconds >= ends_at:
                 raise self._error(seconds)
             if seconds > 0:
                 await asyncio.sleep(seconds)
@@ -89,7 +144,7 @@ class Host:
             return None
         if self._refused_at is None:
             return Permit(self, None)
-        self._probe = asyncio.get_running_loop().create_future()
+        self._probe = self._loop.create_future()
         return Permit(self, self._probe)
 
     def note(self, sent_at: float, status: int, headers: api.Headers, body: bytes) -> float | None:
@@ -102,11 +157,14 @@ class Host:
         budget = api.budget(headers, now)
         if budget is not None:
             self.budget = budget
+            self._budget_reset_at = self.now() + budget.reset_seconds
             if not self._is_callers:
                 self._observe(
                     GithubBudgetSeen(budget.limit, budget.remaining, budget.reset_seconds)
                 )
         if limit is not None:
+            self.refusals += 1
+            self.throttle.refused(sent_at)
             self._last_limit = limit
             wait = self._refuse(sent_at, limit.wait_seconds)
             self._observe(GithubLimited(self.name, limit.kind, wait))
@@ -116,7 +174,19 @@ class Host:
             self._refuse(sent_at, budget.reset_seconds)
         elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
             self._accept(sent_at)
+        if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._failures, self._left_until = 0, 0.0
+            self.throttle.accepted(sent_at)
+        else:
+            self.fail(sent_at)
         return None
+
+    def fail(self, sent_at: float) -> None:
+        """Count a failure: no answer, or one from 500 on."""
+        self._failures += 1
+        if self._failures == FAILURES_IN_A_ROW:
+            self._left_until = self.now() + LEFT_SECONDS
+            self.throttle.failed(sent_at)
 
     def _refuse(self, sent_at: float, seconds: float | None) -> float:
         """Wait this long, or ever longer where that is None; returns the seconds."""
@@ -126,7 +196,7 @@ class Host:
             seconds = self._unnamed_wait or FIRST_WAIT_SECONDS
         self._unnamed_wait = min(self._unnamed_wait, LONGEST_WAIT_SECONDS)
         seconds = min(seconds, LONGEST_WAIT_SECONDS)
-        self._refused_at = _now()
+        self._refused_at = self.now()
         self.until = max(self.until, self._refused_at + seconds)
         return seconds
 
@@ -135,6 +205,23 @@ class Host:
         if self._refused_at is not None and sent_at > self._refused_at:
             self._refused_at = None
             self._unnamed_wait = 0.0
+
+    def state(self) -> HostState:
+        """What is known of the host now; for any thread."""
+        budget = self.budget
+        return HostState(
+            host=self.name,
+            requests=self.requests,
+            refusals=self.refusals,
+            concurrency=self.throttle.concurrency,
+            pace=self.throttle.pace,
+            wait_seconds=self.wait_seconds(),
+            budget=None if budget is None else budget.remaining,
+            budget_limit=None if budget is None else budget.limit,
+            budget_reset_seconds=(
+                None if budget is None else max(0.0, self._budget_reset_at - self.now())
+            ),
+        )
 
     def _error(self, seconds: float) -> GithubRateLimitedError:
         budget, limit = self.budget, self._last_limit
@@ -156,22 +243,24 @@ class HostLimits:
 
     def __init__(self, observe: Observer, concurrency_total: int) -> None:
         self._observe = observe
-        self.concurrency_total = concurrency_total
+        self._most = concurrency_total
         self._hosts: dict[str, Host] = {}
         self._callers: OrderedDict[str, Host] = OrderedDict()
 
     def host(self, name: str, caller_token: str | None = None) -> Host:
         """The state of a host, for the service's token or a caller's."""
         if caller_token is None:
-            return self._hosts.setdefault(name, Host(name, self._observe))
+            if name not in self._hosts:
+                self._hosts[name] = Host(name, self._observe, self._most)
+            return self._hosts[name]
         key = hashlib.sha256(f"{name} {caller_token}".encode()).hexdigest()
         if key not in self._callers:
-            self._callers[key] = Host(name, self._observe, is_callers=True)
+            self._callers[key] = Host(name, self._observe, self._most, is_callers=True)
             if len(self._callers) > MAX_CALLER_TOKENS:
                 self._callers.popitem(last=False)
         self._callers.move_to_end(key)
         return self._callers[key]
 
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+    def states(self) -> tuple[HostState, ...]:
+        """What is known of each host that the service has asked; for any thread."""
+        return tuple(host.state() for host in list(self._hosts.values()))

@@ -42,7 +42,7 @@ PARTS = {
     # Counters and nonces live in the Redis that the cache's URL names.
     "quota": Part("quota", "errors models events cache", "cachetools limits redis"),
     "search": Part(
-        "search", "errors models events aio matching", "pathspec pydantic typing_extensions"
+        "search", "errors models events aio matching", "pydantic typing_extensions"
     ),
     "web": Part(
         "web",

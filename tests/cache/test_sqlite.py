@@ -21,7 +21,8 @@ from gistapi.cache.contract import StoreError
 from gistapi.cache.sqlite import TOUCH_SECONDS, SqliteStore
 from gistapi.cache.sqlite_file import SCHEMA_VERSION
 from gistapi.events import ignore
-from tests.cache.conftest import Events, blob_of, until
+from tests.cache.conftest import Events, blob_of
+from tests.waiting import until
 
 CONTENT = b"content" * 100
 BLOB = blob_of(CONTENT)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
-from queue import SimpleQueue
 
 import pytest
 
 from gistapi.models import Begin, Incomplete, Progress, SearchEvent
 from gistapi.web import create_web
-from gistapi.web.protection.body_limits import MAX_BODIES_AT_ONCE
 from tests.web.searches import SEARCH, Searches, Stream, end, match, post_stream
 
 
@@ -102,12 +99,14 @@ def test_an_unknown_path_is_a_json_404(path: str) -> None:
     assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found")
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "BREW"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "BREW"])
 def test_a_wrong_method_is_a_405_that_names_the_right_ones(method: str) -> None:
     """405 carries `Allow`."""
     answer = Searches().client().open(SEARCH, method=method)
     assert answer.status_code == 405
-    assert set(answer.headers["Allow"].split(", ")) == {"OPTIONS", "POST"}
+    allowed = {"GET", "HEAD", "OPTIONS", "POST", "QUERY"}
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+    assert answer.headers["Accept-Query"] == "application/json"
 
 
 def test_head_and_options_are_answered() -> None:
@@ -152,39 +151,6 @@ def test_too_large_comes_before_the_wrong_type_and_that_before_a_bad_body() -> N
     assert client.post(SEARCH, data=b"x" * 65537, content_type="text/plain").status_code == 413
     assert client.post(SEARCH, data=b"x", content_type="text/plain").status_code == 415
     assert client.post(SEARCH, data=b"x", content_type="application/json").status_code == 400
-
-
-def test_senders_that_dawdle_do_not_take_every_thread() -> None:
-    """While as many bodies as may be are still arriving, the next one is refused at once."""
-    app = create_web(Searches())
-    arrived: SimpleQueue[None] = SimpleQueue()
-    go_on = threading.Event()
-
-    class Slow(Stream):
-        def read(self, size: int) -> bytes:
-            arrived.put(None)
-            go_on.wait(30)
-            return super().read(size)
-
-    def send(number: int) -> None:
-        post_stream(app, Slow(b""), f"192.0.2.{number}")
-
-    numbers = range(MAX_BODIES_AT_ONCE)
-    threads = [threading.Thread(target=send, args=(number,)) for number in numbers]
-    for thread in threads:
-        thread.start()
-    for _ in threads:
-        arrived.get(timeout=30)
-    try:
-        refused = app.test_client().post(SEARCH, json={})
-        assert (refused.status_code, refused.get_json()["code"]) == (503, "overloaded")
-        assert refused.headers["Retry-After"] == "1"
-        assert app.test_client().get("/ping").text == "pong"
-    finally:
-        go_on.set()
-        for thread in threads:
-            thread.join()
-    assert app.test_client().post(SEARCH, json={}).status_code == 400
 
 
 def test_a_match_told_late_stands_in_githubs_order() -> None:
