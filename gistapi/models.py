@@ -40,7 +40,7 @@ class GistFile:
 class Gist:
     """One public gist, as GitHub's listing shows it. Times are aware and in UTC.
 
-    `truncated`: GitHub shows only the first 300 of its files.
+    `truncated`: GitHub shows only the first 300 of its files. `node_id` names it in GraphQL.
     """
 
     id: str
@@ -51,6 +51,7 @@ class Gist:
     files: tuple[GistFile, ...]
     truncated: bool
     git_pull_url: str | None
+    node_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

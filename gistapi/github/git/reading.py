@@ -14,9 +14,9 @@ from typing import BinaryIO
 
 from gistapi.errors import IncompleteError
 from gistapi.github.client import CHUNK_BYTES
-from gistapi.github.contents import MAX_FILE_BYTES
 from gistapi.github.git import clone_child
 from gistapi.github.git.clone_child import END, FRAME, MAX_NAME_BYTES
+from gistapi.github.raw import MAX_FILE_BYTES
 
 CHILD = Path(clone_child.__file__)
 STALL_SECONDS = 60.0

@@ -26,7 +26,7 @@ from dulwich.pack import write_pack_objects
 from dulwich.repo import Repo
 
 from gistapi.errors import IncompleteError
-from gistapi.github.contents import MAX_FILE_BYTES
+from gistapi.github.raw import MAX_FILE_BYTES
 from gistapi.github.git import clone_child, reading
 from gistapi.github.git.clone import Clones
 from gistapi.github.git.clone_child import END, FRAME, MAX_NAME_BYTES, write_files

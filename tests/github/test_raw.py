@@ -18,7 +18,7 @@ from gistapi.errors import (
     IncompleteError,
     RawRefusedError,
 )
-from gistapi.github.contents import MAX_FILE_BYTES, MAX_TRIES, RAW_SURE_BYTES, Files
+from gistapi.github.raw import MAX_FILE_BYTES, MAX_TRIES, RAW_SURE_BYTES, RawFiles
 from gistapi.github.http import TransientError
 from gistapi.models import GistFile
 from tests.fake_github import (
@@ -37,9 +37,9 @@ from tests.github.asking import add_file, client_of, listed, on_loop, scope_of, 
 CONTENT = bytes(random.Random(1).randbytes(100_000))
 
 
-def files_of(fake: FakeGithub) -> Files:
+def files_of(fake: FakeGithub) -> RawFiles:
     """The contents, as the search reads them."""
-    return Files(client_of(fake))
+    return RawFiles(client_of(fake))
 
 
 async def read(fake: FakeGithub, file: GistFile, seconds: float = 30) -> bytes:
