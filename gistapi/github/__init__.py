@@ -78,5 +78,6 @@ class Github:
 
     async def close(self) -> None:
         """Close the idle connections and threads."""
+        self._listings.close()
         self._clones.close()
         await self._client.close()

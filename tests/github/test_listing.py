@@ -287,7 +287,7 @@ async def test_additions_cost_nothing(github: FakeGithub) -> None:
     """A gist added before each answer is no reason to read anything twice (B5)."""
     user = with_gists(github, 350)
     before = true_ids(user)
-    github.on_request(lambda _: user.add_gist())
+    github.on_request(lambda _: grow(user, 1))
     store = Store()
     assert set(before) <= set(await ids(listings_of(github, store=store)))
     assert len(github.requests) == 4
@@ -507,33 +507,33 @@ async def test_pages_without_etags_are_asked_for_again(github: FakeGithub) -> No
     assert not any("if-none-match" in request.headers for request in github.requests)
 
 
-def grow(user: User) -> None:
-    """Add more than a page."""
-    for _ in range(120):
+def grow(user: User, count: int) -> None:
+    """Add gists at the top."""
+    for _ in range(count):
         user.add_gist()
 
 
-def shrink(user: User) -> None:
-    """Delete more than a page."""
-    for gist in user.in_order()[:120]:
+def shrink(user: User, first: int, end: int) -> None:
+    """Delete the gists between two places."""
+    for gist in user.in_order()[first:end]:
         gist.delete()
 
 
-CHANGES: dict[str, Callable[[User], object]] = {
-    "a new one": lambda user: user.add_gist(),
-    "a page more": grow,
-    "a page less": shrink,
-    "the newest gone": lambda user: user.in_order()[0].delete(),
-    "one in the middle gone": lambda user: user.in_order()[120].delete(),
-    "the oldest gone": lambda user: user.in_order()[-1].delete(),
-    "all but one gone": lambda user: [gist.delete() for gist in user.in_order()[1:]],
-    "all gone": lambda user: [gist.delete() for gist in user.in_order()],
+CHANGES: dict[str, Callable[[User], None]] = {
+    "a new one": lambda user: grow(user, 1),
+    "a page more": lambda user: grow(user, 120),
+    "a page less": lambda user: shrink(user, 0, 120),
+    "the newest gone": lambda user: shrink(user, 0, 1),
+    "one in the middle gone": lambda user: shrink(user, 120, 121),
+    "the oldest gone": lambda user: shrink(user, 249, 250),
+    "all but one gone": lambda user: shrink(user, 1, 250),
+    "all gone": lambda user: shrink(user, 0, 250),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 @on_loop
-async def test_what_changed_shows(github: FakeGithub, change: Callable[[User], object]) -> None:
+async def test_what_changed_shows(github: FakeGithub, change: Callable[[User], None]) -> None:
     """The listing is as GitHub has it now, and so it is remembered."""
     user = with_gists(github, 250)
     store = Store()
@@ -566,9 +566,10 @@ async def test_a_list_longer_than_a_deadline_is_read_on(github: FakeGithub) -> N
     store = Store()
     searches = 0
     last = False
+    found: list[Page] = []
     while not last and searches < 10:
         searches += 1
-        found = []
+        found.clear()
         before = len(github.requests)
         async with aclosing(listings_of(github, TRUSTING, store).pages(OCTOCAT, scope_of())) as it:
             async for page in it:
