@@ -93,6 +93,7 @@ class _Api:
         """Answer a search in the form that `Accept` names."""
         body = receive()
         recheck = self._guard.admit()
+        request.environ["gistapi.hold"] = True
         if request.method in {"GET", "HEAD"}:
             form = parse_parameters(request.args)
         else:
