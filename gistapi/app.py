@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from flask import Flask
 
 from gistapi.aio.fairpool import FairPool
-from gistapi.cache import Cache, open_cache
+from gistapi.cache import Cache, open_cache, redis_server
+from gistapi.cache.redis import RedisServer
 from gistapi.errors import OverloadedError
 from gistapi.events import Event, Observer
 from gistapi.github import Freshness, Github
@@ -37,7 +38,7 @@ from gistapi.web import (
 from gistapi.web.operations.access_log import EventLog
 
 MAX_SEARCHES = 64
-RECENT_BYTES = 16 * 2**20
+HOT_BYTES = 16 * 2**20
 # Searches and slow senders can never hold them all: the rest answer /ping, and refuse.
 THREADS = MAX_SEARCHES + MAX_BODIES_AT_ONCE + 32
 
@@ -53,7 +54,7 @@ class Service:
     cache: Cache
     counters: Counters
     github: Github | None
-    used: NonceStore
+    server: RedisServer | None
     _warming: bool = False
 
     @property
@@ -86,7 +87,8 @@ class Service:
             self.github.close()
         self.cache.close()
         self.counters.close()
-        self.used.close()
+        if self.server is not None:
+            self.server.close()
 
 
 def create_app(
@@ -111,7 +113,8 @@ def create_app(
         operation.observe(event)
         event_log.observe(event)
 
-    cache = _cache(settings, observe) if cache is None else cache
+    server = redis_server(settings.cache_url)
+    cache = _cache(settings, server, observe) if cache is None else cache
     github = None
     if source is None:
         source = github = _github(settings, cache, observe)
@@ -126,11 +129,9 @@ def create_app(
         bounds=Bounds(size_bytes=settings.search_max_bytes),
         observe=observe,
     )
-    counters = Counters(
-        settings.cache_url, fail_closed=settings.limits_fail_closed, observe=observe
-    )
-    used = NonceStore(settings.cache_url, observe)
-    service = Service(searcher, matching, cache, counters, github, used)
+    counters = Counters(server, fail_closed=settings.limits_fail_closed, observe=observe)
+    used = NonceStore(server, observe)
+    service = Service(searcher, matching, cache, counters, github, server)
     operation.watch(
         Parts(
             state=lambda: service.state,
@@ -152,11 +153,13 @@ def service_of(app: Flask) -> Service:
     return service
 
 
-def _cache(settings: Settings, observe: Observer) -> Cache:
+def _cache(settings: Settings, server: RedisServer | None, observe: Observer) -> Cache:
     return open_cache(
         settings.cache_url,
+        server=server,
         max_bytes=settings.cache_max_bytes,
-        recent_bytes=RECENT_BYTES,
+        max_file_bytes=settings.cache_max_file_bytes,
+        hot_bytes=HOT_BYTES,
         observe=observe,
     )
 

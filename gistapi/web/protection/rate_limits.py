@@ -67,6 +67,7 @@ class RateLimits:
             self._share("github", requests, REQUESTS_BATCH, caller, told),
             self._share("bytes", size, BYTES_BATCH, caller, told),
         )
+        search.open()
         account.set(search)
         after_this_request(_leave)
         _when_answered(search.close)
