@@ -94,6 +94,7 @@ def parse_gist(entry: Mapping[str, Any]) -> Gist | None:
         truncated=entry.get("truncated") is True or not whole,
         git_pull_url=_text(entry.get("git_pull_url")),
         owner=_owner(entry),
+        node_id=_text(entry.get("node_id")),
     )
 
 
