@@ -68,6 +68,10 @@ class Throttle:
             own = self._lanes[lane] = self._limiter.lane()
         return own.place()
 
+    def delay_seconds(self) -> float:
+        """How long a new request would wait for the pace."""
+        return max(0.0, self._next_at - self._loop.time()) if self._pace is not None else 0.0
+
     async def keep_pace(self) -> None:
         """Wait for this request's moment, if there is a pace."""
         if self._pace is not None:
