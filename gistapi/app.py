@@ -18,7 +18,7 @@ from gistapi.quota.counters import Counters, Rate
 from gistapi.quota.keys import KeyFile
 from gistapi.quota.nonces import NonceStore
 from gistapi.search import Bounds, Searcher
-from gistapi.search.reader import GistSource
+from gistapi.search.source import GistSource
 from gistapi.settings import Settings, load_settings
 
 if TYPE_CHECKING:
