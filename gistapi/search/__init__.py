@@ -134,7 +134,8 @@ class Searcher:
         pattern = await loop.run_in_executor(
             self._compiler, self._compile, query.pattern, query.flags
         )
-        matcher = self._matching.matcher(pattern, Wanted(query.max_count, query.context))
+        wanted = Wanted(query.max_count, query.context, more=query.details)
+        matcher = self._matching.matcher(pattern, wanted)
         reader = Reader(
             source=self._source,
             shared=self._shared,

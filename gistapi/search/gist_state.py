@@ -121,13 +121,12 @@ class GistState:
         left = MAX_HITS
         for match in self._all_matches():
             hits = match.hits[:left]
+            is_cut = len(hits) < len(match.hits)
+            self._has_too_many = self._has_too_many or is_cut
             left -= len(hits)
-            more = match.more or len(hits) < len(match.hits)
-            yield replace(match, hits=hits, more=more)
+            if hits:
+                yield replace(match, hits=hits, more=True if is_cut else match.more)
             if not self._wants_all:
-                return
-            if not left:
-                self._has_too_many = True
                 return
 
     def _all_matches(self) -> Iterator[FileMatch]:
