@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 
 from gistapi.aio.scope import Scope
@@ -51,7 +51,7 @@ class Github:
         self._clones = Clones(self._client)
         self._contents = Contents(self._client, self._clones, observe)
 
-    def pages(self, target: Target, scope: Scope) -> AsyncIterator[Page]:
+    def pages(self, target: Target, scope: Scope) -> AsyncGenerator[Page]:
         """The pages of a target's gists (`listing.Listings.pages`)."""
         return self._listings.pages(target, scope)
 
@@ -78,5 +78,6 @@ class Github:
 
     async def close(self) -> None:
         """Close the idle connections and threads."""
+        self._listings.close()
         self._clones.close()
         await self._client.close()

@@ -252,7 +252,7 @@ class Client:
                     error=None if failure is None else type(failure).__name__,
                     duration_seconds=asyncio.get_running_loop().time() - permit.sent_at,
                     size_bytes=0 if answer is None else answer.received,
-                    cause=None if failure is None else cause_of(failure),
+                    message=None if failure is None else cause_of(failure),
                 )
             )
 

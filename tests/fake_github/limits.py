@@ -43,6 +43,10 @@ class RateLimit:
         """Spend all that the callers without a token have left."""
         self._windows[""] = _Window(self.limit, self._next_reset())
 
+    def start_again(self) -> None:
+        """Begin new windows for all callers."""
+        self._windows.clear()
+
     def headers(self, request: Request) -> dict[str, str]:
         """The five headers of every API answer."""
         state = self._state(request)

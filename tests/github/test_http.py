@@ -449,8 +449,8 @@ async def test_a_stranger_is_not_trusted() -> None:
         assert not isinstance(raised.value, TransientError)
     assert seen == []
     (ended,) = [event for event in events if isinstance(event, GithubRequestEnded)]
-    assert ended.cause is not None
-    assert "self-signed" in ended.cause or "unable to get local issuer" in ended.cause
+    assert ended.message is not None
+    assert "self-signed" in ended.message or "unable to get local issuer" in ended.message
 
 
 @pytest.mark.parametrize("bundle", ["missing.pem", "empty.pem"])
