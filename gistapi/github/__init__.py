@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 
 from gistapi.aio.scope import Scope
@@ -51,9 +51,13 @@ class Github:
         self._clones = Clones(self._client)
         self._contents = Contents(self._client, self._clones, observe)
 
-    def pages(self, target: Target, scope: Scope) -> AsyncIterator[Page]:
+    def pages(self, target: Target, scope: Scope) -> AsyncGenerator[Page]:
         """The pages of a target's gists (`listing.Listings.pages`)."""
         return self._listings.pages(target, scope)
+
+    def members(self, organization: str, scope: Scope) -> AsyncGenerator[str]:
+        """The logins of an organization's members (`listing.Listings.members`)."""
+        return self._listings.members(organization, scope)
 
     async def read(self, gist: Gist, file: GistFile, scope: Scope) -> bytes:
         """A small file whole (`contents.Contents.read`)."""

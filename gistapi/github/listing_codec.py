@@ -152,6 +152,7 @@ def _gist(gist: Gist) -> list[object]:
         gist.updated_at.isoformat(),
         gist.truncated,
         gist.git_pull_url,
+        gist.node_id,
         *chain.from_iterable(
             (file.name, file.raw_url, file.size_bytes, file.language, file.blob_sha)
             for file in gist.files
@@ -160,8 +161,9 @@ def _gist(gist: Gist) -> list[object]:
 
 
 def _read_gist(stored: list[Any]) -> Gist:
-    gist_id, html_url, description, created_at, updated_at, truncated, git_pull_url, *rest = stored
-    fields = [iter(rest)] * 5
+    gist_id, html_url, description, created_at, updated_at, truncated, *rest = stored
+    git_pull_url, node_id, *files = rest
+    fields = [iter(files)] * 5
     return Gist(
         gist_id,
         html_url,
@@ -171,4 +173,5 @@ def _read_gist(stored: list[Any]) -> Gist:
         tuple(GistFile(*file) for file in zip(*fields, strict=True)),
         truncated,
         git_pull_url,
+        node_id,
     )
