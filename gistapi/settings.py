@@ -140,6 +140,7 @@ class Settings(BaseSettings):
         default_factory=_default_cache_url, repr=False
     )
     cache_max_bytes: Annotated[ByteSize, Field(ge=2**20)] = ByteSize(2**30)
+    cache_max_file_bytes: Annotated[ByteSize, Field(ge=2**20)] = ByteSize(100 * 2**20)
     listing_ttl_seconds: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] = 60
     # How old a listing may be when GitHub is down or its budget spent; 0: none is used.
     listing_stale_seconds: Annotated[float, Field(ge=0, le=2592000, allow_inf_nan=False)] = 0

@@ -41,9 +41,7 @@ PARTS = {
     "cache": Part("cache", "errors models events", "cachetools redis"),
     # Counters and nonces live in the Redis that the cache's URL names.
     "quota": Part("quota", "errors models events cache", "cachetools limits redis"),
-    "search": Part(
-        "search", "errors models events aio matching", "pydantic typing_extensions"
-    ),
+    "search": Part("search", "errors models events aio matching", "pydantic typing_extensions"),
     "web": Part(
         "web",
         "errors models events search quota settings matching",

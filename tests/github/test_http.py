@@ -24,9 +24,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from gistapi.errors import GithubError, IncompleteError, SettingsError
 from gistapi.events import Event, GithubRequestEnded
 from gistapi.github.client import Client
-from gistapi.github.raw import RawFiles
 from gistapi.github.environment import check_environment
 from gistapi.github.http_errors import SilenceError, TransientError, cause_of, mapped_errors
+from gistapi.github.raw import RawFiles
 from tests.fake_github import FakeGithub, Fault, answers
 from tests.fake_github.message import text
 from tests.github.asking import add_file, ask, client_of, on_loop, open_client, scope_of

@@ -18,8 +18,8 @@ from gistapi.errors import (
     IncompleteError,
     RawRefusedError,
 )
-from gistapi.github.raw import MAX_FILE_BYTES, MAX_TRIES, RAW_SURE_BYTES, RawFiles
 from gistapi.github.http import TransientError
+from gistapi.github.raw import MAX_FILE_BYTES, MAX_TRIES, RAW_SURE_BYTES, RawFiles
 from gistapi.models import GistFile
 from tests.fake_github import (
     Content,

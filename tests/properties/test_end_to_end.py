@@ -16,8 +16,8 @@ import requests
 from tests.fake_github import FakeGithub, Fault
 from tests.fake_github.message import from_json, text
 from tests.serving import SECONDS, Serving, serving
-from tests.web.operations.test_operation import counted
 from tests.waiting import until
+from tests.web.operations.test_operation import counted
 
 NDJSON = {"Accept": "application/x-ndjson"}
 BODY = {"username": "octocat", "pattern": "needle"}

@@ -26,10 +26,10 @@ from dulwich.pack import write_pack_objects
 from dulwich.repo import Repo
 
 from gistapi.errors import IncompleteError
-from gistapi.github.raw import MAX_FILE_BYTES
 from gistapi.github.git import clone_child, reading
 from gistapi.github.git.clone import Clones
 from gistapi.github.git.clone_child import END, FRAME, MAX_NAME_BYTES, write_files
+from gistapi.github.raw import MAX_FILE_BYTES
 from tests.fake_github import FakeGithub, Fault, Literal, Repeated, Response
 from tests.github.asking import on_loop, scope_of
 from tests.github.git.cloning import child_of, client, contents, is_alive, url, whole

@@ -15,8 +15,8 @@ from gistapi.cli.server import MAX_HEAD_BYTES
 from gistapi.web.protection.body_limits import MAX_BODIES_OF_ONE_ADDRESS
 from tests.fake_github import FakeGithub
 from tests.serving import Serving, serving
-from tests.web.operations.test_operation import counted
 from tests.waiting import HANG_SECONDS, until
+from tests.web.operations.test_operation import counted
 
 HEAD = b"POST /api/v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 PING = b"GET /ping HTTP/1.1\r\nHost: x\r\n"

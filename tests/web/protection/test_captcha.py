@@ -35,7 +35,7 @@ STATIC = ROOT / "gistapi/web/static/altcha"
 
 def web(key: str = KEY) -> FlaskClient:
     """A client of an application that asks for a captcha."""
-    guard = Guard(captcha=Captcha(key, NonceStore("memory:")))
+    guard = Guard(captcha=Captcha(key, NonceStore()))
     return create_web(Searches(), guard=guard).test_client()
 
 
