@@ -105,7 +105,7 @@ def create_app(
         SettingsError: `settings` was left to the environment, which names no valid ones.
     """
     settings = load_settings() if settings is None else settings
-    keys = Authentication(KeyFile(settings.keys_file), optional=settings.keys_optional)
+    keys = Authentication(_key_file(settings), optional=settings.keys_optional)
     event_log = EventLog()
     operation = Operation(metrics_gate(settings.metrics_access, keys))
 
@@ -147,10 +147,25 @@ def create_app(
     return app
 
 
+def check(settings: Settings) -> None:
+    """Check the files that the settings name, before anything is started.
+
+    Raises:
+        SettingsError: there is a file at the cache's path that gistapi did not create.
+        KeyFileError: the keys cannot be read, or their file is gone.
+    """
+    open_cache(settings.cache_url)
+    _key_file(settings).exists()
+
+
 def service_of(app: Flask) -> Service:
     """What an app made by `create_app` stands on."""
     service: Service = app.extensions["gistapi"]
     return service
+
+
+def _key_file(settings: Settings) -> KeyFile:
+    return KeyFile(settings.keys_file, required=settings.keys_required)
 
 
 def _cache(settings: Settings, server: RedisServer | None, observe: Observer) -> Cache:

@@ -33,6 +33,8 @@ def serve() -> None:
 
     try:
         server.serve(_settings())
+    except SettingsError as error:
+        raise SettingsFault(str(error)) from error
     except (server.AddressError, KeyFileError) as error:
         raise click.ClickException(str(error)) from error
 

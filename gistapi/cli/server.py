@@ -20,9 +20,8 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer
 
-from gistapi.app import THREADS, Service, create_app, service_of
+from gistapi.app import THREADS, Service, check, create_app, service_of
 from gistapi.errors import GistapiError
-from gistapi.quota.keys import KeyFile
 from gistapi.settings import Settings
 from gistapi.web.operations.access_log import configuration
 
@@ -55,9 +54,10 @@ def serve(settings: Settings) -> None:
 
     Raises:
         AddressError: the address can't be listened at; the message says why.
-        KeyFileError: there is a key file, and it can't be read.
+        KeyFileError: the keys cannot be read, or their file is gone.
+        SettingsError: the cache's path names a file that gistapi did not create.
     """
-    KeyFile(settings.keys_file).exists()
+    check(settings)
     address = _free_address(settings.host, settings.port)
     server = MPServer(
         "gistapi",

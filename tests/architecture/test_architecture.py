@@ -32,7 +32,7 @@ PARTS = {
     "settings": Part(
         "settings setting_values",
         "errors",
-        "limits pydantic pydantic_core pydantic_settings platformdirs",
+        "limits pydantic pydantic_core pydantic_settings platformdirs redis",
     ),
     "aio": Part("aio", "errors"),
     "matching": Part("matching", "errors models events aio", "re2"),
