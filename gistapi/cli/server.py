@@ -15,9 +15,8 @@ import sys
 import threading
 from contextlib import suppress
 
-from gistapi.app import THREADS, Service, create_app, service_of
+from gistapi.app import THREADS, Service, check, create_app, service_of
 from gistapi.errors import GistapiError
-from gistapi.quota.keys import KeyFile
 from gistapi.settings import Settings
 from gistapi.web.operations.access_log import configuration
 from gistapi.web.protection.exposure import warnings
@@ -53,10 +52,11 @@ def serve(settings: Settings) -> None:
     Raises:
         AddressError: the address cannot be listened at; the message says why.
         DescriptorsError: the limit of open files is too low.
-        KeyFileError: there is a key file, and it cannot be read.
+        KeyFileError: the keys cannot be read, or their file is gone.
+        SettingsError: the cache's path names a file that gistapi did not create.
     """
     logging.config.dictConfig(configuration(settings))
-    keys_exist = KeyFile(settings.keys_file).exists()
+    keys_exist = check(settings)
     bounds = _bounds(settings)
     listener = _listen(settings.host, settings.port)
     _give_memory_back()
