@@ -34,6 +34,7 @@ from gistapi.web import (
     metrics_gate,
 )
 from gistapi.web.operations.access_log import EventLog
+from gistapi.web.protection import exposure
 
 MAX_SEARCHES = 64
 RECENT_BYTES = 16 * 2**20
@@ -139,6 +140,7 @@ def create_app(
             searches=lambda: searcher.running,
             max_searches=MAX_SEARCHES,
             workers=lambda: len(matching.workers.pids),
+            warnings=lambda: exposure.warnings(settings, keys_exist=settings.keys_file.exists()),
         )
     )
     guard = _guard(settings, used, keys, RateLimits(_policy(settings), counters))

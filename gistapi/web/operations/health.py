@@ -41,7 +41,7 @@ class Parts:
     searches: Callable[[], int]
     max_searches: int
     workers: Callable[[], int]
-    warnings: tuple[str, ...] = ()
+    warnings: Callable[[], tuple[str, ...]] = tuple
 
 
 class Health:
@@ -129,8 +129,8 @@ def _parts(parts: Parts) -> dict[str, Check]:
         stored["output"] = cache.message
     searches = parts.searches()
     standing: Check = {"status": "pass"}
-    if parts.warnings:
-        standing = {"status": "warn", "output": " ".join(parts.warnings)}
+    if sentences := parts.warnings():
+        standing = {"status": "warn", "output": " ".join(sentences)}
     return {
         "configuration": standing,
         "cache": stored,
