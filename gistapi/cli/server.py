@@ -19,7 +19,7 @@ from gistapi.app import THREADS, Service, check, create_app, service_of
 from gistapi.errors import GistapiError
 from gistapi.settings import Settings
 from gistapi.web.operations.access_log import configuration
-from gistapi.web.protection.exposure import warnings
+from gistapi.web.protection import exposure
 from gistapi.web.server import BACKLOG, Bounds, HttpServer
 
 MAX_CONNECTIONS = 1024
@@ -64,7 +64,7 @@ def serve(settings: Settings) -> None:
     service = service_of(app)
     server = HttpServer(app, threads=THREADS, bounds=bounds)
     _log.info("Listening on http://%s:%d", settings.host, settings.port)
-    for sentence in warnings(settings, keys_exist=keys_exist):
+    for sentence in exposure.warnings(settings, keys_exist=keys_exist):
         _log.warning(sentence)
     asyncio.run(_serve(server, service, listener))
     logging.shutdown()

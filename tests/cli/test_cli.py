@@ -49,10 +49,10 @@ def test_the_module_is_the_command() -> None:
 
 
 def test_asking_for_settings_loads_no_server() -> None:
-    """The commands that do not serve start quickly: no Flask, no granian."""
+    """The commands that do not serve start quickly: no Flask, no aiohttp."""
     program = (
         "import sys; from gistapi.cli import main; main(['config'], standalone_mode=False);"
-        "print(sorted({'flask', 'granian', 'requests', 're2'} & set(sys.modules)))"
+        "print(sorted({'flask', 'aiohttp', 'requests', 're2'} & set(sys.modules)))"
     )
     done = run(sys.executable, "-c", program, environ=environment())
     assert done.stdout.splitlines()[-1] == "[]"

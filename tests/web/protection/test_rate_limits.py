@@ -303,14 +303,6 @@ def test_what_comes_by_git_counts_too(github: FakeGithub) -> None:
     assert len(github.requests_to("git")) > 0
 
 
-def test_the_thread_of_a_request_works_on_nobodys_account_after_it(github: FakeGithub) -> None:
-    """What it does next is not on the caller's, even when the request was a stream or refused."""
-    with serving(github, caller_github_requests="1/hour") as client:
-        for headers in (None, NDJSON):
-            client.ask(headers=headers)
-            assert account.get() is NOBODYS
-
-
 def test_small_downloads_add_up(github: FakeGithub) -> None:
     """Searches of little each use the share up, whatever is told to the counter in one go."""
     for number in range(12):
