@@ -51,6 +51,7 @@ class Gist:
     files: tuple[GistFile, ...]
     truncated: bool
     git_pull_url: str | None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

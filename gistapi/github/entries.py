@@ -93,6 +93,7 @@ def parse_gist(entry: Mapping[str, Any]) -> Gist | None:
         files=tuple(files),
         truncated=entry.get("truncated") is True or not whole,
         git_pull_url=_text(entry.get("git_pull_url")),
+        owner=_owner(entry),
     )
 
 
@@ -112,9 +113,13 @@ def _json(body: bytes) -> Any:  # noqa: ANN401 - whatever stands there
 
 def _is_foreign(entry: Mapping[str, Any], owner: str) -> bool:
     """Whether the entry names another owner; a missing one is none."""
-    about = entry.get("owner")
-    login = _text(about.get("login")) if isinstance(about, dict) else None
+    login = _owner(entry)
     return login is not None and login.casefold() != owner.casefold()
+
+
+def _owner(entry: Mapping[str, Any]) -> str | None:
+    about = entry.get("owner")
+    return _text(about.get("login")) if isinstance(about, dict) else None
 
 
 def _id(entry: Mapping[str, Any]) -> str | None:

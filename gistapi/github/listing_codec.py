@@ -15,7 +15,7 @@ from typing import Any
 from gistapi.github.paging import Numbers
 from gistapi.models import Gist, GistFile
 
-VERSION = 2
+VERSION = 3
 PIECE_FILES = 300
 """Files in a piece, not counting those of its last gist: a few hundred kB as objects."""
 REMEMBERED = 32
@@ -152,6 +152,7 @@ def _gist(gist: Gist) -> list[object]:
         gist.updated_at.isoformat(),
         gist.truncated,
         gist.git_pull_url,
+        gist.owner,
         *chain.from_iterable(
             (file.name, file.raw_url, file.size_bytes, file.language, file.blob_sha)
             for file in gist.files
@@ -160,7 +161,8 @@ def _gist(gist: Gist) -> list[object]:
 
 
 def _read_gist(stored: list[Any]) -> Gist:
-    gist_id, html_url, description, created_at, updated_at, truncated, git_pull_url, *rest = stored
+    gist_id, html_url, description, created_at, updated_at, truncated, *rest = stored
+    git_pull_url, owner, *rest = rest
     fields = [iter(rest)] * 5
     return Gist(
         gist_id,
@@ -171,4 +173,5 @@ def _read_gist(stored: list[Any]) -> Gist:
         tuple(GistFile(*file) for file in zip(*fields, strict=True)),
         truncated,
         git_pull_url,
+        owner,
     )

@@ -12,7 +12,14 @@ from re import _constants as op  # type: ignore[attr-defined, unused-ignore]
 from typing import Any, Literal
 
 from gistapi.errors import InvalidPatternError
-from gistapi.matching import charsets, match_bounds, required_literal, translate, worker
+from gistapi.matching import (
+    charsets,
+    empty_matches,
+    match_bounds,
+    required_literal,
+    translate,
+    worker,
+)
 from gistapi.matching.charsets import Node, Op
 from gistapi.models import Flags
 
@@ -148,13 +155,15 @@ class CompiledPattern:
     @cached_property
     def _prefers_empty(self) -> bool:
         """Whether an empty match may come before a longer one that begins at the same place."""
-        return _least_width(self.tree) == 0 and _prefers_empty(self.tree)
+        return empty_matches.is_nullable(self.tree) and empty_matches.prefers_empty(self.tree)
 
     @cached_property
     def _has_non_boundary(self) -> bool:
         return _mentions(self.tree, op.AT_NON_BOUNDARY)
 
     def _engine(self, *, ascii_only: bool, loose: bool = False) -> Engine:
+        if empty_matches.has_odd_loop(self.tree) and not loose:
+            return self.python
         try:
             source = translate.Translator(ascii_only, loose).translate(self.tree, self.flags)
             compiled = worker.compile_re2(source)
@@ -248,25 +257,6 @@ def _mentions(nodes: Sequence[Node], anchor: Op) -> bool:
         or any(_mentions(body, anchor) for body in match_bounds.children(kind, argument))
         for kind, argument in nodes
     )
-
-
-def _least_width(body: worker.Tree) -> int:
-    return int(body.getwidth()[0])
-
-
-def _prefers_empty(nodes: Sequence[Node]) -> bool:
-    """Whether any choice of a pattern may take nothing and comes before one that takes something.
-
-    Greedy repeats and alternatives that all take something but the last make no such choice.
-    """
-    for kind, argument in nodes:
-        if kind is op.MIN_REPEAT and argument[0] != argument[1]:
-            return True
-        if kind is op.BRANCH and not all(map(_least_width, argument[1][:-1])):
-            return True
-        if any(_prefers_empty(body) for body in match_bounds.children(kind, argument)):
-            return True
-    return False
 
 
 def _in_ranges(nodes: Sequence[Node]) -> int:
