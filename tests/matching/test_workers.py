@@ -140,7 +140,7 @@ def test_a_search_gives_up_what_costs_its_threads_too_much(
     assert results[:10] == [None] * 10
     assert all(isinstance(result, PatternTimeoutError) for result in results[10:])
     (scanned,) = [event for event in events if isinstance(event, FileScanned)]
-    assert scanned.seconds == 10.0
+    assert scanned.duration_seconds == 10.0
     assert patient.workers.pids == []
 
 
