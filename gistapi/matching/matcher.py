@@ -1,208 +1,203 @@
-"""Searching many texts for one pattern: what a search shares, and what the process does."""
+"""Searching many texts for one pattern."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
+from functools import partial
 
-from gistapi.deadline import Deadline
 from gistapi.errors import PatternTimeoutError
-from gistapi.matching import pattern as patterns
+from gistapi.events import FileScanned
 from gistapi.matching import worker
-from gistapi.matching.budget import WindowBudget
-from gistapi.matching.pattern import CompiledPattern, Engine
-from gistapi.matching.process import Job
-from gistapi.matching.scanner import Scanner, Sizes
-from gistapi.matching.text import to_utf8
-from gistapi.matching.window import Window
-from gistapi.matching.workers import GIVEN_UP, SMALL_BYTES, Share, Workers
-from gistapi.models import Hit
-from gistapi.observe import FileScanned, Observer, ignore
+from gistapi.matching.collector import Collector
+from gistapi.matching.decoding import to_utf8
+from gistapi.matching.jobs import GIVEN_UP, SMALL_BYTES, Job
+from gistapi.matching.pattern import Engine
+from gistapi.matching.scanner import Scanner
+from gistapi.matching.threads import SLICE_SECONDS
+from gistapi.matching.work import Work
+from gistapi.models import Hits
 
-USUAL_SECONDS = 0.05
-"""A thread's time for one text that costs a search no patience: some 50 MB of a usual pattern."""
+PAUSE_BYTES = 256 << 10
+"""Text that the loop looks at before others have it: some 0.1 ms of looking for a literal."""
+PAUSE_TEXTS = 64
 
 
-class Matching:
-    """One per process: the workers and the memory that all searches share.
+class _Way(Enum):
+    """How to go on with a text that a quick look could not decide about."""
 
-    Building it opens nothing; the workers start when a pattern first needs one, or by `start`.
-    """
+    THREAD = "in a thread"
+    SCANNER = "in parts"
 
-    def __init__(
-        self,
-        *,
-        pattern_timeout_seconds: float = 2.0,
-        workers: int = 2,
-        observe: Observer = ignore,
-        sizes: Sizes = Sizes(),  # noqa: B008 - frozen
-        budget_bytes: int = 64 << 20,
-    ) -> None:
-        self.pattern_timeout_seconds = pattern_timeout_seconds
-        self.observe = observe
-        self.sizes = sizes
-        self.workers = Workers(workers, observe)
-        self.budget = WindowBudget(max(budget_bytes, sizes.window_bytes), sizes.window_bytes)
 
-    def start(self) -> None:
-        """Build the tables and start the workers before the first search."""
-        patterns.warm()
-        self.workers.start()
-
-    def close(self) -> None:
-        """End the workers; searches that still need one get OverloadedError. Idempotent."""
-        self.workers.close()
-
-    def matcher(self, pattern: CompiledPattern) -> Matcher:
-        """A matcher for one search."""
-        return Matcher(self, pattern)
+_Outcome = Hits | PatternTimeoutError | Job | _Way | None
 
 
 @dataclass(slots=True)
-class _Here:
-    """What the searching thread did by itself, which is told once for many texts.
+class _Tally:
+    """What was done without a worker, which is one event for many texts."""
 
-    `looked_at` is the thread's time when it was last looked at.
-    """
-
-    looked_at: float
     files: int = 0
     size_bytes: int = 0
     seconds: float = 0.0
     matched: bool = False
 
-    def passed(self, text: bytes) -> None:
-        """No engine was needed."""
-        self.files += 1
-        self.size_bytes += len(text)
+    def event(self) -> FileScanned:
+        """It as an event."""
+        return FileScanned("re2", self.size_bytes, self.seconds, self.matched, self.files)
 
 
 class Matcher:
-    """One search's pattern, with its patience and its share of the workers. For any threads."""
+    """One search's pattern, with its patience and its share of threads and workers.
 
-    def __init__(self, matching: Matching, pattern: CompiledPattern) -> None:
-        self.pattern = pattern
-        self._matching = matching
-        self._share = Share()
+    For the loop. Each text is a whole file; the matches are those of `re.finditer`.
+    """
 
-    def scanner(self, deadline: Deadline) -> Scanner:
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    def scanner(self) -> Scanner:
         """A scanner for one file, whose bytes come in chunks."""
-        matching = self._matching
-        return Scanner(self, deadline, matching.sizes, matching.budget, matching.observe)
+        return Scanner(self._work)
 
-    def search_many(
-        self, contents: Sequence[bytes], deadline: Deadline
-    ) -> list[Hit | PatternTimeoutError | None]:
-        """Search whole files that are here already; the answers in their order.
+    def close(self) -> None:
+        """End what threads still do for this search."""
+        self._work.switch.cancel()
 
-        Raises DeadlineError, CancelledError, OverloadedError.
-        """
-        results: list[Hit | PatternTimeoutError | None] = []
-        jobs: dict[int, Job] = {}
-        here = _Here(time.thread_time())
-        for index, content in enumerate(contents):
-            deadline.check()
-            is_ascii = content.isascii()
-            text = content if is_ascii else to_utf8(content)
-            if self.pattern.lacks_literal(text):
-                here.passed(text)
-                results.append(None)
-                continue
-            engine = self.pattern.engine(is_ascii=is_ascii, is_empty=not text)
-            if engine.fits_thread(len(text)):
-                results.append(self._search_here(engine, text, here))
-            elif self._is_filtered_out(engine, text, here):
-                results.append(None)
-            elif len(content) > SMALL_BYTES:
-                results.append(self._scan(content, deadline))
-                here.looked_at = time.thread_time()  # the scanner has charged what it took
-            else:
-                jobs[index] = self.job(engine, text, 0, self._matching.pattern_timeout_seconds)
-                results.append(None)
-        if here.files:
-            self._matching.observe(
-                FileScanned("re2", here.size_bytes, here.seconds, here.matched, here.files)
-            )
+    async def search(self, content: bytes) -> Hits | PatternTimeoutError | None:
+        """Search one whole file; None without a match. Raises OverloadedError."""
+        (found,) = await self.search_many([content])
+        return found
+
+    async def search_many(
+        self, contents: Sequence[bytes]
+    ) -> list[Hits | PatternTimeoutError | None]:
+        """Search whole files; the answers in their order. Raises OverloadedError."""
+        tally = _Tally()
+        outcomes = await self._look_here(contents, tally)
+        await self._look_in_threads(contents, outcomes, tally)
+        if tally.files:
+            self._work.shared.observe(tally.event())
+        jobs = [outcome for outcome in outcomes if isinstance(outcome, Job)]
         if jobs:
-            self.ask(list(jobs.values()), deadline)
-        for index, job in jobs.items():
-            results[index] = self._result(job)
+            await self._work.ask(jobs)
+        results: list[Hits | PatternTimeoutError | None] = []
+        for content, outcome in zip(contents, outcomes, strict=True):
+            if isinstance(outcome, Job):
+                results.append(self._result(outcome))
+            elif isinstance(outcome, _Way):
+                results.append(await self._scan(content))
+            else:
+                results.append(outcome)
         return results
 
-    @staticmethod
-    def job(engine: Engine, text: bytes | bytearray, start: int, seconds: float) -> Job:
-        """Work for a worker."""
-        return Job(engine, text, start, len(text), seconds)
+    async def _look_here(self, contents: Sequence[bytes], tally: _Tally) -> list[_Outcome]:
+        """Decide about what takes microseconds, on the loop."""
+        outcomes: list[_Outcome] = []
+        seen = 0
+        for content in contents:
+            if len(content) > SMALL_BYTES:
+                outcomes.append(_Way.THREAD)
+                continue
+            outcomes.append(self._look(content, tally, inline=True))
+            seen += len(content)
+            if seen > PAUSE_BYTES or len(outcomes) % PAUSE_TEXTS == 0:
+                await asyncio.sleep(0)
+                seen = 0
+        return outcomes
 
-    def ask(self, jobs: list[Job], deadline: Deadline) -> None:
-        """Have workers do these jobs; once the pattern is given up, each fails at once."""
-        self._matching.workers.run(self._share, jobs, deadline)
+    async def _look_in_threads(
+        self, contents: Sequence[bytes], outcomes: list[_Outcome], tally: _Tally
+    ) -> None:
+        """Decide about the rest, as far as a thread may."""
+        left = [index for index, outcome in enumerate(outcomes) if outcome is _Way.THREAD]
+        while left:
+            texts = [contents[index] for index in left]
+            found = await self._work.in_thread(partial(self._look_at, texts, tally))
+            for index, outcome in zip(left, found, strict=False):
+                outcomes[index] = outcome
+            del left[: len(found)]
 
-    @property
-    def pattern_timeout_seconds(self) -> float:
-        """For one file."""
-        return self._matching.pattern_timeout_seconds
+    def _look_at(self, contents: list[bytes], tally: _Tally) -> list[_Outcome]:
+        """Look at some of these texts, at least one, in a thread."""
+        ends_at = time.monotonic() + SLICE_SECONDS
+        outcomes: list[_Outcome] = []
+        for content in contents:
+            self._work.switch.check()
+            outcomes.append(self._look(content, tally, inline=False))
+            if time.monotonic() > ends_at:
+                break
+        return outcomes
 
-    def check_patience(self) -> None:
-        """Raise PatternTimeoutError once the search has given the pattern up."""
-        if self._share.is_given_up:
-            raise PatternTimeoutError(GIVEN_UP)
+    def _look(self, content: bytes, tally: _Tally, *, inline: bool) -> _Outcome:
+        """Search a text, if that is not too much for the loop (`inline`) or a thread."""
+        work = self._work
+        is_ascii = content.isascii()
+        text = content if is_ascii else to_utf8(content)
+        size = len(text)
+        if work.pattern.lacks_literal(text):
+            tally.files += 1
+            tally.size_bytes += size
+            return None
+        engine = work.engine(is_ascii=is_ascii, is_empty=not text)
+        re2 = engine if engine.name == worker.RE2 else work.pattern.prefilter
+        if re2 is not None and work.pace.fits_thread(re2, size):
+            if inline and not work.pace.is_inline(re2, size):
+                return _Way.THREAD
+            if re2 is engine:
+                return self._search(engine, text, tally)
+            if self._is_filtered_out(re2, text, tally):
+                return None
+        if size > SMALL_BYTES:
+            return _Way.SCANNER
+        task = (0, size, size + 1, work.wanted.spans, False)
+        return Job(engine, text, task, work.shared.pattern_timeout_seconds)
 
-    def charge(self, seconds: float, *, timeouts: int = 0) -> None:
-        """Count what a thread spent on one text, unless that is no more than usual."""
-        if timeouts or seconds > USUAL_SECONDS:
-            self._matching.workers.charge(self._share, seconds, timeouts)
+    def _is_filtered_out(self, prefilter: Engine, text: bytes, tally: _Tally) -> bool:
+        """Whether RE2 can say that `re` will find nothing."""
+        part = self._work.search(prefilter, text, (0, len(text), len(text) + 1, 1, False), 0)
+        self._work.charge(part.seconds)
+        tally.seconds += part.seconds
+        tally.size_bytes += len(text)
+        tally.files += not part.spans
+        return not part.spans
 
-    def _scan(self, content: bytes, deadline: Deadline) -> Hit | PatternTimeoutError | None:
-        with self.scanner(deadline) as scanner:
+    def _search(self, engine: Engine, text: bytes, tally: _Tally) -> _Outcome:
+        work = self._work
+        if work.share.is_given_up:
+            return PatternTimeoutError(GIVEN_UP)
+        task = (0, len(text), len(text) + 1, work.wanted.spans, False)
+        part = work.search(engine, text, task, SLICE_SECONDS)
+        if part.rest is not None:
+            return _Way.SCANNER  # which finds them a slice at a time
+        work.charge(part.seconds)
+        tally.files += 1
+        tally.size_bytes += len(text)
+        tally.seconds += part.seconds
+        tally.matched = tally.matched or bool(part.spans)
+        return self._hits(text, part.spans)
+
+    async def _scan(self, content: bytes) -> Hits | PatternTimeoutError | None:
+        async with self.scanner() as scanner:
             try:
-                return scanner.feed(content) or scanner.finish()
+                return await scanner.feed(content) or await scanner.finish()
             except PatternTimeoutError as error:
                 return error
 
-    def _is_filtered_out(self, engine: Engine, text: bytes, here: _Here) -> bool:
-        """Whether RE2 can say that `re` will find nothing."""
-        prefilter = self.pattern.prefilter if engine.name == worker.RE else None
-        if prefilter is None or not prefilter.fits_thread(len(text)):
-            return False
-        if self._searched(prefilter, text, here) is not None:
-            return False
-        here.files += 1
-        return True
-
-    def _search_here(
-        self, engine: Engine, text: bytes, here: _Here
-    ) -> Hit | PatternTimeoutError | None:
-        if self._share.is_given_up:
-            return PatternTimeoutError(GIVEN_UP)
-        start = self._searched(engine, text, here)
-        here.files += 1
-        if start is None:
-            return None
-        here.matched = True
-        return self._locate(text, start)
-
-    def _searched(self, engine: Engine, text: bytes, here: _Here) -> int | None:
-        """Where RE2 finds the first match, in this thread; what it took is charged."""
-        found = engine.compiled.search(text)
-        now = time.thread_time()
-        seconds, here.looked_at = now - here.looked_at, now
-        self.charge(seconds)
-        here.seconds += seconds
-        here.size_bytes += len(text)
-        return None if found is None else int(found.start())
-
-    def _locate(self, text: bytes | bytearray, start: int) -> Hit:
-        window = Window(self._matching.sizes.line_characters)
-        window.data += text
-        return window.hit(start)
-
-    def _result(self, job: Job) -> Hit | PatternTimeoutError | None:
+    def _result(self, job: Job) -> Hits | PatternTimeoutError | None:
         if job.failure is not None:
             return PatternTimeoutError(job.failure)
-        hit = None if job.answer is None else self._locate(job.text, job.answer[0])
-        name = "re2" if job.engine.name == worker.RE2 else "re"
-        event = FileScanned(name, len(job.text), job.spent_seconds, hit is not None)  # type: ignore[arg-type]
-        self._matching.observe(event)
-        return hit
+        event = FileScanned(job.engine.name, len(job.text), job.spent_seconds, bool(job.spans))
+        self._work.shared.observe(event)
+        return self._hits(job.text, job.spans)
+
+    def _hits(self, text: bytes | bytearray, spans: list[worker.Span]) -> Hits | None:
+        if not spans:
+            return None
+        collector = Collector(self._work.wanted, self._work.shared.sizes.line_characters)
+        collector.window.data += text
+        collector.add(spans)
+        return collector.finish()

@@ -10,7 +10,7 @@ import pytest
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from gistapi.errors import GithubRateLimitedError, UserNotFoundError
-from gistapi.models import Begin, Gap, Progress
+from gistapi.models import Begin, Incomplete, Progress
 from gistapi.web import create_web
 from tests.web.searches import NDJSON, SEARCH, Searches, end, match
 
@@ -23,7 +23,7 @@ def lines(data: bytes) -> list[dict[str, Any]]:
 
 def test_every_event_is_one_line() -> None:
     """Begin, match, progress, incomplete and end each have their line, in the order told."""
-    gap = Gap("https://gist.github.com/7", "b.txt", "pattern_timeout", "Too slow.")
+    gap = Incomplete("https://gist.github.com/7", "b.txt", "pattern_timeout", "Too slow.")
     searches = Searches(
         [Begin(), match(2), Progress(3, None, 5, 99), gap, end(1, partial=True, following="c")]
     )

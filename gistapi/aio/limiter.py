@@ -1,0 +1,146 @@
+"""Bounds on concurrent work, shared fairly by the searches that want it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class FairLimiter:
+    """At most `total` places held at once, at most `per_lane` of them by one lane.
+
+    Free places go round the lanes in turn, so that a lane with many waiters delays no other.
+    For the loop alone.
+    """
+
+    def __init__(self, total: int, per_lane: int) -> None:
+        self._total = total
+        self._free = total
+        self.per_lane = per_lane
+        self._turns: deque[Lane] = deque()
+
+    @property
+    def free(self) -> int:
+        """Places that nobody holds; negative while more are held than there are since `resize`."""
+        return self._free
+
+    def resize(self, total: int) -> None:
+        """Change the number of places. Those that are held stay held."""
+        self._free += total - self._total
+        self._total = total
+        self._serve()
+
+    def lane(self) -> Lane:
+        """A new lane: one search's queue."""
+        return Lane(self)
+
+    def _serve(self) -> None:
+        """Give free places to waiters; the lane served goes to the end of the line."""
+        blocked = 0
+        while self._free > 0 and blocked < len(self._turns):
+            lane = self._turns.popleft()
+            while lane.waiting and lane.waiting[0].done():  # cancelled while it waited
+                lane.waiting.popleft()
+            if not lane.waiting:
+                lane.queued = False
+                continue
+            self._turns.append(lane)
+            if lane.held >= self.per_lane:
+                blocked += 1
+                continue
+            blocked = 0
+            self._free -= 1
+            lane.held += 1
+            lane.waiting.popleft().set_result(None)
+
+    def enter(self, lane: Lane) -> None:
+        """Queue a lane that has a waiter."""
+        if not lane.queued:
+            lane.queued = True
+            self._turns.append(lane)
+        self._serve()
+
+    def leave(self, lane: Lane) -> None:
+        """Take a place back from a lane."""
+        self._free += 1
+        lane.held -= 1
+        self._serve()
+
+
+class Lane:
+    """One search's share of a limiter: how many places it holds, and who waits for one."""
+
+    def __init__(self, limiter: FairLimiter) -> None:
+        self._limiter = limiter
+        self.held = 0
+        self.queued = False
+        self.waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def most(self) -> int:
+        """How many places the lane may hold."""
+        return self._limiter.per_lane
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Hold one place. A cancelled wait gives back a place that it was just given."""
+        turn = asyncio.get_running_loop().create_future()
+        self.waiting.append(turn)
+        self._limiter.enter(self)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._limiter.leave(self)
+            raise
+        try:
+            yield
+        finally:
+            self._limiter.leave(self)
+
+
+class Window:
+    """Places for work under way, taken by one task, several at once. For the loop alone."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._free = size
+        self._freed = asyncio.Event()
+
+    @property
+    def held(self) -> int:
+        """Places that are taken."""
+        return self.size - self._free
+
+    async def take(self, most: int, together: int, patience_seconds: float) -> int:
+        """Take as many places as are free, `most` at most, and return how many.
+
+        Waits for `together` of them (or `most`, if that is fewer), though not longer than
+        `patience_seconds` once one is free.
+        """
+        await self._wait_for(1)
+        try:
+            async with asyncio.timeout(patience_seconds):
+                await self._wait_for(min(most, together))
+        except TimeoutError:
+            pass
+        taken = min(self._free, most)
+        self._free -= taken
+        return taken
+
+    async def take_all(self) -> None:
+        """Take every place, once all are free."""
+        await self._wait_for(self.size)
+        self._free = 0
+
+    def release(self, count: int = 1) -> None:
+        """Give places back."""
+        self._free += count
+        self._freed.set()
+
+    async def _wait_for(self, count: int) -> None:
+        while self._free < count:
+            self._freed.clear()
+            await self._freed.wait()

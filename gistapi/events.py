@@ -1,0 +1,160 @@
+"""Events: what happened, for metrics, the log and health.
+
+The code that does the work only reports; what is made of a report is decided by the observers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+RequestKind = Literal["list", "gist", "graphql", "raw", "git"]
+"""The first three go to the API: listings, single gists, GraphQL."""
+
+
+@dataclass(frozen=True, slots=True)
+class GithubRequestEnded:
+    """One HTTP request to GitHub ended.
+
+    `status` is None if no answer came. `error` is the class name of what broke the request or its
+    answer; `message` is GitHub's own message or the library's words, without credentials.
+    """
+
+    kind: RequestKind
+    host: str
+    status: int | None
+    error: str | None
+    duration_seconds: float
+    size_bytes: int
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GithubBudgetSeen:
+    """The state of the API's primary limit; `reset_seconds` is from now."""
+
+    limit: int
+    remaining: int
+    reset_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class GithubLimited:
+    """A host of GitHub asked to wait."""
+
+    host: str
+    kind: Literal["primary", "secondary"]
+    wait_seconds: float
+
+
+ContentWay = Literal["raw", "graphql", "gist", "git"]
+"""How a content comes: the raw host, GraphQL, the API's single gist, a clone."""
+WayReason = Literal["preferred", "limited", "failed", "mismatch", "shared"]
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRead:
+    """The content of a small file came from GitHub: by which way, and why by this one.
+
+    `preferred`: the cheapest way was free. Else a cheaper way was `limited`, had `failed`, or had
+    brought something else (`mismatch`). `shared`: it came along with another file of its gist.
+    """
+
+    way: ContentWay
+    reason: WayReason
+
+
+@dataclass(frozen=True, slots=True)
+class FileScanned:
+    """`files` texts were matched; `matched` if at least one of them matches."""
+
+    engine: Literal["re2", "re"]
+    size_bytes: int
+    duration_seconds: float
+    matched: bool
+    files: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerKilled:
+    """A matching worker was ended at its deadline, died, or could not be started."""
+
+    reason: Literal["timeout", "died", "not_started"]
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRead:
+    """Entries of a kind were looked up in the cache."""
+
+    kind: Literal["content", "listing"]
+    hits: int
+    misses: int
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFailed:
+    """An operation of the cache failed; the search goes on without it."""
+
+    operation: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStatus:
+    """The state of a cache, which an observer may ask for; `warn` while reading or writing fails.
+
+    `message` says which fails, without a path or host. `size_bytes` is None if unknown or shared.
+    """
+
+    state: Literal["ok", "warn"]
+    message: str | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotSearched:
+    """Something could not be searched; `reason` is one of the contract's codes."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CountingFailed:
+    """A limit could not be checked because the store of the counters failed."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchEnded:
+    """A search ended. `outcome` is `success`, `partial`, `cancelled` or an error's class name."""
+
+    outcome: str
+    duration_seconds: float
+    gists: int
+    files: int
+    size_bytes: int
+    matches: int
+
+
+Event = (
+    GithubRequestEnded
+    | GithubBudgetSeen
+    | GithubLimited
+    | ContentRead
+    | FileScanned
+    | WorkerKilled
+    | CacheRead
+    | CacheFailed
+    | CountingFailed
+    | NotSearched
+    | SearchEnded
+)
+
+Observer = Callable[[Event], None]
+"""Receives every event, from any thread; must be quick and raise nothing."""
+
+
+def ignore(event: Event) -> None:
+    """Observe nothing."""

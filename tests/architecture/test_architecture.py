@@ -1,0 +1,152 @@
+"""Who may import whom, and how long things may get: read from the source, nothing is run."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "gistapi"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+MAX_MODULE_LINES = 300
+MAX_FUNCTION_LINES = 60
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the house: its modules, the other parts and the libraries that it may import."""
+
+    modules: str
+    parts: str = ""
+    libraries: str = ""
+
+
+PARTS = {
+    "errors": Part("errors"),
+    "models": Part("models"),
+    "events": Part("events", "models"),
+    "values": Part("setting_values"),
+    "settings": Part(
+        "settings",
+        "errors values",
+        "limits pydantic pydantic_core pydantic_settings platformdirs",
+    ),
+    "aio": Part("aio", "errors"),
+    "matching": Part("matching", "errors models events aio", "re2"),
+    "github": Part("github", "errors models events aio values", "aiohttp dulwich requests yarl"),
+    "cache": Part("cache", "errors models events", "cachetools redis"),
+    # Counters and nonces live in the Redis that the cache's URL names.
+    "quota": Part("quota", "errors models events cache", "cachetools limits redis"),
+    "search": Part("search", "errors models events aio matching", "pydantic typing_extensions"),
+    "web": Part(
+        "web",
+        "errors models events search quota settings matching",
+        "flask flask_cors werkzeug pydantic pydantic_core prometheus_client"
+        " structlog altcha typing_extensions",
+    ),
+    "app": Part(
+        "app",
+        "errors models events settings aio matching search github cache quota web",
+        "flask",
+    ),
+    "cli": Part(
+        "cli __main__",
+        "errors models events settings matching search quota web app",
+        "click rich granian flask requests",
+    ),
+    "wsgi": Part("__init__ gistapi", "app cli", "flask"),
+}
+PART_OF = {module: name for name, part in PARTS.items() for module in part.modules.split()}
+
+
+def imported(source: str) -> Iterator[str]:
+    """Yield each imported module, dotted, wherever in the source it is imported."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            if node.module == "gistapi":
+                yield from (f"gistapi.{alias.name}" for alias in node.names)
+            else:
+                yield node.module or ""
+
+
+def faults(part: Part, source: str) -> list[str]:
+    """List what a module of `part` imports and may not."""
+    own = {*part.modules.split()}
+    wrong = []
+    for name in imported(source):
+        top, _, rest = name.partition(".")
+        if top == "gistapi":
+            module = rest.partition(".")[0]
+            if module == "create_app":
+                module = "app"
+            allowed = module in own or PART_OF.get(module) in part.parts.split()
+        else:
+            allowed = top in sys.stdlib_module_names or top in part.libraries.split()
+        if not allowed:
+            wrong.append(name)
+    return wrong
+
+
+def part_of(path: Path) -> Part:
+    """Look up whose module `path` is."""
+    module = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    assert module in PART_OF, f"{module} belongs to no part: give it one in PARTS"
+    return PARTS[PART_OF[module]]
+
+
+def name_of(path: Path) -> str:
+    """Name a module in a test's id."""
+    return str(path.relative_to(PACKAGE))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_a_module_imports_what_its_part_may(path: Path) -> None:
+    """Each part imports only the parts and libraries that the table gives it."""
+    assert faults(part_of(path), path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_a_module_says_what_it_is_for_and_fits_a_few_screens(path: Path) -> None:
+    """Each module has a docstring and at most 300 lines; each function at most 60."""
+    source = path.read_text("utf-8")
+    tree = ast.parse(source)
+    assert ast.get_docstring(tree)
+    assert len(source.splitlines()) <= MAX_MODULE_LINES
+    long = [
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= MAX_FUNCTION_LINES
+    ]
+    assert long == []
+
+
+@pytest.mark.parametrize(
+    ("part", "source"),
+    [
+        ("search", "import flask"),
+        ("search", "from gistapi.github.client import Client"),
+        ("search", "from gistapi import web"),
+        ("github", "from gistapi import cache as store"),
+        ("web", "from gistapi import create_app"),
+        ("cli", "import gistapi.cache.sqlite"),
+        ("matching", "def late():\n    import requests.adapters"),
+        ("errors", "from gistapi.models import Gist"),
+    ],
+)
+def test_a_forbidden_import_is_seen(part: str, source: str) -> None:
+    """The rule above finds what it forbids, in every way of writing it."""
+    assert len(faults(PARTS[part], source)) == 1
+
+
+def test_what_may_be_imported_passes() -> None:
+    """The standard library, a part's own modules and its libraries are no fault."""
+    source = "import os.path\nfrom gistapi.web import problems\nfrom flask import Flask"
+    assert faults(PARTS["web"], source) == []

@@ -1,0 +1,108 @@
+"""Contents read last stay in memory: the store is not asked for them again, for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from gistapi.cache.memory import MemoryStore
+from gistapi.cache.resilient import REFRESH_SECONDS, ResilientCache
+from gistapi.events import CacheRead
+from tests.cache.conftest import Events, blob_of
+
+CONTENTS = [b"%d" % number * 1000 for number in range(10, 30)]
+BLOBS = [blob_of(content) for content in CONTENTS]
+
+
+class Asked(MemoryStore):
+    """A store that notes what it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(2**20)
+        self.asked: list[str] = []
+
+    def read(self, keys: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
+        self.asked += [key.removeprefix("blob:") for key in keys]
+        return super().read(keys)
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def store() -> Asked:
+    """Give a store that has all contents."""
+    store = Asked()
+    store.write(
+        [(f"blob:{blob}", content) for blob, content in zip(BLOBS, CONTENTS, strict=True)], []
+    )
+    return store
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Give a clock that stands still."""
+    return Clock()
+
+
+@pytest.fixture
+def cache(store: Asked, clock: Clock, events: Events) -> Iterator[ResilientCache]:
+    """Give a cache that keeps 10 kB in memory."""
+    cache = ResilientCache(store, events.append, hot_bytes=10_000, clock=clock)
+    yield cache
+    cache.close()
+
+
+def read(cache: ResilientCache, *blobs: str) -> dict[str, bytes]:
+    """Read contents of unknown size."""
+    return dict(cache.get_contents(dict.fromkeys(blobs)))
+
+
+def test_the_second_reading_asks_for_what_is_new(
+    cache: ResilientCache, store: Asked, events: Events
+) -> None:
+    """What was read comes from memory, the rest from the store, and each hit counts once."""
+    assert read(cache, *BLOBS[:3]) == dict(zip(BLOBS[:3], CONTENTS[:3], strict=True))
+    assert read(cache, *BLOBS[1:4]) == dict(zip(BLOBS[1:4], CONTENTS[1:4], strict=True))
+    assert store.asked == BLOBS[:4]
+    assert events == [
+        CacheRead("content", 3, 0),
+        CacheRead("content", 2, 0),
+        CacheRead("content", 1, 0),
+    ]
+
+
+def test_no_more_is_kept_than_there_is_room_for(cache: ResilientCache, store: Asked) -> None:
+    """The contents read last stay."""
+    read(cache, *BLOBS)
+    store.asked.clear()
+    read(cache, *reversed(BLOBS))
+    assert store.asked == BLOBS[-5::-1]
+
+
+def test_a_content_is_read_again_now_and_then(
+    cache: ResilientCache, store: Asked, clock: Clock
+) -> None:
+    """So the store learns what is in use, and what it lost is not kept alive for ever."""
+    for _ in range(2):
+        read(cache, *BLOBS[:4])
+        clock.seconds += REFRESH_SECONDS / 2
+    assert store.asked == BLOBS[:4]
+    clock.seconds += 1
+    read(cache, *BLOBS[:4])
+    assert store.asked == BLOBS[:4] * 2
+
+
+def test_closed_it_keeps_nothing(cache: ResilientCache, store: Asked) -> None:
+    """A closed cache misses, even what was in memory."""
+    read(cache, *BLOBS[:4])
+    cache.close()
+    store.asked.clear()
+    assert read(cache, *BLOBS[:4]) == {}

@@ -1,0 +1,302 @@
+"""`gistapi search`, in this process and through a service, before a real GitHub."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gistapi.cli import main
+from tests.fake_github import FakeGithub, Fault, answers
+from tests.fake_github.demo import populate
+from tests.serving import SECONDS, Serving, alive, environment, run, serving
+from tests.web.searches import wanting
+
+COMMAND = (sys.executable, "-m", "gistapi", "search")
+HINT = "Name a file with a key of this service: --key-file FILE."
+FEED = "https://gist.github.com/d2f6a9f0c8b14e5c9a3b7e81f4560c2d"
+STATUS = "https://gist.github.com/6cad326836d38bd3a7ae"
+TEA = "https://gist.github.com/b07c5a1e9d324f68a1c2e3d4f5061728"
+HELLO = "https://gist.github.com/1169852"
+DEPLOY = "https://gist.github.com/8a1f0d6b3c7e49258f60a4d2b9c3e715"
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[FakeGithub]:
+    """Give a GitHub with the demo's users and one whose text is hostile to terminals."""
+    with FakeGithub() as fake:
+        populate(fake.world)
+        fake.add_user("evil").add_gist(
+            {"a\x1b[31m\n.txt": "needle\x1b]0;title\x07\u2028\x9b2J\tend"}, description="b\x1b[2J\n"
+        )
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def service(hub: FakeGithub) -> Iterator[Serving]:
+    """Give a service in front of it."""
+    with serving(hub, cache_url="off") as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _settings(hub: FakeGithub, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in environment(hub).items():
+        monkeypatch.setenv(name, value)
+    yield
+    hub.faults.clear()
+
+
+def search(*words: str) -> Result:
+    """What the command says, and its exit code."""
+    return CliRunner().invoke(main, ["search", *words])
+
+
+def test_matches_are_lines_grouped_by_gist() -> None:
+    """`file:line:text` below each gist's address, plain when it is no terminal; exit code 0."""
+    done = search("octocat", "import requests")
+    feed = f"{FEED}  Titles of a feed\nfeed.py:5:import requests\n"
+    status = f"{STATUS}  Are the sites up?\nstatus.py:3:import requests\n"
+    assert done.stdout in {f"{feed}\n{status}", f"{status}\n{feed}"}
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (("-i", "octocat", "HELLOWORLD"), {HELLO}),
+        (("octocat", "HELLOWORLD"), set()),
+        (("-F", "octocat", "$HOST:"), {DEPLOY}),
+        (("-w", "octocat", "request"), set()),
+        (("-U", "octocat", "^TODO"), {TEA, FEED}),
+        (("octocat", "^TODO"), set()),
+        (("--dotall", "octocat", "Sencha.*TODO"), {TEA}),
+        (("-g", "*.py", "octocat", "TODO|requests"), {FEED, STATUS}),
+        (("-g", "*.md", "-g", "!README*", "octocat", "TODO|requests"), {TEA}),
+        (("-t", "shell", "octocat", "."), {DEPLOY}),
+        (("--since", "2023-11-20", "octocat", "."), {FEED, TEA}),
+        (("--until", "2011-08-25", "octocat", "."), {HELLO}),
+        (("--until", "2011-08-25T09:29:59Z", "octocat", "."), set()),
+        (("-m", "1", "octocat", "."), {FEED}),
+        (("hubot", "."), set()),
+    ],
+)
+def test_the_options_are_the_querys_here_and_there(
+    service: Serving, words: tuple[str, ...], found: set[str]
+) -> None:
+    """Each narrows the search, in this process and through a service; 1 means none matches."""
+    here, there = search("-l", *words), search("-l", "--server", service.url, *words)
+    for done in (here, there):
+        assert set(done.stdout.split()) == found
+        assert (done.exit_code, done.stderr) == (0 if found else 1, "")
+
+
+@pytest.mark.parametrize("server", [False, True])
+def test_count_and_json(service: Serving, *, server: bool) -> None:
+    """`-c` prints how many match, `--json` the events of the stream."""
+    where = ("--server", service.url) if server else ()
+    assert search("-c", *where, "octocat", "import requests").stdout == "2\n"
+    assert search("-c", *where, "octocat", "nope").stdout == "0\n"
+    lines = [
+        json.loads(line) for line in search("--json", *where, "octocat", "ML").stdout.splitlines()
+    ]
+    assert [line["type"] for line in lines if line["type"] != "progress"] == ["begin", "end"]
+    lines = [
+        json.loads(line) for line in search("--json", *where, "octocat", "tea").stdout.splitlines()
+    ]
+    assert lines[0] == {"type": "begin", "data": {"username": "octocat", "pattern": "tea"}}
+    assert lines[-1]["data"]["status"] == "success"
+
+
+@pytest.mark.parametrize("server", [False, True])
+def test_a_faulty_pattern_is_marked(service: Serving, *, server: bool) -> None:
+    """Python's words on standard error, a caret below the character; exit code 2."""
+    done = search(*(("--server", service.url) if server else ()), "octocat", "import (requests")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == (
+        "Error: missing ), unterminated subpattern at position 7\n  import (requests\n         ^\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nobody", "x"), "GitHub knows no such user"),
+        (("a b", "x"), "a GitHub login has"),
+        (("octocat", "x", "--since", "yesterday"), "a time is as"),
+        (("octocat", "x", "-m", "0"), "0 is not in the range"),
+        (("octocat", "x", "-g", "{a,b}" * 9), "at most 4,096 bytes"),
+        (("octocat", ""), "empty"),
+        (("octocat", "a\udcff"), "surrogate"),
+        (("octocat",), "Missing argument"),
+        (("octocat", "x", "--server", "http://127.0.0.1:1"), "can't be asked"),
+        (("octocat", "x", "--server", "nonsense"), "can't be asked"),
+    ],
+)
+def test_an_error_is_told_and_is_2(words: tuple[str, ...], said: str) -> None:
+    """Whatever is wrong, it is said on standard error, without a traceback."""
+    done = search(*words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert isinstance(done.exception, SystemExit)
+
+
+def test_a_server_that_is_none_of_ours_is_told(hub: FakeGithub) -> None:
+    """An answer that is not in our shape is an error, not a traceback."""
+    done = search("octocat", "x", "--server", hub.raw_url)
+    assert done.exit_code == 2
+    assert "answered 4" in done.stderr
+
+
+def test_a_key_is_read_from_a_file(tmp_path: Path) -> None:
+    """It goes with the request, and is on no command line."""
+    file = tmp_path / "key"
+    with wanting(tmp_path) as (url, key):
+        file.write_text(f"{key}\n")
+        without = search("octocat", "x", "--server", url)
+        with_key = search("octocat", "x", "--server", url, "--key-file", str(file))
+    assert (without.exit_code, without.stderr) == (
+        2,
+        f"Error: A key is required: `Authorization: Bearer KEY`. {HINT}\n",
+    )
+    assert (with_key.exit_code, with_key.stderr) == (0, "")
+
+
+def test_wrong_settings_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the other commands do."""
+    monkeypatch.setenv("GISTAPI_PORT", "http")
+    done = search("octocat", "x")
+    assert done.exit_code == 2
+    assert "GISTAPI_PORT" in done.stderr
+
+
+@pytest.mark.parametrize("server", [False, True])
+def test_what_could_not_be_searched_is_told_and_is_2(
+    hub: FakeGithub, service: Serving, *, server: bool
+) -> None:
+    """Matches are printed all the same."""
+    hub.faults.inject(Fault(answer=answers.server_error(500)), path="hello_world.rb")
+    where = ("--server", service.url) if server else ()
+    done = search(*where, "octocat", "import requests|HelloWorld(?=$)")
+    assert done.exit_code == 2
+    assert f"gistapi: {HELLO}/hello_world.rb: " in done.stderr
+    assert "[file_unavailable]" in done.stderr
+    assert {FEED, STATUS} <= set(done.stdout.split())
+    counted = search("-c", *where, "octocat", "import requests|HelloWorld(?=$)")
+    assert (counted.exit_code, counted.stdout, counted.stderr) == (2, "2\n", done.stderr)
+
+
+def test_a_search_goes_on_after_its_deadline(
+    hub: FakeGithub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deadline is the service's matter: the command follows `next` to the end."""
+    monkeypatch.setenv("GISTAPI_SEARCH_DEADLINE_SECONDS", "3")
+    monkeypatch.setenv("GISTAPI_CACHE_URL", "off")
+    hub.faults.inject(Fault(held=threading.Event()), path="hello_world.rb", times=1)
+    done = search("--json", "octocat", "requests|HelloWorld|rsync")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    found = [line["data"]["gist"] for line in lines if line["type"] == "match"]
+    assert sorted(found) == sorted([FEED, STATUS, HELLO, DEPLOY])
+    assert [line["type"] for line in lines].count("begin") == 1
+    end = lines[-1]["data"]
+    assert (end["matches"], end["status"], "next" in end) == (4, "success", False)
+    assert end["elapsed_seconds"] > 3
+    assert done.exit_code == 0
+
+
+def test_the_cache_is_kept_between_searches(hub: FakeGithub, tmp_path: Path) -> None:
+    """What one search has read the next one has; no file is fetched twice."""
+    environ = environment(hub) | {"GISTAPI_CACHE_URL": f"sqlite:///{tmp_path}/c.sqlite3"}
+    for fetched in (True, False):
+        hub.forget()
+        done = run(*COMMAND, "-c", "octocat", "import requests", environ=environ)
+        assert (done.stdout, done.returncode) == ("2\n", 0)
+        assert bool(hub.requests_to("raw")) is fetched
+
+
+def terminal(
+    hub: FakeGithub, *words: str, look: Callable[[bytearray], None] = lambda _: None
+) -> str:
+    """What a terminal gets to see, escape sequences and all; `look` gets it as far as it is."""
+    screen, keyboard = pty.openpty()
+    environ = environment(hub) | {"TERM": "xterm-256color", "COLUMNS": "100"}
+    environ.pop("NO_COLOR", None)
+    with subprocess.Popen(
+        [*COMMAND, *words], env=environ, stdin=keyboard, stdout=keyboard, stderr=keyboard
+    ) as process:
+        os.close(keyboard)
+        seen = bytearray()
+        while True:
+            try:
+                seen += os.read(screen, 65536)
+                look(seen)
+            except OSError:  # the other side is closed
+                break
+        process.wait(SECONDS)
+    os.close(screen)
+    return seen.decode()
+
+
+def test_a_terminal_gets_colours_and_a_bar(hub: FakeGithub) -> None:
+    """The match stands out, and counts move while the search runs."""
+    gate = threading.Event()
+    hub.faults.inject(Fault(held=gate), path="deploy.sh")
+
+    def look(seen: bytearray) -> None:
+        if re.search(rb"4 of 5 gists, \d files, 0\.0 MB", seen):
+            gate.set()
+
+    seen = terminal(hub, "octocat", "import (requests)", look=look)
+    assert "\x1b[1;31mimport requests\x1b[0m" in seen
+    assert "━" in seen
+    assert gate.is_set()
+
+
+def test_a_faulty_pattern_is_marked_on_a_terminal_too(hub: FakeGithub) -> None:
+    """The bar goes, the fault stays."""
+    assert "  import (requests\r\n         ^\r\n" in terminal(hub, "octocat", "import (requests")
+
+
+def test_a_long_line_is_marked_where_it_was_cut(hub: FakeGithub) -> None:
+    """Of a line beyond 300 characters, what is shown begins 100 before the match."""
+    hub.world.users["evil"].add_gist({"long.txt": "x" * 500 + "cut here" + "y" * 500})
+    assert "\x1b[1;31mcut here\x1b[0myyy" in terminal(hub, "evil", "cut.here").replace("\r\n", "")
+
+
+def test_a_strangers_text_gives_a_terminal_no_orders(hub: FakeGithub) -> None:
+    """Control characters of names, descriptions and lines are shown as U+FFFD."""
+    plain = search("evil", "needle").stdout
+    assert "a\ufffd[31m\ufffd.txt:1:needle\ufffd]0;title\ufffd\ufffd\ufffd2J\tend\n" in plain
+    assert "  b\ufffd[2J\ufffd\n" in plain
+    seen = terminal(hub, "evil", "needle")
+    assert "\x1b]0;" not in seen
+    assert "\x9b" not in seen
+
+
+def test_ctrl_c_ends_it_with_all_it_started(hub: FakeGithub) -> None:
+    """Exit code 130, and no process is left."""
+    hub.faults.inject(Fault(held=threading.Event()), origin="raw")
+    hub.forget()
+    with subprocess.Popen(
+        [*COMMAND, "octocat", "x"],
+        env=environment(hub),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        while not hub.requests_to("raw"):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=SECONDS)
+    assert (process.returncode, said) == (130, b"")
+    assert process.pid not in alive().values()

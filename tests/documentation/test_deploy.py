@@ -1,0 +1,299 @@
+"""What deploys and watches the service: valid, and true of the service that it is for."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import kubernetes_validate
+import promql_parser as promql
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from gistapi.events import (
+    CacheFailed,
+    CacheRead,
+    CountingFailed,
+    Event,
+    FileScanned,
+    GithubBudgetSeen,
+    GithubLimited,
+    GithubRequestEnded,
+    SearchEnded,
+    WorkerKilled,
+)
+from gistapi.settings import Settings, variable
+from gistapi.web import Operation, create_web
+from tests.serving import ROOT
+from tests.web.searches import SEARCH, Searches
+
+DEPLOY = ROOT / "deploy"
+MANIFESTS = sorted(
+    path for path in (DEPLOY / "kubernetes").glob("*.yaml") if path.name != "kustomization.yaml"
+)
+SCRAPED = {"job": {"gistapi"}, "instance": {"gistapi:9876"}}
+"""What Prometheus adds to every series."""
+# Variables of Grafana, and what it puts in their place.
+PLACED = {"$__rate_interval": "5m", "$instance": ".*"}
+
+
+def objects() -> Iterator[dict[str, Any]]:
+    """Every object for Kubernetes."""
+    for path in MANIFESTS:
+        yield from yaml.safe_load_all(path.read_text("utf-8"))
+
+
+def alerts() -> dict[str, str]:
+    """Each alert's query."""
+    groups = yaml.safe_load((DEPLOY / "monitoring/alerts.yaml").read_text("utf-8"))["groups"]
+    return {rule["alert"]: rule["expr"] for group in groups for rule in group["rules"]}
+
+
+def dashboard() -> dict[str, Any]:
+    """The dashboard as Grafana imports it."""
+    loaded: dict[str, Any] = json.loads((DEPLOY / "monitoring/dashboard.json").read_text("utf-8"))
+    return loaded
+
+
+def panels() -> dict[str, list[str]]:
+    """The queries of each panel."""
+    return {
+        panel["title"]: [_placed(target["expr"]) for target in panel["targets"]]
+        for panel in dashboard()["panels"]
+        if panel["type"] != "row"
+    }
+
+
+def _placed(query: str) -> str:
+    for name, value in PLACED.items():
+        query = query.replace(name, value)
+    return query
+
+
+QUERIES = {
+    **alerts(),
+    **{title: " or ".join(f"({q})" for q in qs) for title, qs in panels().items()},
+}
+
+Series = dict[str, dict[str, set[str]]]
+
+
+@pytest.fixture(scope="module")
+def exposed() -> Series:
+    """Give what /metrics has after all that can happen: metric -> label -> values."""
+    operation = Operation()
+    client = create_web(Searches([RuntimeError()]), operation).test_client()
+    client.post(SEARCH, json={"username": "octocat", "pattern": "x"}, buffered=True)
+    client.get("/readyz", buffered=True)
+    events: list[Event] = [
+        *(GithubRequestEnded("list", "host", status, None, 1, 1) for status in (200, 401, 502)),
+        GithubRequestEnded("raw", "host", None, "TransientError", 1, 1),
+        GithubBudgetSeen(60, 59, 60),
+        *(GithubLimited("host", kind, 1) for kind in ("primary", "secondary")),
+        FileScanned("re2", 1, 1, matched=True),
+        WorkerKilled("died"),
+        CacheRead("content", 1, 1),
+        CacheFailed("write", "Full: no room"),
+        CountingFailed("ConnectionError: refused"),
+        SearchEnded("success", 1, 1, 1, 1, 1),
+    ]
+    for event in events:
+        operation.observe(event)
+    found: Series = {"up": dict(SCRAPED)}
+    text = client.get("/metrics", buffered=True).text
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = found.setdefault(sample.name, defaultdict(set, SCRAPED))
+            for name, value in sample.labels.items():
+                labels[name].add(value)
+    return found
+
+
+def faults(query: str, series: Series) -> list[str]:
+    """What a query names that is not exposed: metrics, labels, values of labels."""
+    wrong = []
+    tree = promql.parse(query)
+    grouped = _grouped(tree)
+    for selector in _selectors(tree):
+        labels = series.get(selector.name or "")
+        if labels is None:
+            wrong.append(f"metric {selector.name}")
+            continue
+        for matcher in selector.matchers.matchers:
+            test = matcher.value if "Re" in str(matcher.op) else re.escape(matcher.value)
+            if not any(re.fullmatch(test, value) for value in labels.get(matcher.name, ())):
+                wrong.append(f"{selector.name}{{{matcher.name}={matcher.value}}}")
+        wrong += [f"{selector.name} by {name}" for name in grouped if name not in labels]
+    return wrong
+
+
+def _children(tree: promql.Expr) -> Iterator[promql.Expr]:
+    for name in ("expr", "lhs", "rhs", "vector_selector", "vs"):
+        if isinstance(child := getattr(tree, name, None), promql.Expr):
+            yield child
+    args = getattr(tree, "args", None) or []
+    yield from args if isinstance(args, list) else args.args
+
+
+def _selectors(tree: promql.Expr) -> Iterator[promql.VectorSelector]:
+    if isinstance(tree, promql.VectorSelector):
+        yield tree
+    for child in _children(tree):
+        yield from _selectors(child)
+
+
+def _grouped(tree: promql.Expr) -> set[str]:
+    found = set()
+    modifier = getattr(tree, "modifier", None)
+    if isinstance(tree, promql.AggregateExpr) and modifier is not None:
+        found |= set(modifier.labels)
+    for child in _children(tree):
+        found |= _grouped(child)
+    return found
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_every_query_asks_for_what_is_exposed(exposed: Series, name: str) -> None:
+    """Metrics, labels, and the values of labels that a query names are those of /metrics."""
+    assert list(_selectors(promql.parse(QUERIES[name])))
+    assert faults(QUERIES[name], exposed) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "fault"),
+    [
+        ("rate(gistapi_searches[5m])", "metric gistapi_searches"),
+        ('gistapi_searches_total{kind="x"}', "gistapi_searches_total{kind=x}"),
+        ('gistapi_searches_total{outcome="won"}', "gistapi_searches_total{outcome=won}"),
+        ('1 + up{job=~"git.*"}', "up{job=git.*}"),
+        ("sum by (user) (rate(gistapi_searches_total[5m]))", "gistapi_searches_total by user"),
+        ("histogram_quantile(0.9, sum(nothing))", "metric nothing"),
+        ("(nothing or up)", "metric nothing"),
+    ],
+)
+def test_a_query_for_what_is_not_exposed_is_seen(exposed: Series, query: str, fault: str) -> None:
+    """The rule above finds what it forbids."""
+    assert faults(query, exposed) == [fault]
+
+
+def test_what_is_exposed_is_watched(exposed: Series) -> None:
+    """Every metric of ours is in a panel or an alert."""
+    ours = {re.sub(r"_(bucket|count|sum)$", "", name) for name in exposed}
+    asked = {
+        re.sub(r"_bucket$", "", selector.name or "")
+        for query in QUERIES.values()
+        for selector in _selectors(promql.parse(query))
+    }
+    unwatched = {name for name in ours if re.match("gistapi_(?!.*_created$)", name)} - asked
+    assert unwatched <= {"gistapi_http_requests_in_progress", "gistapi_matching_workers"}
+
+
+def test_every_metric_and_alert_is_documented_and_the_other_way_round(exposed: Series) -> None:
+    """The tables of docs/deploy.md name what there is, and nothing else."""
+    page = (ROOT / "docs/deploy.md").read_text("utf-8")
+    ours = {re.sub(r"_(bucket|count|sum)$", "", name) for name in exposed}
+    ours = {name for name in ours if re.match("gistapi_(?!.*_created$)", name)}
+    assert set(re.findall(r"`(gistapi_[a-z0-9_]+)`", page)) == ours
+    assert set(re.findall(r"`(G(?:istapi|ithub)[A-Z]\w+)`", page)) == set(alerts())
+
+
+def test_the_panels_lie_beside_each_other() -> None:
+    """None covers another, and each has its own number."""
+    shown = dashboard()["panels"]
+    assert len({panel["id"] for panel in shown}) == len(shown) > 20
+    taken: set[tuple[int, int]] = set()
+    for panel in shown:
+        at = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(at["x"], at["x"] + at["w"])
+            for y in range(at["y"], at["y"] + at["h"])
+        }
+        assert not cells & taken, panel["title"]
+        assert at["x"] + at["w"] <= 24
+        taken |= cells
+
+
+@pytest.mark.parametrize("version", ["1.30", "1.34"])
+def test_kubernetes_takes_the_manifests(version: str) -> None:
+    """Strictly: a field that the schema does not know is a fault."""
+    kinds = []
+    for manifest in objects():
+        kubernetes_validate.validate(manifest, version, strict=True)
+        kinds.append(manifest["kind"])
+    assert sorted(kinds) == [
+        "Deployment",
+        "Deployment",
+        "PodDisruptionBudget",
+        "Service",
+        "Service",
+    ]
+    kustomization = yaml.safe_load((DEPLOY / "kubernetes/kustomization.yaml").read_text("utf-8"))
+    assert sorted(kustomization["resources"]) == [path.name for path in MANIFESTS]
+
+
+def test_pods_have_no_rights() -> None:
+    """Not root, no capability, a root that can't be written, no token of the cluster."""
+    pods = [manifest for manifest in objects() if manifest["kind"] == "Deployment"]
+    assert len(pods) == 2
+    for pod in (manifest["spec"]["template"]["spec"] for manifest in pods):
+        assert pod["enableServiceLinks"] is pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        for container in pod["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert "memory" in container["resources"]["limits"]
+
+
+def test_selectors_find_their_pods() -> None:
+    """Services and the budget select labels that a Deployment gives, ports are named by it."""
+    found = {
+        tuple(manifest["spec"]["template"]["metadata"]["labels"].items()): manifest
+        for manifest in objects()
+        if manifest["kind"] == "Deployment"
+    }
+    for manifest in objects():
+        selector = manifest["spec"]["selector"]
+        pod = found[tuple(selector.get("matchLabels", selector).items())]
+        (container,) = pod["spec"]["template"]["spec"]["containers"]
+        names = {port["name"] for port in container["ports"]}
+        assert {port["targetPort"] for port in manifest["spec"].get("ports", [])} <= names
+
+
+def test_probes_and_variables_are_the_services() -> None:
+    """What is asked is a route, what is set is a setting, the user is the image's."""
+    (deployment,) = (
+        m for m in objects() if m["metadata"]["name"] == "gistapi" and "template" in m["spec"]
+    )
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    routes = {rule.rule for rule in create_web(Searches()).url_map.iter_rules()}
+    probes = ("startupProbe", "livenessProbe", "readinessProbe")
+    assert {container[probe]["httpGet"]["path"] for probe in probes} <= routes
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    known = {variable(field) for field in Settings.model_fields}
+    given = {entry["name"] for entry in container["env"]}
+    given |= set(compose["services"]["gistapi"]["environment"])
+    assert given <= known
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    user = pod["securityContext"]
+    assert f"USER {user['runAsUser']}:{user['runAsGroup']}\n" in dockerfile
+
+
+def test_whoever_stops_the_service_waits_for_it() -> None:
+    """The grace of Compose and of Kubernetes is longer than the service's own."""
+    from gistapi.cli.server import GRACE_SECONDS, KILL_AFTER_SECONDS, LINGER_SECONDS  # noqa: PLC0415
+
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    pod = next(objects())["spec"]["template"]["spec"]
+    grace = int(compose["services"]["gistapi"]["stop_grace_period"].removesuffix("s"))
+    assert GRACE_SECONDS + LINGER_SECONDS < KILL_AFTER_SECONDS < grace
+    sleep = int(pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert sleep + KILL_AFTER_SECONDS < pod["terminationGracePeriodSeconds"]

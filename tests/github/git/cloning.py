@@ -1,0 +1,70 @@
+"""What the tests of reading by git share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from gistapi.events import Observer, ignore
+from gistapi.github.client import Client
+from gistapi.github.git.clone import Clones
+from gistapi.github.git.reading import ClonedFile
+from tests.fake_github import FakeGithub, Gist
+from tests.github.asking import open_client, scope_of
+
+LONG = 60.0
+"""Seconds that no test here needs."""
+
+
+def client(*hosts: str, observe: Observer = ignore) -> Client:
+    """Make a client that may ask these hosts, with a token that they must not see."""
+    return open_client("http://127.0.0.1:9", *hosts, token="canary", observe=observe)
+
+
+def url(github: FakeGithub, gist: Gist) -> str:
+    """Where a gist is cloned from."""
+    return f"{github.raw_url}/{gist.id}.git"
+
+
+async def contents(clones: Clones, git_pull_url: str, seconds: float = LONG) -> dict[str, bytes]:
+    """Read all files, each checked for its size."""
+    found = {}
+    async with clones.files(git_pull_url, scope_of(seconds)) as files:
+        async for file in files:
+            found[file.name] = await whole(file)
+            assert len(found[file.name]) == file.size_bytes
+    return found
+
+
+async def whole(file: ClonedFile) -> bytes:
+    """The content of a file, from where its reader stands."""
+    return b"".join([chunk async for chunk in file.chunks])
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be reaped does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text("ascii").rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def child_of(parent: int) -> int:
+    """Find the one child process that reads a pack for `parent`; it may just be starting."""
+    end = time.monotonic() + 10
+    while True:
+        found = list(_children(parent))
+        if len(found) == 1:
+            return found[0]
+        assert time.monotonic() < end, found
+
+
+def _children(parent: int) -> Iterator[int]:
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            mine = f"PPid:\t{parent}\n" in (process / "status").read_text("utf-8")
+            if mine and b"clone_child.py" in (process / "cmdline").read_bytes():
+                yield int(process.name)

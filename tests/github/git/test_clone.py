@@ -1,0 +1,435 @@
+"""Reading gists by git: every file as it is, in bounded memory, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dulwich.object_format import DEFAULT_OBJECT_FORMAT
+from dulwich.objects import Blob, Commit, ObjectID, Tree
+from dulwich.pack import write_pack_objects
+from dulwich.repo import Repo
+
+from gistapi.errors import IncompleteError
+from gistapi.github.git import clone_child, reading
+from gistapi.github.git.clone import Clones
+from gistapi.github.git.clone_child import END, FRAME, MAX_NAME_BYTES, write_files
+from gistapi.github.raw import MAX_FILE_BYTES
+from tests.fake_github import FakeGithub, Fault, Literal, Repeated, Response
+from tests.github.asking import on_loop, scope_of
+from tests.github.git.cloning import child_of, client, contents, is_alive, url, whole
+from tests.github.git.git_server import serving
+
+LARGE = Repeated(b"0123456789abcdef" * 4 + b"\n", 12_000_000, {11_999_000: b"needle"})
+
+
+@pytest.fixture
+def clones(github: FakeGithub) -> Clones:
+    """Give clones that may ask the fake GitHub."""
+    return Clones(client(github.raw_host))
+
+
+@pytest.fixture
+def tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the folder where temporary files go."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def large(github: FakeGithub) -> str:
+    """Give the address of a gist that its reader has not read when it sees the first chunk."""
+    return url(github, github.add_user("o").add_gist({"large": LARGE, "more": "text"}))
+
+
+def environment_of(pid: int) -> bytes:
+    """The environment that a process was started with."""
+    return Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether a folder has nothing in it."""
+    return not list(folder.iterdir())
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait some seconds at most."""
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@on_loop
+async def test_every_file_of_a_large_gist_is_read(github: FakeGithub, clones: Clones) -> None:
+    """Of 450 files all come, file 437 with its needle too."""
+    files = {f"file{n:03}.txt": f"text {n}" for n in range(1, 451)} | {"file437.txt": "needle"}
+    found = await contents(clones, url(github, github.add_user("o").add_gist(files)))
+    assert found == {name: text.encode() for name, text in files.items()}
+
+
+@on_loop
+async def test_names_are_data(github: FakeGithub, clones: Clones, tmp: Path) -> None:
+    """Any name is told as it is, wrong bytes replaced, and none touches the disk."""
+    names = ["a b", "#1", "100%", "%2e%2e", "'\"`", "new\nline", "🐍", "..", "-rf", "a\\b", ".git"]
+    files = dict.fromkeys([*names, "wrong\udcff"], "content")
+    found = await contents(clones, url(github, github.add_user("o").add_gist(files)))
+    assert set(found) == {*names, "wrong\ufffd"}
+    assert is_empty(tmp)
+
+
+@on_loop
+async def test_contents_are_bytes(github: FakeGithub, clones: Clones) -> None:
+    """Nothing is decoded, converted or dropped: empty, binary, CRLF, UTF-16."""
+    files = {
+        "empty": b"",
+        "binary": random.Random(1).randbytes(200_000),
+        "crlf": b"a\r\nb\r",
+        "utf-16": "text".encode("utf-16"),
+        "null": b"\0" * 70_000,
+    }
+    assert await contents(clones, url(github, github.add_user("o").add_gist(files))) == files
+
+
+@on_loop
+async def test_a_large_file_comes_in_chunks(clones: Clones, large: str) -> None:
+    """12 MB come whole, at most 64 KiB at once."""
+    digest = hashlib.sha1(b"blob %d\0" % LARGE.size, usedforsecurity=False)
+    async with clones.files(large, scope_of()) as files:
+        file = await anext(files)
+        async for chunk in file.chunks:
+            assert 0 < len(chunk) <= 65536
+            digest.update(chunk)
+    found = (file.name, file.size_bytes, digest.hexdigest())
+    assert found == ("large", LARGE.size, LARGE.blob_sha)
+
+
+@on_loop
+async def test_chunks_that_are_not_taken_are_skipped(clones: Clones, large: str) -> None:
+    """The next file begins at its own beginning, also after a reader was closed."""
+    async with clones.files(large, scope_of()) as files:
+        first = await anext(files)
+        await anext(first.chunks)
+        await first.chunks.aclose()
+        second = await anext(files)
+        assert (second.name, await whole(second)) == ("more", b"text")
+        assert await whole(first) == b""
+        assert [file async for file in files] == []
+
+
+@on_loop
+async def test_leaving_early_ends_the_child(clones: Clones, large: str, tmp: Path) -> None:
+    """A match in the first file is enough: the child ends, and no file had a name."""
+    async with clones.files(large, scope_of()) as files:
+        await anext((await anext(files)).chunks)
+        child = child_of(os.getpid())
+        assert is_alive(child)
+        assert is_empty(tmp)
+    assert not is_alive(child)
+
+
+@on_loop
+async def test_a_failing_reader_ends_the_child(clones: Clones, large: str) -> None:
+    """An error of the reader leaves no child, and the next clone has its turn."""
+    child = 0
+    with suppress(ZeroDivisionError):
+        async with clones.files(large, scope_of()):
+            child = child_of(os.getpid())
+            raise ZeroDivisionError
+    assert not is_alive(child)
+    assert len(await contents(clones, large)) == 2
+
+
+@on_loop
+async def test_the_child_knows_nothing(
+    clones: Clones, large: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It sees none of the environment, only where the libraries are, and not our modules."""
+    monkeypatch.setenv("GISTAPI_GITHUB_TOKEN", "canary")
+    monkeypatch.setenv("HTTPS_PROXY", "http://canary@127.0.0.1:9")
+    async with clones.files(large, scope_of()) as files:
+        await anext(files)
+        environment = environment_of(child_of(os.getpid()))
+    variables = {line.partition(b"=")[0] for line in environment.split(b"\0") if line}
+    assert variables <= {b"PYTHONPATH", b"LD_LIBRARY_PATH", b"LC_CTYPE"}
+    assert b"canary" not in environment
+
+
+@on_loop
+async def test_large_ones_are_read_one_at_a_time(
+    clones: Clones, large: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another waits on the loop and has its turn afterwards; small ones are read meanwhile."""
+    monkeypatch.setattr("gistapi.github.git.clone.LARGE_PACK_BYTES", 1)
+    async with clones.files(large, scope_of()):
+        waiting = asyncio.create_task(contents(clones, large))
+        monkeypatch.setattr("gistapi.github.git.clone.LARGE_PACK_BYTES", 2**30)
+        await asyncio.sleep(0)
+        monkeypatch.setattr("gistapi.github.git.clone.LARGE_PACK_BYTES", 1)
+        cancelled = asyncio.create_task(contents(clones, large))
+        await asyncio.sleep(0.5)
+        cancelled.cancel()
+        with suppress(asyncio.CancelledError):
+            await cancelled
+        assert not waiting.done()
+    assert len(await waiting) == 2
+
+
+@on_loop
+async def test_cancelling_ends_the_reading(clones: Clones, large: str) -> None:
+    """A task that waits for a child that stands still is cancelled, and the child is killed."""
+    stopped = asyncio.Event()
+    children: list[int] = []
+
+    async def read() -> None:
+        async with clones.files(large, scope_of()) as files:
+            file = await anext(files)
+            children.append(child_of(os.getpid()))
+            os.kill(children[0], signal.SIGSTOP)
+            stopped.set()
+            await whole(file)
+
+    task = asyncio.create_task(read())
+    await stopped.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not is_alive(children[0])
+
+
+@on_loop
+async def test_a_child_that_stands_still_is_given_up(
+    clones: Clones, large: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It costs this gist, not the search."""
+    async with clones.files(large, scope_of()) as files:
+        file = await anext(files)
+        monkeypatch.setattr(reading, "STALL_SECONDS", 0.2)
+        child = child_of(os.getpid())
+        os.kill(child, signal.SIGSTOP)
+        with pytest.raises(IncompleteError, match="takes too long") as raised:
+            await whole(file)
+    assert raised.value.reason == "file_unavailable"
+    assert not is_alive(child)
+
+
+async def gap(clones: Clones, address: str) -> str:
+    """Read in vain, and tell why."""
+    with pytest.raises(IncompleteError) as raised:
+        await contents(clones, address)
+    return raised.value.reason
+
+
+@on_loop
+async def test_a_file_beyond_the_memory_is_too_large(github: FakeGithub) -> None:
+    """The child has so much memory and no more."""
+    clones = Clones(client(github.raw_host), max_memory_bytes=96 * 2**20)
+    zeros = Repeated(b"\0", 64_000_000)
+    address = url(github, github.add_user("o").add_gist({"small": "text", "zeros": zeros}))
+    assert await gap(clones, address) == "file_too_large"
+
+
+@on_loop
+async def test_a_killed_child_is_no_end(clones: Clones, large: str) -> None:
+    """When a signal ends the child in the middle of a file, nothing passes as complete.
+
+    Nor is a lack of memory guessed from the signal.
+    """
+    async with clones.files(large, scope_of()) as files:
+        file = await anext(files)
+        os.kill(child_of(os.getpid()), signal.SIGKILL)
+        with pytest.raises(IncompleteError, match="ended early") as raised:
+            await whole(file)
+        assert raised.value.reason == "file_unavailable"
+        assert "status -9" in str(raised.value.__cause__)
+
+
+@on_loop
+async def test_the_childs_timer_harms_no_end(
+    clones: Clones, github: FakeGithub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A timer that fires all the time never ends a child that is about to end by itself."""
+    restless = tmp_path / "restless.py"
+    source = inspect.getsource(clone_child)
+    assert "LOOK_SECONDS = 0.5" in source
+    restless.write_text(source.replace("LOOK_SECONDS = 0.5", "LOOK_SECONDS = 0.00005"))
+    monkeypatch.setattr(reading, "CHILD", restless)
+    address = url(github, github.add_user("o").add_gist({"a": "text"}))
+    for _ in range(5):
+        assert await contents(clones, address) == {"a": b"text"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", str(restless), "0" * 40, str(2**29), stdin=-3, stdout=-1, stderr=-1
+    )
+    out, words = await process.communicate()
+    assert (out, process.returncode) == (b"", clone_child.UNREADABLE)
+    assert words
+
+
+@on_loop
+async def test_no_more_of_a_file_is_read_than_of_any_other(
+    github: FakeGithub, clones: Clones
+) -> None:
+    """After 100 MiB without a match a file is a gap, and the next one is read all the same."""
+    huge = Repeated(b"\0" * 65536, MAX_FILE_BYTES + 1)
+    gist = github.add_user("o").add_gist({"huge": huge, "next": "text"})
+    async with clones.files(url(github, gist), scope_of()) as files:
+        file = await anext(files)
+        with pytest.raises(IncompleteError) as raised:
+            await whole(file)
+        assert raised.value.reason == "file_too_large"
+        following = await anext(files)
+        assert (following.name, await whole(following)) == ("next", b"text")
+
+
+@on_loop
+async def test_a_name_beyond_reason_is_a_gap(github: FakeGithub, clones: Clones) -> None:
+    """A name of megabytes is neither kept nor told."""
+    names = {"a" * MAX_NAME_BYTES: "text"}
+    user = github.add_user("o")
+    assert len(await contents(clones, url(github, user.add_gist(names)))) == 1
+    names = {"b" * (3 * 2**20): "text"}
+    with pytest.raises(IncompleteError, match="name is too long") as raised:
+        await contents(clones, url(github, user.add_gist(names)))
+    assert raised.value.reason == "file_unavailable"
+    assert len(str(raised.value)) < 200
+
+
+def packet(data: bytes) -> bytes:
+    """Frame a pkt-line."""
+    return b"%04x" % (len(data) + 4) + data
+
+
+@on_loop
+async def test_a_pack_that_is_none_is_a_gap(github: FakeGithub, clones: Clones) -> None:
+    """What dulwich can't read as a pack is said, whatever it is."""
+    gist = github.add_user("o").add_gist({"a": "text"})
+    body = b"0000" + packet(b"NAK\n") + packet(b"\1PACK" + b"\0" * 100) + b"0000"
+    headers = {"Content-Type": "application/x-git-upload-pack-result"}
+    answer = Response(200, headers, Literal(body))
+    github.faults.inject(Fault(answer=answer), path=lambda request: request.method == "POST")
+    assert await gap(clones, url(github, gist)) == "file_unavailable"
+
+
+@on_loop
+async def test_nothing_need_be_writable(
+    github: FakeGithub, clones: Clones, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a place for temporary files the pack is kept in memory."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    gist = github.add_user("o").add_gist({"a": "text"})
+    assert await contents(clones, url(github, gist)) == {"a": b"text"}
+
+
+PARENT = """
+import sys, time
+from gistapi.github.git.clone import Clones
+from tests.github.asking import on_loop, scope_of
+from tests.github.git.cloning import client
+host, address = sys.argv[1:]
+
+@on_loop
+async def main():
+    async with Clones(client(host)).files(address, scope_of()) as files:
+        await anext(files)
+        print("ready", flush=True)
+        time.sleep(60)
+
+main()
+"""
+
+
+def test_a_killed_parent_leaves_nothing(github: FakeGithub, large: str, tmp_path: Path) -> None:
+    """The child ends with the process that reads from it, and the pack with both."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", PARENT, github.raw_host, large]
+    root = Path(__file__).parents[3]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, cwd=root) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"ready\n"
+        child = child_of(parent.pid)
+        parent.kill()
+    wait_until(lambda: not is_alive(child))
+    assert not list(tmp_path.iterdir())
+
+
+def commit_of(tree: Tree) -> Commit:
+    """Commit a tree."""
+    commit = Commit()
+    commit.tree = tree.id
+    commit.author = commit.committer = b"A <a@example.com>"
+    commit.author_time = commit.commit_time = 0
+    commit.author_timezone = commit.commit_timezone = 0
+    commit.message = b"message"
+    return commit
+
+
+def odd_repository(path: Path) -> None:
+    """Make a bare repository with two commits, a subtree, a symlink and a submodule."""
+    repository: Any = Repo.init_bare(str(path), mkdir=True)
+    store = repository.object_store
+    blobs = {text: Blob.from_string(text) for text in (b"top", b"below", b"top/file", b"old")}
+    below, tree, old_tree = Tree(), Tree(), Tree()
+    below.add(b"caf\xe9", 0o100755, blobs[b"below"].id)
+    tree.add(b"dir", 0o040000, below.id)
+    tree.add(b"file", 0o100644, blobs[b"top"].id)
+    tree.add(b"link", 0o120000, blobs[b"top/file"].id)
+    tree.add(b"module", 0o160000, ObjectID(b"1" * 40))
+    old_tree.add(b"old", 0o100644, blobs[b"old"].id)
+    old, new = commit_of(old_tree), commit_of(tree)
+    new.parents = [old.id]
+    for thing in (*blobs.values(), below, tree, old_tree, old, new):
+        store.add_object(thing)
+    repository.refs[b"refs/heads/other"] = old.id
+    repository.refs[b"refs/heads/trunk"] = new.id
+    repository.refs.set_symbolic_ref(b"HEAD", b"refs/heads/trunk")
+    repository.close()
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+@on_loop
+async def test_gits_own_server_is_understood(tmp_path: Path) -> None:
+    """By protocol v2 HEAD's files come: subtrees by their path, links as text, no submodules."""
+    odd_repository(tmp_path / "odd.git")
+    with serving(tmp_path) as git:
+        found = await contents(Clones(client(git.host)), f"http://{git.host}/odd.git")
+    assert git.protocols == ["version=2"] * 3
+    assert found == {"dir/caf\ufffd": b"below", "file": b"top", "link": b"top/file"}
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+@on_loop
+async def test_an_empty_repository_of_gits_own_server(tmp_path: Path) -> None:
+    """Without a commit there are no files."""
+    Repo.init_bare(str(tmp_path / "empty.git"), mkdir=True).close()
+    with serving(tmp_path) as git:
+        assert await contents(Clones(client(git.host)), f"http://{git.host}/empty.git") == {}
+
+
+def test_the_frame_of_a_file(tmp_path: Path) -> None:
+    """The child writes the length of the name, the size, the name and the content."""
+    odd_repository(tmp_path / "odd.git")
+    with Repo(str(tmp_path / "odd.git")) as repository:
+        head = repository.head()
+        pack, written = BytesIO(), BytesIO()
+        objects = [repository[sha] for sha in repository.object_store]
+        write_pack_objects(pack, objects, object_format=DEFAULT_OBJECT_FORMAT)
+    pack.seek(0)
+    write_files(pack, head.decode("ascii"), written)
+    expected = [(b"dir/caf\xe9", b"below"), (b"file", b"top"), (b"link", b"top/file")]
+    frames = [FRAME.pack(len(name), len(data)) + name + data for name, data in expected]
+    assert written.getvalue() == b"".join(frames) + END

@@ -1,0 +1,130 @@
+"""A page of a list as bytes."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gistapi.github.listing_codec import (
+    PIECE_FILES,
+    VERSION,
+    StoredPage,
+    decode,
+    encode,
+    pack,
+    unpack,
+)
+from gistapi.github.paging import Numbers
+from gistapi.models import Gist, GistFile
+
+words = st.text(max_size=8)
+times = st.datetimes(timezones=st.just(UTC))
+files = st.builds(
+    GistFile,
+    name=words,
+    raw_url=st.none() | words,
+    size_bytes=st.none() | st.integers(min_value=0),
+    language=st.none() | words,
+    blob_sha=st.none() | words,
+)
+gists = st.builds(
+    Gist,
+    id=st.sampled_from("abcdefgh"),
+    html_url=words,
+    description=st.none() | words,
+    created_at=times,
+    updated_at=times,
+    files=st.lists(files, max_size=3).map(tuple),
+    truncated=st.booleans(),
+    git_pull_url=st.none() | words,
+)
+numbers = st.integers(min_value=0, max_value=2**40)
+pages = st.builds(
+    StoredPage,
+    url=words,
+    confirmed_at=st.floats(allow_nan=False),
+    numbers=st.none() | st.builds(Numbers, numbers, numbers),
+    etag=st.none() | words,
+    date=st.none() | st.floats(allow_nan=False),
+    next_url=st.none() | words,
+    total=st.none() | numbers,
+    ids=st.lists(words, max_size=4).map(tuple),
+    pieces=st.lists(st.binary(max_size=20), max_size=3).map(tuple),
+    unreadable=numbers,
+    size_bytes=numbers,
+    missing=st.booleans(),
+)
+
+
+@given(pages)
+def test_what_is_stored_comes_back(page: StoredPage) -> None:
+    """A page survives being bytes, whatever stands in it: lone surrogates too."""
+    assert decode(encode(page)) == page
+
+
+@given(st.binary())
+def test_garbage_is_no_page(stored: bytes) -> None:
+    """Bytes that nobody wrote are not believed."""
+    assert decode(stored) is None
+
+
+@given(pages, st.data())
+def test_damage_is_seen(page: StoredPage, data: st.DataObject) -> None:
+    """A stored page of which one byte changed, or the end is lost, is no page."""
+    stored = bytearray(encode(page))
+    at = data.draw(st.integers(0, len(stored) - 1))
+    assert decode(bytes(stored[:at])) is None
+    stored[at] ^= data.draw(st.integers(1, 255))
+    assert decode(bytes(stored)) is None
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        [VERSION + 1, "u", 1.0, None, None, None, None, None, [], 0, 0, False],
+        [VERSION, "u", "x", None, None, None, None, None, [], 0, 0, False],
+        [VERSION, "u", 1.0, 5, None, None, None, None, [], 0, 0, False],
+        [VERSION, "u", 1.0, [5], None, None, None, None, [], 0, 0, False],
+        [VERSION, "u", 1.0, None, None, None, None, None, 5, 0, 0, False],
+        [VERSION, "u", 1.0],
+        [VERSION],
+        {},
+        None,
+    ],
+)
+def test_another_version_is_no_page(head: object) -> None:
+    """What another version stored, in whatever shape, is asked of GitHub again."""
+    packed = zlib.compress(json.dumps(head).encode())
+    stored = struct.pack(">I", len(packed)) + packed
+    assert decode(struct.pack(">I", zlib.crc32(stored)) + stored) is None
+
+
+def test_the_age_of_a_page_is_never_too_small() -> None:
+    """Age counts from the confirmation; one in the future is as old as can be."""
+    page = StoredPage("u", 100.0)
+    assert page.age_seconds(130.0) == 30.0
+    assert page.age_seconds(100.0) == 0.0
+    assert page.age_seconds(99.0) == float("inf")
+
+
+@given(st.lists(gists, max_size=6))
+def test_gists_survive_packing(listed: list[Gist]) -> None:
+    """All gists come back, in order."""
+    assert [gist for piece in pack(listed) for gist in unpack(piece)] == listed
+
+
+def test_a_piece_has_a_few_hundred_files() -> None:
+    """Gists of many files make many pieces, so that few are in memory at once."""
+    file = GistFile("a", None, None, None, None)
+    moment = datetime(2024, 1, 1, tzinfo=UTC)
+    many = Gist("a", "u", None, moment, moment, (file,) * 250, truncated=False, git_pull_url=None)
+    pieces = pack([many] * 7)
+    counts = [sum(len(gist.files) for gist in unpack(piece)) for piece in pieces]
+    assert counts == [500, 500, 500, 250]
+    assert max(counts) < PIECE_FILES + 300

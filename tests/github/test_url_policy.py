@@ -1,0 +1,139 @@
+"""Which addresses may be asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from gistapi.errors import IncompleteError
+from gistapi.github.url_policy import Kind, UrlPolicy, origin_of, redirected
+
+GITHUB = UrlPolicy(
+    "https://api.github.com", ("gist.githubusercontent.com", "git.example:8443", "[2001:db8::1]")
+)
+LOCAL = UrlPolicy("http://127.0.0.1:8001/v3", ("127.0.0.1:8002", "Raw.Example", "fake_github:80"))
+
+
+@pytest.mark.parametrize(
+    ("addresses", "kind", "url", "origin"),
+    [
+        (GITHUB, "list", "https://api.github.com/user/2/gists?page=2", "https://api.github.com"),
+        (GITHUB, "list", "HTTPS://API.GitHub.com:443/users/x", "https://api.github.com"),
+        (GITHUB, "raw", "https://gist.githubusercontent.com", "https://gist.githubusercontent.com"),
+        (GITHUB, "raw", "https://GIST.githubusercontent.com:443/a@b:c", None),
+        (GITHUB, "git", "https://git.example:8443/1.git", "https://git.example:8443"),
+        (GITHUB, "raw", "https://[2001:DB8::1]:443/a", "https://[2001:db8::1]"),
+        (LOCAL, "list", "http://127.0.0.1:8001/users/x", "http://127.0.0.1:8001"),
+        (LOCAL, "raw", "http://127.0.0.1:8002?a", "http://127.0.0.1:8002"),
+        (LOCAL, "raw", "http://raw.example:80/a", "http://raw.example"),
+        (LOCAL, "raw", "https://raw.example/a", "https://raw.example"),
+        (LOCAL, "raw", "http://fake_github/a", "http://fake_github"),
+    ],
+)
+def test_what_is_githubs_may_be_asked(
+    addresses: UrlPolicy, kind: Kind, url: str, origin: str | None
+) -> None:
+    """Hosts are compared with their ports, whatever their case, and told in lower case."""
+    expected = origin or "https://gist.githubusercontent.com"
+    assert str(addresses.allowed(url, kind)) == expected
+
+
+@pytest.mark.parametrize(
+    ("addresses", "kind", "url"),
+    [
+        (GITHUB, "list", "https://gist.githubusercontent.com/a"),  # contents list nothing
+        (GITHUB, "raw", "https://api.github.com/a"),  # and the API has no contents
+        (GITHUB, "list", "http://api.github.com/users/x"),
+        (GITHUB, "raw", "http://gist.githubusercontent.com/a"),
+        (GITHUB, "raw", "https://gist.githubusercontent.com:8443/a"),
+        (GITHUB, "raw", "https://gist.githubusercontent.com:0443/a"),
+        (GITHUB, "raw", "https://gist.githubusercontent.com./a"),
+        (GITHUB, "raw", "https://evil.example/gist.githubusercontent.com"),
+        (GITHUB, "raw", "https://gist.githubusercontent.com.evil.example/a"),
+        (GITHUB, "raw", "https://git.example/1.git"),
+        (GITHUB, "raw", "https://git.example:443/1.git"),
+        (GITHUB, "raw", "https://[2001:db8::2]/a"),
+        (LOCAL, "raw", "http://127.0.0.1/a"),
+        (LOCAL, "raw", "http://127.1:8002/a"),
+        (LOCAL, "raw", "http://127.0.0.1:8001/a"),
+        (LOCAL, "raw", "https://fake_github/a"),  # its port 80 was named
+    ],
+)
+def test_another_host_may_not_be_asked(addresses: UrlPolicy, kind: Kind, url: str) -> None:
+    """Another host, port or scheme is a gap of its own kind."""
+    with pytest.raises(IncompleteError, match="not allowed") as raised:
+        addresses.allowed(url, kind)
+    assert raised.value.reason == "host_not_allowed"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "gist.githubusercontent.com/a",
+        "//gist.githubusercontent.com/a",
+        "https:gist.githubusercontent.com/a",
+        "https:/gist.githubusercontent.com/a",
+        "https:///gist.githubusercontent.com/a",
+        "ftp://gist.githubusercontent.com/a",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "https://user@gist.githubusercontent.com/a",
+        "https://gist.githubusercontent.com@evil.example/a",
+        "https://gist.githubusercontent.com:443@evil.example/a",
+        "https://gist.githubusercontent.com\\@evil.example/a",
+        "https://evil.example\\.gist.githubusercontent.com/a",
+        "https://gist.githubusercontent.com#@evil.example/a",
+        "https://gist.githubusercontent.com:/a",
+        "https://gist.githubusercontent.com:443443/a",
+        "https://gist.githubusercontent.com:65536/a",
+        "https://gist.githubusercontent.com:0/a",
+        "https://[:::]/a",
+        "https://gist.githubusercontent.com:٤٤٣/a",
+        "https://gist.githubusercontent.com/a b",
+        "https://gist.githubusercontent.com/a\r\nHost: evil.example",
+        "https://gist.githubusercontent.com/a\n",
+        " https://gist.githubusercontent.com/a",
+        "https://gist.githubusercontent.com/\ud800",
+        "https://gist.githubusercontent.com/\x00",
+        "https://g\u0131st.githubusercontent.com/a",
+        "https://gist\uff0egithubusercontent.com/a",
+        "https://[2001:db8::1/a",
+        "https://[fe80::1%25eth0]/a",
+    ],
+)
+def test_an_odd_address_may_not_be_asked(url: str) -> None:
+    """What two readers of URLs could understand differently is not asked for at all."""
+    assert origin_of(url) is None
+    with pytest.raises(IncompleteError, match="no HTTP URL") as raised:
+        GITHUB.allowed(url, "raw")
+    assert raised.value.reason == "host_not_allowed"
+
+
+def test_the_apis_address_must_be_one() -> None:
+    """Without an API there is nothing to build."""
+    with pytest.raises(ValueError, match="no plain http URL"):
+        UrlPolicy("api.github.com", ())
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "target"),
+    [
+        ("https://a.example/x/y", "/z", "https://a.example/z"),
+        ("https://a.example/x/y", "z?q", "https://a.example/x/z?q"),
+        ("https://a.example/x", "//b.example/z", "https://b.example/z"),
+        ("https://a.example/x", "HTTPS://b.example/z", "https://b.example/z"),
+        ("http://a.example/x", "https://b.example/z", "https://b.example/z"),
+        ("http://a.example/x", "http://b.example/z", "http://b.example/z"),
+        ("http://a.example/x", "//[", "//["),
+    ],
+)
+def test_a_redirect_leads_on(url: str, location: str, target: str) -> None:
+    """`Location` counts from where it was given; one without sense is left for the hosts' check."""
+    assert redirected(url, location) == target
+
+
+@pytest.mark.parametrize("location", ["http://a.example/z", "ftp://a.example", "//["])
+def test_a_redirect_never_leaves_https(location: str) -> None:
+    """From https there is no way to anything weaker, in whatever case it stands."""
+    with pytest.raises(IncompleteError, match="https to http"):
+        redirected("HTTPS://a.example/x", location)

@@ -1,0 +1,116 @@
+"""Windows share one bound of memory: never above it, never stuck."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from gistapi.matching import Matching, Sizes, compile_pattern
+from gistapi.matching.memory_budget import WindowBudget
+from gistapi.models import Flags
+from tests.aio.looping import run
+
+
+def test_holders_that_grow_never_lock_each_other() -> None:
+    """Many holders growing to the largest claim by random steps all end, within the bound."""
+    budget = WindowBudget(40, 16)
+    held = {"now": 0, "most": 0}
+
+    async def grow(seed: int) -> None:
+        dice = random.Random(seed)
+        mine = 0
+        for size in sorted(dice.choices(range(1, 17), k=4)):
+            await budget.hold(seed, size)
+            held["now"] += size - mine
+            held["most"] = max(held["most"], held["now"])
+            mine = size
+            await asyncio.sleep(dice.random())
+        held["now"] -= mine
+        budget.release(seed)
+
+    async def main() -> None:
+        await asyncio.gather(*map(grow, range(400)))
+
+    run(main())
+    assert 16 < held["most"] <= 40
+    assert budget._free == 40
+
+
+def test_those_who_wait_are_served_in_their_order() -> None:
+    """A small newcomer does not pass one who waits for more; a holder that grows passes both."""
+    served: list[str] = []
+
+    async def hold(budget: WindowBudget, holder: str, size: int) -> None:
+        await budget.hold(holder, size)
+        served.append(holder)
+
+    async def main() -> None:
+        budget = WindowBudget(12, 10)
+        await hold(budget, "first", 7)
+        waiting = [asyncio.create_task(hold(budget, "large", 8))]
+        await asyncio.sleep(0)
+        waiting.append(asyncio.create_task(hold(budget, "small", 1)))
+        await asyncio.sleep(0)
+        await hold(budget, "first", 9)
+        assert served == ["first", "first"]
+        budget.release("first")
+        await asyncio.gather(*waiting)
+        assert served == ["first", "first", "large", "small"]
+
+    run(main())
+
+
+def test_a_cancelled_wait_leaves_nothing_behind() -> None:
+    """A cancel ends a wait, also at the moment of its grant, and lets those behind it pass."""
+
+    async def main() -> None:
+        budget = WindowBudget(10, 10)
+        await budget.hold("a", 10)
+        cancelled = [asyncio.create_task(budget.hold(name, 10)) for name in "bc"]
+        behind = asyncio.create_task(budget.hold("d", 1))
+        await asyncio.sleep(0)
+        cancelled[1].cancel()
+        budget.release("a")  # granted to "b", which is cancelled before it runs again
+        cancelled[0].cancel()
+        await asyncio.wait(cancelled)
+        assert all(task.cancelled() for task in cancelled)
+        budget.release("b")
+        budget.release("c")
+        await behind
+        budget.release("d")
+        budget.release("d")
+        assert budget._free == 10
+
+    run(main())
+
+
+def test_a_budget_smaller_than_a_window_is_refused() -> None:
+    """It could never be enough for one file."""
+    with pytest.raises(ValueError, match="smaller"):
+        WindowBudget(1, 2)
+
+
+def test_scanners_of_large_windows_all_end() -> None:
+    """Sixty-four files that each need a whole window pass through a budget of two and a half."""
+    sizes = Sizes(overlap_bytes=1 << 16, first_bytes=1 << 10)
+    matching = Matching(sizes=sizes, budget_bytes=sizes.window_bytes * 5 // 2)
+    search = matching.matcher(compile_pattern("(?s)<.*>", Flags()))
+
+    async def one(number: int) -> bool:
+        async with search.scanner() as scanner:
+            for _ in range(10):
+                found = await scanner.feed(b"x" * 50_000)
+                await asyncio.sleep(0)
+            found = found or await scanner.feed(b"<" + b"y" * 60_000 + b">" * (number % 2))
+            return (found or await scanner.finish()) is not None
+
+    async def main() -> list[bool]:
+        try:
+            return await asyncio.gather(*map(one, range(64)))
+        finally:
+            await matching.close()
+
+    assert run(main(), jumping=False) == [bool(number % 2) for number in range(64)]
+    assert matching.budget._held == {}

@@ -1,0 +1,1 @@
+"""Tests of the whole service: end to end, hostile input, memory, secrets."""

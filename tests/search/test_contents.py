@@ -1,0 +1,249 @@
+"""Every gist, whole: odd bytes, odd names, hundreds of files, huge ones, broken downloads."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gistapi.events import GithubRequestEnded
+from gistapi.models import Match, Query
+from tests.fake_github import FakeGithub, Fault, Repeated
+from tests.fake_github.content import Content
+from tests.fake_github.message import Request, text
+from tests.search.searching import bench
+
+NEEDLE = Query("octocat", "needle")
+ODD_NAMES = [
+    "with space.txt",
+    "#hash",
+    "100%.txt",
+    "%2520.txt",
+    'it\'s "quoted".py',
+    "new\nline",
+    "emoji-😀.md",
+    "ümläut",
+    "a?b=c&d",
+    "semi;colon,comma(paren)*",
+    "..",
+    ".hidden",
+    "back\\slash",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_file_of_any_name_is_read(github: FakeGithub, name: str) -> None:
+    """Names are data: the address is used as it was listed."""
+    gist = github.add_user("octocat").add_gist({name: "a needle"})
+    with bench(github) as ours:
+        answer = ours.search(NEEDLE)
+    assert answer.matches == [gist.html_url]
+    (match,) = [event for event in answer.events if isinstance(event, Match)]
+    assert [found.file.name for found in match.files if found.file] == [name]
+
+
+@pytest.mark.parametrize(
+    ("content", "pattern", "matches"),
+    [
+        (b"", r"\A\Z", True),
+        (b"", "x", False),
+        (b"\x00\x01needle\xff", "needle", True),
+        (b"\x00\x01needle\xff", "\x00\x01n", True),
+        (b"\x00\x01needle\xff", "e\ufffd$", True),
+        ("né\r\nedle".encode("latin-1"), r"n\ufffd\r", True),
+        (b"one\r\ntwo", r"one\r\ntwo", True),
+        (b"one\r\ntwo", r"(?m)one$", False),
+        ("a needle\n".encode("utf-16"), "needle$", True),
+        (b"\xfe\xff" + "a needle\n".encode("utf-16-be"), "needle$", True),
+        ("a needle".encode("utf-16-le"), "needle", False),
+        (b"\xef\xbb\xbfneedle", "^needle", True),
+        (b"\xef\xbb\xbfneedle", "^\ufeffneedle", False),
+        ("straße İstanbul".encode(), r"(?i)STRASSE", False),
+        ("straße İstanbul".encode(), r"\bİ\w+$", True),
+        (b"\xf0\x9f\x98", "\ufffd", True),
+        (b"\xff" * 5000, r"\A\ufffd{5000}\Z", True),
+    ],
+)
+def test_bytes_are_text_as_the_contract_says(
+    github: FakeGithub, content: bytes, pattern: str, *, matches: bool
+) -> None:
+    """UTF-8 with wrong bytes replaced, or UTF-16, by its mark; the answer is `re.search`'s."""
+    utf_16 = content[:2] in {b"\xff\xfe", b"\xfe\xff"}
+    text = content.decode("utf-16" if utf_16 else "utf-8-sig", "replace")
+    assert bool(re.search(pattern, text)) is matches
+    github.add_user("octocat").add_gist({"a": content})
+    with bench(github) as ours:
+        answer = ours.search(Query("octocat", pattern))
+    assert bool(answer.matches) is matches
+    assert not answer.gaps
+
+
+@pytest.mark.parametrize(
+    ("listed", "matches", "reasons"),
+    [
+        (lambda entry: {**entry, "owner": None}, True, []),
+        (lambda entry: {**entry, "files": {"a": None, **entry["files"]}}, True, []),
+        (lambda entry: {**entry, "files": {"a": None}}, False, ["file_unavailable"]),
+        (lambda entry: {**entry, "files": {}}, False, []),
+        (lambda entry: {**entry, "html_url": None}, False, ["listing_unavailable"]),
+        (lambda entry: {**entry, "public": False}, False, []),
+        (lambda _: None, False, []),
+    ],
+)
+def test_what_a_listing_leaves_out_is_survived(
+    github: FakeGithub,
+    listed: Callable[[dict[str, Any]], Any],
+    reasons: list[str],
+    *,
+    matches: bool,
+) -> None:
+    """A file without an address is a gap, unless its gist matches; the gist beside is found."""
+    user = github.add_user("octocat")
+    odd = user.add_gist({"b": "needle"}, listed=listed)
+    plain = user.add_gist({"b": "needle"})
+    with bench(github) as ours:
+        answer = ours.search(NEEDLE)
+    assert answer.matches == [plain.html_url, *([odd.html_url] if matches else [])]
+    assert [gap.reason for gap in answer.gaps] == reasons
+
+
+def test_the_listed_content_is_what_is_searched(github: FakeGithub) -> None:
+    """A file that is replaced after it was listed is searched as it was."""
+    gist = github.add_user("octocat").add_gist({"a": "needle"})
+
+    def replace(request: Request) -> None:
+        if request.origin == "raw":
+            gist.edit({"a": "hay"})
+
+    github.on_request(replace)
+    with bench(github) as ours:
+        assert ours.search(NEEDLE).matches == [gist.html_url]
+
+
+def test_a_commits_hash_in_an_old_address_is_survived(github: FakeGithub) -> None:
+    """Contents that don't hash to their address count when they come twice the same."""
+    user = github.add_user("octocat")
+    gist = user.add_gist({"a": "hay", "b": "needle"}, commit_sha_urls=True)
+    hay = user.add_gist({"c": "hay"}, commit_sha_urls=True)
+    with bench(github, cache_url="memory:") as ours:
+        for _ in range(2):
+            answer = ours.search(NEEDLE)
+            assert answer.matches == [gist.html_url]
+            assert not answer.gaps
+            ours.cache.flush(5)
+    assert len([r for r in github.requests_to("raw") if hay.id in r.path]) == 4
+
+
+def test_content_that_was_not_listed_is_a_gap(github: FakeGithub) -> None:
+    """A page of something else, however often it comes, matches nothing and is told."""
+    gist = github.add_user("octocat").add_gist({"a": "needle"})
+    github.faults.inject(Fault(answer=text(200, "an error page")), origin="raw")
+    with bench(github) as ours:
+        (gap,) = ours.search(Query("octocat", ".")).gaps
+    assert (gap.gist, gap.file, gap.reason) == (gist.html_url, "a", "content_mismatch")
+
+
+def noise(size: int, needle_at: int) -> Content:
+    """Bytes that no gzip makes small, with a needle."""
+    return Repeated(random.Random(1).randbytes(65_536), size, {needle_at: b"needle"})
+
+
+def test_an_early_needle_ends_the_download_early(github: FakeGithub) -> None:
+    """A match in the first 4 KB of 100 MB takes less than 256 KiB from the socket."""
+    gist = github.add_user("octocat").add_gist({"a": noise(100 * 2**20, 4000)})
+    with bench(github) as ours:
+        assert ours.search(NEEDLE).matches == [gist.html_url]
+        (raw,) = [e for e in ours.seen if isinstance(e, GithubRequestEnded) and e.kind == "raw"]
+    assert 4000 < raw.size_bytes < 256 * 1024
+    github.wait_quiet()
+    assert github.requests_to("raw")[0].aborted
+
+
+@pytest.mark.parametrize(
+    "piece", [b"x" * 65_536, b"\xff" * 65_536], ids=["one line", "wrong bytes"]
+)
+def test_a_hundred_megabytes_without_a_line_end_are_searched(
+    github: FakeGithub, piece: bytes
+) -> None:
+    """One line of 100 MB, of letters or of bytes that are no text, with the needle at its end."""
+    size = 100_000_000
+    gist = github.add_user("octocat").add_gist({"a": Repeated(piece, size, {size - 6: b"needle"})})
+    with bench(github) as ours:
+        answer = ours.search(Query("octocat", r"needle\Z"))
+    assert answer.matches == [gist.html_url]
+    assert not answer.gaps
+    (match,) = [event for event in answer.events if isinstance(event, Match)]
+    (hit,) = match.files[0].hits
+    assert (hit.line, hit.column) == (1, size - 5)
+    assert hit.text.endswith("needle")
+
+
+def test_a_download_cut_ten_times_gives_the_same_answer(github: FakeGithub) -> None:
+    """It goes on behind what was read when it broke; no byte is missing."""
+    size = 3_000_000
+    gist = github.add_user("octocat").add_gist({"a": noise(size, size - 6)})
+    github.faults.inject(Fault(cut_body_at=200_000, reset=False), origin="raw", times=10)
+    with bench(github) as ours:
+        answer = ours.search(Query("octocat", r"needle\Z"))
+    assert answer.matches == [gist.html_url]
+    first, *rest = [request.headers.get("range") for request in github.requests_to("raw")]
+    assert first is None
+    starts = [int(str(asked).removeprefix("bytes=").removesuffix("-")) for asked in rest]
+    assert all(0 < later - start <= 200_000 for start, later in itertools.pairwise([0, *starts]))
+    assert len(starts) == 10
+
+
+def test_a_search_cut_by_its_deadline_goes_on_and_reads_nothing_twice(github: FakeGithub) -> None:
+    """By `next` to the end: what arrived before a deadline is in the cache, for later calls."""
+    user = github.add_user("octocat")
+    user.generate(300)
+    github.traffic["raw"].latency_seconds = 0.05
+    calls = 0
+    with bench(github, cache_url="memory:") as ours:
+        told = []
+        query = Query("octocat", r"gist \d*7,")
+        for answer in ours.follow(query, expires=lambda told: len(told.matches) == 8):
+            told += answer.matches
+            calls += 1
+    assert calls > 2
+    assert told == user.matching(r"gist \d*7,")
+    assert len(told) == 30
+    read = [e for e in ours.seen if isinstance(e, GithubRequestEnded) and e.kind == "raw"]
+    asked = github.requests_to("raw")
+    files = {request.path for request in asked}
+    assert len([request for request in read if request.error is None]) <= len(files)
+    # what a deadline cut was on its way, or just about to be sent
+    assert len(asked) <= len(files) + 2 * 16 * calls
+
+
+def test_a_file_that_raw_refuses_is_read_by_git(github: FakeGithub) -> None:
+    """A 403 "too big" of 12 MB: git has it, line and all."""
+    gist = github.add_user("octocat").add_gist({"big": noise(12_000_000, 11_999_000), "b": "hay"})
+    github.raw.largest_bytes = 10_000_000
+    with bench(github) as ours:
+        answer = ours.search(NEEDLE)
+    assert answer.matches == [gist.html_url]
+    assert not answer.gaps
+    assert github.requests_to("git")
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+def test_a_gist_of_450_files_is_read_by_git(github: FakeGithub, *, filtered: bool) -> None:
+    """The listing shows 300 of them; the needle in number 437 is found, filters apply."""
+    files = {f"f{number:03}.txt": "hay" for number in range(450)}
+    files["f436.txt"] = "the needle"
+    gist = github.add_user("octocat").add_gist(files)
+    globs = ("f43*",) if filtered else ()
+    with bench(github) as ours:
+        answer = ours.search(Query("octocat", "needle", files=globs))
+        assert answer.matches == [gist.html_url]
+        nothing = ours.search(Query("octocat", "needle", files=("f0*",)))
+        assert not nothing.matches
+        assert not nothing.gaps
+        unknown = ours.search(Query("octocat", "nowhere", languages=("Text",)))
+    assert {gap.reason for gap in unknown.gaps} == {"language_unknown"}
+    assert not github.requests_to("raw")

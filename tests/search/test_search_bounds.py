@@ -1,0 +1,66 @@
+"""How much one search may read: beyond it the answer is partial, and its cursor goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from gistapi.models import Query
+from gistapi.search import Bounds
+from tests.fake_github import FakeGithub, Repeated
+from tests.search.searching import Answer, bench
+
+NEEDLE = Query("octocat", "needle")
+MIB = 2**20
+
+
+def reasons(answer: Answer) -> list[tuple[str | None, str]]:
+    """What is missing, and why."""
+    return [(gap.gist, gap.reason) for gap in answer.gaps]
+
+
+@pytest.mark.parametrize("cache_url", ["off", "memory:"])
+@pytest.mark.parametrize("bounds", [Bounds(gists=100), Bounds(files=250), Bounds(size_bytes=MIB)])
+def test_following_next_gives_every_match_once(
+    github: FakeGithub, bounds: Bounds, cache_url: str
+) -> None:
+    """Each answer says that it is not all, but for the last."""
+    user = github.add_user("octocat")
+    for number in range(230):
+        user.add_gist({f"{name}{number}": "needle" if number % 7 else "hay" for name in "ab"})
+        if bounds.size_bytes == MIB:
+            user.add_gist({f"c{number}": f"{number}" * 8000})
+    expected = user.matching("needle")
+    with bench(github, cache_url=cache_url, bounds=bounds) as ours:
+        answers = list(ours.follow(NEEDLE))
+    assert len(answers) > 1
+    for answer in answers[:-1]:
+        assert reasons(answer) == [(None, "search_too_large")]
+        assert answer.end.partial
+    assert answers[-1].gaps == []
+    found = [url for answer in answers for url in answer.matches]
+    assert sorted(found) == sorted(expected)
+
+
+def test_a_gist_that_alone_is_too_large_is_passed(github: FakeGithub) -> None:
+    """It becomes a gap; the search gets to those behind it."""
+    user = github.add_user("octocat")
+    user.add_gist({"small": "needle"})
+    small = user.in_order()[0].html_url
+    large = user.add_gist({"large": Repeated(b"hay\n", 90 * MIB)}).html_url
+    with bench(github, bounds=Bounds(size_bytes=5 * MIB)) as ours:
+        answers = list(ours.follow(NEEDLE))
+    assert (large, "search_too_large") in reasons(answers[1])
+    assert [url for answer in answers for url in answer.matches] == [small]
+    assert not answers[-1].end.next
+
+
+def test_a_search_that_ends_at_its_bound_is_whole(github: FakeGithub) -> None:
+    """What is all that there is, is not too much."""
+    user = github.add_user("octocat")
+    for number in range(70):
+        user.add_gist({"a": f"needle {number}"})
+    with bench(github, bounds=Bounds(gists=70)) as ours:
+        answers = list(ours.follow(NEEDLE))
+    assert [url for answer in answers for url in answer.matches] == user.matching("needle")
+    assert len(answers) <= 2
+    assert not answers[-1].end.partial

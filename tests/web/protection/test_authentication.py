@@ -1,0 +1,172 @@
+"""Keys: which requests need one, how it is sent, and who is let in."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from structlog.contextvars import get_contextvars
+from werkzeug.test import TestResponse
+
+from gistapi.quota.keys import KeyFile
+from gistapi.web import Authentication, Guard, Operation, create_web, metrics_gate
+from gistapi.web.protection.authentication import MetricsAccess
+from tests.web.searches import PROBLEM, SEARCH, Searches
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> KeyFile:
+    """Give a file of keys that is not there yet."""
+    return KeyFile(tmp_path / "keys.json")
+
+
+def client(
+    file: KeyFile, *, optional: bool = False, metrics: MetricsAccess = "open"
+) -> FlaskClient:
+    """A client of a service with these keys."""
+    keys = Authentication(file, optional=optional)
+    operation = Operation(metrics_gate(metrics, keys))
+    return create_web(Searches(), operation, Guard(keys=keys)).test_client()
+
+
+def ask(asking: FlaskClient, **headers: str) -> TestResponse:
+    """Ask for a search with these headers."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return asking.post(SEARCH, json={"username": "octocat", "pattern": "x"}, headers=sent)
+
+
+def test_without_keys_everybody_may_search(file: KeyFile) -> None:
+    """What is sent as a key then does not matter."""
+    asking = client(file)
+    assert ask(asking).status_code == 200
+    assert ask(asking, Authorization="Bearer gak_x").status_code == 200
+
+
+@pytest.mark.parametrize("form", ["Bearer {}", "bearer {}", "BEARER   {} "])
+def test_a_key_comes_as_a_bearer_token_or_in_its_own_header(file: KeyFile, form: str) -> None:
+    """The scheme's case does not matter (RFC 9110, 11.1)."""
+    key = file.create("ci")
+    asking = client(file)
+    assert ask(asking, Authorization=form.format(key)).status_code == 200
+    assert ask(asking, X_API_Key=key).status_code == 200
+    assert ask(asking, Authorization="Basic eDp5", X_API_Key=key).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Bearer gak_wrong"},
+        {"Authorization": "Bearer \xe4"},
+        {"Authorization": "Basic {key}"},
+        {"Authorization": "{key}"},
+        {"Authorization": "Bearer {key}x"},
+        {"Authorization": "Bearer gak_wrong", "X_API_Key": "{key}"},
+        {"X_API_Key": "gak_wrong"},
+        {"Cookie": "key={key}"},
+    ],
+)
+def test_once_there_is_a_key_none_and_a_wrong_one_are_refused(
+    file: KeyFile, headers: dict[str, str]
+) -> None:
+    """401, with how to do it right; nothing is searched."""
+    key = file.create("ci")
+    answer = ask(client(file), **{name: value.format(key=key) for name, value in headers.items()})
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="gistapi"'
+    assert answer.get_json()["code"] == "unauthorized"
+    assert key not in answer.text
+
+
+def test_a_key_is_asked_for_before_the_body_is_looked_at(file: KeyFile) -> None:
+    """413, then 401, then 415 and 400; in each error's form."""
+    file.create("ci")
+    asking = client(file)
+    assert asking.post(SEARCH, data=b"x" * 70_000).status_code == 413
+    refused = asking.post(SEARCH, data=b"x", headers=PROBLEM)
+    assert (refused.status_code, refused.mimetype) == (401, "application/problem+json")
+    assert refused.headers["WWW-Authenticate"]
+
+
+def test_only_the_api_needs_a_key(file: KeyFile) -> None:
+    """Pages, health and counts stay open, as does the path that is not there."""
+    file.create("ci")
+    asking = client(file)
+    open_to_all = ("/", "/docs", "/openapi.json", "/ping", "/livez", "/readyz", "/metrics")
+    assert {asking.get(path, buffered=True).status_code for path in open_to_all} == {200}
+    assert asking.get("/api/v1/nope").status_code == 404
+
+
+def test_a_key_that_is_revoked_opens_nothing_any_more(file: KeyFile) -> None:
+    """From the next request on, and the service does not open because it was the last."""
+    key = file.create("ci")
+    asking = client(file)
+    assert ask(asking, X_API_Key=key).status_code == 200
+    file.revoke("ci")
+    assert ask(asking, X_API_Key=key).status_code == 401
+    assert ask(asking).status_code == 401
+
+
+def test_where_keys_are_optional_only_a_wrong_one_is_refused(file: KeyFile) -> None:
+    """Who sends none is let in without; a wrong key is never taken for none."""
+    key = file.create("ci")
+    asking = client(file, optional=True)
+    assert ask(asking).status_code == 200
+    assert ask(asking, X_API_Key=key).status_code == 200
+    assert ask(asking, X_API_Key="gak_wrong").status_code == 401
+
+
+def test_keys_that_can_t_be_read_let_nobody_in(file: KeyFile, tmp_path: Path) -> None:
+    """That is the operator's fault, told as one, and in his log; no path goes out."""
+    key = file.create("ci")
+    asking = client(file)
+    (tmp_path / "keys.json").write_text("{")
+    for headers in ({}, {"X_API_Key": key}):
+        answer = ask(asking, **headers)
+        assert (answer.status_code, answer.get_json()["code"]) == (500, "internal_error")
+        assert str(tmp_path) not in answer.text
+    assert asking.get("/ping").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("access", "without", "wrong", "right"),
+    [("open", 200, 200, 200), ("key", 401, 401, 200), ("off", 404, 404, 404)],
+)
+def test_metrics_have_a_setting_of_their_own(
+    file: KeyFile, access: MetricsAccess, without: int, wrong: int, right: int
+) -> None:
+    """Open, for those with a key, or for nobody."""
+    sent = {"Authorization": f"Bearer {file.create('prometheus')}"}
+    asking = client(file, metrics=access, optional=True)
+    wrongly = {"Authorization": "Bearer gak_wrong"}
+    answers = [asking.get("/metrics", headers=headers) for headers in ({}, wrongly, sent)]
+    assert [answer.status_code for answer in answers] == [without, wrong, right]
+
+
+def test_metrics_for_keys_are_closed_while_there_are_none(file: KeyFile) -> None:
+    """They do not open because no key was made."""
+    assert client(file, metrics="key").get("/metrics").status_code == 401
+
+
+def test_the_log_names_the_key_of_a_request(
+    file: KeyFile, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By its name, on each line; the key itself is on none."""
+    bound: list[tuple[str, str | None]] = []
+
+    def note(record: logging.LogRecord) -> bool:
+        bound.append((record.msg, get_contextvars().get("key")))
+        return True
+
+    caplog.set_level(logging.INFO)
+    caplog.handler.addFilter(note)
+    key = file.create("ci")
+    asking = client(file)
+    ask(asking, X_API_Key=key).close()
+    ask(asking).close()
+    assert [key for message, key in bound if message == "request"] == ["ci", None]
+    assert key not in caplog.text

@@ -1,0 +1,159 @@
+"""Keys and limits on a running service, as its operator and its callers meet them."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.fake_github import FakeGithub, Fault
+from tests.serving import Serving, environment, run, serving
+from tests.waiting import HANG_SECONDS, until
+
+GISTAPI = (sys.executable, "-m", "gistapi")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Give the path of a key file that is not there yet."""
+    return tmp_path / "keys.json"
+
+
+@pytest.fixture(autouse=True)
+def _octocat(github: FakeGithub) -> None:
+    github.add_user("octocat").add_gist({"a.txt": "needle"})
+
+
+def command(file: Path, *words: str) -> str:
+    """What `gistapi keys` prints."""
+    done = run(*GISTAPI, "keys", *words, environ=environment(keys_file=file))
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def ask(service: Serving, key: str | None = None, **fields: object) -> requests.Response:
+    """Ask for a search, with a key."""
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    body = {"username": "octocat", "pattern": "needle"} | fields
+    return requests.post(
+        f"{service.url}/api/v1/search",
+        json=body,
+        headers=headers,
+        auth=lambda r: r,
+        timeout=HANG_SECONDS,
+    )
+
+
+def lines(service: Serving) -> Iterator[dict[str, Any]]:
+    """The log, each line of it as JSON."""
+    yield from map(json.loads, service.log.splitlines())
+
+
+def test_keys_come_and_go_without_a_restart(github: FakeGithub, file: Path, tmp_path: Path) -> None:
+    """Made and revoked by the command beside the running service, also from a folder not there."""
+    file = tmp_path / "not" / "there" / "keys.json"
+    with serving(github, keys_file=file) as service:
+        assert ask(service).status_code == 200
+        first = command(file, "create", "ci")
+        assert ask(service).status_code == 401
+        assert ask(service, first).status_code == 200
+        second = command(file, "create", "phone")
+        command(file, "revoke", "ci")
+        statuses = [ask(service, key).status_code for key in (None, first, second)]
+        assert statuses == [401, 401, 200]
+        for path in ("/", "/ping", "/livez", "/readyz", "/docs", "/openapi.json", "/metrics"):
+            assert requests.get(service.url + path, timeout=HANG_SECONDS).status_code == 200
+        log = service.log
+    assert not any(key in log for key in (first, second))
+
+
+def test_the_shell_command_searches_with_a_key(github: FakeGithub, file: Path) -> None:
+    """`--key-file` names a file with what `gistapi keys create` printed."""
+    key = file.with_name("key")
+    key.write_text(command(file, "create", "ci") + "\n")
+    with serving(github, keys_file=file) as service:
+        asked = (*GISTAPI, "search", "--server", service.url, "octocat", "needle", "-l")
+        without = run(*asked, environ=environment())
+        with_key = run(*asked, "--key-file", str(key), environ=environment())
+    assert (without.returncode, without.stdout) == (2, "")
+    assert "API key is required" in without.stderr
+    assert with_key.returncode == 0
+    assert with_key.stdout.startswith("https://gist.github.com/")
+
+
+def test_a_damaged_key_file_lets_nobody_in_until_it_is_mended(
+    github: FakeGithub, file: Path
+) -> None:
+    """The running service answers 500 and logs why; one that starts does not."""
+    key = command(file, "create", "ci")
+    good = file.read_bytes()
+    with serving(github, keys_file=file) as service:
+        file.write_bytes(good[:-9])
+        assert [ask(service, sent).status_code for sent in (None, key)] == [500, 500]
+        assert requests.get(f"{service.url}/ping", timeout=HANG_SECONDS).text == "pong"
+        assert f"the key file {file} is damaged" in service.log
+        file.write_bytes(good)
+        assert [ask(service, sent).status_code for sent in (None, key)] == [401, 200]
+
+
+def test_the_log_says_who_was_refused_and_whose_requests_are_answered(
+    github: FakeGithub, file: Path
+) -> None:
+    """A line for a refusal: why, from where, whose key, which request."""
+    key = command(file, "create", "ci")
+    with serving(github, keys_file=file, rate_limit="1/minute") as service:
+        answers = [ask(service), ask(service, key), ask(service, key)]
+        assert [answer.status_code for answer in answers] == [401, 200, 429]
+        # written when the answer is sent
+        until(lambda: service.log.count('"message": "request"') >= 3)
+        told = list(lines(service))
+    ids = [answer.headers["X-Request-ID"] for answer in answers]
+    closing = [line for line in told if line["message"] == "request"]
+    refusals = [line for line in closing if "address" in line]
+    assert [
+        (line["code"], line["address"], line.get("key"), line["request_id"]) for line in refusals
+    ] == [
+        ("unauthorized", "127.0.0.1", None, ids[0]),
+        ("rate_limited", "127.0.0.1", "ci", ids[2]),
+    ]
+    assert [line.get("key") for line in closing[-3:]] == [None, "ci", "ci"]
+    assert [line["status"] for line in closing[-3:]] == [401, 200, 429]
+
+
+def test_more_searches_than_there_is_room_for_are_refused_and_ping_answers(
+    github: FakeGithub,
+) -> None:
+    """64 run, the others are answered 503 at once; when they are over there is room again."""
+    github.add_user("slow").add_gist({"a.txt": "hay"})
+    gate = threading.Event()
+    github.faults.inject(Fault(held=gate), origin="raw")
+    answers: Counter[int] = Counter()
+    with serving(
+        github, github_timeout_seconds=100, search_deadline_seconds=100, caller_searches=64
+    ) as service:
+
+        def search(number: int) -> None:
+            answer = ask(service, username="slow", pattern=f"x{number}")
+            answers[answer.status_code] += 1
+            if answer.status_code == 503:
+                assert answer.json()["code"] == "overloaded"
+                assert answer.headers["Retry-After"] == "1"
+
+        threads = [threading.Thread(target=search, args=(number,)) for number in range(100)]
+        for thread in threads:
+            thread.start()
+        until(lambda: answers[503] == 36)
+        assert requests.get(f"{service.url}/ping", timeout=HANG_SECONDS).text == "pong"
+        assert answers[200] == 0
+        gate.set()
+        for thread in threads:
+            thread.join()
+        assert answers == {200: 64, 503: 36}
+        assert ask(service).status_code == 200

@@ -1,0 +1,372 @@
+"""RateLimits by caller, as a caller meets them: before a whole service on a made-up GitHub."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from gistapi.app import create_app, service_of
+from gistapi.quota.keys import KeyFile
+from gistapi.web.protection.rate_limits import caller_of
+from tests.fake_github import FakeGithub, Repeated
+from tests.test_app import settings
+from tests.web.searches import NDJSON, SEARCH
+
+MIB = 2**20
+
+
+class Client:
+    """Asks a service of the test's own; each address is another caller."""
+
+    def __init__(self, client: FlaskClient) -> None:
+        self._client = client
+
+    def ask(
+        self,
+        username: str = "octocat",
+        *,
+        address: str = "192.0.2.1",
+        headers: dict[str, str] | None = None,
+        buffered: bool = True,
+        **body: object,
+    ) -> TestResponse:
+        """Ask for a search that matches nothing, unless the body says otherwise."""
+        return self._client.post(
+            SEARCH,
+            json={"username": username, "pattern": "nowhere"} | body,
+            headers=headers,
+            environ_base={"REMOTE_ADDR": address},
+            buffered=buffered,
+        )
+
+
+@contextmanager
+def serving(github: FakeGithub, **limits: object) -> Iterator[Client]:
+    """A service with these settings."""
+    app = create_app(settings(github, **{"keys_file": Path("no-keys.json")} | limits))
+    try:
+        yield Client(app.test_client())
+    finally:
+        service_of(app).close()
+
+
+def limits_of(answer: TestResponse) -> dict[str, dict[str, int]]:
+    """What the RateLimit fields say: by name, what is there (q, w) and what is left (r, t)."""
+    found: dict[str, dict[str, int]] = {}
+    for header in ("RateLimit-Policy", "RateLimit"):
+        for member in answer.headers.get(header, "").split(", "):
+            if named := re.fullmatch(r'"(\w+)"((?:;[qwrt]=\d+)+)', member):
+                values = dict(pair.split("=") for pair in named[2][1:].split(";"))
+                found.setdefault(named[1], {}).update({k: int(v) for k, v in values.items()})
+    return found
+
+
+def refused(answer: TestResponse) -> tuple[int, str, int]:
+    """The status, the code and the wait of a refusal."""
+    return answer.status_code, answer.get_json()["code"], int(answer.headers["Retry-After"])
+
+
+@pytest.fixture(autouse=True)
+def _octocat(github: FakeGithub) -> None:
+    github.add_user("octocat").add_gist({"a.txt": "text"})
+
+
+def test_without_settings_nobody_is_limited(github: FakeGithub) -> None:
+    """And no answer speaks of limits."""
+    with serving(github) as client:
+        answers = [client.ask() for _ in range(50)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert limits_of(answers[-1]) == {}
+
+
+def test_more_requests_than_a_period_allows_are_refused(github: FakeGithub) -> None:
+    """429 with the wait; every answer tells what is left, the refusals too."""
+    with serving(github, rate_limit="3/minute") as client:
+        answers = [client.ask() for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+    assert [limits_of(answer)["search"]["r"] for answer in answers] == [2, 1, 0, 0, 0]
+    for answer in answers:
+        told = limits_of(answer)["search"]
+        assert (told["q"], told["w"]) == (3, 60)
+        assert 0 < told["t"] <= 60
+    status, code, wait = refused(answers[-1])
+    assert (status, code) == (429, "rate_limited")
+    assert 0 < wait <= 60
+
+
+def test_when_the_period_is_over_the_caller_may_ask_again(github: FakeGithub) -> None:
+    """It is counted from his first request on."""
+    with serving(github, rate_limit="1/second") as client:
+        statuses: list[int] = []
+        while statuses[-2:] != [429, 200]:
+            statuses.append(client.ask().status_code)
+            assert len(statuses) < 10_000
+    assert statuses[0] == 200
+
+
+def test_every_request_counts_whatever_becomes_of_it(github: FakeGithub) -> None:
+    """A body that is none, and a user whom nobody knows."""
+    with serving(github, rate_limit="2/minute") as client:
+        assert client.ask(limit="x").status_code == 400
+        told = client.ask("nobody")
+        assert (told.status_code, limits_of(told)["search"]["r"]) == (404, 0)
+        assert client.ask().status_code == 429
+
+
+def test_limits_by_day_come_beside_those_by_period(github: FakeGithub) -> None:
+    """Both are told; what one refuses does not count for the next."""
+    with serving(github, rate_limit="2/minute", daily_limit=3) as client:
+        answers = [client.ask() for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+    assert limits_of(answers[1])["day"].items() >= {"q": 3, "w": 86400, "r": 1}.items()
+    with serving(github, daily_limit=2) as client:
+        answers = [client.ask() for _ in range(3)]
+        status, code, wait = refused(answers[-1])
+    assert (status, code) == (429, "rate_limited")
+    assert 86_000 < wait <= 86_400
+
+
+def test_a_key_has_a_total_for_its_life(github: FakeGithub, tmp_path: Path) -> None:
+    """It ends for good; another key, one of the same name too, has its own."""
+    file = KeyFile(tmp_path / "keys.json")
+    key, other = file.create("ci"), file.create("phone")
+    with serving(github, key_total_limit=2, keys_file=tmp_path / "keys.json") as client:
+        answers = [client.ask(headers={"X-API-Key": key}) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert [limits_of(answer)["total"] for answer in answers] == [
+            {"q": 2, "r": left} for left in (1, 0, 0)
+        ]
+        assert client.ask(headers={"X-API-Key": other}).status_code == 200
+        file.revoke("ci")
+        assert client.ask(headers={"X-API-Key": file.create("ci")}).status_code == 200
+
+
+def test_a_key_is_one_caller_wherever_it_comes_from(github: FakeGithub, tmp_path: Path) -> None:
+    """Without one, the address is the caller."""
+    key = {"X-API-Key": KeyFile(tmp_path / "keys.json").create("ci")}
+    keys = {"keys_file": tmp_path / "keys.json", "keys_optional": True}
+    with serving(github, rate_limit="2/minute", **keys) as client:
+        statuses = [client.ask(address=f"192.0.2.{n}", headers=key).status_code for n in range(3)]
+        assert statuses == [200, 200, 429]
+        assert client.ask(address="192.0.2.1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "same", "other"),
+    [
+        ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
+        ("2001:db8::1", "2001:db8:0:0:ffff::2", "2001:db8:0:1::1"),
+        ("::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.2"),
+    ],
+)
+def test_an_address_is_a_caller_and_of_ipv6_its_network(
+    address: str, same: str, other: str
+) -> None:
+    """A subscriber has a whole /64, and would be a new caller with each request."""
+    assert caller_of(address, None) == caller_of(same, None) != caller_of(other, None)
+    assert caller_of(address, "0" * 64) == caller_of(other, "0" * 64) != caller_of(address, None)
+
+
+def test_what_has_no_address_is_one_caller() -> None:
+    """A socket of this machine."""
+    assert caller_of("", None) == caller_of("", None) != caller_of("192.0.2.1", None)
+
+
+def test_more_searches_at_once_are_refused_until_one_ends(github: FakeGithub) -> None:
+    """503 and a wait of a second; a stream counts until it is at its end or left."""
+    github.traffic["raw"].latency_seconds = 60
+    with serving(github, caller_searches=2, search_deadline_seconds=50) as client:
+        first, second = (client.ask(headers=NDJSON, buffered=False) for _ in range(2))
+        for stream in (first, second):
+            assert b'"begin"' in next(iter(stream.response))
+        assert refused(client.ask()) == (503, "overloaded", 1)
+        assert client.ask("nobody", address="192.0.2.2").status_code == 404
+        second.close()
+        assert client.ask("nobody").status_code == 404
+        assert client.ask("nobody").status_code == 404
+        third = client.ask(headers=NDJSON, buffered=False)
+        assert third.status_code == 200
+        assert client.ask().status_code == 503
+        first.close()
+        third.close()
+
+
+def test_a_search_that_fails_gives_its_place_back(github: FakeGithub) -> None:
+    """Whatever it fails with: a body, a limit, an error of GitHub's."""
+    with serving(github, caller_searches=1, rate_limit="6/minute") as client:
+        statuses = [client.ask(limit="x").status_code for _ in range(3)]
+        statuses += [client.ask("nobody").status_code for _ in range(3)]
+        statuses += [client.ask().status_code for _ in range(3)]
+    assert statuses == [400] * 3 + [404] * 3 + [429] * 3
+
+
+def test_places_are_not_lost_or_won_when_many_ask_at_once(github: FakeGithub) -> None:
+    """At the end there are as many as before."""
+    with serving(github, caller_searches=3) as client:
+        threads = [threading.Thread(target=client.ask) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        github.traffic["raw"].latency_seconds = 60
+        streams = [client.ask(headers=NDJSON, buffered=False, pattern=f"x{n}") for n in range(4)]
+        assert sorted(stream.status_code for stream in streams) == [200, 200, 200, 503]
+        for stream in streams:
+            stream.close()
+
+
+def incomplete(answer: TestResponse) -> list[str]:
+    """The reasons of a partial answer."""
+    body = answer.get_json()
+    assert body["status"] == "partial", body
+    return [gap["reason"] for gap in body["incomplete"]]
+
+
+def test_a_share_of_bytes_ends_a_search_and_its_cursor_goes_on(github: FakeGithub) -> None:
+    """Partial, with `next`; another caller who goes on there gets the rest and nothing twice."""
+    user = github.add_user("many")
+    for number in range(30):
+        user.add_gist({f"f{number}": f"needle {number} " + "x" * 200_000})
+    with serving(github, caller_github_bytes=2 * MIB, github_concurrency=2) as client:
+        first = client.ask("many", pattern="needle")
+        assert incomplete(first) == ["byte_quota"]
+        assert limits_of(first)["bytes"].items() >= {"q": 2 * MIB, "w": 86400, "r": 0}.items()
+        matches, following = first.get_json()["matches"], first.get_json()["next"]
+        assert 5 < len(matches) < 15
+        for number in range(2, 9):
+            address = f"192.0.2.{number}"
+            answer = client.ask("many", pattern="needle", cursor=following, address=address)
+            matches += answer.get_json()["matches"]
+            following = answer.get_json().get("next")
+            if following is None:
+                break
+    assert matches == user.matching("needle")
+
+
+def test_a_large_download_stops_where_the_share_ends(github: FakeGithub) -> None:
+    """In its middle: not much more is read than the share has."""
+    block = random.Random(0).randbytes(2**17)  # which gzip can't make smaller
+    github.add_user("large").add_gist({"a": Repeated(block, 90 * MIB)})
+    with serving(github, caller_github_bytes=2 * MIB) as client:
+        answer = client.ask("large")
+        assert refused(answer)[:2] == (429, "byte_quota_exceeded")
+        again = client.ask("large")
+    assert 86_000 < refused(again)[2] <= 86_400
+    assert github.traffic["raw"].requests == 1
+    assert github.traffic["raw"].sent_bytes < 30 * MIB  # what was on its way included
+    assert "Your share of bytes" in again.get_json()["message"]
+
+
+def test_with_no_bytes_left_github_is_not_asked_and_what_is_known_is_free(
+    github: FakeGithub,
+) -> None:
+    """A warm answer costs nothing and is given all the same; others have their own share."""
+    known = github.add_user("known")
+    known.add_gist({"a": "needle"})
+    github.add_user("large").add_gist({"a": "x" * 3 * MIB})
+    with serving(github, caller_github_bytes=MIB, caller_github_requests="50/hour") as client:
+        warm = client.ask("known", pattern="needle")
+        assert limits_of(warm)["github"]["r"] == 48
+        assert 0 < limits_of(warm)["bytes"]["r"] < MIB
+        assert client.ask("large").status_code == 429
+        github.forget()
+        again = client.ask("known", pattern="needle")
+        assert again.get_json() == warm.get_json()
+        assert "r" not in limits_of(again)["bytes"]  # it was not asked for
+        refused_ones = [client.ask(user) for user in ("octocat", "nobody")]
+        assert [answer.status_code for answer in refused_ones] == [429, 429]
+        assert github.requests == []
+        assert client.ask("octocat", address="192.0.2.2").status_code == 200
+
+
+def test_what_comes_by_git_counts_too(github: FakeGithub) -> None:
+    """A gist that only git has whole takes as much of the share as any other."""
+    block = random.Random(0).randbytes(3 * MIB)
+    files: dict[str, str | bytes] = {f"f{number}": f"{number}" for number in range(320)}
+    github.add_user("git").add_gist(files | {"large": block})
+    with serving(github, caller_github_bytes=MIB) as client:
+        assert refused(client.ask("git"))[:2] == (429, "byte_quota_exceeded")
+        assert refused(client.ask("octocat"))[:2] == (429, "byte_quota_exceeded")
+    assert len(github.requests_to("git")) > 0
+
+
+def test_the_thread_of_a_request_works_on_nobodys_account_after_it(github: FakeGithub) -> None:
+    """What it does next is not on the caller's, even when the request was a stream or refused."""
+    with serving(github, caller_github_requests="1/hour") as client:
+        for headers in (None, NDJSON):
+            client.ask(headers=headers)
+            assert account.get() is NOBODYS
+
+
+def test_small_downloads_add_up(github: FakeGithub) -> None:
+    """Searches of little each use the share up, whatever is told to the counter in one go."""
+    for number in range(12):
+        github.add_user(f"user{number}").add_gist({"a": f"{number}" * 150_000})
+    with serving(github, caller_github_bytes=MIB) as client:
+        statuses = [client.ask(f"user{number}").status_code for number in range(12)]
+    assert statuses[:5] == [200] * 5
+    assert statuses[-3:] == [429] * 3
+
+
+def test_a_share_of_requests_to_github_is_kept(github: FakeGithub) -> None:
+    """Not one is sent beyond it, by however many threads; what was found is answered."""
+    user = github.add_user("many")
+    for number in range(40):
+        user.add_gist({"a": f"needle {number}"})
+    with serving(github, caller_github_requests="25/hour") as client:
+        first = client.ask("many", pattern="needle")
+        assert incomplete(first) == ["github_rate_limited"]
+        assert limits_of(first)["github"].items() >= {"q": 25, "w": 3600, "r": 0}.items()
+        assert len(github.requests) == 25
+        matches, cursor = first.get_json()["matches"], first.get_json()["next"]
+        assert 8 < len(matches) <= 24  # in order; threads may overtake each other
+        status, code, wait = refused(client.ask("many", pattern="needle", cursor=cursor))
+        assert (status, code) == (429, "rate_limited")
+        assert 3000 < wait <= 3600
+        assert len(github.requests) == 25
+        rest = client.ask("many", pattern="needle", cursor=cursor, address="192.0.2.2")
+    assert matches + rest.get_json()["matches"] == user.matching("needle")
+
+
+def test_a_stream_that_was_begun_ends_with_the_reason(github: FakeGithub) -> None:
+    """An `incomplete` line for the whole, and `next`."""
+    user = github.add_user("many")
+    for number in range(40):
+        user.add_gist({"a": f"needle {number}"})
+    with serving(github, caller_github_requests="25/hour") as client:
+        answer = client.ask("many", pattern="needle", headers=NDJSON)
+    lines: list[dict[str, Any]] = [json.loads(line) for line in answer.text.splitlines()]
+    gaps = [line["data"] for line in lines if line["type"] == "incomplete"]
+    assert [(gap["gist"], gap["reason"]) for gap in gaps] == [(None, "github_rate_limited")]
+    assert lines[-1]["data"]["next"]
+
+
+def test_a_store_that_is_down_lets_through_or_nobody(github: FakeGithub) -> None:
+    """By a setting; with it, 503 before anything is asked of GitHub."""
+    gone: dict[str, object] = {"cache_url": "redis://127.0.0.1:1", "rate_limit": "1/minute"}
+    with serving(github, **gone) as client:
+        answers = [client.ask() for _ in range(3)]
+        assert {answer.status_code for answer in answers} == {200}
+        assert limits_of(answers[-1]) == {"search": {"q": 1, "w": 60}}
+    github.forget()
+    with serving(github, **gone, limits_fail_closed=True) as client:
+        assert refused(client.ask())[:2] == (503, "overloaded")
+        assert github.requests == []
+    del gone["rate_limit"]
+    gone |= {"caller_github_bytes": MIB, "caller_github_requests": "5/hour"}
+    with serving(github, **gone) as client:
+        assert client.ask().status_code == 200
+    github.forget()
+    with serving(github, **gone, limits_fail_closed=True) as client:
+        assert refused(client.ask())[:2] == (503, "overloaded")
+        assert github.requests == []

@@ -1,0 +1,405 @@
+"""The search page and the reference, in a real browser, before a real service."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlencode
+
+import pytest
+import requests
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.browser import chromium, visit
+from tests.fake_github import FakeGithub, Fault, answers
+from tests.fake_github.demo import populate
+from tests.fake_github.model import User
+from tests.serving import SECONDS, Serving, serving
+from tests.web.searches import wanting
+
+Theme = Literal["light", "dark"]
+SCRIPT = "javascript:alert(1)"
+HELD = Fault(held=threading.Event())
+"""An answer that never comes."""
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[FakeGithub]:
+    """Give a GitHub with the demo's users, `many` gists and a hostile one."""
+    with FakeGithub() as fake:
+        populate(fake.world)
+        fake.add_user("many").generate(120)
+        evil = fake.add_user("evil")
+        evil.add_gist({"<b>.py": "needle <i>in</i>"}, description="<img src=x onerror=alert(1)>")
+        evil.add_gist({"long.txt": "a" * 400})
+        evil.add_gist({"z.py": "script"}, listed=lambda entry: entry | {"html_url": SCRIPT})
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def service(hub: FakeGithub) -> Iterator[Serving]:
+    """Give a service in front of it, without a cache."""
+    with serving(hub, cache_url="off") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Give a browser."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _calm(hub: FakeGithub) -> Iterator[None]:
+    yield
+    hub.faults.clear()
+
+
+@pytest.fixture
+def page(browser: Browser, service: Serving) -> Iterator[Page]:
+    """Give the search page; nothing may go wrong on it."""
+    with visit(browser, f"{service.url}/") as visited:
+        yield visited.page
+
+
+def ask(page: Page, username: str, pattern: str) -> None:
+    """Fill in the form and send it, by keyboard."""
+    page.get_by_label("GitHub user").fill(username)
+    page.get_by_label("Pattern").fill(pattern)
+    page.keyboard.press("Enter")
+
+
+def user(hub: FakeGithub, login: str) -> User:
+    """One of the GitHub's users."""
+    found = hub.world.user(login)
+    assert found
+    return found
+
+
+def link(service: Serving, **fields: str) -> str:
+    """The address of a search."""
+    return f"{service.url}/?{urlencode(fields)}"
+
+
+def test_a_result_shows_the_gist_the_file_and_the_highlighted_line(page: Page) -> None:
+    """Description, language, time, file and line, the match marked, a link to that very line."""
+    ask(page, "octocat", r"im\w+ requests")
+    first = page.locator(".match", has_text="feed.py")
+    expect(page.locator(".match")).to_have_count(2)
+    gist = "https://gist.github.com/d2f6a9f0c8b14e5c9a3b7e81f4560c2d"
+    expect(first.locator("h2 a")).to_have_text("Titles of a feed")
+    expect(first.locator("h2 a")).to_have_attribute("href", gist)
+    expect(first.locator(".meta")).to_have_text("Python · updated Nov 20, 2023")
+    expect(first.locator(".line")).to_have_attribute("href", f"{gist}#file-feed-py-L5")
+    expect(first.locator(".where")).to_have_text("feed.pyline 5")
+    expect(first.locator("mark")).to_have_text("import requests")
+    expect(page.locator("#counts")).to_contain_text("2 gists match")
+    expect(page.get_by_role("status")).to_contain_text("Done: 2 gists match")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "switch", "marked"),
+    [
+        ("(?P<word>T)ODO", None, "TODO"),
+        ("(?i)todo", None, "TODO"),
+        ("todo", "Ignore case", "TODO"),
+        ("70 °C", "Literal text", "70 °C"),
+        (r"\d+ °C", "Whole word", "70 °C"),
+    ],
+)
+def test_a_match_is_marked_where_it_is(
+    page: Page, pattern: str, switch: str | None, marked: str
+) -> None:
+    """Whatever Python's syntax and the switches say, the mark is the service's match."""
+    if switch:
+        page.get_by_label(switch).check()
+    ask(page, "octocat", pattern)
+    expect(page.locator(".match", has_text="tea.md").locator("mark")).to_have_text(marked)
+
+
+def test_a_browser_that_is_slow_to_start_the_worker_still_marks(page: Page) -> None:
+    """Only the time a pattern takes counts against it: a busy machine starts workers late."""
+
+    def late(route: Route) -> None:
+        page.wait_for_timeout(3000)
+        route.continue_()
+
+    page.route("**/highlight.js", late)
+    ask(page, "octocat", "TODO")
+    expect(page.locator(".match", has_text="tea.md").locator("mark")).to_have_text("TODO")
+
+
+def test_a_pattern_that_hangs_the_browsers_engine_only_goes_unmarked(page: Page) -> None:
+    """The service answers in linear time; the page shows the line, and stays alive."""
+    ask(page, "evil", r"(?:(a+)+b|a)")
+    expect(page.locator(".match code")).to_contain_text("aaaa")
+    page.get_by_label("Pattern").fill("alive")
+    expect(page.get_by_label("Pattern")).to_have_value("alive")
+    expect(page.locator("mark")).to_have_count(0)
+
+
+def test_what_a_stranger_wrote_is_shown_as_text(page: Page) -> None:
+    """Markup in descriptions, names and lines stays what it is."""
+    ask(page, "evil", "needle")
+    expect(page.locator(".match h2")).to_have_text("<img src=x onerror=alert(1)>")
+    expect(page.locator(".match .file")).to_have_text("<b>.py")
+    expect(page.locator(".match code")).to_have_text("needle <i>in</i>")
+    assert page.locator(".match img, .match b, .match i").count() == 0
+
+
+def test_only_a_web_address_becomes_a_link(page: Page) -> None:
+    """Whatever a listing names as a gist's address."""
+    ask(page, "evil", "script")
+    expect(page.locator(".match h2")).to_have_text("z.py")
+    assert page.locator("a[href^=javascript]").count() == 0
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_the_policy_allows_this_service_alone(service: Serving, path: str) -> None:
+    """No inline script or style, no other host, no frame around it; only pictures may be data."""
+    policy = requests.get(service.url + path, timeout=SECONDS).headers["Content-Security-Policy"]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    allowed = {"default-src": "'none'", "base-uri": "'none'", "frame-ancestors": "'none'"}
+    if path == "/docs":
+        allowed["img-src"] = "'self' data:"
+    assert rules == dict.fromkeys(rules, "'self'") | allowed
+
+
+def test_an_asset_is_asked_for_again_only_when_it_has_changed(service: Serving) -> None:
+    """Scripts and styles are kept by the browser and confirmed by their ETag."""
+    for path in ("/static/app.js", "/static/style.css", "/docs/swagger-ui-bundle.js"):
+        first = requests.get(service.url + path, timeout=SECONDS)
+        assert first.headers["Cache-Control"] == "no-cache"
+        etag = {"If-None-Match": first.headers["ETag"]}
+        assert requests.get(service.url + path, headers=etag, timeout=SECONDS).status_code == 304
+
+
+def test_results_and_counts_come_while_the_search_runs_and_stop_ends_it(
+    page: Page, hub: FakeGithub
+) -> None:
+    """Matches and counts are there before the end; Stop leaves what was found."""
+    slow = {gist.id for gist in user(hub, "many").gists[:60]}
+    hub.faults.inject(
+        HELD,
+        path=lambda asked: any(gist_id in asked.target for gist_id in slow),
+        origin="raw",
+    )
+    ask(page, "many", ".")
+    expect(page.locator("#counts")).to_contain_text("of 120 gists")
+    expect(page.locator("#counts")).to_contain_text("files")
+    assert page.locator(".match").count() >= 10
+    done = page.get_by_role("progressbar").get_attribute("value")
+    assert 0 < float(done or 0) < 120
+    found = page.locator(".match").count()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Search")).to_be_visible()
+    expect(page.locator("#counts")).to_contain_text("stopped")
+    assert page.locator(".match").count() >= found
+    hub.wait_quiet()  # the service has dropped its downloads
+
+
+def test_the_keyboard_is_enough(page: Page, hub: FakeGithub) -> None:
+    """The user's field has the focus; `/`, Enter, Esc and the arrows do the rest."""
+    expect(page.get_by_label("GitHub user")).to_be_focused()
+    page.keyboard.type("octocat")
+    page.keyboard.press("Tab")
+    page.keyboard.type("import requests")
+    page.keyboard.press("Enter")
+    expect(page.locator(".match")).to_have_count(2)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".match .line").nth(1)).to_be_focused()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Pattern")).to_be_focused()
+    hub.faults.inject(HELD, origin="raw")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Search")).to_be_visible()
+
+
+def test_what_could_not_be_searched_is_said_and_why(page: Page, hub: FakeGithub) -> None:
+    """Each gap has its reason, its gist and the words of the service."""
+    hub.faults.inject(Fault(answer=answers.server_error(500)), origin="raw", path="/feed.py")
+    ask(page, "octocat", "import requests")
+    gap = page.locator("#gaps li")
+    expect(gap).to_contain_text("file_unavailable")
+    expect(gap.get_by_role("link")).to_have_text("feed.py")
+    expect(page.get_by_role("heading", name="Not searched")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("IncompleteEntry: 1 gist matches")
+
+
+def test_a_search_that_met_its_deadline_goes_on(browser: Browser, hub: FakeGithub) -> None:
+    """The button goes on from the cursor and adds what it finds."""
+    with (
+        serving(hub, cache_url="off", search_deadline_seconds=5) as service,
+        visit(browser, f"{service.url}/") as visited,
+    ):
+        page = visited.page
+        slow = user(hub, "octocat").in_order()[1]
+        hub.faults.inject(HELD, path=slow.id)
+        ask(page, "octocat", "requests|HelloWorld")
+        expect(page.locator("#gaps")).to_contain_text("deadline")
+        hub.faults.clear()
+        page.get_by_role("button", name="Go on").click()
+        expect(page.get_by_role("status")).to_contain_text("Done")
+        gists = [found.get_attribute("href") for found in page.locator(".match h2 a").all()]
+        assert sorted(map(str, gists)) == sorted(
+            user(hub, "octocat").matching("requests|HelloWorld")
+        )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "before", "marked", "words"),
+    [
+        ("import (requests", "import ", "(", "missing ), unterminated subpattern (at character 8)"),
+        ("😀😀[a", "😀😀", "[", "unterminated character set (at character 3)"),
+        ("ab(", "ab", "(", "missing ), unterminated subpattern"),
+        ("a\\", "a", "\\", "bad escape (end of pattern)"),
+    ],
+)
+def test_a_faulty_pattern_is_marked_at_its_position(
+    page: Page, pattern: str, before: str, marked: str, words: str
+) -> None:
+    """Python's words, the character marked in the message and selected in the field."""
+    ask(page, "octocat", pattern)
+    fault = page.get_by_role("alert")
+    expect(fault).to_contain_text(words)
+    expect(fault.locator("mark")).to_have_text(marked)
+    field = page.get_by_label("Pattern")
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    selected = "input => [...input.value.slice(0, input.selectionStart)].join('')"
+    assert field.evaluate(selected) == before
+    field.fill("TODO")
+    page.keyboard.press("Enter")
+    expect(fault).to_be_hidden()
+    expect(page.locator(".match")).to_have_count(2)
+
+
+@pytest.mark.parametrize(
+    ("username", "words"),
+    [("nobody", "GitHub knows no such user."), ("a b", "username"), ("hubot", None)],
+)
+def test_an_error_or_an_empty_answer_is_told(page: Page, username: str, words: str | None) -> None:
+    """In the service's words; nothing found is told apart."""
+    ask(page, username, "x")
+    if words:
+        expect(page.get_by_role("alert")).to_contain_text(words)
+    else:
+        expect(page.locator("#counts")).to_contain_text("No gist matches")
+
+
+def test_a_service_that_is_gone_is_told(browser: Browser, hub: FakeGithub) -> None:
+    """No silence when nobody answers."""
+    with serving(hub) as service, visit(browser, f"{service.url}/") as visited:
+        service.process.kill()
+        service.ended()
+        ask(visited.page, "octocat", "x")
+        expect(visited.page.get_by_role("alert")).to_have_text("The service can't be reached.")
+        visited.faults = [fault for fault in visited.faults if "ERR_CONNECTION" not in fault]
+
+
+def test_a_link_repeats_the_search_with_all_its_options(browser: Browser, page: Page) -> None:
+    """The address bar and the link hold it; opened elsewhere, it runs; Back goes back."""
+    page.get_by_label("Ignore case").check()
+    page.get_by_text("Narrow it down").click()
+    page.get_by_label("Files").fill("*.md, !README*")
+    page.get_by_label("Updated since").fill("2020-01-01")
+    ask(page, "octocat", "todo & +%#'\"")
+    expect(page.locator("#counts")).to_contain_text("No gist matches")
+    ask(page, "octocat", "todo")
+    expect(page.locator(".match .file")).to_have_text(["tea.md"])
+    page.get_by_text("Repeat this search").click()
+    address = page.locator("#link").get_attribute("href")
+    assert address == page.url
+    with visit(browser, page.url) as again:
+        expect(again.page.locator(".match .file")).to_have_text(["tea.md"])
+        expect(again.page.get_by_label("Files")).to_have_value("*.md, !README*")
+        expect(again.page.get_by_label("Ignore case")).to_be_checked()
+    page.go_back()
+    expect(page.get_by_label("Pattern")).to_have_value("todo & +%#'\"")
+    expect(page.locator("#counts")).to_contain_text("No gist matches")
+
+
+def test_a_key_is_asked_for_where_one_is_wanted(browser: Browser, tmp_path: Path) -> None:
+    """The field appears with the refusal; the key goes with the search and in no link."""
+    with wanting(tmp_path) as (url, key), visit(browser, f"{url}/") as visited:
+        page = visited.page
+        expect(page.get_by_label("Key of this service")).to_be_hidden()
+        ask(page, "octocat", "x")
+        expect(page.get_by_role("alert")).to_contain_text("A key is required")
+        expect(page.get_by_label("Key of this service")).to_be_focused()
+        page.keyboard.type(key)
+        page.keyboard.press("Enter")
+        expect(page.locator(".match")).to_have_count(1)
+        expect(page.get_by_role("alert")).to_be_hidden()
+        page.get_by_text("Repeat this search").click()
+        expect(page.locator("#curl")).to_contain_text('-H "Authorization: Bearer $KEY"')
+        assert key not in page.url + page.locator("#repeat").inner_text()
+
+
+def test_the_curl_command_asks_the_same(page: Page) -> None:
+    """Copied into a shell it gets the page's answer, quotes and all."""
+    ask(page, "mona", "split\\(/|it's")
+    expect(page.locator(".match")).to_have_count(1)
+    page.get_by_text("Repeat this search").click()
+    page.get_by_role("button", name="Copy curl").click()
+    expect(page.get_by_role("status")).to_have_text("Copied")
+    command = page.evaluate("navigator.clipboard.readText()")
+    done = subprocess.run(["sh", "-c", command], check=True, capture_output=True, text=True)
+    answer = json.loads(done.stdout)
+    assert answer["pattern"] == "split\\(/|it's"
+    assert answer["details"][0]["file"] == "count words.js"
+
+
+@contextmanager
+def shown(browser: Browser, url: str, state: str, theme: Theme, width: int) -> Iterator[Page]:
+    """The page, once it shows what `state` selects."""
+    with visit(browser, url, theme=theme, width=width, height=700) as visited:
+        expect(visited.page.locator(state).first).to_be_visible()
+        for summary in visited.page.locator("summary:visible").all():
+            if not summary.evaluate("summary => summary.parentElement.open"):
+                summary.click()
+        yield visited.page
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1100, 360])
+@pytest.mark.parametrize("state", ["form", ".match", "#fault", "#gaps li"])
+def test_axe_finds_nothing_and_nothing_overflows(
+    browser: Browser, service: Serving, hub: FakeGithub, theme: Theme, width: int, state: str
+) -> None:
+    """Every rule of axe-core passes, in both themes, wide and narrow, whatever is shown."""
+    query = {"username": "octocat", "pattern": "(" if state == "#fault" else "requests"}
+    hub.faults.inject(Fault(answer=answers.server_error(500)), origin="raw", path="status.py")
+    url = f"{service.url}/" if state == "form" else link(service, **query)
+    with shown(browser, url, state, theme, width) as page:
+        results = Axe().run(page)
+        assert results.response["violations"] == [], results.generate_report()
+        assert len(results.response["passes"]) > 15
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width
+
+
+def test_the_reference_is_rendered_from_this_service_alone(
+    browser: Browser, service: Serving
+) -> None:
+    """Swagger UI shows the operations and a schema; no other host, no fault of the policy."""
+    with visit(browser, f"{service.url}/docs") as visited:
+        page = visited.page
+        page.get_by_role("button", name="POST /api/v1/search").first.click()
+        expect(page.get_by_text("invalid_pattern").first).to_be_visible()
+        page.get_by_role("button", name="Try it out").click()
+        page.get_by_role("button", name="Execute").click()
+        answered = page.locator(".live-responses-table .response .response-col_status")
+        expect(answered.first).to_contain_text("200")
