@@ -33,7 +33,9 @@ def local(settings: Settings, *, verbose: bool) -> Iterator[Backend]:
             asked = replace(query, cursor=cursor, limit=limit)
             with closing(service.searcher.search(asked)) as events:
                 for event in events:
-                    yield parse(_line(asked, event))
+                    line = _line(asked, event)
+                    if line is not None:
+                        yield parse(line)
 
         return ask
 

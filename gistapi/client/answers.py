@@ -230,9 +230,8 @@ class Shape:
         return float(self._get(name, (int, float)))
 
     def flag(self, name: str) -> bool:
-        """A boolean."""
-        flag: bool = self._get(name, bool)
-        return flag
+        """A boolean; false if it is null or missing."""
+        return self.value.get(name) is not None and bool(self._get(name, bool))
 
     def texts(self, name: str) -> tuple[str, ...]:
         """A list of strings; empty if it is missing."""
