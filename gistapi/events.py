@@ -9,6 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+RequestKind = Literal["list", "gist", "graphql", "raw", "git"]
+"""The first three go to the API: listings, single gists, GraphQL."""
+
 
 @dataclass(frozen=True, slots=True)
 class GithubRequestEnded:
@@ -18,7 +21,7 @@ class GithubRequestEnded:
     answer; `message` is GitHub's own message or the library's words, without credentials.
     """
 
-    kind: Literal["list", "raw", "git"]
+    kind: RequestKind
     host: str
     status: int | None
     error: str | None
@@ -45,6 +48,23 @@ class GithubLimited:
     wait_seconds: float
 
 
+ContentWay = Literal["raw", "graphql", "gist", "git"]
+"""How a content comes: the raw host, GraphQL, the API's single gist, a clone."""
+WayReason = Literal["preferred", "limited", "failed", "mismatch", "shared"]
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRead:
+    """The content of a small file came from GitHub: by which way, and why by this one.
+
+    `preferred`: the cheapest way was free. Else a cheaper way was `limited`, had `failed`, or had
+    brought something else (`mismatch`). `shared`: it came along with another file of its gist.
+    """
+
+    way: ContentWay
+    reason: WayReason
+
+
 @dataclass(frozen=True, slots=True)
 class FileScanned:
     """`files` texts were matched; `matched` if at least one of them matches."""
@@ -58,9 +78,9 @@ class FileScanned:
 
 @dataclass(frozen=True, slots=True)
 class WorkerKilled:
-    """A matching worker was killed at its deadline, or died."""
+    """A matching worker was ended at its deadline, died, or could not be started."""
 
-    reason: Literal["timeout", "died"]
+    reason: Literal["timeout", "died", "not_started"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +142,7 @@ Event = (
     GithubRequestEnded
     | GithubBudgetSeen
     | GithubLimited
+    | ContentRead
     | FileScanned
     | WorkerKilled
     | CacheRead

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import (
@@ -34,15 +33,6 @@ _SERVICE_LINK = re.compile(rf"{PREFIX}(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|
 _SERVICE_LINKS_HINT = (
     "comes from a Kubernetes Service named gistapi; set `enableServiceLinks: false` in the pod"
 )
-
-
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("should be a URL that begins with https:// or http://")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("should have no user, query or fragment")
-    return value.rstrip("/")
 
 
 def _cache_url(value: str) -> str:
@@ -127,7 +117,9 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535), BeforeValidator(_port)] = 9876
-    github_api_url: Annotated[str, AfterValidator(_http_url)] = "https://api.github.com"
+    github_api_url: Annotated[
+        str, BeforeValidator(_stripped), AfterValidator(setting_values.api_url)
+    ] = "https://api.github.com"
     github_content_hosts: Annotated[
         tuple[Annotated[str, AfterValidator(setting_values.host)], ...],
         NoDecode,
@@ -148,6 +140,7 @@ class Settings(BaseSettings):
         default_factory=_default_cache_url, repr=False
     )
     cache_max_bytes: Annotated[ByteSize, Field(ge=2**20)] = ByteSize(2**30)
+    cache_max_file_bytes: Annotated[ByteSize, Field(ge=2**20)] = ByteSize(100 * 2**20)
     listing_ttl_seconds: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] = 60
     # How old a listing may be when GitHub is down or its budget spent; 0: none is used.
     listing_stale_seconds: Annotated[float, Field(ge=0, le=2592000, allow_inf_nan=False)] = 0

@@ -6,21 +6,41 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gistapi.search.report import Detail, IncompleteEntry, Line
+from gistapi.search.details import Detail
+from gistapi.search.report import IncompleteEntry, Line
+from gistapi.search.summary import SearchedData
 
 _REQUEST = {"username": "octocat", "pattern": "import requests"}
 _FOUND = "https://gist.github.com/6cad326836d38bd3a7ae"
 _DETAIL: Detail = {
     "gist": _FOUND,
+    "owner": "octocat",
     "description": "Are the sites up?",
+    "created_at": "2014-10-01T09:30:00Z",
     "updated_at": "2014-10-01T09:30:00Z",
-    "file": "status.py",
-    "language": "Python",
-    "line": 3,
-    "column": 1,
-    "text": "import requests",
-    "url": f"{_FOUND}#file-status-py-L3",
+    "files": [
+        {
+            "file": "status.py",
+            "language": "Python",
+            "size_bytes": 812,
+            "more": None,
+            "matches": [
+                {
+                    "line": 3,
+                    "column": 1,
+                    "end_line": 3,
+                    "end_column": 16,
+                    "text": "import requests",
+                    "start": 0,
+                    "end": 15,
+                    "cut": False,
+                    "url": f"{_FOUND}#file-status-py-L3",
+                }
+            ],
+        }
+    ],
 }
+_SEARCHED: SearchedData = {"gists": 8, "files": 12, "size_bytes": 34567}
 _GAP: IncompleteEntry = {
     "gist": None,
     "file": None,
@@ -31,7 +51,10 @@ _ANSWER = {"status": "success"} | _REQUEST | {"matches": [_FOUND]}
 _LINES: tuple[Line, ...] = (
     {"type": "begin", "data": {"username": "octocat", "pattern": "import requests"}},
     {"type": "match", "data": _DETAIL},
-    {"type": "end", "data": {"status": "success", "matches": 1, "elapsed_seconds": 1.5}},
+    {
+        "type": "end",
+        "data": {"status": "success", "matches": 1, "searched": _SEARCHED, "elapsed_seconds": 1.5},
+    },
 )
 
 REQUESTS: Mapping[str, Any] = {
@@ -50,7 +73,7 @@ REQUESTS: Mapping[str, Any] = {
 }
 ANSWERS: Mapping[str, Any] = {
     "complete": {"value": _ANSWER},
-    "details": {"value": {**_ANSWER, "details": [_DETAIL]}},
+    "details": {"value": {**_ANSWER, "details": [_DETAIL], "searched": _SEARCHED}},
     "partial": {
         "value": {**_ANSWER, "status": "partial", "incomplete": [_GAP], "next": "eyJ2IjoxfQ"}
     },

@@ -5,22 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Protocol
 
 from flask import Blueprint, Response, request
+from structlog.contextvars import bind_contextvars
 from werkzeug.exceptions import NotFound
 
+from gistapi.aio.scope import UsageMeter
 from gistapi.errors import CancelledError
 from gistapi.events import NotSearched, Observer, ignore
-from gistapi.models import Incomplete, Query, SearchEvent
+from gistapi.models import End, Incomplete, Query, SearchEvent
 from gistapi.search.report import plain_answer
 from gistapi.web import atom, csv_answer
+from gistapi.web.error_table import InvalidRequestError
 from gistapi.web.parsing import parse_body, parse_parameters
-from gistapi.web.problems import InvalidRequestError
+from gistapi.web.problems import explain
 from gistapi.web.protection.body_limits import receive
 from gistapi.web.protection.guard import Guard
 from gistapi.web.protection.headers import request_id
+from gistapi.web.protection.rate_limits import meter
 from gistapi.web.responses import ATOM, CSV, JSON, NDJSON, json_response, named
 from gistapi.web.schema import SearchRequest
 from gistapi.web.stream import lines
@@ -41,7 +46,7 @@ class Events(Iterator[SearchEvent], Protocol):
 class Searches(Protocol):
     """What the routes need of a `gistapi.search.Searcher`."""
 
-    def search(self, query: Query, *, in_order: bool, caller_token: str | None = None) -> Events:
+    def search(self, query: Query, *, meter: UsageMeter, caller_token: str | None = None) -> Events:
         """Begin a search; see `gistapi.search.Searcher.search`."""
         ...
 
@@ -96,7 +101,7 @@ class _Api:
         else:
             form = parse_body(body.json())
         streamed = named(NDJSON)
-        events = self._begin(form, in_order=not streamed)
+        events = self._begin(form)
         watched = self._watched(events, recheck)
         if streamed:
             response = _stream(form.query(), events, watched)
@@ -109,7 +114,7 @@ class _Api:
         """Answer a search as an Atom feed, or 304 if it has not changed."""
         recheck = self._guard.admit()
         form = parse_parameters(request.args)
-        events = self._begin(form, in_order=True)
+        events = self._begin(form)
         with closing(events):
             found = atom.collect(self._watched(events, recheck))
         response = Response(atom.feed(form.query(), found, request.url), mimetype=ATOM)
@@ -118,12 +123,13 @@ class _Api:
         response.make_conditional(request)
         return response
 
-    def _begin(self, form: SearchRequest, *, in_order: bool) -> Events:
+    def _begin(self, form: SearchRequest) -> Events:
         token = _token(form, accepted=self._caller_tokens)
         query = form.query()
-        if token is None:
-            return self._searcher.search(query, in_order=in_order)
-        return self._searcher.search(query, in_order=in_order, caller_token=token)
+        # These show where each gist matched.
+        if named(NDJSON) or named(CSV) or request.path != SEARCH:
+            query = replace(query, details=True)
+        return self._searcher.search(query, meter=meter(), caller_token=token)
 
     def _watched(self, events: Events, recheck: Callable[[], None]) -> Iterator[SearchEvent]:
         """The events, while the client is connected and its key is valid.
@@ -142,7 +148,20 @@ class _Api:
             recheck()
             if isinstance(event, Incomplete):
                 self._observe(NotSearched(event.reason))
+            elif isinstance(event, End):
+                _bind_outcome(event)
             yield event
+
+
+def _bind_outcome(end: End) -> None:
+    """Add what the search came to to the later log lines of its request."""
+    bind_contextvars(
+        outcome="partial" if end.partial else "success",
+        gists=end.searched.gists,
+        files=end.searched.files,
+        size_bytes=end.searched.size_bytes,
+        matches=end.matches,
+    )
 
 
 def _never() -> bool:
@@ -168,7 +187,8 @@ def _token(form: SearchRequest, *, accepted: bool) -> str | None:
 def _plain(form: SearchRequest, events: Events, watched: Iterator[SearchEvent]) -> Response:
     csv = named(CSV)
     with closing(events):
-        answer = plain_answer(form.query(), watched, details=form.wants_details or csv)
+        details = form.wants_details or csv
+        answer = plain_answer(form.query(), watched, details=details, explain=explain)
     return csv_answer.response(answer) if csv else json_response(answer)
 
 

@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from gistapi.errors import InvalidPatternError
-from gistapi.models import USERNAME, Flags, Query, Target
+from gistapi.models import USERNAME, Flags, Query
 from gistapi.search.gist_ids import MAX_ADDRESS_CHARACTERS, gist_id
 from gistapi.search.languages import misspelt
 from gistapi.search.times import parse_time
@@ -200,19 +200,6 @@ class SearchRequest(BaseModel):
         """Whether only a caller's own GitHub token can answer this."""
         return self.mine or self.starred
 
-    def targets(self) -> tuple[Target, ...]:
-        """Where to search, in the contract's order, each place once."""
-        users = (self.username, *(self.usernames or ()))
-        found = [Target("username", name) for name in users if name]
-        if self.organization:
-            found.append(Target("organization", self.organization))
-        found += [Target("gist", name) for name in self.gists or ()]
-        found += [Target(kind) for kind in ("mine", "starred") if getattr(self, kind)]
-        unique: dict[tuple[str, str], Target] = {}
-        for target in found:
-            unique.setdefault((target.kind, target.name.lower()), target)
-        return tuple(unique.values())
-
     def query(self) -> Query:
         """The query that this request asks.
 
@@ -227,7 +214,7 @@ class SearchRequest(BaseModel):
             word=self.word,
         )
         return Query(
-            username=self.username or "",
+            username=self.username,
             pattern=self.pattern,
             flags=flags,
             files=tuple(self.files),
@@ -236,7 +223,12 @@ class SearchRequest(BaseModel):
             updated_until=self.updated_until,
             limit=self.limit,
             cursor=self.cursor,
-            targets=self.targets(),
+            usernames=tuple(self.usernames or ()),
+            organization=self.organization,
+            gists=tuple(self.gists or ()),
+            mine=self.mine,
+            starred=self.starred,
+            details=self.wants_details,
             names=self.names,
             max_count=self.max_count,
             context=self.context,

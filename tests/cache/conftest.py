@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,14 +21,6 @@ RETRY_SECONDS = 0.2
 def blob_of(content: bytes) -> str:
     """Name a content as `git hash-object` does."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-
-
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait for what another thread brings about."""
-    ends_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends_at, "it did not come about"
-        time.sleep(0.01)
 
 
 def flushed(server: ValkeyServer, kind: str) -> str:
@@ -90,14 +81,14 @@ def url(request: pytest.FixtureRequest, address: Callable[[str], str]) -> str:
     return address(request.param)
 
 
-@pytest.fixture(params=[*KINDS, "recent"])
+@pytest.fixture(params=[*KINDS, "hot"])
 def cache(
     request: pytest.FixtureRequest, address: Callable[[str], str], events: Events
 ) -> Iterator[Cache]:
     """Give an empty cache of each kind in turn, and one that keeps what was read in memory."""
-    recent_bytes = 2**21 if request.param == "recent" else 0
-    url = address("sqlite" if recent_bytes else request.param)
-    cache = open_cache(url, recent_bytes=recent_bytes, observe=events.append)
+    hot_bytes = 2**21 if request.param == "hot" else 0
+    url = address("sqlite" if hot_bytes else request.param)
+    cache = open_cache(url, hot_bytes=hot_bytes, observe=events.append)
     yield cache
     cache.close()
 

@@ -8,12 +8,12 @@ from typing import Any
 import schemathesis
 from schemathesis import Case, CheckContext, DeserializationContext, GenerationMode, Response
 
-# No JSON Schema can say it: strings that are no regular expression or cursor, globs with hundreds
-# of alternatives, a span that ends before it begins; and that 5.0 is no integer.
+# No JSON Schema can say it: strings that are no regular expression or cursor, malformed globs
+# or too many of them, a span that ends before it begins; and that 5.0 is no integer.
 EXCUSED = {"invalid_pattern", "invalid_cursor"}
 EXCUSED_WORDS = (
-    "A glob has at most",
-    "The globs may have",
+    "The glob ",
+    "The globs may have at most",
     "updated_since is later than updated_until",
     "Send an integer.",
     "Say where to search",

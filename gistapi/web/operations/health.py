@@ -33,7 +33,8 @@ MAX_AHEAD_SECONDS = 24 * 3600.0
 class Parts:
     """The sources of health: `searches` run now, of at most `max_searches`; `workers` are alive.
 
-    `warnings` are standing remarks on the configuration, one sentence each.
+    `warnings` are standing remarks on the configuration, one sentence each; `tasks` lists what the
+    event loop's tasks wait for.
     """
 
     state: Callable[[], State]
@@ -42,6 +43,7 @@ class Parts:
     max_searches: int
     workers: Callable[[], int]
     warnings: Callable[[], tuple[str, ...]] = tuple
+    tasks: Callable[[], list[str]] = list
 
 
 class Health:
@@ -81,6 +83,7 @@ class Health:
             body["status"] = "warn"
         if verbose:
             body["checks"] = {name: [check] for name, check in checks.items()}
+            body["tasks"] = [] if parts is None else parts.tasks()
         return body
 
     def _check_contact(self) -> Check:
@@ -129,8 +132,8 @@ def _parts(parts: Parts) -> dict[str, Check]:
         stored["output"] = cache.message
     searches = parts.searches()
     standing: Check = {"status": "pass"}
-    if sentences := parts.warnings():
-        standing = {"status": "warn", "output": " ".join(sentences)}
+    if remarks := parts.warnings():
+        standing = {"status": "warn", "output": " ".join(remarks)}
     return {
         "configuration": standing,
         "cache": stored,

@@ -49,11 +49,11 @@ class SearchMetrics:
         )
         self.workers_killed = Counter(
             "gistapi_matching_workers_killed",
-            "Matching processes killed at their deadline (timeout), or died.",
+            "Matching processes that hit their deadline (timeout), died or could not be started.",
             ("reason",),
             registry=registry,
         )
-        for reason in ("timeout", "died"):
+        for reason in ("timeout", "died", "not_started"):
             self.workers_killed.labels(reason)  # so that the first is seen as an increase
         self.not_searched = Counter(
             "gistapi_not_searched",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -15,6 +14,7 @@ from gistapi.cli.server import MAX_CONNECTIONS
 from gistapi.web.server.connections import MAX_HEAD_BYTES
 from tests.fake_github import FakeGithub, Fault
 from tests.serving import Serving, serving
+from tests.waiting import HANG_SECONDS, until
 from tests.web.operations.test_operation import counted
 
 HEAD = b"POST /api/v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -78,15 +78,15 @@ def test_what_is_too_large_or_makes_no_sense_is_refused(
 ) -> None:
     """Heads, fields, lengths and nesting; the service goes on."""
     with service.connect(sent) as connection:
-        connection.settimeout(30)
+        connection.settimeout(HANG_SECONDS)
         assert int(connection.recv(65536).split()[1]) == status
-    assert requests.get(f"{service.url}/ping", timeout=5).text == "pong"
+    assert requests.get(f"{service.url}/ping", timeout=HANG_SECONDS).text == "pong"
 
 
 def test_pipelined_requests_are_answered_one_after_the_other(service: Serving) -> None:
     """Hundreds on one connection take one thread at a time."""
     with service.connect((PING + b"\r\n") * 299 + PING + END) as connection:
-        connection.settimeout(30)
+        connection.settimeout(HANG_SECONDS)
         assert everything(connection).count(b"pong") == 300
 
 
@@ -103,7 +103,7 @@ def test_a_body_that_breaks_off_is_a_400(service: Serving, sent: bytes) -> None:
     began = counted(service, 'gistapi_searches_total{outcome="success"}')
     with service.connect(sent) as connection:
         connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(30)
+        connection.settimeout(HANG_SECONDS)
         assert b" 400 " in everything(connection)[:20]
     assert counted(service, 'gistapi_searches_total{outcome="success"}') == began
 
@@ -111,7 +111,7 @@ def test_a_body_that_breaks_off_is_a_400(service: Serving, sent: bytes) -> None:
 def _from(source: str, service: Serving, sent: bytes) -> socket.socket:
     """A connection from this address, over which `sent` was sent."""
     connection = socket.create_connection(
-        ("127.0.0.1", service.port), timeout=30, source_address=(source, 0)
+        ("127.0.0.1", service.port), timeout=HANG_SECONDS, source_address=(source, 0)
     )
     connection.sendall(sent)
     return connection
@@ -133,14 +133,14 @@ def test_connections_that_send_nothing_are_in_nobodys_way(service: Serving, begu
             stack.enter_context(_from(source, service, begun))
         assert status(_from("127.0.0.2", service, whole)) == 200
         assert status(_from("127.0.0.9", service, whole)) == 200
-        assert requests.get(f"{service.url}/ping", timeout=30).text == "pong"
+        assert requests.get(f"{service.url}/ping", timeout=HANG_SECONDS).text == "pong"
 
 
 def hoarder(service: Serving, sent: bytes) -> socket.socket:
     """A connection that asks, and reads next to nothing of the answer."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-    connection.settimeout(30)
+    connection.settimeout(HANG_SECONDS)
     connection.connect(("127.0.0.1", service.port))
     connection.sendall(sent)
     return connection
@@ -149,12 +149,15 @@ def hoarder(service: Serving, sent: bytes) -> socket.socket:
 def test_answers_that_are_not_read_hold_no_threads(service: Serving) -> None:
     """While more than there are threads ask for large files and read nothing, /ping answers."""
     files = (b"GET /docs/swagger-ui-bundle.js", b"GET /static/altcha/altcha.min.js")
+    held: list[socket.socket] = []
     with ExitStack() as stack:
         for number in range(THREADS + 40):
             asked = files[number % 2] + b" HTTP/1.1\r\nHost: x\r\n\r\n"
-            stack.enter_context(hoarder(service, asked))
-        assert requests.get(f"{service.url}/ping", timeout=10).text == "pong"
-    answer = requests.get(f"{service.url}/docs/swagger-ui-bundle.js", timeout=30)
+            held.append(stack.enter_context(hoarder(service, asked)))
+        assert requests.get(f"{service.url}/ping", timeout=HANG_SECONDS).text == "pong"
+        faults = [one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) for one in held]
+        assert faults == [0] * len(held)  # it was not because they had been given up
+    answer = requests.get(f"{service.url}/docs/swagger-ui-bundle.js", timeout=HANG_SECONDS)
     assert len(answer.content) > 1_000_000
 
 
@@ -168,17 +171,9 @@ def test_a_client_that_leaves_ends_its_search(github: FakeGithub, accept: bytes)
     sent = HEAD + accept + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
     with serving(github, github_timeout_seconds=600, search_deadline_seconds=600) as service:
         with service.connect(sent):
-            wait_for(lambda: counted(service, SEARCHES) == 1)
-        wait_for(lambda: counted(service, SEARCHES) == 0)
+            until(lambda: counted(service, SEARCHES) == 1)
+        until(lambda: counted(service, SEARCHES) == 0)
         assert counted(service, 'gistapi_searches_total{outcome="cancelled"}') == 1
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until it holds."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_one_address_has_at_most_a_quarter_of_the_searches(github: FakeGithub) -> None:
@@ -192,6 +187,6 @@ def test_one_address_has_at_most_a_quarter_of_the_searches(github: FakeGithub) -
         sent = HEAD + b"Content-Length: %d\r\n" % len(slow) + END + slow
         for _ in range(CALLER_SEARCHES):
             stack.enter_context(_from("127.0.0.2", service, sent))
-        wait_for(lambda: counted(service, SEARCHES) == CALLER_SEARCHES)
+        until(lambda: counted(service, SEARCHES) == CALLER_SEARCHES)
         assert status(_from("127.0.0.2", service, whole)) == 503
         assert status(_from("127.0.0.3", service, whole)) == 200

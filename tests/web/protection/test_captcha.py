@@ -30,12 +30,12 @@ from tests.web.searches import SEARCH, Searches
 KEY = "k" * 32
 CHALLENGE = "/api/v1/captcha"
 QUERY = {"username": "octocat", "pattern": "needle"}
-STATIC = ROOT / "gistapi/web/static/altcha"
+STATIC = ROOT / "gistapi/web/ui/static/altcha"
 
 
 def web(key: str = KEY) -> FlaskClient:
     """A client of an application that asks for a captcha."""
-    guard = Guard(captcha=Captcha(key, NonceStore("memory:")))
+    guard = Guard(captcha=Captcha(key, NonceStore()))
     return create_web(Searches(), guard=guard).test_client()
 
 

@@ -17,7 +17,6 @@ from werkzeug.test import TestResponse
 
 from gistapi.app import create_app, service_of
 from gistapi.quota.keys import KeyFile
-from gistapi.quota.usage import NOBODYS, account
 from gistapi.web.protection.rate_limits import caller_of
 from tests.fake_github import FakeGithub, Repeated
 from tests.test_app import settings
@@ -299,14 +298,6 @@ def test_what_comes_by_git_counts_too(github: FakeGithub) -> None:
         assert refused(client.ask("git"))[:2] == (429, "byte_quota_exceeded")
         assert refused(client.ask("octocat"))[:2] == (429, "byte_quota_exceeded")
     assert len(github.requests_to("git")) > 0
-
-
-def test_the_thread_of_a_request_works_on_nobodys_account_after_it(github: FakeGithub) -> None:
-    """What it does next is not on the caller's, even when the request was a stream or refused."""
-    with serving(github, caller_github_requests="1/hour") as client:
-        for headers in (None, NDJSON):
-            client.ask(headers=headers)
-            assert account.get() is NOBODYS
 
 
 def test_small_downloads_add_up(github: FakeGithub) -> None:
