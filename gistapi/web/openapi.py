@@ -13,7 +13,8 @@ from pydantic import TypeAdapter
 
 from gistapi.search.report import ErrorAnswer, Line, SearchAnswer
 from gistapi.web import openapi_examples as examples
-from gistapi.web.problems import TABLE, ProblemDetails, Row
+from gistapi.web.error_table import TABLE, Row
+from gistapi.web.problems import ProblemDetails
 from gistapi.web.responses import ATOM, CSV, JSON, NDJSON, PROBLEM_JSON
 from gistapi.web.schema import SearchRequest
 
