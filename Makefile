@@ -26,6 +26,7 @@ demo: $(DEV) ## start it beside a made-up GitHub: no network, no rate limit
 	@exec $(BIN)/python -m tests.demo
 
 test: $(DEV) ## run every test, with branch coverage
+	@$(BIN)/python -m tests.browser_path
 	$(BIN)/pytest --cov --numprocesses 4
 
 check: $(DEV) ## run every other check: lint, format, types, import rules, image, workflow, lock

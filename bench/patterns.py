@@ -8,6 +8,7 @@ Run by itself: python -m bench --only patterns
 
 from __future__ import annotations
 
+import asyncio
 import re
 import statistics
 import sysconfig
@@ -18,9 +19,8 @@ from typing import Any
 
 from bench.measuring import note, summary
 from bench.plan import Plan
-from gistapi.aio.deadline import Deadline
 from gistapi.matching import Matching, compile_pattern
-from gistapi.models import Flags, Hit
+from gistapi.models import Flags, Hits
 
 PATTERNS = {
     "a word": "urlopen",
@@ -45,19 +45,22 @@ PATTERNS = {
     "a doubled word": r"(?i)\b(the|a|is|of|to)\s+\1\b",
 }
 """The last one needs a backreference, so Python's own engine in a worker process."""
-SECONDS = 600
 
 
 def patterns(plan: Plan) -> dict[str, Any]:
     """A row for each pattern, how many times faster it is than `re`, and that over all of them."""
     contents = source_text(plan.text_bytes)
     size = sum(map(len, contents))
-    matching = Matching()
-    matching.start()
-    try:
-        rows = [_row(matching, name, pattern, contents, plan) for name, pattern in PATTERNS.items()]
-    finally:
-        matching.close()
+    with asyncio.Runner() as runner:
+        matching = Matching()
+        runner.run(matching.start())
+        try:
+            rows = [
+                _row(runner, matching, name, pattern, contents, plan)
+                for name, pattern in PATTERNS.items()
+            ]
+        finally:
+            runner.run(matching.close())
     found: dict[str, Any] = {"files": len(contents), "bytes": size, "rows": rows}
     for which in ("all_files", "files_without_a_match"):
         ratios = [row[which]["times"]["median"] for row in rows]
@@ -75,14 +78,19 @@ def source_text(max_bytes: int) -> list[bytes]:
 
 
 def _row(
-    matching: Matching, name: str, source: str, contents: list[bytes], plan: Plan
+    runner: asyncio.Runner,
+    matching: Matching,
+    name: str,
+    source: str,
+    contents: list[bytes],
+    plan: Plan,
 ) -> dict[str, Any]:
     note(f"pattern: {name}")
     pattern, compiled = compile_pattern(source, Flags()), re.compile(source)
 
     def ours(texts: list[bytes]) -> list[bool]:
-        found = matching.matcher(pattern).search_many(texts, Deadline(SECONDS))
-        return [isinstance(hit, Hit) for hit in found]
+        found = runner.run(matching.matcher(pattern).search_many(texts))
+        return [isinstance(hits, Hits) for hits in found]
 
     def theirs(texts: list[bytes]) -> list[bool]:
         return [compiled.search(text.decode("utf-8", "replace")) is not None for text in texts]

@@ -1,94 +1,133 @@
-"""Where the parts are put together: the only module that knows them all."""
+"""Where the parts are put together: `build_service` for a search, `create_app` for the web."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
-from flask import Flask
-
-from gistapi.aio.fairpool import FairPool
+from gistapi.aio.limiter import FairLimiter
+from gistapi.aio.portal import Portal
 from gistapi.cache import Cache, open_cache, redis_server
 from gistapi.cache.redis import RedisServer
 from gistapi.errors import OverloadedError
-from gistapi.events import Event, Observer
+from gistapi.events import Event, Observer, ignore
 from gistapi.github import Freshness, Github
 from gistapi.matching import Matching
 from gistapi.quota.counters import Counters, Rate
 from gistapi.quota.keys import KeyFile
 from gistapi.quota.nonces import NonceStore
-from gistapi.search import Searcher
+from gistapi.search import Bounds, Searcher
 from gistapi.search.reader import GistSource
-from gistapi.search.session import Bounds
 from gistapi.settings import Settings, load_settings
-from gistapi.web import (
-    MAX_BODIES_AT_ONCE,
-    Authentication,
-    Captcha,
-    ClientAddresses,
-    Guard,
-    Operation,
-    Parts,
-    Policy,
-    RateLimits,
-    State,
-    create_web,
-    metrics_gate,
-)
-from gistapi.web.operations.access_log import EventLog
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from gistapi.web import Authentication, Guard, Policy, RateLimits
 
 MAX_SEARCHES = 64
 HOT_BYTES = 16 * 2**20
-# Searches and slow senders can never hold them all: the rest answer /ping, and refuse.
-THREADS = MAX_SEARCHES + MAX_BODIES_AT_ONCE + 32
+"""Contents that stay in memory in front of the cache."""
+THREADS = MAX_SEARCHES + 32
+"""The searches cannot hold all of them: the others answer /ping and refuse."""
+CALLER_SEARCHES = MAX_SEARCHES // 4
+"""Searches that one caller may have running unless GISTAPI_CALLER_SEARCHES is set."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass
 class Service:
-    """What an app stands on, for whoever has to start and end it."""
+    """What searches stand on, for whoever starts and ends it."""
 
+    portal: Portal
     searcher: Searcher
     matching: Matching
     cache: Cache
-    counters: Counters
     github: Github | None
-    server: RedisServer | None
-    _warming: bool = False
+    server: RedisServer | None = None
+    counters: Counters | None = None
+    _warming: bool = field(default=False, repr=False)
 
     @property
-    def state(self) -> State:
-        """Whether searches are welcome."""
-        if self.searcher.stopping:
+    def state(self) -> Literal["starting", "ready", "stopping"]:
+        """Whether searches are accepted."""
+        if self.searcher.is_stopping:
             return "stopping"
         return "starting" if self._warming else "ready"
 
     def warm(self) -> None:
-        """Build tables and start worker processes, so that no search has to wait for them."""
+        """Build tables and start worker processes, so that no search waits for them."""
         self._warming = True
         try:
-            self.matching.start()
+            self.portal.call(self.matching.start())
         except OverloadedError:
-            pass  # the service is ended already
+            pass  # the service has been closed
         except OSError:
-            _log.exception("The matching workers can't be started before they are needed.")
+            _log.exception("The matching workers could not be started ahead of the first search.")
         finally:
             self._warming = False
 
     def shut_down(self, grace_seconds: float) -> None:
-        """Begin no search any more, and end those that run after the grace as they are."""
+        """Refuse new searches, and end those that still run after the grace as they are."""
         self.searcher.shut_down(grace_seconds)
 
     def close(self) -> None:
-        """End worker processes, threads and connections, and write what the cache still holds."""
-        self.matching.close()
-        if self.github is not None:
-            self.github.close()
+        """End worker processes, threads and connections, and write what the cache holds back."""
+        self.portal.call(self._close_async())
+        self.portal.close()
+        self.searcher.close()
         self.cache.close()
-        self.counters.close()
+        if self.counters is not None:
+            self.counters.close()
         if self.server is not None:
             self.server.close()
+
+    async def _close_async(self) -> None:
+        await self.matching.close()
+        if self.github is not None:
+            await self.github.close()
+
+
+def build_service(
+    settings: Settings,
+    *,
+    source: GistSource | None = None,
+    cache: Cache | None = None,
+    observe: Observer = ignore,
+) -> Service:
+    """Put a searcher together. It opens no file, socket, thread or process before its first use.
+
+    `source` and `cache` replace GitHub and the cache that the settings name.
+    """
+    server = redis_server(settings.cache_url)
+    if cache is None:
+        cache = open_cache(
+            settings.cache_url,
+            server=server,
+            max_bytes=settings.cache_max_bytes,
+            max_file_bytes=settings.cache_max_file_bytes,
+            hot_bytes=HOT_BYTES,
+            observe=observe,
+        )
+    github = None
+    if source is None:
+        source = github = _github(settings, cache, observe)
+    matching = Matching(pattern_timeout_seconds=settings.pattern_timeout_seconds, observe=observe)
+    portal = Portal()
+    searcher = Searcher(
+        source,
+        cache,
+        matching,
+        FairLimiter(settings.github_concurrency_total, settings.github_concurrency),
+        portal,
+        deadline_seconds=settings.search_deadline_seconds,
+        max_searches=MAX_SEARCHES,
+        bounds=Bounds(size_bytes=settings.search_max_bytes),
+        observe=observe,
+    )
+    return Service(portal, searcher, matching, cache, github, server)
 
 
 def create_app(
@@ -97,65 +136,66 @@ def create_app(
     source: GistSource | None = None,
     cache: Cache | None = None,
 ) -> Flask:
-    """The service as a WSGI application; building it opens no file, socket or process.
+    """The service as a WSGI application. Building it opens no file, socket or process.
 
-    `source` and `cache` stand in for GitHub and for the cache that the settings name.
+    `source` and `cache` replace GitHub and the cache that the settings name.
 
     Raises:
         SettingsError: `settings` was left to the environment, which names no valid ones.
     """
+    # A local search needs no Flask, no metrics and no structured log.
+    from gistapi import web  # noqa: PLC0415
+    from gistapi.web.operations.access_log import EventLog  # noqa: PLC0415
+    from gistapi.web.protection.exposure import warnings  # noqa: PLC0415
+
     settings = load_settings() if settings is None else settings
-    keys = Authentication(_key_file(settings), optional=settings.keys_optional)
+    key_file = _key_file(settings)
+    keys = web.Authentication(key_file, optional=settings.keys_optional)
     event_log = EventLog()
-    operation = Operation(metrics_gate(settings.metrics_access, keys))
+    operation = web.Operation(web.metrics_gate(settings.metrics_access, keys))
 
     def observe(event: Event) -> None:
         operation.observe(event)
         event_log.observe(event)
 
-    server = redis_server(settings.cache_url)
-    cache = _cache(settings, server, observe) if cache is None else cache
-    github = None
-    if source is None:
-        source = github = _github(settings, cache, observe)
-    matching = Matching(pattern_timeout_seconds=settings.pattern_timeout_seconds, observe=observe)
-    searcher = Searcher(
-        source,
-        cache,
-        matching,
-        FairPool(settings.github_concurrency_total, settings.github_concurrency),
-        deadline_seconds=settings.search_deadline_seconds,
-        max_searches=MAX_SEARCHES,
-        bounds=Bounds(size_bytes=settings.search_max_bytes),
-        observe=observe,
+    service = build_service(settings, source=source, cache=cache, observe=observe)
+    service.counters = Counters(
+        service.server, fail_closed=settings.limits_fail_closed, observe=observe
     )
-    counters = Counters(server, fail_closed=settings.limits_fail_closed, observe=observe)
-    used = NonceStore(server, observe)
-    service = Service(searcher, matching, cache, counters, github, server)
+    nonces = NonceStore(service.server, observe)
     operation.watch(
-        Parts(
+        web.Parts(
             state=lambda: service.state,
-            cache=cache.status,
-            searches=lambda: searcher.running,
+            cache=service.cache.status,
+            searches=lambda: service.searcher.running,
             max_searches=MAX_SEARCHES,
-            workers=lambda: len(matching.workers.pids),
+            workers=lambda: len(service.matching.workers.pids),
+            tasks=service.portal.waiting,
+            warnings=lambda: warnings(settings, keys_exist=key_file.exists()),
         )
     )
-    guard = _guard(settings, used, keys, RateLimits(_policy(settings), counters))
-    app = create_web(searcher, operation, guard, cors_origins=settings.cors_origins)
+    limits = web.RateLimits(_policy(settings), service.counters)
+    app = web.create_web(
+        service.searcher,
+        operation,
+        _guard(settings, nonces, keys, limits),
+        cors_origins=settings.cors_origins,
+        allowed_hosts=settings.allowed_hosts,
+        caller_tokens=settings.caller_tokens,
+    )
     app.extensions["gistapi"] = service
     return app
 
 
-def check(settings: Settings) -> None:
-    """Check the files that the settings name, before anything is started.
+def check(settings: Settings) -> bool:
+    """Check the files that the settings name before anything is started; True if keys exist.
 
     Raises:
         SettingsError: there is a file at the cache's path that gistapi did not create.
         KeyFileError: the keys cannot be read, or their file is gone.
     """
     open_cache(settings.cache_url)
-    _key_file(settings).exists()
+    return _key_file(settings).exists()
 
 
 def service_of(app: Flask) -> Service:
@@ -168,29 +208,6 @@ def _key_file(settings: Settings) -> KeyFile:
     return KeyFile(settings.keys_file, required=settings.keys_required)
 
 
-def _cache(settings: Settings, server: RedisServer | None, observe: Observer) -> Cache:
-    return open_cache(
-        settings.cache_url,
-        server=server,
-        max_bytes=settings.cache_max_bytes,
-        max_file_bytes=settings.cache_max_file_bytes,
-        hot_bytes=HOT_BYTES,
-        observe=observe,
-    )
-
-
-def _policy(settings: Settings) -> Policy:
-    period, requests = settings.rate_limit, settings.caller_github_requests
-    return Policy(
-        period=None if period is None else Rate.parsed(period),
-        day=settings.daily_limit,
-        key_total=settings.key_total_limit,
-        searches=settings.caller_searches,
-        github_requests=None if requests is None else Rate.parsed(requests),
-        github_bytes=settings.caller_github_bytes,
-    )
-
-
 def _github(settings: Settings, cache: Cache, observe: Observer) -> Github:
     token = settings.github_token
     return Github(
@@ -198,17 +215,35 @@ def _github(settings: Settings, cache: Cache, observe: Observer) -> Github:
         content_hosts=settings.github_content_hosts,
         token=None if token is None else token.get_secret_value(),
         timeout_seconds=settings.github_timeout_seconds,
-        connections=settings.github_concurrency_total,
+        concurrency_total=settings.github_concurrency_total,
         store=cache,
-        trust=Freshness(settings.listing_ttl_seconds, settings.listing_stale_seconds),
+        freshness=Freshness(settings.listing_ttl_seconds, settings.listing_stale_seconds),
         observe=observe,
     )
 
 
-def _guard(settings: Settings, used: NonceStore, keys: Authentication, limits: RateLimits) -> Guard:
+def _policy(settings: Settings) -> Policy:
+    from gistapi.web import Policy  # noqa: PLC0415 - see create_app
+
+    period, requests = settings.rate_limit, settings.caller_github_requests
+    return Policy(
+        period=None if period is None else Rate.parsed(period),
+        day=settings.daily_limit,
+        key_total=settings.key_total_limit,
+        searches=settings.caller_searches or CALLER_SEARCHES,
+        github_requests=None if requests is None else Rate.parsed(requests),
+        github_bytes=settings.caller_github_bytes,
+    )
+
+
+def _guard(
+    settings: Settings, nonces: NonceStore, keys: Authentication, limits: RateLimits
+) -> Guard:
+    from gistapi.web import Captcha, ClientAddresses, Guard  # noqa: PLC0415 - see create_app
+
     addresses = ClientAddresses(
         settings.allowed_addresses, settings.denied_addresses, settings.trusted_proxies
     )
     key = settings.captcha_key
-    captcha = None if key is None else Captcha(key.get_secret_value(), used)
+    captcha = None if key is None else Captcha(key.get_secret_value(), nonces)
     return Guard(addresses=addresses, keys=keys, captcha=captcha, limits=limits)

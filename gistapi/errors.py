@@ -5,6 +5,7 @@ GistapiError
 ├── KeyFileError                  the file of the callers' keys can't be read or written
 ├── QueryError                    the caller's words make no sense
 │   ├── InvalidPatternError       not a regular expression, or too costly a one
+│   ├── InvalidGlobError          not a glob, or too large a list of them
 │   └── InvalidCursorError        not a cursor of this query
 ├── GithubError                   GitHub failed before anything could be searched
 │   ├── UserNotFoundError         GitHub knows no such user
@@ -54,6 +55,10 @@ class InvalidPatternError(QueryError):
         super().__init__(reason if position is None else f"{reason} at position {position}")
         self.reason = reason
         self.position = position
+
+
+class InvalidGlobError(QueryError, ValueError):
+    """A glob of file names is malformed, or the globs are too large."""
 
 
 class InvalidCursorError(QueryError):

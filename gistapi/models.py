@@ -40,7 +40,7 @@ class GistFile:
 class Gist:
     """One public gist, as GitHub's listing shows it. Times are aware and in UTC.
 
-    `truncated`: GitHub shows only the first 300 of its files.
+    `truncated`: GitHub shows only the first 300 of its files. `node_id` names it in GraphQL.
     """
 
     id: str
@@ -51,6 +51,8 @@ class Gist:
     files: tuple[GistFile, ...]
     truncated: bool
     git_pull_url: str | None
+    owner: str | None = None
+    node_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,15 @@ class Page:
     """Some of a user's public gists, in GitHub's order.
 
     `last`: the listing is complete with this page. `unreadable` entries had no address to name
-    them by. `stale_seconds` is the age of a listing that GitHub could not be asked to confirm.
+    them by. `age_seconds` is how long ago GitHub was asked for changes. `stale_seconds` is the age
+    of a listing that GitHub could not be asked to confirm.
     """
 
     gists: tuple[Gist, ...]
     last: bool
     unreadable: int = 0
     stale_seconds: float | None = None
+    age_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +84,14 @@ class Flags:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a caller asks: whose gists, which pattern, what is searched and how much is answered.
+    """One search: where, for what, in which files, and how much of it to return.
 
-    `files` are globs (a leading `!` excludes), `languages` GitHub's names; empty means all.
-    `cursor` is the opaque text of an earlier answer's `next`.
+    The fields are those of the HTTP contract, with its defaults; `username` may be None when
+    another field names a target. `files` are globs (a leading `!` excludes), `languages` GitHub's
+    names; empty means all. `cursor` is the opaque text of an earlier answer's `next`.
     """
 
-    username: str
+    username: str | None
     pattern: str
     flags: Flags = Flags()
     files: tuple[str, ...] = ()
@@ -95,19 +100,73 @@ class Query:
     updated_until: datetime | None = None
     limit: int | None = None
     cursor: str | None = None
+    usernames: tuple[str, ...] = ()
+    organization: str | None = None
+    gists: tuple[str, ...] = ()
+    mine: bool = False
+    starred: bool = False
+    details: bool = False
+    max_count: int | None = None
+    context: int = 0
+    names: bool = False
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The places to search, in the order of the answer, each once."""
+        users = ((self.username,) if self.username is not None else ()) + self.usernames
+        targets = [Target("username", login) for login in users]
+        if self.organization is not None:
+            targets.append(Target("organization", self.organization))
+        targets += [Target("gist", gist) for gist in self.gists]
+        if self.mine:
+            targets.append(Target("mine"))
+        if self.starred:
+            targets.append(Target("starred"))
+        return tuple({(target.kind, target.name.lower()): target for target in targets}.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Where a pattern first matched in one text.
+    """Where a pattern matched in one text.
 
-    `line` and `column` count from 1, columns in characters; `text` is the line on which the match
-    begins, without its line end, cut to 300 characters around the match.
+    Lines and columns count from 1, columns in characters; `end_line` and `end_column` are the
+    position behind the match's last character. `text` is the line or lines of the match, cut to
+    300 characters around its beginning if `cut`; `start` and `end` are the match's 0-based offsets
+    in `text`, clipped to it. `before` and `after` are the lines around, each cut to 300 characters.
     """
 
     line: int
     column: int
+    end_line: int
+    end_column: int
     text: str
+    start: int
+    end: int
+    cut: bool
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The first matches in one text, at least one.
+
+    `more`: the text has further matches, or may have some where its search took too long. None
+    where nobody looked for them.
+    """
+
+    hits: tuple[Hit, ...]
+    more: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileMatch:
+    """The matches in one file of a gist, or in its name or the gist's description."""
+
+    file: GistFile | None
+    hits: tuple[Hit, ...]
+    more: bool | None = None
+    found_in: Literal["content", "name", "description"] = "content"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +176,11 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A gist that matches, and where: the first hit in one of its files."""
+    """A gist that matches, and where. `number` is its place in the order of the answer."""
 
     gist: Gist
-    file: GistFile
-    hit: Hit
+    files: tuple[FileMatch, ...]
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +208,26 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetEnd:
+    """What became of one target of a search for several; `error` if it could not be listed."""
+
+    target: Target
+    gists: int
+    matches: int
+    partial: bool = False
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """How much a search read."""
+
+    gists: int = 0
+    files: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The end of a search: `partial` if an Incomplete was sent, `next` the cursor to go on with."""
 
@@ -156,6 +235,7 @@ class End:
     matches: int
     next: str | None
     elapsed_seconds: float
+    searched: Searched = Searched()
 
 
-SearchEvent = Begin | Match | Incomplete | Progress | End
+SearchEvent = Begin | Match | Incomplete | Progress | TargetEnd | End

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,10 +17,11 @@ from typing import Any
 import requests
 
 from tests.fake_github import FakeGithub
+from tests.waiting import HANG_SECONDS, until
 
 ROOT = Path(__file__).parent.parent
 SERVE = (sys.executable, "-m", "gistapi", "serve")
-SECONDS = 30
+SECONDS = HANG_SECONDS
 
 
 @dataclass
@@ -68,10 +68,7 @@ class Serving:
     def ended(self) -> int:
         """Wait for the end of the process and of all it was seen to have; returns its exit code."""
         code = self.process.wait(SECONDS)
-        deadline = time.monotonic() + SECONDS
-        while left := self.seen & set(alive()):
-            assert time.monotonic() < deadline, left
-            time.sleep(0.02)
+        until(lambda: not self.seen & set(alive()))
         return code
 
 
@@ -143,15 +140,14 @@ def serving(
 
 
 def _await(service: Serving) -> None:
-    deadline = time.monotonic() + SECONDS
-    while True:
+    def ready() -> bool:
         try:
-            if requests.get(f"{service.url}/readyz", timeout=1).ok:
-                return
+            return requests.get(f"{service.url}/readyz", timeout=SECONDS).ok
         except requests.RequestException:
-            assert service.process.poll() is None, "the service ended at once"
-        assert time.monotonic() < deadline, "the service is not ready"
-        time.sleep(0.05)
+            assert service.process.poll() is None, f"the service ended at once:\n{service.log}"
+            return False
+
+    until(ready)
 
 
 def run(

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from flask.testing import FlaskClient
+from gistapi.aio.deadline import Deadline
 
 import gistapi
-from gistapi.aio.deadline import Deadline
 from gistapi.app import create_app, service_of
 from gistapi.cache import open_cache
 from gistapi.errors import SettingsError
 from gistapi.models import Page
 from gistapi.settings import Settings
-from tests.fake_github import FakeGithub
+from tests.fake_github import FakeGithub, Fault
 from tests.serving import environment, run
 
 SEARCH = "/api/v1/search"
@@ -72,8 +73,8 @@ def test_the_token_goes_to_the_api_alone(github: FakeGithub) -> None:
 def test_the_settings_bound_a_search(github: FakeGithub) -> None:
     """`SEARCH_DEADLINE_SECONDS` is kept: the answer is partial and goes on."""
     github.add_user("octocat").add_gist({"a": "x"})
-    github.traffic["raw"].latency_seconds = 5
-    with service(settings(github, search_deadline_seconds=0.5)) as client:
+    github.faults.inject(Fault(held=threading.Event()), origin="raw")
+    with service(settings(github, search_deadline_seconds=2)) as client:
         answer = client.post(SEARCH, json={"username": "octocat", "pattern": "y"})
     assert answer.get_json()["status"] == "partial"
 

@@ -16,14 +16,21 @@ class FairLimiter:
     """
 
     def __init__(self, total: int, per_lane: int) -> None:
+        self._total = total
         self._free = total
         self.per_lane = per_lane
         self._turns: deque[Lane] = deque()
 
     @property
     def free(self) -> int:
-        """Places that nobody holds."""
+        """Places that nobody holds; negative while more are held than there are since `resize`."""
         return self._free
+
+    def resize(self, total: int) -> None:
+        """Change the number of places. Those that are held stay held."""
+        self._free += total - self._total
+        self._total = total
+        self._serve()
 
     def lane(self) -> Lane:
         """A new lane: one search's queue."""
@@ -32,7 +39,7 @@ class FairLimiter:
     def _serve(self) -> None:
         """Give free places to waiters; the lane served goes to the end of the line."""
         blocked = 0
-        while self._free and blocked < len(self._turns):
+        while self._free > 0 and blocked < len(self._turns):
             lane = self._turns.popleft()
             while lane.waiting and lane.waiting[0].done():  # cancelled while it waited
                 lane.waiting.popleft()
@@ -92,3 +99,48 @@ class Lane:
             yield
         finally:
             self._limiter.leave(self)
+
+
+class Window:
+    """Places for work under way, taken by one task, several at once. For the loop alone."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._free = size
+        self._freed = asyncio.Event()
+
+    @property
+    def held(self) -> int:
+        """Places that are taken."""
+        return self.size - self._free
+
+    async def take(self, most: int, together: int, patience_seconds: float) -> int:
+        """Take as many places as are free, `most` at most, and return how many.
+
+        Waits for `together` of them (or `most`, if that is fewer), though not longer than
+        `patience_seconds` once one is free.
+        """
+        await self._wait_for(1)
+        try:
+            async with asyncio.timeout(patience_seconds):
+                await self._wait_for(min(most, together))
+        except TimeoutError:
+            pass
+        taken = min(self._free, most)
+        self._free -= taken
+        return taken
+
+    async def take_all(self) -> None:
+        """Take every place, once all are free."""
+        await self._wait_for(self.size)
+        self._free = 0
+
+    def release(self, count: int = 1) -> None:
+        """Give places back."""
+        self._free += count
+        self._freed.set()
+
+    async def _wait_for(self, count: int) -> None:
+        while self._free < count:
+            self._freed.clear()
+            await self._freed.wait()

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
+from gistapi.aio.waiting import waiting
+
 T = TypeVar("T")
 
 UNREAD = 256
@@ -129,7 +131,20 @@ class Portal:
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop and wait for its result."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
+        try:
+            loop = self.loop
+        except RuntimeError:
+            coroutine.close()
+            raise
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+    def waiting(self) -> list[str]:
+        """What the loop's tasks wait for; see `gistapi.aio.waiting`."""
+
+        async def look() -> list[str]:
+            return waiting(asyncio.get_running_loop())
+
+        return self.call(look())
 
     def close(self) -> None:
         """Cancel what still runs, stop the loop and wait for its thread. Idempotent."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gistapi.cache.contract import Cache, CacheStatus, Store
+from gistapi.cache.contract import Cache, Store
 from gistapi.cache.memory import MemoryStore
 from gistapi.cache.redis import RedisServer, RedisStore
 from gistapi.cache.resilient import ResilientCache
@@ -15,7 +15,7 @@ from gistapi.cache.sqlite import SqliteStore
 from gistapi.errors import SettingsError
 from gistapi.events import Observer, ignore
 
-__all__ = ["Cache", "CacheStatus", "open_cache", "redis_server"]
+__all__ = ["Cache", "open_cache", "redis_server"]
 
 MAX_FILE_BYTES = 100 * 2**20
 """GitHub takes no larger files."""

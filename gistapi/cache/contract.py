@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from gistapi.cache.breaker import Breaker
 from gistapi.cache.large import ContentSink
+from gistapi.events import CacheStatus
 
 
 class Cache(Protocol):
@@ -76,18 +76,6 @@ class Cache(Protocol):
         A closed cache misses and drops.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class CacheStatus:
-    """`warn` while reading or writing fails; `message` says which and why, without path or host.
-
-    `size_bytes` is None if the store is shared, or has not been used yet.
-    """
-
-    state: Literal["ok", "warn"]
-    message: str | None = None
-    size_bytes: int | None = None
 
 
 class StoreError(Exception):

@@ -11,12 +11,12 @@ from contextlib import AbstractContextManager, closing
 from cachetools import TTLCache
 
 from gistapi.cache.blobs import MAX_CONTENT_BYTES, is_blob
-from gistapi.cache.contract import CacheStatus, Store, StoreError
+from gistapi.cache.contract import Store, StoreError
 from gistapi.cache.large import ContentSink, read_parts
 from gistapi.cache.memory import entry_bytes
 from gistapi.cache.writer import Writer
 from gistapi.errors import CacheMissError
-from gistapi.events import CacheFailed, CacheRead, Observer
+from gistapi.events import CacheFailed, CacheRead, CacheStatus, Observer
 
 REFRESH_SECONDS = 600
 """How long a content stays in memory: read from its store again, it counts there as used."""

@@ -1,27 +1,30 @@
-"""Everything that knows GitHub: listings, downloads, limits."""
+"""Everything that knows GitHub: listings, contents, limits."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 
-from gistapi.aio.deadline import Deadline
+from gistapi.aio.scope import Scope
 from gistapi.events import Observer, ignore
 from gistapi.github.client import Client
-from gistapi.github.contents import Files
-from gistapi.github.git.clone import ClonedFiles, Clones
+from gistapi.github.contents import Contents
+from gistapi.github.environment import check_environment
+from gistapi.github.git.clone import Clones
+from gistapi.github.git.reading import ClonedFile
+from gistapi.github.host_limits import HostState
 from gistapi.github.listing import Freshness, Listings, ListingStore
-from gistapi.models import Gist, GistFile, Page
+from gistapi.models import Gist, GistFile, Page, Target
 
-__all__ = ["Freshness", "Github"]
+__all__ = ["ClonedFile", "Freshness", "Github", "HostState", "check_environment"]
 
 
 class Github:
-    """The public gists of GitHub's users; building one opens nothing.
+    """The gists of GitHub; everything runs on one loop, and building one opens nothing.
 
     `api_url` is the API's origin, `content_hosts` are the `host` or `host:port` that contents may
     come from, `token` goes to the API alone. `timeout_seconds` bounds connecting and each silence
-    between bytes; `connections` is how many are kept open to a host.
+    between bytes; `concurrency_total` bounds the requests of the process.
     """
 
     def __init__(
@@ -31,9 +34,9 @@ class Github:
         content_hosts: tuple[str, ...],
         token: str | None,
         timeout_seconds: float,
-        connections: int,
+        concurrency_total: int,
         store: ListingStore,
-        trust: Freshness,
+        freshness: Freshness,
         observe: Observer = ignore,
     ) -> None:
         self._client = Client(
@@ -41,29 +44,40 @@ class Github:
             content_hosts=content_hosts,
             token=token,
             timeout_seconds=timeout_seconds,
-            connections=connections,
+            concurrency_total=concurrency_total,
             observe=observe,
         )
-        self._listings = Listings(self._client, store, trust, observe)
-        self._files = Files(self._client)
+        self._listings = Listings(self._client, store, freshness, observe)
         self._clones = Clones(self._client)
+        self._contents = Contents(self._client, self._clones, observe)
 
-    def pages(self, username: str, deadline: Deadline) -> Iterator[Page]:
-        """A user's gists (`listing.Listings.pages`)."""
-        return self._listings.pages(username, deadline)
+    def pages(self, target: Target, scope: Scope) -> AsyncGenerator[Page]:
+        """The pages of a target's gists (`listing.Listings.pages`)."""
+        return self._listings.pages(target, scope)
 
-    def read(self, file: GistFile, deadline: Deadline) -> bytes:
-        """A small file whole (`files.Files.read`)."""
-        return self._files.read(file, deadline)
+    async def read(self, gist: Gist, file: GistFile, scope: Scope) -> bytes:
+        """A small file whole (`contents.Contents.read`)."""
+        return await self._contents.read(gist, file, scope)
 
-    def stream(self, file: GistFile, deadline: Deadline) -> Iterator[Generator[bytes]]:
-        """Passes over a file (`files.Files.stream`)."""
-        return self._files.stream(file, deadline)
+    def stream(
+        self, gist: Gist, file: GistFile, scope: Scope
+    ) -> AsyncGenerator[AsyncGenerator[bytes]]:
+        """Passes over a large file (`contents.Contents.stream`)."""
+        del gist
+        return self._contents.stream(file, scope)
 
-    def clone(self, gist: Gist, deadline: Deadline) -> AbstractContextManager[ClonedFiles]:
-        """All files of a gist, by git (`clone.Clones.files`)."""
-        return self._clones.files(gist.git_pull_url, deadline)
+    def clone(
+        self, gist: Gist, scope: Scope
+    ) -> AbstractAsyncContextManager[AsyncGenerator[ClonedFile]]:
+        """All files of a gist, by git (`git.clone.Clones.files`)."""
+        return self._clones.files(gist.git_pull_url, scope)
 
-    def close(self) -> None:
-        """Close the idle connections."""
-        self._client.close()
+    def hosts(self) -> tuple[HostState, ...]:
+        """What is known of each host that was asked; for any thread."""
+        return self._client.limits.states()
+
+    async def close(self) -> None:
+        """Close the idle connections and threads."""
+        self._listings.close()
+        self._clones.close()
+        await self._client.close()

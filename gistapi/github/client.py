@@ -1,102 +1,71 @@
-"""The one seam that touches the network: asking GitHub, its limits, redirects and retries."""
+"""The one seam that touches the network: asking GitHub, its limits and redirects."""
 
 from __future__ import annotations
 
-import random
+import asyncio
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from functools import partial
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
 from http import HTTPStatus
+from math import inf
 from urllib.parse import quote
 
-import urllib3
-
-from gistapi.aio.deadline import Deadline
-from gistapi.errors import GithubError, GithubRateLimitedError
+from gistapi.aio.scope import Scope, UsageMeter
+from gistapi.errors import GithubError
 from gistapi.events import GithubRequestEnded, Observer
 from gistapi.github import api
-from gistapi.github.host_limits import HostLimits
-from gistapi.github.http import TransientError, Transport, map_exceptions, shut
-from gistapi.github.url_policy import Kind, UrlPolicy, redirected
-from gistapi.quota.usage import account
+from gistapi.github.host_limits import Host, HostLimits, Permit, Resource
+from gistapi.github.http import CHUNK_BYTES, Answer, Http, SilenceError, TransientError
+from gistapi.github.http_errors import cause_of
+from gistapi.github.retries import LimitedError, Retries
+from gistapi.github.url_policy import API_KINDS, Kind, Origin, UrlPolicy, redirected
+
+__all__ = ["CHUNK_BYTES", "Client", "LimitedError", "Response", "Retries", "TransientError"]
 
 PRINTABLE_ASCII = "".join(map(chr, range(0x21, 0x7F)))
 MAX_REDIRECTS = 5
-MAX_RETRIES = 3
-CHUNK_BYTES = 64 * 1024
 ERROR_BODY_BYTES = 64 * 1024
 USER_AGENT = "gistapi"
 
 
-class LimitedError(TransientError):
-    """GitHub asked for a wait."""
-
-
-class Retries:
-    """How often one thing is tried again, and the waits before (exponential, with full jitter)."""
-
-    def __init__(self, deadline: Deadline) -> None:
-        self._deadline = deadline
-        self._failures = 0
-
-    def progressed(self) -> None:
-        """Count anew: the last try got further."""
-        self._failures = 0
-
-    def again(self, error: TransientError) -> None:
-        """Wait before another try; raises `error` where there can't be one."""
-        self._deadline.check()
-        self._failures += 1
-        enough = self._failures > MAX_RETRIES
-        if isinstance(error, LimitedError):
-            if enough:
-                raise GithubRateLimitedError(str(error), error.retry_after_seconds) from error
-            return  # the next try waits in `HostLimits`, as long as the host asked
-        backoff = random.uniform(0, 0.05 * 4**self._failures)  # noqa: S311 - jitter
-        wait = max(backoff, error.retry_after_seconds)
-        if enough or wait >= self._deadline.remaining():
-            raise error
-        self._deadline.sleep(wait)
-
-
 class Response:
-    """An answer whose body is still to be read, under the deadline it was asked for.
+    """An answer whose body is still to be read; `url` is where it came from, redirects followed."""
 
-    `url` is where it came from, redirects followed.
-    """
-
-    def __init__(self, raw: urllib3.BaseHTTPResponse, url: str, deadline: Deadline) -> None:
+    def __init__(self, answer: Answer, url: str, meter: UsageMeter) -> None:
         self.url = url
-        self.status = raw.status
-        self.headers = raw.headers
-        self._raw = raw
-        self._deadline = deadline
+        self.status = answer.status
+        self.headers = answer.headers
+        self._answer = answer
+        self._meter = meter
         self._error_body: bytes | None = None
 
-    def chunks(self) -> Iterator[bytes]:
-        """The decoded body in pieces of at most 64 KiB, as they come.
+    async def next_chunk(self) -> bytes:
+        """The next decoded bytes, at most 64 KiB; b"" at the end of a complete body.
 
-        Raises TransientError where it breaks, DeadlineError or CancelledError when work must stop,
-        ByteQuotaError when the caller's share is used up.
+        Raises TransientError where the body breaks, ByteQuotaError when the caller's quota is used
+        up.
         """
-        with self._deadline.on_cancel(partial(shut, self._raw)), map_exceptions(self._deadline):
-            while chunk := self._raw.read1(CHUNK_BYTES, decode_content=True):
-                self._deadline.check()
-                account.get().spend_bytes(len(chunk))
-                yield chunk
-            self._deadline.check()  # else a body that was shut might pass for its end
+        chunk = await self._answer.next_chunk()
+        if chunk:
+            self._meter.spend_bytes(len(chunk))
+        return chunk
 
-    def read(self, max_bytes: int) -> bytes:
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        """The decoded body in pieces of at most 64 KiB, as they come; raises as `next_chunk`."""
+        while chunk := await self.next_chunk():
+            yield chunk
+
+    async def read(self, max_bytes: int) -> bytes:
         """The decoded body; raises GithubError when it is larger than `max_bytes`."""
         body = bytearray()
-        for chunk in self.chunks():
+        while chunk := await self.next_chunk():
             body += chunk
             if len(body) > max_bytes:
                 raise GithubError(f"GitHub answered more than {max_bytes} bytes.")
         return bytes(body)
 
-    def read_error(self) -> bytes:
+    async def read_error(self) -> bytes:
         """The beginning of a body that is not worth more; reading it again gives the same.
 
         The client itself has read that of every answer from 400 on.
@@ -104,24 +73,43 @@ class Response:
         if self._error_body is None:
             body = bytearray()
             with suppress(TransientError):
-                for chunk in self.chunks():
+                while len(body) < ERROR_BODY_BYTES and (chunk := await self.next_chunk()):
                     body += chunk
-                    if len(body) >= ERROR_BODY_BYTES:
-                        break
             self._error_body = bytes(body)
         return self._error_body
 
-    def error_message(self) -> str:
+    async def error_message(self) -> str:
         """GitHub's own words about a failure."""
-        return api.error_message(self.status, self.headers, self.read_error())
+        return api.error_message(self.status, self.headers, await self.read_error())
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is sent, and where to."""
+
+    url: str
+    origin: Origin
+    kind: Kind
+    headers: Mapping[str, str]
+    body: bytes | None
+
+
+RESOURCES: dict[Kind, Resource] = {
+    "list": "api",
+    "gist": "api",
+    "graphql": "graphql",
+    "raw": "raw",
+    "git": "git",
+}
+"""What GitHub limits separately."""
 
 
 class Client:
-    """Asks GitHub's API and the hosts of its contents, and nobody else.
+    """Asks GitHub's API and the hosts of its contents, and nobody else. For one loop.
 
-    `api_url` is an origin, perhaps with a path; `content_hosts` are `host` or `host:port`.
-    The token goes to the API's origin alone; `.netrc` is never read; `HTTPS_PROXY`, `NO_PROXY`
-    and `REQUESTS_CA_BUNDLE` are honoured. Building one opens nothing.
+    `api_url` is an origin, perhaps with a path; `content_hosts` are `host` or `host:port`. The
+    token, or the caller's in its place, goes to the API's origin alone. Building one opens nothing.
+    Each request takes a place of `scope.lane` while it is under way; waits take none.
     """
 
     def __init__(
@@ -131,95 +119,160 @@ class Client:
         content_hosts: tuple[str, ...],
         token: str | None,
         timeout_seconds: float,
-        connections: int,
+        concurrency_total: int,
         observe: Observer,
     ) -> None:
         self.api_url = api_url.rstrip("/")
-        self._addresses = UrlPolicy(api_url, content_hosts)
+        self.graphql_url = _graphql_url(self.api_url)
+        self.limits = HostLimits(observe, concurrency_total)
+        self._policy = UrlPolicy(api_url, content_hosts)
         self._token = token
         self._observe = observe
-        self.limits = HostLimits(observe)
-        self._transport = Transport(connections, timeout_seconds)
+        self._http = Http(timeout_seconds)
 
-    def close(self) -> None:
+    def has_token(self, scope: Scope) -> bool:
+        """Whether requests to the API carry a token."""
+        return bool(scope.caller_token or self._token)
+
+    async def close(self) -> None:
         """Close the idle connections."""
-        self._transport.close()
+        await self._http.close()
 
-    @contextmanager
-    def get(
-        self, url: str, *, kind: Kind, deadline: Deadline, headers: Mapping[str, str]
-    ) -> Iterator[Response]:
+    def host(self, url: str, kind: Kind, scope: Scope) -> Host:
+        """What the host of `url` allows; raises IncompleteError `host_not_allowed`."""
+        return self._host(self._policy.allowed(url, kind), kind, scope)
+
+    @asynccontextmanager
+    async def get(
+        self,
+        url: str,
+        *,
+        kind: Kind,
+        scope: Scope,
+        headers: Mapping[str, str],
+        max_wait_seconds: float = inf,
+    ) -> AsyncIterator[Response]:
         """One GET, its redirects followed; the answer has any status below 500 that is no limit.
 
+        A host that asked for a wait is waited for, or is a LimitedError if that is longer than
+        `max_wait_seconds`.
+
         Raises TransientError (and its kind LimitedError) where another try may help,
-        GithubRateLimitedError when the host must not be asked within the deadline, GithubError
-        where nothing will help, RateLimitedError and ByteQuotaError when the caller's share is
+        GithubRateLimitedError when the host must not be asked before `scope.ends_at`, GithubError
+        where nothing will help, RateLimitedError and ByteQuotaError when the caller's quota is
         used up, and IncompleteError `host_not_allowed`.
         """
         for _ in range(MAX_REDIRECTS + 1):
-            with self._request(url, kind, deadline, headers) as response:
+            request = self._made(url, kind, scope, headers, None)
+            async with self._request(request, scope, max_wait_seconds) as response:
                 location = response.headers.get("Location")
                 if response.status not in {301, 302, 303, 307, 308} or not location:
                     yield response
                     return
-                response.read_error()
+                await response.read_error()
             url = redirected(url, location)
         raise GithubError("GitHub redirected too often.")
 
-    @contextmanager
     def post(
-        self, url: str, *, kind: Kind, deadline: Deadline, headers: Mapping[str, str], body: bytes
-    ) -> Iterator[Response]:
-        """One POST, as `get` but for redirects: they are an answer like any other."""
-        headers = {"Content-Length": str(len(body)), **headers}
-        with self._request(url, kind, deadline, headers, body) as response:
-            yield response
-
-    @contextmanager
-    def _request(
         self,
         url: str,
+        *,
         kind: Kind,
-        deadline: Deadline,
+        scope: Scope,
         headers: Mapping[str, str],
-        body: bytes | None = None,
-    ) -> Iterator[Response]:
-        origin = self._addresses.allowed(url, kind)
-        host = origin.netloc
-        self.limits.wait(host, deadline)
-        deadline.check()
-        account.get().spend_request()
+        body: bytes,
+        max_wait_seconds: float = inf,
+    ) -> AbstractAsyncContextManager[Response]:
+        """One POST, as `get` but for redirects: they are an answer like any other."""
+        request = self._made(url, kind, scope, headers, body)
+        return self._request(request, scope, max_wait_seconds)
+
+    def _made(
+        self, url: str, kind: Kind, scope: Scope, headers: Mapping[str, str], body: bytes | None
+    ) -> _Request:
+        origin = self._policy.allowed(url, kind)
         sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **headers}
-        if self._token and kind == "list":
-            sent["Authorization"] = f"Bearer {self._token}"
-        quoted = quote(url, safe=PRINTABLE_ASCII)  # only what can't be sent: the rest is verbatim
-        started = time.monotonic()
-        raw: urllib3.BaseHTTPResponse | None = None
-        error: str | None = None
+        if kind in API_KINDS and (token := scope.caller_token or self._token):
+            sent["Authorization"] = f"Bearer {token}"
+        return _Request(url, origin, kind, sent, body)
+
+    @asynccontextmanager
+    async def _request(
+        self, request: _Request, scope: Scope, max_wait_seconds: float
+    ) -> AsyncIterator[Response]:
+        """Send a request when its host and its lane have a place for it."""
+        host = self._host(request.origin, request.kind, scope)
+        while True:
+            if (seconds := host.wait_seconds()) > max_wait_seconds:
+                raise LimitedError("GitHub asked for a wait.", retry_after_seconds=seconds)
+            await host.wait(scope.ends_at)
+            async with host.throttle.place(scope.lane):
+                await host.throttle.keep_pace()
+                async with scope.lane.place():
+                    permit = host.begin()
+                    if permit is None:
+                        continue  # the host refused another request meanwhile
+                    try:
+                        async with self._exchange(request, permit, scope.meter) as response:
+                            yield response
+                            return
+                    finally:
+                        permit.release()
+
+    @asynccontextmanager
+    async def _exchange(
+        self, request: _Request, permit: Permit, meter: UsageMeter
+    ) -> AsyncIterator[Response]:
+        """Send a request, and observe its end."""
+        meter.spend_request()
+        quoted = quote(request.url, safe=PRINTABLE_ASCII)  # only what cannot be sent as it is
+        origin = str(request.origin)
+        answer: Answer | None = None
+        failure: BaseException | None = None
         try:
-            with map_exceptions(deadline):
-                raw = self._transport.send(quoted, str(origin), sent, body, deadline)
-            response = Response(raw, url, deadline)
-            self._raise_for_failure(host, response)
-            yield response
-        except Exception as failure:
-            error = type(failure).__name__
+            async with self._http.send(quoted, origin, request.headers, request.body) as answer:
+                response = Response(answer, request.url, meter)
+                await _raise_for_failure(permit, response)
+                yield response
+        except BaseException as error:
+            failure = None if isinstance(error, GeneratorExit) else error
+            if isinstance(error, SilenceError) or (
+                answer is None and isinstance(error, TransientError)
+            ):
+                permit.fail()
             raise
         finally:
-            size = 0
-            if raw is not None:
-                size = raw.tell()
-                raw.close()  # a body that was read to its end has gone back to the pool before
-            seconds = time.monotonic() - started
-            status = raw.status if raw is not None else None
-            self._observe(GithubRequestEnded(kind, host, status, error, seconds, size))
+            self._observe(
+                GithubRequestEnded(
+                    kind=request.kind,
+                    host=request.origin.netloc,
+                    status=None if answer is None else answer.status,
+                    error=None if failure is None else type(failure).__name__,
+                    duration_seconds=asyncio.get_running_loop().time() - permit.sent_at,
+                    size_bytes=0 if answer is None else answer.received,
+                    message=None if failure is None else cause_of(failure),
+                )
+            )
 
-    def _raise_for_failure(self, host: str, response: Response) -> None:
-        status = response.status
-        body = response.read_error() if status >= HTTPStatus.BAD_REQUEST else b""
-        wait = self.limits.note(host, status, response.headers, body)
-        if wait is not None:
-            raise LimitedError(response.error_message(), status, wait)
-        if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            wait = api.retry_after(response.headers, time.time()) or 0.0
-            raise TransientError(response.error_message(), status, wait)
+    def _host(self, origin: Origin, kind: Kind, scope: Scope) -> Host:
+        callers = scope.caller_token if kind in API_KINDS else None
+        return self.limits.host(origin.netloc, RESOURCES[kind], callers)
+
+
+async def _raise_for_failure(permit: Permit, response: Response) -> None:
+    """Raise for limits and for the server's failures; remember limits."""
+    status = response.status
+    body = await response.read_error() if status >= HTTPStatus.BAD_REQUEST else b""
+    wait = permit.note(status, response.headers, body)
+    if wait is not None:
+        raise LimitedError(await response.error_message(), status, wait)
+    if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        wait = api.retry_after(response.headers, time.time()) or 0.0
+        raise TransientError(await response.error_message(), status, wait)
+
+
+def _graphql_url(api_url: str) -> str:
+    """Where GraphQL is: on Enterprise Server beside the REST API, not below it."""
+    if api_url.endswith("/api/v3"):
+        return api_url.removesuffix("/v3") + "/graphql"
+    return f"{api_url}/graphql"

@@ -1,89 +1,293 @@
-"""When a host of GitHub may be asked again: remembered across searches."""
+"""When a host of GitHub may be asked again: remembered across searches. For the loop alone.
+
+GitHub: obey `Retry-After`; else, if the budget is spent, wait for its reset; else at least a
+minute, then exponentially longer.
+https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+"""
 
 from __future__ import annotations
 
-import threading
+import asyncio
+import hashlib
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import Literal
 
-from gistapi.aio.deadline import Deadline
 from gistapi.errors import GithubRateLimitedError
 from gistapi.events import GithubBudgetSeen, GithubLimited, Observer
 from gistapi.github import api
+from gistapi.github.throttle import Throttle
 
-UNTOLD_WAIT_SECONDS = 60.0
-"""GitHub: "wait for at least one minute", then exponentially longer, where it tells no time."""
-LONGEST_UNTOLD_WAIT_SECONDS = 3600.0
+Resource = Literal["api", "graphql", "raw", "git"]
+
+FIRST_WAIT_SECONDS = 60.0
+"""The wait after a refusal that names none; it doubles with each further one."""
+LONGEST_WAIT_SECONDS = api.WINDOW_SECONDS
+MAX_CALLER_TOKENS = 1000
+FAILURES_IN_A_ROW = 5
+LEFT_SECONDS = 30.0
+"""How long a host that fails is left alone, where another one has the same."""
 
 
-@dataclass(slots=True)
-class _Host:
-    """`until`: not to be asked before; `untold` is the last wait of which it told no length."""
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """What is known of a host.
 
-    until: float = 0.0
-    untold: float = 0.0
+    `concurrency` and `pace` (requests a second) are in force, `pace` None without one.
+    `wait_seconds` is how long the host is left alone. The budget is None where the host names none.
+    """
+
+    host: str
+    resource: Resource
+    requests: int
+    refusals: int
+    concurrency: int
+    pace: float | None
+    wait_seconds: float
+    budget: int | None
+    budget_limit: int | None
+    budget_reset_seconds: float | None
+
+
+class Permit:
+    """The right to send one request to a host. `release` is idempotent."""
+
+    def __init__(self, host: Host, probe: asyncio.Future[None] | None) -> None:
+        self.host = host
+        self.sent_at = host.now()
+        self._probe = probe
+        host.requests += 1
+
+    def note(self, status: int, headers: api.Headers, body: bytes) -> float | None:
+        """Remember what the answer says; returns the seconds to wait if it is a refusal.
+
+        From now on the next request may go if this was the only one allowed.
+        """
+        wait = self.host.note(self.sent_at, status, headers, body)
+        self.release()
+        return wait
+
+    def fail(self) -> None:
+        """Remember that there was no answer, or one that says that the host is out of order."""
+        self.host.fail(self.sent_at)
+
+    def release(self) -> None:
+        """Let the next request go, whatever became of this one."""
+        if self._probe is not None and not self._probe.done():
+            self._probe.set_result(None)
+
+
+class Host:
+    """What one host allows: no request before `until`, then one, then the others.
+
+    After a refusal the host is in doubt until an answer to a later request is no refusal; while it
+    is, one request is under way at a time. Times are `loop.time()` seconds.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        resource: Resource,
+        observe: Observer,
+        most: int,
+        *,
+        is_callers: bool = False,
+    ) -> None:
+        self.name = name
+        self.resource = resource
+        self.requests = 0
+        self.refusals = 0
+        self.throttle = Throttle(most)
+        self.until = 0.0
+        self.budget: api.Budget | None = None
+        self._observe = observe
+        self._is_callers = is_callers
+        self._budget_reset_at = 0.0
+        self._unnamed_wait = 0.0
+        self._refused_at: float | None = None
+        self._last_limit: api.Limit | None = None
+        self._failures = 0
+        self._left_until = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._probe: asyncio.Future[None] = self._loop.create_future()
+        self._probe.set_result(None)
+
+    def now(self) -> float:
+        """The loop's clock, for any thread."""
+        return self._loop.time()
+
+    def wait_seconds(self) -> float:
+        """How long the host must not be asked; 0 if it may be."""
+        return max(0.0, self.until - self.now())
+
+    def is_limited(self) -> bool:
+        """Whether the host's last word was a refusal."""
+        return self._refused_at is not None
+
+    def has_left(self, reserve: float) -> bool:
+        """Whether more of the budget is left than this part of it, as far as is known."""
+        budget = self.budget
+        if budget is None or self._budget_reset_at <= self.now():
+            return True
+        return budget.remaining > budget.limit * reserve
+
+    def is_usable(self) -> bool:
+        """Whether it is worth asking this host where another one has the same.
+
+        Not while it wants a wait, tries whether a wait is over, or has failed several times in a
+        row: then one request in LEFT_SECONDS tries.
+        """
+        now = self.now()
+        if self.until > now or not self._probe.done() or self._left_until > now:
+            return False
+        if self._failures >= FAILURES_IN_A_ROW:
+            self._left_until = now + LEFT_SECONDS
+        return True
+
+    async def wait(self, ends_at: float) -> None:
+        """Return when a request may be sent, as far as is known.
+
+        Raises GithubRateLimitedError at once if that is not before `ends_at`.
+        """
+        while (seconds := self.wait_seconds()) > 0 or not self._probe.done():
+            if seconds > 0 and self.now() + seconds >= ends_at:
+                raise self._error(seconds)
+            if seconds > 0:
+                await asyncio.sleep(seconds)
+            else:
+                await asyncio.wait([self._probe])
+
+    def begin(self) -> Permit | None:
+        """A permit to send a request now, to be released; None if it has to `wait` again."""
+        if self.wait_seconds() > 0 or not self._probe.done():
+            return None
+        if self._refused_at is None:
+            return Permit(self, None)
+        self._probe = self._loop.create_future()
+        return Permit(self, self._probe)
+
+    def note(self, sent_at: float, status: int, headers: api.Headers, body: bytes) -> float | None:
+        """Remember what an answer to a request sent at `sent_at` says.
+
+        Returns the seconds to wait if the answer is a refusal.
+        """
+        now = time.time()
+        limit = api.limit(status, headers, body, now)
+        budget = api.budget(headers, now)
+        if budget is not None:
+            self.budget = budget
+            self._budget_reset_at = self.now() + budget.reset_seconds
+            if not self._is_callers and self.resource != "graphql":
+                self._observe(
+                    GithubBudgetSeen(budget.limit, budget.remaining, budget.reset_seconds)
+                )
+        if limit is not None:
+            self.refusals += 1
+            self.throttle.refused(sent_at)
+            self._last_limit = limit
+            wait = self._refuse(sent_at, limit.wait_seconds)
+            self._observe(GithubLimited(self.name, limit.kind, wait))
+            return wait
+        if budget is not None and budget.remaining <= 0:
+            self._last_limit = api.Limit("primary", budget.reset_seconds)
+            self._refuse(sent_at, budget.reset_seconds)
+        elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._accept(sent_at)
+        if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._failures, self._left_until = 0, 0.0
+            self.throttle.accepted(sent_at)
+        else:
+            self.fail(sent_at)
+        return None
+
+    def fail(self, sent_at: float) -> None:
+        """Count a failure: no answer, or one from 500 on."""
+        self._failures += 1
+        if self._failures == FAILURES_IN_A_ROW:
+            self._left_until = self.now() + LEFT_SECONDS
+            self.throttle.failed(sent_at)
+
+    def _refuse(self, sent_at: float, seconds: float | None) -> float:
+        """Wait this long, or ever longer where that is None; returns the seconds."""
+        if seconds is None:
+            if sent_at >= self.until:  # refusals of requests that were sent together count once
+                self._unnamed_wait = max(FIRST_WAIT_SECONDS, 2 * self._unnamed_wait)
+            seconds = self._unnamed_wait or FIRST_WAIT_SECONDS
+        self._unnamed_wait = min(self._unnamed_wait, LONGEST_WAIT_SECONDS)
+        seconds = min(seconds, LONGEST_WAIT_SECONDS)
+        self._refused_at = self.now()
+        self.until = max(self.until, self._refused_at + seconds)
+        return seconds
+
+    def _accept(self, sent_at: float) -> None:
+        """End the doubt, unless the request was sent before the refusal."""
+        if self._refused_at is not None and sent_at > self._refused_at:
+            self._refused_at = None
+            self._unnamed_wait = 0.0
+
+    def state(self) -> HostState:
+        """What is known of the host now; for any thread."""
+        budget = self.budget
+        return HostState(
+            host=self.name,
+            resource=self.resource,
+            requests=self.requests,
+            refusals=self.refusals,
+            concurrency=self.throttle.concurrency,
+            pace=self.throttle.pace,
+            wait_seconds=self.wait_seconds(),
+            budget=None if budget is None else budget.remaining,
+            budget_limit=None if budget is None else budget.limit,
+            budget_reset_seconds=(
+                None if budget is None else max(0.0, self._budget_reset_at - self.now())
+            ),
+        )
+
+    def _error(self, seconds: float) -> GithubRateLimitedError:
+        budget, limit = self.budget, self._last_limit
+        if budget is not None and limit is not None and limit.kind == "primary":
+            at = datetime.fromtimestamp(time.time() + seconds, UTC)
+            words = (
+                f"GitHub's hourly limit ({budget.limit:,} requests) is used up until"
+                f" {at:%H:%M} UTC."
+            )
+            if budget.limit <= api.ANONYMOUS_LIMIT:
+                words += " A GitHub token raises it to 5,000 (GISTAPI_GITHUB_TOKEN)."
+        else:
+            words = f"GitHub's rate limit is exhausted. Try again in {seconds:.0f} seconds."
+        return GithubRateLimitedError(words, seconds)
 
 
 class HostLimits:
-    """What each host asked for. Moments are `time.monotonic()` seconds."""
+    """The hosts that were asked, by what GitHub limits separately there.
 
-    def __init__(self, observe: Observer) -> None:
+    A caller's own token has a budget of its own.
+    """
+
+    def __init__(self, observe: Observer, concurrency_total: int) -> None:
         self._observe = observe
-        self._lock = threading.Lock()
-        self._hosts: dict[str, _Host] = {}
+        self._most = concurrency_total
+        self._hosts: dict[tuple[str, Resource], Host] = {}
+        self._callers: OrderedDict[str, Host] = OrderedDict()
 
-    def wait(self, host: str, deadline: Deadline) -> None:
-        """Return when `host` may be asked.
+    def host(self, name: str, resource: Resource, caller_token: str | None = None) -> Host:
+        """The state of a host, for the service's token or a caller's."""
+        if caller_token is None:
+            key = name, resource
+            if key not in self._hosts:
+                self._hosts[key] = Host(name, resource, self._observe, self._most)
+            return self._hosts[key]
+        digest = hashlib.sha256(f"{name} {resource} {caller_token}".encode()).hexdigest()
+        if digest not in self._callers:
+            self._callers[digest] = Host(name, resource, self._observe, self._most, is_callers=True)
+            if len(self._callers) > MAX_CALLER_TOKENS:
+                self._callers.popitem(last=False)
+        self._callers.move_to_end(digest)
+        return self._callers[digest]
 
-        Raises GithubRateLimitedError at once if that would be after the deadline.
-        """
-        while (seconds := self.wait_seconds(host)) > 0:
-            if seconds >= deadline.remaining():
-                deadline.check()
-                raise GithubRateLimitedError(
-                    f"{host} asks not to be asked for {seconds:.0f} more seconds.", seconds
-                )
-            deadline.sleep(seconds)
-
-    def wait_seconds(self, host: str) -> float:
-        """How long `host` must not be asked, 0 if it may be."""
-        with self._lock:
-            known = self._hosts.get(host)
-            return 0.0 if known is None else max(0.0, known.until - time.monotonic())
-
-    def note(self, host: str, status: int, headers: api.Headers, body: bytes) -> float | None:
-        """Remember what an answer says about limits; the seconds to wait if it is a refusal."""
-        now = time.time()
-        limit = api.limit(status, headers, body, now)
-        left = api.budget(headers, now)
-        if left is not None:
-            self._observe(GithubBudgetSeen(left.limit, left.remaining, left.reset_seconds))
-        if limit is not None:
-            wait = self._refused(host, limit.wait_seconds)
-            self._observe(GithubLimited(host, limit.kind, wait))
-            return wait
-        if left is not None and left.remaining <= 0:
-            self._refused(host, left.reset_seconds)
-        elif status < HTTPStatus.BAD_REQUEST:
-            self._forgive(host)
-        return None
-
-    def _refused(self, host: str, seconds: float | None) -> float:
-        """Wait so long, or ever longer where that is None; returns the seconds."""
-        now = time.monotonic()
-        with self._lock:
-            known = self._hosts.setdefault(host, _Host())
-            if seconds is None:
-                if known.until <= now:  # answers to requests sent together count once
-                    known.untold = min(
-                        LONGEST_UNTOLD_WAIT_SECONDS, max(UNTOLD_WAIT_SECONDS, 2 * known.untold)
-                    )
-                seconds = known.untold or UNTOLD_WAIT_SECONDS
-            known.until = max(known.until, now + seconds)
-            return seconds
-
-    def _forgive(self, host: str) -> None:
-        with self._lock:
-            if host in self._hosts:
-                self._hosts[host].untold = 0.0
+    def states(self) -> tuple[HostState, ...]:
+        """What is known of each host that the service has asked; for any thread."""
+        return tuple(host.state() for host in list(self._hosts.values()))

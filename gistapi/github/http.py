@@ -1,246 +1,194 @@
-"""requests and urllib3, made to stop in time or when called off, with their errors told apart."""
+"""HTTP by aiohttp, without policies of its own: one request, one answer.
+
+No `.netrc`, no cookies, no redirects, no second try of a request on a new connection. A body is
+decompressed here, with a bound, and complete or an error. A connection is used again only if
+nothing on it is unread.
+"""
 
 from __future__ import annotations
 
-import http.client
-import io
-import os
-import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
-from dataclasses import dataclass
-from functools import partial
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
-import requests
-import urllib3
-from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
+import aiohttp
+from yarl import URL
 
-from gistapi.aio.deadline import Deadline
-from gistapi.errors import GithubError
+from gistapi.errors import GithubError, SettingsError
+from gistapi.github.content_coding import CODINGS, Decompressor
+from gistapi.github.environment import proxy_of, tls_context
+from gistapi.github.http_errors import SilenceError, TransientError, mapped_errors
 
-waiting_under: ContextVar[Deadline] = ContextVar("waiting_under")
-"""The deadline under which this thread asks for an answer."""
+__all__ = ["CHUNK_BYTES", "Answer", "Http", "SilenceError", "TransientError"]
 
-MAX_HOSTS = 100
-NO_RETRIES = urllib3.Retry(total=False)
-"""The first error is raised as it is."""
-USELESS = (
-    requests.exceptions.InvalidURL,
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.MissingSchema,
-    requests.exceptions.InvalidProxyURL,
-    urllib3.exceptions.LocationValueError,
-)
-"""What another try would meet again."""
-FAILURES = (
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    http.client.HTTPException,
-    OSError,
-)
+CHUNK_BYTES = 64 * 1024
+KEEP_SECONDS = 30.0
+"""How long an idle connection is kept."""
+MAX_STRAYS = 100
+SLOWEST_BYTES = 1024
+"""Fewer bytes within one time-out count as silence."""
 
 
-class TransientError(GithubError):
-    """GitHub failed in a way that may be over soon.
+class Answer:
+    """An answer whose body is still to be read; `received` counts the bytes as they were sent."""
 
-    `status` is that of its answer, if there was one; `retry_after_seconds` what it asked for.
-    """
-
-    def __init__(
-        self, message: str, status: int | None = None, retry_after_seconds: float = 0.0
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.retry_after_seconds = retry_after_seconds
-
-
-@contextmanager
-def map_exceptions(deadline: Deadline) -> Iterator[None]:
-    """Raise the libraries' errors as ours.
-
-    CancelledError or DeadlineError when the work had to stop, GithubError for what is useless to
-    try again, else TransientError.
-    """
-    try:
-        yield
-    except GithubError:
-        raise
-    except Exception as error:
-        deadline.check()
-        if isinstance(error, USELESS):
-            raise GithubError(f"GitHub can't be asked: {type(error).__name__}.") from error
-        if isinstance(error, FAILURES):
-            raise TransientError(f"GitHub could not be read: {type(error).__name__}.") from error
-        raise
-
-
-@dataclass(frozen=True, slots=True)
-class _Route:
-    """How an origin is reached; a proxy that only passes on has to be told the whole URL."""
-
-    pool: urllib3.HTTPConnectionPool
-    whole_url: bool
-
-
-class Transport:
-    """Sends requests as they are, and keeps `connections` open to each host.
-
-    `REQUESTS_CA_BUNDLE`, `HTTPS_PROXY` and their kin are honoured; neither cookies nor `.netrc` are
-    known here, since requests' Session, which would bring them in, is not. requests' adapter says
-    how an origin is reached, once; each request then goes to urllib3 directly, which saves a third
-    of its processor time.
-    """
-
-    def __init__(self, connections: int, timeout_seconds: float) -> None:
-        self._adapter = _Adapter(pool_connections=MAX_HOSTS, pool_maxsize=connections)
-        self._timeout_seconds = timeout_seconds
-        bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-        self._verify: str | bool = bundle or True
-        self._routes: dict[str, _Route] = {}
-
-    def send(
-        self,
-        url: str,
-        origin: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        deadline: Deadline,
-    ) -> urllib3.BaseHTTPResponse:
-        """Ask for `url`, which lies in `origin`: a POST if there is a body.
-
-        The answer's headers have come, its body is still to be read. `url` has the bytes that are
-        to be sent: nothing is quoted anew. Raises what `map_exceptions` expects.
-        """
-        route = self._routes.get(origin)
-        if route is None:
-            route = self._routes[origin] = self._route(origin)
-        seconds = max(0.001, min(self._timeout_seconds, deadline.remaining()))
-        waiting = waiting_under.set(deadline)
-        try:
-            return route.pool.urlopen(
-                "GET" if body is None else "POST",
-                url.partition("#")[0] if route.whole_url else _target(url),
-                body=body,
-                headers=headers,
-                retries=NO_RETRIES,
-                redirect=False,
-                assert_same_host=False,
-                timeout=urllib3.Timeout(connect=seconds, read=seconds),
-                preload_content=False,
-                decode_content=False,
-            )
-        finally:
-            waiting_under.reset(waiting)
-
-    def _route(self, origin: str) -> _Route:
-        request = requests.PreparedRequest()
-        request.method, request.url = "GET", f"{origin}/"
-        proxies = get_environ_proxies(origin)
-        adapter: Any = self._adapter
-        pool = adapter.get_connection_with_tls_context(request, self._verify, proxies=proxies)
-        adapter.cert_verify(pool, request.url, self._verify, None)
-        return _Route(pool, whole_url=adapter.request_url(request, proxies) != "/")
-
-    def close(self) -> None:
-        """Close the idle connections."""
-        self._routes = {}
-        self._adapter.close()
-
-
-def _target(url: str) -> str:
-    """What of a URL is asked of its own origin (RFC 9112, 3.2.1); not two slashes: see requests."""
-    parts = urlsplit(url)
-    path = f"/{parts.path.lstrip('/')}" if parts.path.startswith("//") else parts.path or "/"
-    return f"{path}?{parts.query}" if parts.query else path
-
-
-def shut(raw: urllib3.BaseHTTPResponse) -> None:
-    """End what reads the body of `raw` in another thread."""
-    with suppress(OSError, ValueError, RuntimeError):  # it has just been read, or closed
-        raw.shutdown()
-
-
-def _shut_socket(connected: socket.socket) -> None:
-    with suppress(OSError, AttributeError):  # TLS inside TLS (an https proxy) has no shutdown
-        connected.shutdown(socket.SHUT_RDWR)
-
-
-class _Incoming(io.RawIOBase):
-    """What comes from a socket, waited for until the deadline and no longer.
-
-    The socket's own timeout bounds each silence; this bounds what drips, headers too.
-    """
-
-    def __init__(self, raw: io.RawIOBase, connected: socket.socket, deadline: Deadline) -> None:
+    def __init__(self, raw: aiohttp.ClientResponse, silence_seconds: float) -> None:
+        self.status = raw.status
+        self.headers: Mapping[str, str] = raw.headers
+        self.received = 0
         self._raw = raw
-        self._socket = connected
-        self._deadline = deadline
+        self._silence_seconds = silence_seconds
+        self._slow_since = asyncio.get_running_loop().time()
+        self._slow_from = 0
+        self._decompressor = _decompressor(self.headers)
 
-    def readable(self) -> bool:
-        return True
+    async def next_chunk(self) -> bytes:
+        """The next decoded bytes, at most CHUNK_BYTES; b"" at the end of a complete body.
 
-    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - any writable buffer
-        left = self._deadline.remaining()
-        if left < (self._socket.gettimeout() or 0.0):
-            self._socket.settimeout(max(0.001, left))
-        return self._raw.readinto(buffer)
+        Raises SilenceError and TransientError.
+        """
+        decompressor = self._decompressor
+        if decompressor is None:
+            return await self._receive()
+        with mapped_errors():
+            while not (chunk := decompressor.next()):
+                received = await self._receive()
+                if not received:
+                    decompressor.end()
+                    return b""
+                decompressor.feed(received)
+        return chunk
 
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
+    async def _receive(self) -> bytes:
+        """Bytes as they were sent. aiohttp raises for a body that ends before its length."""
+        with mapped_errors():
+            chunk = await self._raw.content.read(CHUNK_BYTES)
+        self.received += len(chunk)
+        self._check_pace()
+        return chunk
 
-
-class _Answer(http.client.HTTPResponse):
-    """Reads its socket under the deadline of the request that it answers."""
-
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(sock, *args, **kwargs)
-        raw = self.fp.detach()
-        self.fp = io.BufferedReader(_Incoming(raw, sock, waiting_under.get()))
-
-
-class _Interruptible(http.client.HTTPConnection):
-    """Wakes a thread that waits for an answer's headers when its work is called off."""
-
-    response_class = _Answer
-
-    def getresponse(self) -> Any:  # noqa: ANN401 - two libraries' types at once
-        with waiting_under.get().on_cancel(partial(_shut_socket, self.sock)):
-            return super().getresponse()
-
-
-class _HTTPConnection(_Interruptible, urllib3.connection.HTTPConnection):
-    """Plain."""
-
-
-class _HTTPSConnection(_Interruptible, urllib3.connection.HTTPSConnection):
-    """With TLS."""
+    def _check_pace(self) -> None:
+        """Raise SilenceError for a body that drips. aiohttp bounds the time without any byte."""
+        now = asyncio.get_running_loop().time()
+        if now - self._slow_since < self._silence_seconds:
+            return
+        if self.received - self._slow_from < SLOWEST_BYTES and not self._raw.content.at_eof():
+            raise SilenceError("GitHub sent next to nothing within the time-out.")
+        self._slow_since, self._slow_from = now, self.received
 
 
-class _HTTPPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection
+def _decompressor(headers: Mapping[str, str]) -> Decompressor | None:
+    coding = headers.get("Content-Encoding", "").strip().lower()
+    if coding in {"", "identity"}:
+        return None
+    if coding not in CODINGS:
+        raise TransientError("GitHub's answer could not be read: its encoding is unknown.")
+    return Decompressor(coding, CHUNK_BYTES)
 
 
-class _HTTPSPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection
+class Http:
+    """Sends requests from the loop that it is first used on; building one opens nothing.
+
+    `timeout_seconds` bounds connecting and each silence of the server.
+    """
+
+    def __init__(self, timeout_seconds: float) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._session: aiohttp.ClientSession | None = None
+        self._proxies: dict[str, str | None] = {}
+        self._tls: ssl.SSLContext | None = None
+
+    @asynccontextmanager
+    async def send(
+        self, url: str, origin: str, headers: Mapping[str, str], body: bytes | None
+    ) -> AsyncIterator[Answer]:
+        """The answer to one request, its head read: a POST if there is a body.
+
+        `url` lies in `origin` and is sent byte for byte. Leaving before the body's end closes the
+        connection. Raises GithubError for what another try would meet again, else TransientError.
+        """
+        raw = await self._request(url, origin, headers, body)
+        try:
+            yield Answer(raw, self._timeout_seconds)
+        finally:
+            raw.close()  # no effect on a connection whose answer was read to its end
+
+    async def _request(
+        self, url: str, origin: str, headers: Mapping[str, str], body: bytes | None
+    ) -> aiohttp.ClientResponse:
+        session = self._session or self._open()
+        proxy, tls = self._way_to(origin)
+        # aiohttp bounds connecting and each silence; this bounds a head that drips.
+        with mapped_errors():
+            async with asyncio.timeout(3 * self._timeout_seconds):
+                return await session.request(
+                    "GET" if body is None else "POST",
+                    URL(url, encoded=True),
+                    headers=headers,
+                    data=body,
+                    proxy=proxy,
+                    ssl=tls,
+                    allow_redirects=False,
+                )
+
+    def _way_to(self, origin: str) -> tuple[str | None, ssl.SSLContext | bool]:
+        """The proxy for an origin and the certificates to trust, each looked up once."""
+        try:
+            if origin not in self._proxies:
+                self._proxies[origin] = proxy_of(origin)
+            proxy = self._proxies[origin]
+            if self._tls is None and "https://" in {origin[:8], (proxy or "")[:8]}:
+                self._tls = tls_context()
+        except SettingsError as error:
+            raise GithubError(f"GitHub cannot be reached: {error}") from error
+        return proxy, True if self._tls is None else self._tls
+
+    def _open(self) -> aiohttp.ClientSession:
+        self._session = aiohttp.ClientSession(
+            connector=_Connector(limit=0, keepalive_timeout=KEEP_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(
+                total=None,
+                connect=self._timeout_seconds,
+                sock_connect=self._timeout_seconds,
+                sock_read=self._timeout_seconds,
+            ),
+            auto_decompress=False,
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            middlewares=(_once,),
+        )
+        return self._session
+
+    async def close(self) -> None:
+        """Close the idle connections. The next request opens new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
 
-class _Adapter(HTTPAdapter):
-    """Builds its pools from the classes above."""
+async def _once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Map errors where aiohttp does not see them yet.
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
-        super().init_poolmanager(*args, **kwargs)
-        _use_pools(self.poolmanager)
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed on
-        manager = super().proxy_manager_for(*args, **kwargs)
-        _use_pools(manager)
-        return manager
+    Else it would send a request again by itself when a kept connection breaks, uncounted.
+    """
+    with mapped_errors():
+        return await handler(request)
 
 
-def _use_pools(manager: urllib3.PoolManager) -> None:
-    manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+class _Connector(aiohttp.TCPConnector):
+    """Never hands out a connection that got bytes while it was idle.
+
+    They would be taken for the answer to the next request.
+    """
+
+    async def connect(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed on
+        for _ in range(MAX_STRAYS):
+            connection = await super().connect(*args, **kwargs)
+            if connection.protocol is None or not connection.protocol.should_close:
+                return connection
+            connection.close()
+        raise aiohttp.ClientConnectionError("every connection has unread bytes")

@@ -1,102 +1,146 @@
-"""A listing as bytes, for a store that knows nothing of gists."""
+"""A page of a list as it is kept: as bytes, in pieces small enough to be read on the loop."""
 
 from __future__ import annotations
 
 import json
+import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
 from typing import Any
 
+from gistapi.github.paging import Numbers
 from gistapi.models import Gist, GistFile
 
-VERSION = 1
-REMEMBERED = 8
-REMEMBERED_BYTES = 256 * 1024
-"""Some 1,500 gists, 4 MB as objects."""
+VERSION = 4
+PIECE_FILES = 300
+"""Files in a piece, not counting those of its last gist: a few hundred kB as objects."""
+REMEMBERED = 32
+REMEMBERED_BYTES = 32 * 1024
+_NUMBER = struct.Struct(">I")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPage:
-    """One page as GitHub answered it; `etag` and `next_url` are None where it gave none."""
+    """One page of a list as GitHub answered it.
+
+    `url` is where it came from; `numbers` its place, None where the list is not counted by them.
+    `confirmed_at` (epoch seconds, our clock) is when GitHub was last asked, `date` the same moment
+    on GitHub's clock. `next_url` is None on the last page; `total` is how many entries the list
+    has at least, if GitHub said so. `ids` name all entries, `pieces` hold the gists to show (see
+    `unpack`), `unreadable` of which had no address. `size_bytes` is the size of GitHub's answer.
+    `missing`: GitHub knew no such list.
+    """
 
     url: str
-    etag: str | None
-    next_url: str | None
-    gists: tuple[Gist, ...]
-    unreadable: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class StoredListing:
-    """All pages of a user, confirmed at `confirmed_at` (epoch seconds); no pages: no such user."""
-
     confirmed_at: float
-    pages: tuple[StoredPage, ...]
+    numbers: Numbers | None = None
+    etag: str | None = None
+    date: float | None = None
+    next_url: str | None = None
+    total: int | None = None
+    ids: tuple[str, ...] = ()
+    pieces: tuple[bytes, ...] = ()
+    unreadable: int = 0
+    size_bytes: int = 0
+    missing: bool = False
 
     def age_seconds(self, now: float) -> float:
-        """How long ago GitHub confirmed it; a clock that was put back makes it old, not new."""
+        """How long ago GitHub was asked; a clock that was put back makes it old, not new."""
         return now - self.confirmed_at if now >= self.confirmed_at else float("inf")
 
 
-def in_order(pages: Iterable[StoredPage]) -> Iterator[StoredPage]:
-    """The pages as they come, with every gist once, and no `created_at` later than the one before.
-
-    So the times order the gists as GitHub did, also where one is missing or out of place.
-    """
-    seen: set[str] = set()
-    before: datetime | None = None
-    for page in pages:
-        gists = []
-        for gist in page.gists:
-            if gist.id in seen:
-                continue
-            seen.add(gist.id)
-            if before is not None and gist.created_at > before:
-                gist = replace(gist, created_at=before)  # noqa: PLW2901 - the same gist, in order
-            gists.append(gist)
-            before = gist.created_at
-        yield replace(page, gists=tuple(gists))
-
-
-def encode(listing: StoredListing) -> bytes:
-    """The listing as JSON, compressed: a tenth of the size, and with a checksum."""
-    pages = [
-        [page.url, page.etag, page.next_url, page.unreadable, [_gist(gist) for gist in page.gists]]
-        for page in listing.pages
+def encode(page: StoredPage) -> bytes:
+    """The page as bytes: a head, the pieces, a checksum."""
+    numbers = page.numbers
+    head = [
+        VERSION,
+        page.url,
+        page.confirmed_at,
+        None if numbers is None else [numbers.per_page, numbers.page],
+        page.etag,
+        page.date,
+        page.next_url,
+        page.total,
+        page.ids,
+        page.unreadable,
+        page.size_bytes,
+        page.missing,
     ]
-    content = json.dumps([VERSION, listing.confirmed_at, pages], separators=(",", ":"))
-    return zlib.compress(content.encode(), 1)
+    packed = zlib.compress(json.dumps(head, separators=(",", ":")).encode(), 1)
+    parts = (packed, *page.pieces)
+    stored = b"".join(_NUMBER.pack(len(part)) + part for part in parts)
+    return _NUMBER.pack(zlib.crc32(stored)) + stored
 
 
-def decode(stored: bytes) -> StoredListing | None:
-    """What `encode` wrote; None for anything else.
-
-    The last small ones are kept as they are: a fifth of a warm search's time went into this.
-    """
-    return _remembered(stored) if len(stored) <= REMEMBERED_BYTES else _decoded(stored)
-
-
-def _decoded(stored: bytes) -> StoredListing | None:
+def decode(stored: bytes) -> StoredPage | None:
+    """What `encode` wrote; None for anything else."""
     try:
-        version, confirmed_at, pages = json.loads(zlib.decompress(stored))
+        if _NUMBER.unpack_from(stored)[0] != zlib.crc32(memoryview(stored)[_NUMBER.size :]):
+            return None
+        head, *pieces = _parts(stored)
+        version, url, confirmed_at, numbers, *rest = json.loads(zlib.decompress(head))
         if version != VERSION:
             return None
-        return StoredListing(
-            float(confirmed_at),
-            tuple(
-                StoredPage(url, etag, next_url, tuple(map(_read_gist, gists)), unreadable)
-                for url, etag, next_url, unreadable, gists in pages
-            ),
+        etag, date, next_url, total, ids, unreadable, size_bytes, missing = rest
+        return StoredPage(
+            url=url,
+            confirmed_at=float(confirmed_at),
+            numbers=None if numbers is None else Numbers(*numbers),
+            etag=etag,
+            date=date,
+            next_url=next_url,
+            total=total,
+            ids=tuple(ids),
+            pieces=tuple(pieces),
+            unreadable=unreadable,
+            size_bytes=size_bytes,
+            missing=missing,
         )
-    except (zlib.error, ValueError, TypeError, RecursionError):
+    except (zlib.error, struct.error, ValueError, TypeError, RecursionError):
         return None
 
 
-_remembered = lru_cache(maxsize=REMEMBERED)(_decoded)
+def _parts(stored: bytes) -> Iterator[bytes]:
+    at = _NUMBER.size
+    while at < len(stored):
+        size = _NUMBER.unpack_from(stored, at)[0]
+        at += _NUMBER.size
+        yield stored[at : at + size]
+        at += size
+
+
+def pack(gists: Iterable[Gist]) -> tuple[bytes, ...]:
+    """Gists as compressed pieces, a tenth of their size."""
+    pieces = []
+    piece: list[list[object]] = []
+    files = 0
+    for gist in gists:
+        piece.append(_gist(gist))
+        files += len(gist.files)
+        if files >= PIECE_FILES:
+            pieces.append(_packed(piece))
+            piece, files = [], 0
+    return (*pieces, _packed(piece)) if piece else tuple(pieces)
+
+
+def unpack(piece: bytes) -> tuple[Gist, ...]:
+    """The gists of a piece that `pack` wrote. The small ones that were read last are remembered."""
+    return _remembered(piece) if len(piece) <= REMEMBERED_BYTES else _unpacked(piece)
+
+
+def _packed(piece: list[list[object]]) -> bytes:
+    return zlib.compress(json.dumps(piece, separators=(",", ":")).encode(), 1)
+
+
+def _unpacked(piece: bytes) -> tuple[Gist, ...]:
+    return tuple(map(_read_gist, json.loads(zlib.decompress(piece))))
+
+
+_remembered = lru_cache(maxsize=REMEMBERED)(_unpacked)
 
 
 def _gist(gist: Gist) -> list[object]:
@@ -108,6 +152,8 @@ def _gist(gist: Gist) -> list[object]:
         gist.updated_at.isoformat(),
         gist.truncated,
         gist.git_pull_url,
+        gist.owner,
+        gist.node_id,
         *chain.from_iterable(
             (file.name, file.raw_url, file.size_bytes, file.language, file.blob_sha)
             for file in gist.files
@@ -116,7 +162,8 @@ def _gist(gist: Gist) -> list[object]:
 
 
 def _read_gist(stored: list[Any]) -> Gist:
-    gist_id, html_url, description, created_at, updated_at, truncated, git_pull_url, *rest = stored
+    gist_id, html_url, description, created_at, updated_at, truncated, *rest = stored
+    git_pull_url, owner, node_id, *rest = rest
     fields = [iter(rest)] * 5
     return Gist(
         gist_id,
@@ -127,4 +174,6 @@ def _read_gist(stored: list[Any]) -> Gist:
         tuple(GistFile(*file) for file in zip(*fields, strict=True)),
         truncated,
         git_pull_url,
+        owner,
+        node_id,
     )

@@ -1,38 +1,18 @@
-"""Which addresses may be asked: what an answer of GitHub names is not simply followed."""
+"""Which addresses may be asked: an address in an answer of GitHub is not simply followed."""
 
 from __future__ import annotations
 
-import re
-from typing import Literal, NamedTuple
 from urllib.parse import urljoin
 
 from gistapi.errors import IncompleteError
+from gistapi.events import RequestKind
+from gistapi.setting_values import Origin, origin_of
 
-Kind = Literal["list", "raw", "git"]
+__all__ = ["API_KINDS", "Kind", "Origin", "UrlPolicy", "origin_of", "redirected"]
 
-URL = re.compile(
-    r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
-    r"(?:[/?][^\\\s\x00-\x1f\x7f\ud800-\udfff]*)?",
-    re.IGNORECASE | re.ASCII,
-)
-"""No user part, no backslash, no space: nothing that two readers of URLs understand differently."""
-DEFAULT_PORTS = {"http": "80", "https": "443"}
-
-
-class Origin(NamedTuple):
-    """Where a URL leads (RFC 6454), in lower case; an IPv6 host stands in brackets."""
-
-    scheme: str
-    host: str
-    port: str
-
-    @property
-    def netloc(self) -> str:
-        """The host, with its port where that is not the scheme's own."""
-        return self.host if self.port == DEFAULT_PORTS[self.scheme] else f"{self.host}:{self.port}"
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.netloc}"
+Kind = RequestKind
+API_KINDS = frozenset({"list", "gist", "graphql"})
+"""Requests that go to the API's origin, with the token."""
 
 
 class UrlPolicy:
@@ -56,7 +36,7 @@ class UrlPolicy:
             raise IncompleteError(
                 "host_not_allowed", "GitHub named an address that is no HTTP URL."
             )
-        if kind == "list":
+        if kind in API_KINDS:
             allowed = origin == self._api
         else:
             secure = origin.scheme == "https" or self._api.scheme == "http"
@@ -67,15 +47,6 @@ class UrlPolicy:
                 "host_not_allowed", f"GitHub named {origin}, which is not allowed."
             )
         return origin
-
-
-def origin_of(url: str) -> Origin | None:
-    """Where a plain http URL leads; None for anything else."""
-    found = URL.fullmatch(url)
-    if found is None:
-        return None
-    scheme = found[1].lower()
-    return Origin(scheme, found[2].lower(), found[3] or DEFAULT_PORTS[scheme])
 
 
 def redirected(url: str, location: str) -> str:

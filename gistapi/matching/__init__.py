@@ -1,11 +1,22 @@
-"""From a pattern to an answer: exactly what `re.search` would say, in bounded time and memory.
+"""From a pattern to its matches: exactly those of `re.finditer`, in bounded time and memory.
 
 `compile_pattern` checks a stranger's pattern; `Matching` belongs to the process, `Matcher` to a
 search, `Scanner` to a file. What `re2` and `re` each do, and why: docs/decisions/matching.md.
 """
 
-from gistapi.matching.engines import Matcher, Matching
+from gistapi.matching.engines import Matching
+from gistapi.matching.matcher import Matcher
 from gistapi.matching.pattern import CompiledPattern, compile_pattern
-from gistapi.matching.scanner import Scanner, Sizes
+from gistapi.matching.scanner import Scanner
+from gistapi.matching.wanted import Wanted
+from gistapi.matching.window import Sizes
 
-__all__ = ["CompiledPattern", "Matcher", "Matching", "Scanner", "Sizes", "compile_pattern"]
+__all__ = [
+    "CompiledPattern",
+    "Matcher",
+    "Matching",
+    "Scanner",
+    "Sizes",
+    "Wanted",
+    "compile_pattern",
+]

@@ -1,24 +1,37 @@
 """Bytes as they arrive, into valid UTF-8.
 
-The contract: `bytes.decode("utf-8", "replace")`; a file that begins with a byte-order mark of
-UTF-16 is decoded as UTF-16. How the bytes are cut never shows.
+The contract: `bytes.decode("utf-8", "replace")`, or UTF-16 where a byte-order mark says so. The
+mark is no part of the text. How the bytes are cut never shows.
 """
 
 from __future__ import annotations
 
 import codecs
 
-_UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-_BOM_BYTES = 2
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+
+
+def _encoding(content: bytes) -> tuple[str, int]:
+    """The encoding of a file that begins with these bytes, and how many of them are its mark."""
+    for mark, encoding in _MARKS.items():
+        if content.startswith(mark):
+            return encoding, len(mark)
+    return "utf-8", 0
 
 
 def to_utf8(content: bytes) -> bytes:
     """A whole file as valid UTF-8; the same object when it already is."""
     if content.isascii():
         return content
-    encoding = _UTF16.get(content[:_BOM_BYTES])
-    if encoding is not None:
-        return content[_BOM_BYTES:].decode(encoding, "replace").encode()
+    encoding, mark_bytes = _encoding(content)
+    if mark_bytes:
+        content = content[mark_bytes:]
+    if encoding != "utf-8":
+        return content.decode(encoding, "replace").encode()
     try:
         content.decode()
     except UnicodeDecodeError:
@@ -55,13 +68,13 @@ class Utf8Stream:
         if self._decoder is not None:
             return data
         data = self._head + data
-        if len(data) < _BOM_BYTES and not final:
+        encoding, mark_bytes = _encoding(data)
+        if not final and not mark_bytes and any(mark.startswith(data) for mark in _MARKS):
             self._head = data
             return b""
-        encoding = _UTF16.get(data[:_BOM_BYTES])
-        self._decoder = codecs.getincrementaldecoder(encoding or "utf-8")("replace")
-        self._utf8 = self._clean = encoding is None
-        return data if encoding is None else data[_BOM_BYTES:]
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._utf8 = self._clean = encoding == "utf-8"
+        return data[mark_bytes:]
 
     def _decode(self, decoder: codecs.IncrementalDecoder, data: bytes, *, final: bool) -> bytes:
         decoded = decoder.decode(data, final).encode()

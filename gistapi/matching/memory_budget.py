@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
+from collections import deque
+from typing import NamedTuple
 
-from gistapi.aio.deadline import Deadline
+
+class _Waiter(NamedTuple):
+    turn: asyncio.Future[None]
+    holder: object
+    size_bytes: int
 
 
 class WindowBudget:
@@ -12,7 +18,7 @@ class WindowBudget:
 
     The banker's algorithm, for one resource and the same largest claim for all: a grant is safe
     when the one who holds most could still get all it may ever need. It will end, and what it
-    gives back is enough for the next.
+    gives back is enough for the next. For the loop alone; waiting holds no thread.
     """
 
     def __init__(self, total_bytes: int, largest_claim_bytes: int) -> None:
@@ -21,23 +27,47 @@ class WindowBudget:
         self._free = total_bytes
         self._largest_claim = largest_claim_bytes
         self._held: dict[object, int] = {}
-        self._changed = threading.Condition()
+        self._waiters: deque[_Waiter] = deque()
 
-    def hold(self, holder: object, size_bytes: int, deadline: Deadline) -> None:
-        """Let `holder` have so many bytes in all; waits for them.
+    async def hold(self, holder: object, size_bytes: int) -> None:
+        """Let `holder` have `size_bytes` in all, as soon as they are free.
 
-        Raises DeadlineError or CancelledError when the deadline ends the wait.
+        Whatever ends the wait, `release` gives everything back.
         """
-        with deadline.on_cancel(self._wake), self._changed:
-            while not self._grant(holder, min(size_bytes, self._largest_claim)):
-                deadline.check()
-                self._changed.wait(deadline.remaining())
+        size_bytes = min(size_bytes, self._largest_claim)
+        is_first = holder not in self._held
+        if not (is_first and self._waiters) and self._grant(holder, size_bytes):
+            return
+        waiter = _Waiter(asyncio.get_running_loop().create_future(), holder, size_bytes)
+        self._waiters.append(waiter)
+        try:
+            await waiter.turn
+        finally:
+            if waiter in self._waiters:  # cancelled
+                self._waiters.remove(waiter)
+                self._serve()
 
     def release(self, holder: object) -> None:
-        """Give back all that `holder` has."""
-        with self._changed:
-            self._free += self._held.pop(holder, 0)
-            self._changed.notify_all()
+        """Give back all that `holder` has. Idempotent."""
+        freed = self._held.pop(holder, 0)
+        if freed:
+            self._free += freed
+            self._serve()
+
+    def _serve(self) -> None:
+        """Grant what can be granted, in the order in which it was asked for.
+
+        Those who hold nothing yet wait for those before them; those who grow wait for no one,
+        as they give memory back when they end.
+        """
+        left: deque[_Waiter] = deque()
+        for waiter in self._waiters:
+            may_pass = not left or waiter.holder in self._held
+            if waiter.turn.done() or not (may_pass and self._grant(*waiter[1:])):
+                left.append(waiter)
+            else:
+                waiter.turn.set_result(None)
+        self._waiters = left
 
     def _grant(self, holder: object, size_bytes: int) -> bool:
         more = size_bytes - self._held.get(holder, 0)
@@ -49,7 +79,3 @@ class WindowBudget:
         self._free -= more
         self._held[holder] = size_bytes
         return True
-
-    def _wake(self) -> None:
-        with self._changed:
-            self._changed.notify_all()

@@ -5,14 +5,21 @@ from __future__ import annotations
 import re
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from re import _constants as op  # type: ignore[attr-defined, unused-ignore]
-from typing import Any
+from typing import Any, Literal
 
 from gistapi.errors import InvalidPatternError
-from gistapi.matching import charsets, match_bounds, required_literal, translate, worker
+from gistapi.matching import (
+    charsets,
+    empty_matches,
+    match_bounds,
+    required_literal,
+    translate,
+    worker,
+)
 from gistapi.matching.charsets import Node, Op
 from gistapi.models import Flags
 
@@ -24,8 +31,8 @@ MAX_IN_RANGES = 1_000_000
 
 MAX_BEHIND = 100_000
 """Characters of lookbehind that fit beside a window."""
-MAX_THREAD_COST = 200_000_000
-"""Instructions times bytes for RE2 in a thread: 2 to 3 s, once it outgrows its memory."""
+MAX_MARKS = 32
+"""Places of a pattern behind which RE2 consumes what Python only looks at."""
 
 MAX_SKIMMED_BYTES = 4096
 """Up to this size, looking for a literal costs less than the way to RE2."""
@@ -37,20 +44,36 @@ _WARNINGS = threading.Lock()
 class Engine:
     """What a text is searched with: RE2 by its own syntax, or `re` by Python's.
 
-    `compiled` and `program_size` (instructions) are RE2's; a worker compiles for itself from
-    `source`, `flags` and `word`.
+    `compiled`, `marked` (None without marks) and `program_size` (instructions) are RE2's; a worker
+    compiles for itself from `source`, `flags` and `word`.
     """
 
-    name: str
+    name: Literal["re", "re2"]
     source: str
     flags: int = 0
     word: bool = False
     compiled: Any = None
+    marked: Any = None
     program_size: int = 0
 
-    def fits_thread(self, size_bytes: int) -> bool:
-        """Whether a thread may search so much by itself, as nobody can interrupt it."""
-        return self.name == worker.RE2 and self.program_size * size_bytes <= MAX_THREAD_COST
+    @property
+    def key(self) -> tuple[str, str, bool, int, bool]:
+        """What `worker.searcher` compiles it from."""
+        return self.name, self.source, self.marked is not None, self.flags, self.word
+
+    def cost(self, size_bytes: int) -> int:
+        """Instructions times bytes, which bound RE2's work: some 12 ns each at worst."""
+        return self.program_size * size_bytes
+
+    def spans(
+        self,
+        text: bytes | bytearray,
+        start: int,
+        end: int,
+        after_empty: bool = False,  # noqa: FBT001, FBT002
+    ) -> Iterator[worker.Span]:
+        """RE2's matches, as `worker.spans_re2` describes them."""
+        return worker.spans_re2(self.compiled, self.marked, text, start, end, after_empty)
 
 
 @dataclass(frozen=True)
@@ -70,7 +93,7 @@ class CompiledPattern:
     @cached_property
     def python(self) -> Engine:
         """Python's own `re`, which can do everything."""
-        return Engine(worker.RE, self.source, int(self.flags & ~re.UNICODE), self.word)
+        return Engine("re", self.source, int(self.flags & ~re.UNICODE), self.word)
 
     @cached_property
     def ascii(self) -> Engine:
@@ -107,10 +130,12 @@ class CompiledPattern:
             return False
         return self.literal not in text
 
-    def engine(self, *, is_ascii: bool, is_empty: bool) -> Engine:
-        """The engine for such a text."""
+    def engine(self, *, is_ascii: bool, is_empty: bool, first: bool = True) -> Engine:
+        """The engine for such a text, for its `first` match or for all of them."""
         if is_empty and self._has_non_boundary:
             return self.python  # \B on an empty text: Python's versions differ, RE2 too
+        if not first and self._prefers_empty:
+            return self.python  # RE2 can't be asked for the next best match at a place
         return self.ascii if is_ascii else self.unicode
 
     @property
@@ -128,10 +153,17 @@ class CompiledPattern:
         return with_case and len(self.tree) > 0 and self.tree[0][0] is op.LITERAL
 
     @cached_property
+    def _prefers_empty(self) -> bool:
+        """Whether an empty match may come before a longer one that begins at the same place."""
+        return empty_matches.is_nullable(self.tree) and empty_matches.prefers_empty(self.tree)
+
+    @cached_property
     def _has_non_boundary(self) -> bool:
         return _mentions(self.tree, op.AT_NON_BOUNDARY)
 
     def _engine(self, *, ascii_only: bool, loose: bool = False) -> Engine:
+        if empty_matches.has_odd_loop(self.tree) and not loose:
+            return self.python
         try:
             source = translate.Translator(ascii_only, loose).translate(self.tree, self.flags)
             compiled = worker.compile_re2(source)
@@ -141,7 +173,14 @@ class CompiledPattern:
             if type(error).__module__.partition(".")[0] not in {"re2", "_re2"}:
                 raise
             return self.python
-        return Engine(worker.RE2, source, compiled=compiled, program_size=int(compiled.programsize))
+        size = int(compiled.programsize)
+        marks = source.count(translate.MARK)
+        if not marks or loose:
+            return Engine("re2", source, compiled=compiled, program_size=size)
+        if marks > MAX_MARKS:
+            return self.python
+        marked = worker.compile_re2(source, marks=True)
+        return Engine("re2", source, compiled=compiled, marked=marked, program_size=size * marks)
 
 
 def compile_pattern(pattern: str, flags: Flags) -> CompiledPattern:
@@ -158,7 +197,7 @@ def compile_pattern(pattern: str, flags: Flags) -> CompiledPattern:
         measured = match_bounds.measure(tree, all_flags)
         compiled = CompiledPattern(source, all_flags, flags.word, tree, measured)
         # now: threads that miss one would all make it
-        _ = compiled.ascii, compiled.unicode, compiled.literal
+        _ = compiled.ascii, compiled.unicode, compiled.literal, compiled._prefers_empty  # noqa: SLF001
     except RecursionError:
         raise InvalidPatternError("too deeply nested") from None
     return compiled

@@ -1,108 +1,77 @@
-"""One file's bytes in, in chunks of any size; the first match out, as soon as it is certain.
+"""One file's bytes in, in chunks of any size; its matches out, as soon as they are certain.
 
 The scanner holds a window of the text and searches it whenever it has doubled, so that all
-searches together stay linear. What it knows for certain is `_start`: no match begins before it.
-A match counts only if it begins where everything that could decide about it has been seen; that
-depends on the text alone, never on how it was cut.
+searches together stay linear. What it knows for certain is `_start`: every match that begins
+before it is known. A match counts only if it begins where everything that could decide about it
+has been seen; that depends on the text alone, never on how it was cut.
 """
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Literal, NamedTuple, Self, TypeVar
 
-from gistapi.aio.deadline import Deadline
 from gistapi.errors import PatternTimeoutError
-from gistapi.events import FileScanned, Observer
+from gistapi.events import FileScanned
 from gistapi.matching import worker
+from gistapi.matching.collector import Collector
 from gistapi.matching.decoding import Utf8Stream
-from gistapi.matching.memory_budget import WindowBudget
-from gistapi.matching.pattern import CompiledPattern, Engine
-from gistapi.matching.process import Job
-from gistapi.matching.window import LINE_CHARACTERS, MAX_BYTES, Window
-from gistapi.models import Hit
+from gistapi.matching.jobs import TOO_LONG, Job
+from gistapi.matching.pattern import Engine
+from gistapi.matching.threads import SLICE_SECONDS
+from gistapi.matching.window import MAX_BYTES, PART_BYTES
+from gistapi.matching.work import Work
+from gistapi.models import Hits
 
-_PART_BYTES = 64 << 10
+T = TypeVar("T")
+
+_INLINE_BYTES = 256 << 10
+"""A window that the loop may look through by itself: some 50 µs."""
+_INLINE_STEPS = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """How much text a scanner holds, in bytes of UTF-8.
+class _Plan(NamedTuple):
+    """A search of the window for matches that begin before `stop`.
 
-    A match up to `overlap_bytes` long is found wherever it lies; a window holds twice that and
-    little more. The first search comes after `first_bytes`. Of a hit's line so many characters
-    are shown.
+    `growing`: more text is to come. `forced`: not all that decides about them has been seen, but
+    more than that is not held.
     """
 
-    overlap_bytes: int = 8 << 20
-    first_bytes: int = 64 << 10
-    line_characters: int = LINE_CHARACTERS
-
-    @property
-    def window_bytes(self) -> int:
-        """The most that one scanner ever holds."""
-        return 2 * self.overlap_bytes + self.first_bytes + 4 * _PART_BYTES
-
-
-class Searching(Protocol):
-    """What a scanner needs of its search (a `Matcher`)."""
-
-    @property
-    def pattern(self) -> CompiledPattern:
-        """What is searched for."""
-
-    @property
-    def pattern_timeout_seconds(self) -> float:
-        """How long one file may take."""
-
-    def check_patience(self) -> None:
-        """Raise PatternTimeoutError once the search has given the pattern up."""
-
-    def charge(self, seconds: float, *, timeouts: int = 0) -> None:
-        """Say what a thread spent, and whether the file took too long."""
-
-    def ask(self, jobs: list[Job], deadline: Deadline) -> None:
-        """Have a worker do this."""
+    stop: int
+    engine: Engine
+    growing: bool
+    forced: bool = False
 
 
 class Scanner:
-    """Feed it chunks, then finish it; a Hit is final, whatever would follow.
+    """Feed it chunks, then finish it; Hits are final, whatever would follow.
 
-    For one thread. `feed` and `finish` raise PatternTimeoutError when the pattern takes too long,
-    was given up, or can't be decided on a text this long; DeadlineError and CancelledError when
-    the work has to stop; OverloadedError when the service stops.
+    For one task on the loop. `feed` and `finish` raise PatternTimeoutError when the pattern takes
+    too long before a first match, was given up, or can't be decided on a text this long; and
+    OverloadedError when the service stops.
     """
 
-    def __init__(
-        self,
-        search: Searching,
-        deadline: Deadline,
-        sizes: Sizes,
-        budget: WindowBudget,
-        observe: Observer,
-    ) -> None:
-        self._search = search
-        self._extent = search.pattern.match_bounds
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._sizes = work.shared.sizes
+        self._extent = work.pattern.match_bounds
         self._loops = self._extent.loop_bytes
-        self._deadline = deadline
-        self._sizes = sizes
-        self._budget = budget
-        self._observe = observe
         self._stream = Utf8Stream()
-        self._window = Window(sizes.line_characters)
-        self._start = 0  # in the window: no match begins before it
-        self._next = sizes.first_bytes  # the window's size that is worth the next search
+        self._found = Collector(work.wanted, self._sizes.line_characters)
+        self._window = self._found.window
+        self._start = 0  # in the window: every match that begins before it is known
+        self._next = self._sizes.first_bytes  # the window's size that is worth the next search
         self._held = 0
         self._size = 0
-        self._engine_name: Literal["re2", "re"] = "re2"
+        self._engine_name: Literal["re", "re2"] = "re2"
         self._worked_seconds = 0.0
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         return self
 
-    def __exit__(
+    async def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
@@ -110,57 +79,62 @@ class Scanner:
     ) -> None:
         self.close()
 
-    def feed(self, chunk: bytes) -> Hit | None:
-        """Take more of the file; returns a Hit as soon as one is certain."""
+    async def feed(self, chunk: bytes) -> Hits | None:
+        """Take more of the file; returns Hits as soon as all that are wanted are certain."""
         self._size += len(chunk)
         with memoryview(chunk) as view:
-            for start in range(0, len(view), _PART_BYTES):
-                hit = self._take(self._stream.feed(view[start : start + _PART_BYTES]))
-                if hit is not None:
-                    return self._end(hit)
+            for start in range(0, len(view), PART_BYTES):
+                await self._take(self._stream.feed(view[start : start + PART_BYTES]))
+                if self._found.is_complete:
+                    return self._end()
         return None
 
-    def finish(self) -> Hit | None:
-        """The file is complete: returns the first match in what was not decided yet."""
-        hit = self._take(self._stream.finish())
-        if hit is None:
-            found = self._find(growing=False)
-            hit = None if found is None else self._window.hit(found[0])
-        return self._end(hit)
+    async def finish(self) -> Hits | None:
+        """The file is complete: returns what was found, with the matches not decided until now."""
+        await self._take(self._stream.finish())
+        if self._found.left:
+            await self._find(_Plan(len(self._window.data) + 1, self._engine, growing=False))
+        return self._end()
 
     def close(self) -> None:
         """Give the window's memory back. Idempotent."""
-        self._window = Window()
-        self._budget.release(self)
+        self._window.data = bytearray()
+        self._work.shared.budget.release(self)
 
-    def _take(self, text: bytes) -> Hit | None:
-        self._deadline.check()
+    async def _take(self, text: bytes) -> None:
+        """Hold more text, and find all matches that nothing to come can change."""
+        self._found.feed(text)
+        if self._found.left == 0:
+            return
         size = len(self._window.data) + len(text)
         if size > self._held:
             self._held = 1 << (size - 1).bit_length()
-            self._budget.hold(self, self._held, self._deadline)
+            await self._work.shared.budget.hold(self, self._held)
         self._window.data += text
-        return self._search_growing() if len(self._window.data) >= self._next else None
-
-    def _search_growing(self) -> Hit | None:
-        """Decide about every start that what has come so far can decide about."""
+        if size < self._next:
+            return
+        plan = await self._do(self._plan)
+        if plan.stop > self._start:
+            await self._find(plan)
+            if self._found.left == 0:
+                self.close()
+                return
+            await self._do(partial(self._move, plan.stop))
         size = len(self._window.data)
-        decided = self._decided()
-        limit = size - self._sizes.overlap_bytes
-        forced = limit > decided
-        if forced and self._search.pattern.needs_whole_text and self._engine.name == worker.RE:
-            raise PatternTimeoutError("the pattern looks too far ahead for a text this long")
-        decided = self._window.align(max(decided, limit))  # `re` starts at characters only
-        if decided > self._start:
-            found = self._find(growing=True)
-            if found is not None and found[0] < decided:
-                if forced:
-                    self._check_certain(found)
-                return self._window.hit(found[0])
-            self._start = decided - self._window.drop(decided - self._context_bytes)
-            size = len(self._window.data)
         self._next = max(self._sizes.first_bytes, size + min(size, self._sizes.overlap_bytes))
-        return None
+
+    def _plan(self) -> _Plan:
+        """Which matches to look for now: those that begin before `stop`."""
+        decided = self._decided()
+        limit = len(self._window.data) - self._sizes.overlap_bytes
+        forced = limit > max(decided, self._start)
+        stop = self._window.align(max(decided, limit))  # `re` starts at characters only
+        return _Plan(stop, self._engine, growing=True, forced=forced)
+
+    def _move(self, decided: int) -> None:
+        """Drop what no later match needs."""
+        start = max(decided, self._start)
+        self._start = start - self._window.drop(start - self._context_bytes)
 
     def _decided(self) -> int:
         """How many starts, from the beginning of the window, can be decided about now."""
@@ -184,57 +158,90 @@ class Scanner:
         """What stays before the first undecided start: for lookbehind, and to show the line."""
         return MAX_BYTES * (max(self._sizes.line_characters, self._extent.behind) + 2)
 
-    def _check_certain(self, found: tuple[int, int]) -> None:
-        """A match that `re` found where not all was seen must not lean on the window's end."""
-        seen = found[1] + MAX_BYTES * (self._extent.lookahead + 2)
-        if self._engine.name == worker.RE and seen > len(self._window.data):
-            raise PatternTimeoutError("a match too long to be certain of")
-
-    def _find(self, *, growing: bool) -> tuple[int, int] | None:
-        """The first match in the window from `_start` on, as a span of bytes.
-
-        While the text grows RE2 is shown one byte less than there is: so it never takes the
-        window's end for the text's, and boundaries see what comes behind.
-        """
-        self._search.check_patience()
-        engine, end = self._engine, len(self._window.data)
-        if growing and engine.name == worker.RE2:
-            end -= 1
-        if engine.fits_thread(end - self._start):
-            return self._find_here(engine, end)
-        return self._find_in_worker(engine, end)
-
     @property
     def _engine(self) -> Engine:
         """What the window is searched with."""
         data = self._window.data
         is_empty = self._window.is_first and not data
-        return self._search.pattern.engine(is_ascii=data.isascii(), is_empty=is_empty)
+        return self._work.engine(is_ascii=data.isascii(), is_empty=is_empty)
 
-    def _find_here(self, engine: Engine, end: int) -> tuple[int, int] | None:
-        began = time.thread_time()
-        found = engine.compiled.search(self._window.data, self._start, end)
-        seconds = time.thread_time() - began
-        self._worked_seconds += seconds
-        late = found is None and self._worked_seconds > self._search.pattern_timeout_seconds
-        self._search.charge(seconds, timeouts=int(late))
-        if late:
-            raise PatternTimeoutError("the pattern took too long")
-        return None if found is None else (int(found.start()), int(found.end()))
+    async def _find(self, plan: _Plan) -> None:
+        """Find the wanted matches in the window from `_start` on.
 
-    def _find_in_worker(self, engine: Engine, end: int) -> tuple[int, int] | None:
+        While the text grows RE2 is shown one byte less than there is: so it never takes the
+        window's end for the text's, and boundaries see what comes behind.
+        """
+        end = len(self._window.data) - (plan.growing and plan.engine.name == worker.RE2)
+        task: worker.Task | None = (self._start, end, plan.stop, self._found.left, False)
+        try:
+            self._work.check_patience()
+            if plan.forced and plan.engine.name == worker.RE:
+                self._check_decidable()
+            while task is not None:
+                if self._work.pace.fits_thread(plan.engine, end - task[0]):
+                    spans, task = await self._find_in_thread(plan.engine, task)
+                else:
+                    spans, task = await self._find_in_worker(plan.engine, task), None
+                if plan.forced and plan.engine.name == worker.RE:
+                    self._check_certain(spans)
+                await self._do(partial(self._record, spans), len(spans))
+        except PatternTimeoutError:
+            if not self._found.found:
+                raise
+            self._found.give_up()
+
+    async def _find_in_thread(
+        self, engine: Engine, task: worker.Task
+    ) -> tuple[list[worker.Span], worker.Task | None]:
+        """RE2's matches, and what is left to do when the thread's time was up."""
+        search = partial(self._work.search, engine, self._window.data, task, SLICE_SECONDS)
+        is_inline = self._work.pace.is_inline(engine, task[1] - task[0])
+        part = search() if is_inline else await self._work.in_thread(search)
+        self._worked_seconds += part.seconds
+        is_late = self._worked_seconds > self._work.shared.pattern_timeout_seconds
+        is_late = is_late and (part.rest is not None or not part.spans)
+        self._work.charge(part.seconds, timeouts=int(is_late and not self._found.found))
+        if is_late and not part.spans:
+            raise PatternTimeoutError(TOO_LONG)
+        return part.spans, part.rest
+
+    async def _find_in_worker(self, engine: Engine, task: worker.Task) -> list[worker.Span]:
         if engine.name == worker.RE:
             self._engine_name = "re"
-        seconds = max(0.01, self._search.pattern_timeout_seconds - self._worked_seconds)
-        job = Job(engine, self._window.data, self._start, end, seconds)
-        self._search.ask([job], self._deadline)
+        left = self._work.shared.pattern_timeout_seconds - self._worked_seconds
+        job = Job(engine, self._window.data, task, max(0.01, left))
+        await self._work.ask([job])
         self._worked_seconds += job.spent_seconds
         if job.failure is not None:
             raise PatternTimeoutError(job.failure)
-        return job.answer
+        return job.spans
 
-    def _end(self, hit: Hit | None) -> Hit | None:
-        name = self._engine_name
-        self._observe(FileScanned(name, self._size, self._worked_seconds, hit is not None))
+    def _check_decidable(self) -> None:
+        if self._work.pattern.needs_whole_text:
+            raise PatternTimeoutError("The pattern looks too far ahead for a text this long.")
+
+    def _check_certain(self, spans: list[worker.Span]) -> None:
+        """A match that `re` found where not all was seen must not lean on the window's end."""
+        for _, end in spans:
+            seen = end + MAX_BYTES * (self._extent.lookahead + 2)
+            if seen > len(self._window.data):
+                raise PatternTimeoutError("A match is too long to be certain of.")
+
+    def _record(self, spans: list[worker.Span]) -> None:
+        """Keep matches, which come in their order."""
+        self._found.add(spans)
+        if spans:
+            self._start = spans[-1][1]
+
+    async def _do(self, work: Callable[[], T], steps: int = 1) -> T:
+        """Do something with the whole window, where that holds nobody up."""
+        if len(self._window.data) <= _INLINE_BYTES and steps <= _INLINE_STEPS:
+            return work()
+        return await self._work.in_thread(work)
+
+    def _end(self) -> Hits | None:
+        event = FileScanned(self._engine_name, self._size, self._worked_seconds, self._found.found)
+        self._work.shared.observe(event)
+        hits = self._found.finish()
         self.close()
-        return hit
+        return hits

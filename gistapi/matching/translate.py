@@ -1,8 +1,8 @@
 """Python's parse tree into RE2's syntax, exactly or not at all.
 
-Only two things must come out the same: whether there is a match, and where the first one begins.
-So groups need not capture, laziness is kept only for speed, and what stands at the very end of a
-pattern may consume what Python only looks at. What can't be said exactly raises
+Two things must come out the same: whether there is a match, and where the first one begins and
+ends. So groups need not capture, and what stands at the very end of a pattern may consume what
+Python only looks at: a MARK before it says where the match ends. What can't be said exactly raises
 UntranslatableError, and `re` does it.
 
 The syntax of RE2: https://github.com/google/re2/wiki/Syntax
@@ -28,6 +28,8 @@ MAX_COUNT = 1_000
 
 MAX_LOOSE_RANGES = 8
 """In a loose translation; what has more of them beyond ASCII takes all that lies there."""
+MARK = "()"
+"""An empty group, which nothing else is translated into."""
 BEYOND_ASCII = (0x80, 0x10FFFF)
 
 
@@ -121,7 +123,7 @@ class Translator:
             # Python's $ looks behind a final newline; RE2 can't look, but may eat it at the end.
             if not tail:
                 return self._left_out("$ before the end of the pattern")
-            return Piece(r"(?:\n?\z)", 2)
+            return Piece(MARK + r"(?:\n?\z)", 4)
         if where in (op.AT_BOUNDARY, op.AT_NON_BOUNDARY):
             # RE2's boundary is one of ASCII bytes, and its \B matches inside a character.
             ascii_words = self.ascii_only or (flags & re.ASCII and where is op.AT_BOUNDARY)
@@ -156,7 +158,7 @@ class Translator:
         if direction < 0 or not tail:
             return self._left_out("lookaround")
         inner = self._sequence(body, flags, tail=True)
-        return inner._replace(text=f"(?:{inner.text})")
+        return inner._replace(text=f"{MARK}(?:{inner.text})")
 
     def negative_lookahead(self, argument: Argument, flags: int, tail: bool) -> Piece:  # noqa: FBT001
         """`(?!c)` for one character, at the very end: another character, or the text's end."""
@@ -165,7 +167,7 @@ class Translator:
         if self.loose or direction < 0 or not tail or not single:
             return self._left_out("negative lookaround")
         others = charsets.complement(self._members(body[0], flags))
-        return Piece(f"(?:{write_class(others)}|\\z)", 2 * len(others) + 2)
+        return Piece(f"{MARK}(?:{write_class(others)}|\\z)", 2 * len(others) + 2)
 
     def _left_out(self, what: str) -> Piece:
         if not self.loose:

@@ -1,293 +1,211 @@
 """The worker processes together: started when needed, shared fairly, killed at their deadline.
 
-A searching thread drives a worker itself, so no thread and no queue of ours stands in between.
-Who waits is served by search, the one with fewest workers first; and who gets a worker takes
-other small texts of the same search along.
+Every text first gets a short slice of a worker's time, small ones together; one that needs more
+waits for a long slice of its own. Where there are several workers, one serves short slices only.
+The search that was served least is next, so that a pattern which needs milliseconds gets them
+beside any number that want seconds.
 """
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Sequence
 
-from gistapi.aio.deadline import Deadline
 from gistapi.errors import OverloadedError
 from gistapi.events import Observer, WorkerKilled
-from gistapi.matching.process import Job, Process
+from gistapi.matching.jobs import GIVEN_UP, SLICE_SECONDS, TOO_LONG, Batch, Job, Share
+from gistapi.matching.process import Process
 
-SMALL_BYTES = 64 << 10
-"""A text up to this size may travel with others."""
-BATCH_BYTES = 1 << 20
-BATCH_TEXTS = 256
-MAX_TIMEOUTS = 3
-MAX_SECONDS = 10.0
-GIVEN_UP = "the pattern was given up: it took too long on other files of this search"
-BATCH_SHARE = 0.25
-"""Of one text's time, for a whole batch: a bad text costs the others no more than this."""
-
-
-@dataclass(eq=False)
-class Ticket:
-    """A thread that waits until its jobs are done: by itself, once `granted`, or by others."""
-
-    jobs: list[Job]
-    wakeup: threading.Condition
-    granted: bool = False
-    process: Process | None = None
-    batch: list[Job] = field(default_factory=list)
-
-    @property
-    def wants_worker(self) -> bool:
-        """Whether there is something in it that nobody is at."""
-        return not self.granted and any(not (job.done or job.taken) for job in self.jobs)
-
-
-@dataclass(eq=False)
-class Share:
-    """One search's part in the workers: who waits for it, and how many workers it has."""
-
-    tickets: list[Ticket] = field(default_factory=list)
-    running: int = 0
-    served_at: float = 0.0
-    timeouts: int = 0
-    seconds: float = 0.0
-
-    @property
-    def is_given_up(self) -> bool:
-        """Whether the pattern has cost this search too much already."""
-        return self.timeouts >= MAX_TIMEOUTS or self.seconds >= MAX_SECONDS
-
-    def fail_waiting(self) -> None:
-        """Let every job that nobody is at fail, as the pattern is given up."""
-        for ticket in self.tickets:
-            for job in ticket.jobs:
-                if not (job.done or job.taken):
-                    job.failure, job.done = GIVEN_UP, True
-            ticket.wakeup.notify_all()
+LEAST_SECONDS = 1.0
+"""By the clock, for a short slice of processor time, however busy the machine is."""
+START_TRIES = 4
+RETRY_SECONDS = 0.1
+"""Before the second try to start a process; doubled before each further one."""
 
 
 class Workers:
-    """At most `count` processes; building it starts none."""
+    """At most `count` processes; building it starts none. For the loop alone."""
 
     def __init__(self, count: int, observe: Observer) -> None:
         self._observe = observe
-        self._lock = threading.Lock()
-        self._shares: list[Share] = []
+        self._shares: list[Share] = []  # those with jobs, waiting or running
+        self._batches: set[Batch] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._idle: list[Process] = []
-        self._all: set[Process] = set()
+        self._alive: set[Process] = set()
         self._free = count
+        self._free_for_long = max(1, count - 1)
+        self._turn = 0.0
         self._closed = False
 
     @property
     def pids(self) -> list[int]:
         """The processes that are alive now."""
-        with self._lock:
-            return [process.pid for process in self._all]
+        return [process.pid for process in self._alive]
 
-    def start(self) -> None:
-        """Start the processes before they are needed."""
-        while True:
-            with self._lock:
-                if self._closed or len(self._idle) >= self._free:
-                    return
-            process = self._spawn()
-            with self._lock:
-                self._idle.append(process)
-
-    def close(self) -> None:
-        """End all processes; who waits gets OverloadedError. Idempotent."""
-        with self._lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
-            processes, self._all = self._all, set()
-            self._notify(self._shares)
-        for process in processes:
-            process.kill()
-        for process in idle:  # the others are closed by the threads that drive them
-            process.close()
-
-    def run(self, share: Share, jobs: list[Job], deadline: Deadline) -> None:
-        """Have all jobs done, by this thread or by others of the same search.
-
-        Raises DeadlineError, CancelledError, and OverloadedError when the workers are closed.
-        """
-        ticket = Ticket(jobs, threading.Condition(self._lock))
-        with deadline.on_cancel(lambda: self._wake(ticket)), self._waiting(share, ticket):
-            while self._wait(ticket, deadline):
-                try:
-                    deadline.check()
-                    ticket.process = ticket.process or self._spawn()
-                    with deadline.on_cancel(ticket.process.kill):
-                        began = time.monotonic()
-                        self._search(ticket.process, ticket.batch, deadline)
-                    self.charge(share, time.monotonic() - began)
-                finally:
-                    self._give_back(share, ticket)
-
-    def charge(self, share: Share, seconds: float, timeouts: int = 0) -> None:
-        """Count against a search's patience what its pattern has cost."""
-        with self._lock:
-            share.seconds += seconds
-            share.timeouts += timeouts
-
-    @contextmanager
-    def _waiting(self, share: Share, ticket: Ticket) -> Iterator[None]:
-        with self._lock:
-            share.tickets.append(ticket)
-            if share not in self._shares:
-                self._shares.append(share)
-            self._serve()
+    async def start(self) -> None:
+        """Start the processes before they are needed. Raises OSError where that can't be done."""
+        starting, self._free = self._free - len(self._idle), len(self._idle)
         try:
-            yield
+            for _ in range(starting):
+                self._idle.append(await self._start_process())
         finally:
-            with self._lock:
-                ticket.jobs = []  # whoever leaves wants no worker; he may just have been given one
-                granted = ticket.granted
-            if granted:
-                self._give_back(share, ticket)
-            with self._lock:
-                share.tickets.remove(ticket)
-                if not share.tickets:
-                    self._shares.remove(share)
+            self._free += starting
+            self._serve()
 
-    def _wait(self, ticket: Ticket, deadline: Deadline) -> bool:
-        """Wait for a worker (True), or for the jobs to be done (False)."""
-        with self._lock:
-            while not ticket.granted:
-                if all(job.done for job in ticket.jobs):
-                    return False
-                self._check_open()
-                deadline.check()
-                ticket.wakeup.wait(deadline.remaining())
-            return True
+    async def close(self) -> None:
+        """End all processes; searches that wait get OverloadedError. Idempotent."""
+        self._closed = True
+        for share in self._shares:
+            share.fail_waiting()
+        for process in self._alive:
+            process.kill()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        for process in (*self._idle,):
+            self._idle.remove(process)
+            await self._give_back(process)
+
+    async def run(self, share: Share, jobs: Sequence[Job]) -> None:
+        """Have all jobs done. Raises OverloadedError when the workers are closed.
+
+        When it is cancelled, jobs that are running are forgotten; their worker goes on with what
+        others have in it.
+        """
+        if not share.running and share not in self._shares:
+            share.turn = max(share.turn, self._turn)
+            self._shares.append(share)
+        share.add(jobs)
+        self._serve()
+        try:
+            for job in jobs:
+                await job.done
+                if job.error is not None:
+                    raise job.error
+        finally:
+            for job in jobs:
+                job.done.cancel()
+            self._drop_abandoned()
+        if self._closed:
+            raise OverloadedError("The service is stopping.", retry_after_seconds=1.0)
+
+    def _drop_abandoned(self) -> None:
+        """Free the workers that are at something long for nobody."""
+        for batch in self._batches:
+            if batch.is_long and batch.is_abandoned and batch.process is not None:
+                batch.process.kill()
 
     def _serve(self) -> None:
-        """Give free workers to those who wait (under the lock)."""
+        """Give free workers to those who wait."""
         for share in self._shares:
-            if share.is_given_up:
+            if share.is_given_up or self._closed:
                 share.fail_waiting()
-        while self._free:
-            waiting = [
-                share for share in self._shares if any(t.wants_worker for t in share.tickets)
-            ]
-            if not waiting:
-                return
-            share = min(waiting, key=lambda share: (share.running, share.served_at))
-            ticket = next(ticket for ticket in share.tickets if ticket.wants_worker)
+        while self._free and (chosen := self._next()) is not None:
+            share, batch = chosen
+            self._turn = max(self._turn, share.turn)
             self._free -= 1
+            self._free_for_long -= batch.is_long
             share.running += 1
-            share.served_at = time.monotonic()
-            ticket.process = self._idle.pop() if self._idle else None
-            ticket.batch = _batch(ticket, share)
-            ticket.granted = True
-            ticket.wakeup.notify_all()
+            self._batches.add(batch)
+            task = asyncio.get_running_loop().create_task(self._work(share, batch))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self._shares = [
+            share for share in self._shares if share.running or share.short or share.long
+        ]
 
-    def _give_back(self, share: Share, ticket: Ticket) -> None:
-        """Let others have the worker; what it left undone waits again."""
-        process = ticket.process
-        with self._lock:
-            for job in ticket.batch:
-                job.taken = False
-                share.timeouts += job.failure is not None
-            reusable = process is not None and not (process.killed or self._closed)
-            if process is not None and reusable:
-                self._idle.append(process)
-            elif process is not None:
-                self._all.discard(process)
-            self._free += 1
-            share.running -= 1
-            ticket.process, ticket.batch, ticket.granted = None, [], False
-            share.tickets.append(share.tickets.pop(share.tickets.index(ticket)))
-            self._notify([share])
-            self._serve()
-        if process is not None and not reusable:
-            process.close()
+    def _next(self) -> tuple[Share, Batch] | None:
+        may_be_long = self._free_for_long > 0
+        for share in sorted(self._shares, key=lambda share: (share.running, share.turn)):
+            batch = share.next_batch(may_be_long=may_be_long)
+            if batch is not None:
+                return share, batch
+        return None
 
-    def _search(self, process: Process, batch: list[Job], deadline: Deadline) -> None:
-        limit = batch[0].seconds * (1 if len(batch) == 1 else BATCH_SHARE)
-        began = time.monotonic()
+    async def _work(self, share: Share, batch: Batch) -> None:
+        """Have a batch done, then let others have the worker."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
-            answers = process.ask(batch, limit / 2, min(limit, deadline.remaining()))
+            batch.process = self._idle.pop() if self._idle else await self._retry_start()
+            began = loop.time()
+            await self._ask(batch.process, batch)
+        except OSError:
+            self._observe(WorkerKilled("not_started"))
+            for job in batch.jobs:
+                job.end("The service could not start a process to search this file in.")
+        except Exception as error:  # noqa: BLE001 - the search raises it
+            for job in batch.jobs:
+                job.end(error)
+        finally:
+            _account(share, batch, loop.time() - began)
+            await self._give_back(batch.process)
+            self._batches.discard(batch)
+            self._free += 1
+            self._free_for_long += batch.is_long
+            share.running -= 1
+            share.add([job for job in batch.jobs if not job.done.done()], first=True)
+            self._serve()
+
+    async def _ask(self, process: Process, batch: Batch) -> None:
+        limit = batch.jobs[0].seconds
+        patience = limit if batch.is_long else min(limit, SLICE_SECONDS)
+        if not batch.is_long:
+            limit = max(limit, LEAST_SECONDS)
+        work = [(job.text, job.task) for job in batch.jobs]
+        try:
+            async with asyncio.timeout(limit):
+                answers, interrupted = await process.ask(batch.engine, work, patience, limit)
         except TimeoutError:
             process.kill()
             self._observe(WorkerKilled("timeout"))
-            deadline.check()
-            _fail(batch, "the pattern took too long", final=len(batch) == 1)
+            batch.fail(TOO_LONG, final=len(batch.jobs) == 1)
         except EOFError:
-            process.kill()
-            self._check_open()
-            deadline.check()
+            if self._closed or batch.is_abandoned:
+                batch.fail(GIVEN_UP, final=True)
+                return
             self._observe(WorkerKilled("died"))
-            _fail(batch, "the worker that searched it died", final=batch[0].alone)
+            batch.fail("The worker that searched this file died.", final=batch.jobs[0].alone)
         except BaseException:
             process.kill()  # its answer is still to come, and nobody would expect it
             raise
         else:
-            for job, answer in zip(batch, answers, strict=False):
-                job.answer, job.failure = (
-                    (None, answer) if isinstance(answer, str) else (answer, None)
-                )
-                job.done = True
-        elapsed = time.monotonic() - began
-        for job in batch:
-            job.spent_seconds += elapsed / len(batch)
+            for job, answer in zip(batch.jobs, answers, strict=False):
+                job.end(answer)
+            if interrupted and batch.is_long:
+                batch.fail(TOO_LONG, final=True)
+            elif interrupted:
+                batch.jobs[len(answers)].is_long = True
 
-    def _spawn(self) -> Process:
-        process = Process()
-        with self._lock:
-            if not self._closed:
-                self._all.add(process)
-                return process
-        process.close()
-        raise self._stopping()
+    async def _retry_start(self) -> Process:
+        """Start a process, as soon as the system has room for one."""
+        for attempt in range(START_TRIES - 1):
+            try:
+                return await self._start_process()
+            except OSError:
+                await asyncio.sleep(RETRY_SECONDS * 2**attempt)
+        return await self._start_process()
 
-    def _check_open(self) -> None:
+    async def _start_process(self) -> Process:
+        process = await Process.start()
+        self._alive.add(process)
         if self._closed:
-            raise self._stopping()
+            process.kill()
+        return process
 
-    @staticmethod
-    def _stopping() -> OverloadedError:
-        return OverloadedError("the service is stopping", retry_after_seconds=1.0)
-
-    def _wake(self, ticket: Ticket) -> None:
-        with self._lock:
-            ticket.wakeup.notify_all()
-
-    @staticmethod
-    def _notify(shares: list[Share]) -> None:
-        for share in shares:
-            for ticket in share.tickets:
-                ticket.wakeup.notify_all()
+    async def _give_back(self, process: Process | None) -> None:
+        if process is None:
+            return
+        if process.killed:  # its place is free once it is gone
+            await process.close()
+            self._alive.discard(process)
+        else:
+            self._idle.append(process)
 
 
-def _batch(ticket: Ticket, share: Share) -> list[Job]:
-    """The first of the ticket's jobs, and as many small ones as may travel with it."""
-    others = (job for other in share.tickets if other is not ticket for job in other.jobs)
-    candidates = [job for job in (*ticket.jobs, *others) if not (job.done or job.taken)]
-    first, *rest = candidates
-    batch, size = [first], len(first.text)
-    if _may_travel(first):
-        for job in rest:
-            if len(batch) == BATCH_TEXTS or size + len(job.text) > BATCH_BYTES:
-                break
-            if _may_travel(job) and job.engine is first.engine:
-                batch.append(job)
-                size += len(job.text)
-    for job in batch:
-        job.taken = True
-    return batch
-
-
-def _may_travel(job: Job) -> bool:
-    return not job.alone and len(job.text) <= SMALL_BYTES
-
-
-def _fail(batch: list[Job], failure: str, *, final: bool) -> None:
-    """Nobody knows which text of a batch was to blame: each is tried again, alone."""
-    for job in batch:
-        job.alone = True
-        if final:
-            job.failure, job.done = failure, True
+def _account(share: Share, batch: Batch, seconds: float) -> None:
+    """Charge a search with what its batch took."""
+    share.charge(seconds, sum(job.failure is not None for job in batch.jobs))
+    share.turn += seconds
+    for job in batch.jobs:
+        job.spent_seconds += seconds / len(batch.jobs)

@@ -1,32 +1,45 @@
-"""The use case: which of a user's gists match a pattern?"""
+"""The use case: which gists match a pattern?
+
+`Searcher` runs searches on the event loop and hands their events to threads. May import errors,
+models, events, aio and matching; GitHub and the cache come through what `app` hands in.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
-from gistapi.aio.deadline import Deadline
-from gistapi.aio.fairpool import FairPool
-from gistapi.aio.flights import Contents, Flights
+from gistapi.aio.budget import ByteBudget
+from gistapi.aio.limiter import FairLimiter
+from gistapi.aio.portal import Outbox, Portal
+from gistapi.aio.scope import UNMETERED, Scope, UsageMeter
 from gistapi.errors import GistapiError, OverloadedError
 from gistapi.events import Observer, SearchEnded, ignore
-from gistapi.matching import Matching, compile_pattern
-from gistapi.models import End, Query, SearchEvent
+from gistapi.matching import Matching, Wanted, compile_pattern
+from gistapi.models import Query, SearchEvent
 from gistapi.search import cursor as cursors
 from gistapi.search.filters import Filter
-from gistapi.search.reader import GistSource, Scan
-from gistapi.search.reorder import Order
-from gistapi.search.session import GO_ON, Bounds, Run, Stop
+from gistapi.search.reader import Contents, GistSource, Reader, Shared
+from gistapi.search.session import Bounds, Session
+from gistapi.search.stop import GO_ON, Stop
+
+__all__ = ["Bounds", "Searcher"]
 
 COMPILED = 16
-"""So many patterns stay compiled: one that goes on by its cursor, or is popular, costs it once."""
+"""Patterns that stay compiled: a search that goes on by its cursor compiles once."""
+CONTENT_BYTES = 64 * 2**20
+"""Contents that all searches together hold in memory."""
+CACHE_THREADS = 4
 
 
 class Searcher:
-    """Searches gists, many searches side by side on one pool of threads.
+    """Searches gists, many searches side by side on one event loop.
 
-    `deadline_seconds` and `bounds` limit one search, `max_searches` how many run at once.
+    `limiter` bounds the requests to GitHub, `deadline_seconds` and `bounds` one search,
+    `max_searches` how many run at once.
     """
 
     def __init__(
@@ -34,7 +47,8 @@ class Searcher:
         source: GistSource,
         contents: Contents,
         matching: Matching,
-        pool: FairPool,
+        limiter: FairLimiter,
+        portal: Portal,
         *,
         deadline_seconds: float,
         max_searches: int,
@@ -43,94 +57,124 @@ class Searcher:
     ) -> None:
         self._compile = lru_cache(maxsize=COMPILED)(compile_pattern)
         self._source = source
-        self._contents = contents
-        self._flights = Flights(contents)
         self._matching = matching
-        self._pool = pool
+        self._limiter = limiter
+        self._portal = portal
+        self._cache_threads = ThreadPoolExecutor(CACHE_THREADS, "gistapi-cache")
+        self._compiler = ThreadPoolExecutor(1, "gistapi-compile")
+        self._shared = Shared(contents, self._cache_threads, ByteBudget(CONTENT_BYTES))
         self._deadline_seconds = deadline_seconds
         self._max_searches = max_searches
         self._bounds = bounds
         self._observe = observe
         self._changed = threading.Condition()
-        self._running: set[Run] = set()
+        self._admitted = 0
+        self._sessions: set[Session] = set()
         self._stopping = False
 
-    def search(self, query: Query, *, in_order: bool) -> Generator[SearchEvent]:
-        """The events of one search: Begin, then Match, Incomplete and Progress, at last End.
+    def search(
+        self, query: Query, *, meter: UsageMeter = UNMETERED, caller_token: str | None = None
+    ) -> Generator[SearchEvent]:
+        """Yield the events of one search: Begin, then Match, Incomplete and Progress, last End.
 
-        `in_order`, matches come in GitHub's order (as they always do under a limit), else as they
-        are found. Some event comes at least every PROGRESS_SECONDS. Close the iterator, and the
-        search and its downloads stop. Raises InvalidPatternError and InvalidCursorError at once;
-        from the iterator OverloadedError before anything is asked of GitHub, GithubError and its
-        kinds, RateLimitedError and ByteQuotaError, where nothing could be searched.
+        With `query.limit`, matches come in the order of the listing, otherwise as they are found.
+        Closing the iterator stops the search and its downloads. Raises, from the iterator, before
+        anything is sent to GitHub: OverloadedError, InvalidCursorError, InvalidPatternError; where
+        nothing could be searched: GithubError and its kinds, RateLimitedError, ByteQuotaError.
         """
-        pattern = self._compile(query.pattern, query.flags)
-        order = Order(cursors.decode(query), in_order=in_order, limit=query.limit)
-        run = Run(query, order, Deadline(self._deadline_seconds), self._bounds)
-        scan = Scan(
-            source=self._source,
-            contents=self._contents,
-            flights=self._flights,
-            matcher=self._matching.matcher(pattern),
-            wanted=Filter(query),
-            lane=self._pool.lane(),
-            deadline=run.deadline,
-            report=run.inbox.put,
-            fault=run.inbox.put,
-            max_bytes=self._bounds.size_bytes,
-        )
-        return self._observed(run, scan)
+
+        async def run(outbox: Outbox[SearchEvent]) -> None:
+            self._admit()
+            try:
+                await self._run(query, meter, caller_token, outbox)
+            finally:
+                self._leave()
+
+        return self._portal.stream(run, name="search")
 
     @property
     def running(self) -> int:
         """How many searches run now."""
-        return len(self._running)
+        return self._admitted
 
     @property
-    def stopping(self) -> bool:
-        """Whether no search begins any more."""
+    def is_stopping(self) -> bool:
+        """Whether new searches are refused."""
         return self._stopping
 
     def shut_down(self, grace_seconds: float) -> None:
-        """Begin no search any more; those that still run after the grace end as they are."""
+        """Refuse new searches, and end those that still run after the grace as they are."""
         with self._changed:
             self._stopping = True
-            self._changed.wait_for(lambda: not self._running, grace_seconds)
-            for run in self._running:
-                run.inbox.put(Stop("shutting_down", f"The service is stopping. {GO_ON}"))
+            self._changed.wait_for(lambda: not self._admitted, grace_seconds)
+            if self._admitted:
+                self._portal.loop.call_soon_threadsafe(self._stop_all)
 
-    def _observed(self, run: Run, scan: Scan) -> Generator[SearchEvent]:
-        self._admit(run)
+    def close(self) -> None:
+        """End the threads that read the cache and compile patterns. Idempotent."""
+        self._cache_threads.shutdown(wait=False, cancel_futures=True)
+        self._compiler.shutdown(wait=False, cancel_futures=True)
+
+    def _stop_all(self) -> None:
+        for session in self._sessions:
+            session.stop(Stop("shutting_down", f"The service is stopping. {GO_ON}"))
+
+    async def _run(
+        self,
+        query: Query,
+        meter: UsageMeter,
+        caller_token: str | None,
+        outbox: Outbox[SearchEvent],
+    ) -> None:
+        session = Session(
+            query, cursors.decode(query), self._bounds, self._deadline_seconds, outbox
+        )
+        loop = asyncio.get_running_loop()
+        pattern = await loop.run_in_executor(
+            self._compiler, self._compile, query.pattern, query.flags
+        )
+        matcher = self._matching.matcher(pattern, Wanted(query.max_count, query.context))
+        reader = Reader(
+            source=self._source,
+            shared=self._shared,
+            matcher=matcher,
+            wanted=Filter(query),
+            scope=Scope(self._limiter.lane(), session.ends_at, meter, caller_token),
+            wants_all=query.max_count is not None,
+            wants_first=query.details,
+            count=session.count,
+        )
         outcome = "cancelled"
+        self._sessions.add(session)
         try:
-            for event in run.events(scan):
-                if isinstance(event, End):
-                    outcome = "partial" if event.partial else "success"
-                yield event
+            await session.run(reader)
+            outcome = "partial" if session.partial else "success"
         except GistapiError as error:
             outcome = type(error).__name__
             raise
         finally:
-            run.deadline.cancel()
-            scan.lane.close()
-            with self._changed:
-                self._running.discard(run)
-                self._changed.notify_all()
+            self._sessions.discard(session)
+            matcher.close()
             self._observe(
                 SearchEnded(
                     outcome,
-                    run.elapsed_seconds,
-                    run.order.done,
-                    scan.files_done,
-                    scan.bytes_done,
-                    run.order.matches,
+                    session.elapsed_seconds,
+                    session.buffer.done,
+                    session.files_done,
+                    session.bytes_done,
+                    session.buffer.matches,
                 )
             )
 
-    def _admit(self, run: Run) -> None:
+    def _admit(self) -> None:
         with self._changed:
             if self._stopping:
                 raise OverloadedError("The service is stopping.", 1.0)
-            if len(self._running) >= self._max_searches:
-                raise OverloadedError("Too many searches at once.", 1.0)
-            self._running.add(run)
+            if self._admitted >= self._max_searches:
+                raise OverloadedError("Too many searches are running. Try again shortly.", 1.0)
+            self._admitted += 1
+
+    def _leave(self) -> None:
+        with self._changed:
+            self._admitted -= 1
+            self._changed.notify_all()

@@ -1,7 +1,8 @@
-"""How far a search has come, as a text that any instance understands.
+"""How far a search has come, as a text that any instance can continue from.
 
-A place in a listing is a creation time and the ids that were done at that second; so new and
-deleted gists change nothing. `sent` are the ids of matches told beyond that place.
+The cursor marks the far end: how far gists were begun, as a target, a creation time and the gists
+of that second. Before it lie the gists that are still owed. So nothing that was found has to be
+remembered, and a gist that is created or deleted meanwhile changes nothing.
 """
 
 from __future__ import annotations
@@ -9,85 +10,214 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import zlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from gistapi.errors import InvalidCursorError
-from gistapi.models import Query
+from gistapi.models import Gist, Query
 
-MAX_IDS = 1000
-"""More ids than a second, or the look-ahead of a search, can hold."""
+VERSION = 2
+MAX_CHARACTERS = 4096
+MAX_OWED = 80
+"""Gists that can be undecided at once, with some room for those that a listing shows late."""
+MAX_MARKS = 400
+"""Gists of one second that are marked one by one; beyond, ANCHORS mark where the second is cut."""
+ANCHORS = 8
+MAX_TRIES = 3
+"""Searches that a gist may use up before it is given up, however little of them it had."""
+MARK_DIGITS = 8
+_DIGEST_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A listing among those of a search: the target's index, and the member of an organization."""
+
+    target: int = 0
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in a user's listing; `before` None is its beginning."""
+    """The far end of a search, and the gists before it that are owed; empty at the beginning.
 
+    `before` is the far end's creation time, None if no gist of `place` was begun. `marks` are
+    digests of the gists created in that second that were begun; `anchors`, if any, are the last
+    ids that were begun in a second with more than MAX_MARKS. `floor` is the first place with an
+    owed gist. `tried` is the owed gist that
+    used up `tries` searches without being decided.
+    """
+
+    place: Place = Place()
     before: datetime | None = None
-    done: frozenset[str] = frozenset()
-    sent: frozenset[str] = frozenset()
+    marks: frozenset[str] = frozenset()
+    anchors: tuple[str, ...] = ()
+    owed: frozenset[str] = frozenset()
+    floor: Place = Place()
+    tried: str | None = None
+    tries: int = 0
 
-    def passed(self, gist_id: str, created_at: datetime) -> bool:
-        """Whether this gist was dealt with before the cursor."""
-        if self.before is None:
+    def covers(self, place: Place, gist: Gist) -> bool:
+        """Whether a gist lies before the far end; in a second with anchors it is assumed to."""
+        if place != self.place:
+            return place < self.place
+        if self.before is None or gist.created_at < self.before:
             return False
-        return created_at > self.before or (created_at == self.before and gist_id in self.done)
+        if gist.created_at > self.before:
+            return True
+        return bool(self.anchors) or mark(gist.id) in self.marks
 
-    def after(self, gist_id: str, created_at: datetime) -> Cursor:
-        """The cursor once this gist is dealt with, too."""
-        sent = self.sent - {gist_id}
-        if self.before is None or created_at < self.before:
-            return Cursor(created_at, frozenset({gist_id}), sent)
-        if created_at > self.before:
-            return replace(self, sent=sent)
-        return replace(self, done=self.done | {gist_id}, sent=sent)
+    def after(self, place: Place, gist: Gist) -> Cursor:
+        """The cursor whose far end is this gist, or the same one if it covers the gist."""
+        if place == self.place and gist.created_at == self.before:
+            return self._with_tie(gist.id)
+        if self.covers(place, gist):
+            return self
+        return replace(
+            self,
+            place=place,
+            before=gist.created_at,
+            marks=frozenset({mark(gist.id)}),
+            anchors=(),
+        )
+
+    def _with_tie(self, gist_id: str) -> Cursor:
+        if self.anchors:
+            return replace(self, anchors=(*self.anchors, gist_id)[-ANCHORS:])
+        marks = self.marks | {mark(gist_id)}
+        if len(marks) > MAX_MARKS:
+            return replace(self, marks=frozenset(), anchors=(gist_id,))
+        return replace(self, marks=marks)
+
+
+def mark(gist_id: str) -> str:
+    """A short digest of a gist's id: 345 ids of one second still fit into a cursor."""
+    return hashlib.sha256(gist_id.encode("utf-8", "surrogatepass")).hexdigest()[:MARK_DIGITS]
 
 
 def encode(cursor: Cursor, query: Query) -> str:
-    """The cursor as URL-safe text."""
-    before = None if cursor.before is None else cursor.before.isoformat()
-    parts = [_digest(query), before, sorted(cursor.done), sorted(cursor.sent)]
-    packed = json.dumps(parts, separators=(",", ":")).encode()
+    """The cursor as URL-safe text of less than MAX_CHARACTERS."""
+    fields = {
+        "v": VERSION,
+        "query": _digest(query),
+        "place": [cursor.place.target, cursor.place.member],
+        "before": None if cursor.before is None else cursor.before.isoformat(),
+        "marks": _joined(cursor.marks),
+        "anchors": list(cursor.anchors),
+        "owed": sorted(cursor.owed),
+        "floor": [cursor.floor.target, cursor.floor.member],
+        "tried": cursor.tried,
+        "tries": cursor.tries,
+    }
+    packed = zlib.compress(_canonical(fields), 9)
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
 def decode(query: Query) -> Cursor:
-    """The query's cursor, the beginning where it has none.
+    """The query's cursor; the beginning if it has none.
 
-    Raises InvalidCursorError for anything that `encode` did not write for this query.
+    Raises InvalidCursorError for anything that `encode` did not write for this query, and for a
+    cursor of another version.
     """
     if query.cursor is None:
         return Cursor()
     try:
-        packed = base64.b64decode(
-            query.cursor + "=" * (-len(query.cursor) % 4), b"-_", validate=True
+        fields = _unpacked(query.cursor)
+        if fields["v"] != VERSION:
+            raise InvalidCursorError(
+                "The cursor was issued by another version of this service. Start again without it."
+            )
+        cursor = _read(fields)
+    except (ValueError, TypeError, LookupError, RecursionError, OverflowError, zlib.error):
+        raise InvalidCursorError(
+            "The cursor is not one that this service issued. Send `next` as it was received."
+        ) from None
+    if fields["query"] != _digest(query):
+        raise InvalidCursorError(
+            "The cursor belongs to another query. Only `limit`, `details`, `max_count` and "
+            "`context` may change between the answers of one search."
         )
-        digest, before, done, sent = json.loads(packed)
-        cursor = Cursor(_time(before), _ids(done), _ids(sent))
-    except (ValueError, TypeError, RecursionError, OverflowError):
-        raise InvalidCursorError("The cursor is not one that this service gave out.") from None
-    if digest != _digest(query):
-        raise InvalidCursorError("The cursor belongs to another query.")
     return cursor
 
 
-def _time(value: object) -> datetime | None:
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise TypeError(value)
-    return datetime.fromisoformat(value).astimezone(UTC)
+def _unpacked(text: str) -> dict[str, Any]:
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(text)
+    packed = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
+    unpack = zlib.decompressobj()
+    content = unpack.decompress(packed, 4 * MAX_CHARACTERS)
+    if not unpack.eof:
+        raise ValueError(text)
+    fields = json.loads(content)
+    if not isinstance(fields, dict):
+        raise TypeError(fields)
+    return fields
 
 
-def _ids(value: object) -> frozenset[str]:
-    if not isinstance(value, list) or len(value) > MAX_IDS:
+def _read(fields: dict[str, Any]) -> Cursor:
+    before = None if fields["before"] is None else datetime.fromisoformat(fields["before"])
+    tried, tries = fields["tried"], fields["tries"]
+    if not isinstance(tries, int) or not 0 <= tries <= MAX_TRIES:
+        raise ValueError(tries)
+    return Cursor(
+        place=_place(fields["place"]),
+        before=None if before is None else before.astimezone(UTC),
+        marks=_split(fields["marks"]),
+        anchors=_ids(fields["anchors"], ANCHORS),
+        owed=frozenset(_ids(fields["owed"], MAX_OWED)),
+        floor=_place(fields["floor"]),
+        tried=None if tried is None else _ids([tried], 1)[0],
+        tries=tries,
+    )
+
+
+def _place(value: object) -> Place:
+    match value:
+        case [int(target), str(member)] if target >= 0 and not isinstance(target, bool):
+            return Place(target, member)
+    raise TypeError(value)
+
+
+def _ids(value: object, most: int) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > most:
         raise ValueError(value)
     if not all(isinstance(item, str) for item in value):
         raise TypeError(value)
-    return frozenset(value)
+    return tuple(value)
+
+
+def _joined(marks: frozenset[str]) -> str:
+    return base64.b64encode(bytes.fromhex("".join(sorted(marks)))).decode()
+
+
+def _split(value: str) -> frozenset[str]:
+    digits = base64.b64decode(value, validate=True).hex()
+    return frozenset(
+        digits[start : start + MARK_DIGITS] for start in range(0, len(digits), MARK_DIGITS)
+    )
 
 
 def _digest(query: Query) -> str:
-    """All of the query that decides what matches; case of the login does not."""
-    asked = replace(query, username=query.username.lower(), limit=None, cursor=None)
-    return hashlib.sha256(repr(asked).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    """Digest the fields that decide what matches.
+
+    A field with its default adds nothing, so that a cursor survives an upgrade that adds a field.
+    """
+    fields: dict[str, object] = {
+        "pattern": query.pattern,
+        "targets": [(target.kind, target.name.lower()) for target in query.targets],
+        "flags": [name for name in query.flags.__slots__ if getattr(query.flags, name)],
+        "files": query.files,
+        "languages": sorted({language.lower() for language in query.languages}),
+        "since": query.updated_since and query.updated_since.astimezone(UTC).isoformat(),
+        "until": query.updated_until and query.updated_until.astimezone(UTC).isoformat(),
+        "names": query.names,
+    }
+    relevant = {name: value for name, value in fields.items() if value}
+    return hashlib.sha256(_canonical(relevant)).hexdigest()[:_DIGEST_DIGITS]
+
+
+def _canonical(fields: dict[str, object]) -> bytes:
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    return text.encode("ascii")

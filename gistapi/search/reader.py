@@ -1,285 +1,318 @@
-"""Reads the files of gists and feeds them to the matcher, on the threads of the pool."""
+"""Reads the files of gists and feeds them to the matcher: from the cache, then from GitHub."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, closing
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from gistapi.aio.deadline import Deadline
-from gistapi.aio.fairpool import Lane
-from gistapi.aio.flights import Contents, Flights
+from cachetools import LRUCache
+
+from gistapi.aio.budget import ByteBudget
+from gistapi.aio.scope import Scope
+from gistapi.aio.singleflight import SingleFlight
 from gistapi.errors import (
-    ByteQuotaError,
-    CancelledError,
-    DeadlineError,
-    GistapiError,
     GithubError,
     GithubRateLimitedError,
     GoneError,
     IncompleteError,
     PatternTimeoutError,
-    RateLimitedError,
     RawRefusedError,
 )
 from gistapi.matching import Matcher
-from gistapi.models import Gist, GistFile, Hit, Incomplete, Match, Page
+from gistapi.models import Gist, GistFile, Hits, Page, Target
 from gistapi.search.filters import Filter
-from gistapi.search.reorder import Slot
+from gistapi.search.gist_state import GistState, Result
+from gistapi.search.reorder import Outcome, Slot
+
+T = TypeVar("T")
 
 SMALL_BYTES = 2**20
 """Files up to this size are read whole, checked, kept and then searched; larger ones streamed."""
-BATCH_BYTES = 4 * 2**20
-STOPS = (GithubRateLimitedError, RateLimitedError, ByteQuotaError)
-"""What ends the whole search, not one file."""
+BATCH_BYTES = 2 * 2**20
+"""Cached contents that are read and searched together."""
+LANDED = 4096
+NO_LANGUAGE = IncompleteError("language_unknown", "Git does not name a file's language.")
+
+
+class ClonedFile(Protocol):
+    """One file read by git."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the gist."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Its size."""
+
+    @property
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Its content, to be read before the next file."""
 
 
 class GistSource(Protocol):
-    """Where gists come from. Every method may raise what `github.files` and `listing` name."""
+    """Where gists come from; on the loop. Every method may raise GithubError and its kinds."""
 
-    def pages(self, username: str, deadline: Deadline) -> Iterator[Page]:
-        """A user's public gists, newest created first, each once."""
+    def pages(self, target: Target, scope: Scope) -> AsyncGenerator[Page]:
+        """Yield a target's gists, newest created first, each once."""
 
-    def read(self, file: GistFile, deadline: Deadline) -> bytes:
-        """The whole of a small file."""
+    def members(self, organization: str, scope: Scope) -> AsyncGenerator[str]:
+        """Yield the logins of an organization's members."""
 
-    def stream(self, file: GistFile, deadline: Deadline) -> Iterator[Generator[bytes]]:
-        """Passes over a file's content, as a rule one; a later one replaces it."""
+    async def read(self, gist: Gist, file: GistFile, scope: Scope) -> bytes:
+        """Return the whole of a small file."""
+
+    def stream(
+        self, gist: Gist, file: GistFile, scope: Scope
+    ) -> AsyncGenerator[AsyncGenerator[bytes]]:
+        """Yield passes over a large file, as a rule one; a later one replaces it."""
 
     def clone(
-        self, gist: Gist, deadline: Deadline
-    ) -> AbstractContextManager[Iterator[tuple[str, int, Iterator[bytes]]]]:
-        """All files of a gist, by git: name, size in bytes, chunks."""
+        self, gist: Gist, scope: Scope
+    ) -> AbstractAsyncContextManager[AsyncIterator[ClonedFile]]:
+        """Read all files of a gist by git."""
 
 
-@dataclass(slots=True)
-class Searched:
-    """What came of one file, or of a gist read by git.
+class Contents(Protocol):
+    """Where contents outlive a search; called from threads, raises nothing."""
 
-    `refused` is a file that only git has, `stop` what ends the search as a whole.
-    """
+    def get_contents(self, blobs: dict[str, int | None]) -> Iterator[tuple[str, bytes]]:
+        """Yield those that are kept, by blob SHA."""
 
-    slot: Slot
-    match: Match | None = None
-    gaps: tuple[Incomplete, ...] = ()
-    refused: GistFile | None = None
-    stop: GistapiError | None = None
+    def put_content(self, blob_sha: str, content: bytes) -> None:
+        """Keep one; returns at once."""
 
 
 @dataclass
-class Scan:
-    """One search's reading. `report` is told everything; `files_done`, `bytes_done` count."""
+class Shared:
+    """What the searches of a process share for reading.
+
+    `budget` bounds the contents in hand; `landed` are addresses whose content was put into the
+    cache lately, perhaps after another search had missed it there.
+    """
+
+    contents: Contents
+    executor: Executor
+    budget: ByteBudget
+    flights: SingleFlight[bytes] = field(default_factory=SingleFlight)
+    landed: LRUCache[str, None] = field(default_factory=lambda: LRUCache(LANDED))
+
+
+@dataclass
+class Reader:
+    """One search's reading. `count` is called with each file's bytes, and may stop the search."""
 
     source: GistSource
-    contents: Contents
-    flights: Flights
+    shared: Shared
     matcher: Matcher
     wanted: Filter
-    lane: Lane
-    deadline: Deadline
-    report: Callable[[list[Searched]], None]
-    fault: Callable[[BaseException], None]
-    max_bytes: int
-    files_done: int = 0
-    bytes_done: int = 0
-    _under_way: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    scope: Scope
+    wants_all: bool
+    wants_first: bool
+    count: Callable[[Slot, int, int], None]
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is being read, or about to be."""
-        return self._under_way == 0
+    def __post_init__(self) -> None:
+        """Bound the coroutines that wait for a place: it keeps memory flat."""
+        self._reading = asyncio.Semaphore(2 * self.scope.lane.most)
 
-    def prepare(self, slot: Slot) -> bool:
-        """Choose what of a gist is to be searched; False when that is nothing."""
-        gist = slot.gist
-        if not self.wanted.wants(gist):
-            return False
-        slot.files = [file for file in gist.files if self.wanted.wants_file(file)]
-        slot.pending = 1 if gist.truncated else len(slot.files)
-        return slot.pending > 0
+    def prepare(self, slot: Slot) -> GistState | None:
+        """Choose what of a gist to search; None if nothing."""
+        if not self.wanted.wants(slot.gist):
+            return None
+        files = tuple(file for file in slot.gist.files if self.wanted.wants_file(file))
+        if not files and not slot.gist.truncated:
+            return None
+        return GistState(slot, files, wants_all=self.wants_all, wants_first=self.wants_first)
 
-    def begin(self, slots: list[Slot]) -> None:
-        """Search these gists: the files that are known first, the others as they come."""
-        for slot in slots:
-            slot.work = self.deadline.child()
-        for slot in slots:
-            if slot.gist.truncated:
-                self._submit(partial(self._by_git, slot, None))
-        self._submit(partial(self._known, [slot for slot in slots if not slot.gist.truncated]))
-
-    def clone(self, slot: Slot) -> None:
-        """Search by git those files of a gist that the raw host refused."""
-        names = frozenset(file.name for file in slot.refused)
-        slot.pending, slot.refused = 1, []
-        self._submit(partial(self._by_git, slot, names))
-
-    def end(self, slot: Slot) -> None:
-        """Call off what is still under way for a gist."""
-        slot.work.cancel()
-        slot.work.release()
-
-    def _submit(self, work: Callable[[], None]) -> None:
-        def guarded() -> None:
-            try:
-                work()
-            except (CancelledError, DeadlineError):
-                pass  # the search is over, and knows it
-            except BaseException as error:  # noqa: BLE001 - the searching thread raises it
-                self.fault(error)
-            with self._lock:
-                self._under_way -= 1
-            if self.idle:
-                self.report([])  # wakes who waits for that
-
-        with self._lock:
-            self._under_way += 1
-        self.lane.submit(guarded)
-
-    def _known(self, slots: list[Slot]) -> None:
-        """Search what the cache has of these gists; fetch the rest, each file by itself."""
-        todo: dict[str, list[tuple[Slot, GistFile]]] = {}
-        rest: list[tuple[Slot, GistFile]] = []
-        for slot in slots:
-            for file in slot.files:
+    async def read_cached(self, states: Sequence[GistState]) -> None:
+        """Search what the cache has of these gists, in batches that fit the budget."""
+        places: dict[str, list[tuple[GistState, int]]] = {}
+        for state in states:
+            if state.slot.gist.truncated:
+                continue
+            for index, file in enumerate(state.files):
                 if file.blob_sha is not None and _is_small(file):
-                    todo.setdefault(file.blob_sha, []).append((slot, file))
-                else:
-                    rest.append((slot, file))
-        sizes = {sha: places[0][1].size_bytes for sha, places in todo.items()}
-        for batch in _batches(self.contents.get_contents(sizes)):
-            self.deadline.check()
-            hits = self.matcher.search_many([content for _, content in batch], self.deadline)
-            found = []
-            for (sha, content), hit in zip(batch, hits, strict=True):
-                for slot, file in todo.pop(sha):
-                    self._count(len(content))
-                    found.append(_outcome(slot, file, hit))
-            self.report(found)
-        for slot, file in [*(place for places in todo.values() for place in places), *rest]:
-            self._submit(partial(self._fetch, slot, file))
+                    places.setdefault(file.blob_sha, []).append((state, index))
+        for batch, size in _batches(places):
+            async with self.shared.budget.hold(size):
+                read = partial(self._kept, batch)
+                await self._search_batch(await self._on_executor(read), places)
 
-    def _fetch(self, slot: Slot, file: GistFile) -> None:
-        if slot.decided:
+    async def _search_batch(
+        self,
+        found: list[tuple[str, bytes]],
+        places: dict[str, list[tuple[GistState, int]]],
+    ) -> None:
+        results = await self.matcher.search_many([content for _, content in found])
+        for (sha, content), result in zip(found, results, strict=True):
+            for state, index in places[sha]:
+                self.count(state.slot, 1, len(content))
+                state.note(index, result)
+
+    @staticmethod
+    def needs_reading(state: GistState) -> bool:
+        """Whether the cache did not decide a gist; git alone knows all files of a truncated one."""
+        return state.slot.gist.truncated or not state.is_decided
+
+    async def read(self, state: GistState) -> Outcome:
+        """Search what is left of a gist, and return what it came to."""
+        if state.slot.gist.truncated:
+            await self._by_git(state, None)
+        elif not state.is_decided:
+            await self._files(state)
+            if state.refused and not state.is_decided:
+                await self._by_git(state, frozenset(state.refused))
+        return state.outcome()
+
+    async def _files(self, state: GistState) -> None:
+        """Search files side by side; those that no longer matter are cancelled."""
+        indexes = list(state.open_indexes())
+        if len(indexes) == 1:
+            async with self._reading:
+                await self._file(state, indexes[0])
             return
+        tasks: dict[int, asyncio.Task[None]] = {}
+
+        async def one(index: int) -> None:
+            async with self._reading:
+                await self._file(state, index)
+            matter = set(state.open_indexes())
+            for other, task in tasks.items():
+                if other not in matter and other != index:
+                    task.cancel()
+
+        async with asyncio.TaskGroup() as group:
+            for index in indexes:
+                name = f"file {index} of gist {state.slot.gist.id}"
+                tasks[index] = group.create_task(one(index), name=name)
+
+    async def _file(self, state: GistState, index: int) -> None:
+        file = state.files[index]
+        result: Result
         try:
-            found = _outcome(slot, file, self._hit(file, slot.work))
+            if _is_small(file):
+                result = await self._whole(state.slot, file)
+            else:
+                result = await self._streamed(state.slot, file)
         except RawRefusedError:
-            found = Searched(slot, refused=file)
-        except GoneError:
-            found = Searched(slot)
-        except STOPS as error:
-            found = Searched(slot, stop=error)
-        except (IncompleteError, GithubError) as error:
-            found = _outcome(slot, file, error)
-        self.report([found])
-
-    def _hit(self, file: GistFile, deadline: Deadline) -> Hit | PatternTimeoutError | None:
-        if _is_small(file):
-            content = self._content(file, deadline)
-            (found,) = self.matcher.search_many([content], deadline)
-            self._count(len(content))
-            return found
-        hit = None
-        for chunks in self.source.stream(file, deadline):
-            with closing(chunks):
-                hit = self._feed(chunks, deadline)
-            if hit is not None:
-                break
-        self._count(0)
-        return hit
-
-    def _content(self, file: GistFile, deadline: Deadline) -> bytes:
-        fetch = partial(self.source.read, file, deadline)
-        if file.blob_sha is None or file.raw_url is None:
-            return fetch()
-        return self.flights.fetch(file.raw_url, file.blob_sha, deadline, fetch)
-
-    def _feed(self, chunks: Iterable[bytes], deadline: Deadline) -> Hit | None:
-        with self.matcher.scanner(deadline) as scanner:
-            for chunk in chunks:
-                with self._lock:
-                    self.bytes_done += len(chunk)
-                if self.bytes_done >= self.max_bytes:
-                    self.report([])  # wakes the search, which calls this off
-                hit = scanner.feed(chunk)
-                if hit is not None:
-                    return hit
-            return scanner.finish()
-
-    def _by_git(self, slot: Slot, names: frozenset[str] | None) -> None:
-        if slot.decided:
+            state.refuse(index)
             return
-        try:
-            found = self._cloned(slot, names)
         except GoneError:
-            found = Searched(slot)
-        except STOPS as error:
-            found = Searched(slot, stop=error)
+            if not _is_small(file):  # the raw host has no large files, git may
+                state.refuse(index)
+                return
+            result = None
+        except GithubRateLimitedError:
+            raise
         except (IncompleteError, GithubError) as error:
-            found = _outcome(slot, None, error)
-        self.report([found])
+            result = error
+        state.note(index, result)
 
-    def _cloned(self, slot: Slot, names: frozenset[str] | None) -> Searched:
-        """The first match among a gist's files, or all gaps; only `names`, if there are any."""
-        listed = {file.name: file for file in slot.gist.files}
-        gaps: list[Incomplete] = []
-        with self.source.clone(slot.gist, slot.work) as cloned:
-            for name, size_bytes, chunks in cloned:
-                file = listed.get(name) or GistFile(name, None, size_bytes, None, None)
-                if (names is not None and name not in names) or not self.wanted.wants_name(name):
-                    continue
-                try:
-                    if not self._language_fits(file, known=name in listed):
+    async def _whole(self, slot: Slot, file: GistFile) -> Hits | PatternTimeoutError | None:
+        async with self.shared.budget.hold(file.size_bytes or 0):
+            content = await self._content(slot.gist, file)
+            result = await self.matcher.search(content)
+            self.count(slot, 1, len(content))
+            return result
+
+    async def _content(self, gist: Gist, file: GistFile) -> bytes:
+        raw_url, blob_sha = file.raw_url, file.blob_sha
+        if raw_url is None or blob_sha is None:
+            return await self.source.read(gist, file, self.scope)
+
+        async def load() -> bytes:
+            if raw_url in self.shared.landed:
+                read = partial(self._kept, {blob_sha: file.size_bytes})
+                for _, content in await self._on_executor(read):
+                    return content
+            content = await self.source.read(gist, file, self.scope)
+            self.shared.contents.put_content(blob_sha, content)
+            self.shared.landed[raw_url] = None
+            return content
+
+        return await self.shared.flights.fetch(raw_url, load)
+
+    async def _streamed(self, slot: Slot, file: GistFile) -> Hits | None:
+        hits = None
+        async with aclosing(self.source.stream(slot.gist, file, self.scope)) as passes:
+            async for chunks in passes:
+                async with aclosing(chunks):
+                    hits = await self._feed(slot, chunks)
+                if hits is not None:
+                    break
+        self.count(slot, 1, 0)
+        return hits
+
+    async def _feed(self, slot: Slot, chunks: AsyncIterator[bytes]) -> Hits | None:
+        async with self.matcher.scanner() as scanner:
+            async for chunk in chunks:
+                self.count(slot, 0, len(chunk))
+                hits = await scanner.feed(chunk)
+                if hits is not None:
+                    return hits
+            return await scanner.finish()
+
+    async def _by_git(self, state: GistState, names: frozenset[str] | None) -> None:
+        """Search a gist's files by git: all, or only those of these names."""
+        listed = {file.name: file for file in state.slot.gist.files}
+        try:
+            async with self.source.clone(state.slot.gist, self.scope) as cloned:
+                async for file in cloned:
+                    if names is not None and file.name not in names:
                         continue
-                    hit = self._feed(chunks, slot.work)
-                except IncompleteError as error:
-                    gaps.append(_gap(slot, name, error))
-                    continue
-                self._count(0)
-                if hit is not None:
-                    return Searched(slot, Match(slot.gist, file, hit))
-        return Searched(slot, gaps=tuple(gaps))
+                    await self._cloned(state, file, listed.get(file.name))
+                    if not self.needs_reading(state) or (state.has_match and not self.wants_all):
+                        return
+            state.end_git()
+        except GoneError:
+            state.end_gone()
+        except GithubRateLimitedError:
+            raise
+        except (IncompleteError, GithubError) as error:
+            state.end_git(error)
 
-    def _language_fits(self, file: GistFile, *, known: bool) -> bool:
-        if self.wanted.by_language and not known:
-            raise IncompleteError("language_unknown", "Git names no language.")
-        return self.wanted.wants_language(file.language)
+    async def _cloned(self, state: GistState, file: ClonedFile, listed: GistFile | None) -> None:
+        if not self.wanted.wants_name(file.name):
+            return
+        shown = listed or GistFile(file.name, None, file.size_bytes, None, None)
+        if listed is None and self.wanted.by_language:
+            state.note_git(shown, NO_LANGUAGE)
+        elif self.wanted.wants_language(shown.language):
+            try:
+                result: Result = await self._feed(state.slot, file.chunks)
+                self.count(state.slot, 1, 0)
+            except IncompleteError as error:
+                result = error
+            state.note_git(shown, result)
 
-    def _count(self, size_bytes: int) -> None:
-        with self._lock:
-            self.files_done += 1
-            self.bytes_done += size_bytes
+    def _kept(self, blobs: dict[str, int | None]) -> list[tuple[str, bytes]]:
+        return list(self.shared.contents.get_contents(blobs))
+
+    async def _on_executor(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.shared.executor, work)
+
+
+def _batches(
+    places: dict[str, list[tuple[GistState, int]]],
+) -> Iterator[tuple[dict[str, int | None], int]]:
+    """Cut the wanted contents into batches of about BATCH_BYTES: sizes by SHA, and their sum."""
+    batch: dict[str, int | None] = {}
+    size = 0
+    for sha, found in places.items():
+        state, index = found[0]
+        batch[sha] = state.files[index].size_bytes
+        size += state.files[index].size_bytes or 0
+        if size >= BATCH_BYTES:
+            yield batch, size
+            batch, size = {}, 0
+    if batch:
+        yield batch, size
 
 
 def _is_small(file: GistFile) -> bool:
     return file.size_bytes is not None and file.size_bytes <= SMALL_BYTES
-
-
-def _batches(contents: Iterator[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
-    batch: list[tuple[str, bytes]] = []
-    size = 0
-    for sha, content in contents:
-        batch.append((sha, content))
-        size += len(content)
-        if size >= BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _outcome(slot: Slot, file: GistFile | None, found: Hit | GistapiError | None) -> Searched:
-    if isinstance(found, GistapiError):
-        return Searched(slot, gaps=(_gap(slot, file.name if file else None, found),))
-    if found is None or file is None:
-        return Searched(slot)
-    return Searched(slot, Match(slot.gist, file, found))
-
-
-def _gap(slot: Slot, name: str | None, error: GistapiError) -> Incomplete:
-    reason = error.reason if isinstance(error, IncompleteError) else "file_unavailable"
-    return Incomplete(slot.gist.html_url, name, reason, str(error))

@@ -1,143 +1,164 @@
-"""Which gists of a listing are decided, what of that may be told, and where the search stands.
+"""Reorder buffer: gists finish in any order, and the cursor marks how far they were begun.
 
-The answer is always a prefix of GitHub's order. `in_order`, a match waits until every newer gist
-is decided; otherwise it is told at once, and the cursor remembers it.
+Without a limit, results are released as they come. With one, a result is released once every
+earlier gist is decided, so that the answer is a prefix of the listing.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass, replace
 
-from gistapi.aio.deadline import Deadline
-from gistapi.models import Gist, GistFile, Incomplete, Match
-from gistapi.search.cursor import Cursor
+from gistapi.models import Gist, Incomplete, Match
+from gistapi.search.cursor import MAX_OWED, Cursor, Place
 
-NEVER = Deadline(0)
-LOOK_AHEAD = 64
-"""So many gists are under way at most, from the oldest undecided on."""
-TOGETHER = 16
-"""So many more are begun at once when the list has them: the cache is asked once for them all."""
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the search of one gist came to. A gist that matches has nothing incomplete."""
+
+    match: Match | None = None
+    incomplete: tuple[Incomplete, ...] = ()
 
 
 @dataclass(eq=False, slots=True)
 class Slot:
-    """One gist on its way.
+    """One gist of the listing. `number` counts the gists of all listings from 0.
 
-    `files` are those to be searched, `pending` how many of them are not yet; `refused` are those
-    that only git has; `work` is what its downloads run under; `told`: its match has been told.
+    `began_at` is when its search began in `loop.time()` seconds, `size_bytes` what was read for it.
     """
 
     gist: Gist
-    files: list[GistFile] = field(default_factory=list)
-    pending: int = 0
-    refused: list[GistFile] = field(default_factory=list)
-    work: Deadline = NEVER
-    match: Match | None = None
-    gaps: list[Incomplete] = field(default_factory=list)
-    decided: bool = False
-    told: bool = False
+    place: Place
+    number: int
+    began_at: float | None = None
+    size_bytes: int = 0
+    outcome: Outcome | None = None
+    released: bool = False
 
 
-class Order:
-    """The gists of one search, from the cursor on.
+class ReorderBuffer:
+    """The gists of one search that are not yet behind its cursor.
 
-    Invariant: `_slots` begins with the oldest undecided gist (after `told_by_prefix` ran), and
-    `_started` of its members have been handed out by `startable`.
+    Invariants: `_slots` are in listing order; `_far` covers every slot that left the buffer; slots
+    are begun in listing order. For the loop alone.
     """
 
-    def __init__(self, cursor: Cursor, *, in_order: bool, limit: int | None) -> None:
-        self._cursor = cursor
+    def __init__(self, cursor: Cursor, limit: int | None) -> None:
         self._start = cursor
-        self._in_order = in_order or limit is not None
+        self._far = replace(cursor, owed=frozenset(), tried=None)
+        self._awaited = set(cursor.owed)  # owed gists that the listing has not shown yet
+        self._anchor_seen = False
         self._limit = limit
         self._slots: deque[Slot] = deque()
-        self._started = 0
         self.listed = 0
         self.done = 0
-        self.decided = 0  # by this search: `done` counts those before the cursor too
+        self.decided = 0  # by this search; `done` includes those of earlier answers
         self.matches = 0
 
     @property
-    def full(self) -> bool:
-        """Whether as many matches were told as asked for."""
+    def is_full(self) -> bool:
+        """Whether as many matches were released as asked for."""
         return self._limit is not None and self.matches >= self._limit
 
     @property
-    def idle(self) -> bool:
-        """Whether every gist listed so far is decided and told."""
+    def is_empty(self) -> bool:
+        """Whether every gist listed so far is decided and released."""
         return not self._slots
 
-    @property
-    def cursor(self) -> Cursor:
-        """Where the search would go on; `sent` are the matches told beyond that."""
-        told = {slot.gist.id for slot in self._slots if slot.told}
-        return Cursor(self._cursor.before, self._cursor.done, self._cursor.sent | told)
-
-    @property
-    def advanced(self) -> bool:
-        """Whether the prefix has grown since the search began."""
-        place, start = self._cursor, self._start
-        return (place.before, place.done) != (start.before, start.done)
-
-    def add(self, gist: Gist) -> Slot | None:
-        """Append a gist of the listing; None when an earlier answer has dealt with it."""
+    def add(self, place: Place, gist: Gist) -> Slot | None:
+        """Append a gist of the listing; None if an earlier answer dealt with it."""
         self.listed += 1
-        if self._start.passed(gist.id, gist.created_at):
-            self.done += 1
-            return None
-        slot = Slot(gist)
+        if self._is_covered(place, gist):
+            if gist.id not in self._start.owed:
+                self.done += 1
+                return None
+            self._awaited.discard(gist.id)
+        elif self._awaited and place >= self._start.place:
+            self._awaited.clear()  # the listing has passed the far end: they were deleted
+        slot = Slot(gist, place, self.listed - 1)
         self._slots.append(slot)
-        if gist.id not in self._start.sent:
-            return slot
-        slot.decided = slot.told = True
-        self.done += 1
-        return None
+        return slot
 
-    def startable(self) -> list[Slot]:
-        """The gists that are to be begun now, each handed out once."""
-        if self._started > LOOK_AHEAD - TOGETHER:
-            return []
-        near = islice(self._slots, self._started, LOOK_AHEAD)
-        fresh = [slot for slot in near if not slot.decided]
-        self._started = max(self._started, min(len(self._slots), LOOK_AHEAD))
-        return fresh
+    def _is_covered(self, place: Place, gist: Gist) -> bool:
+        start = self._start
+        if start.anchors and place == start.place and gist.created_at == start.before:
+            if gist.id in start.anchors:
+                self._anchor_seen = True
+                return True
+            return not self._anchor_seen
+        return start.covers(place, gist)
 
-    def decide(self, slot: Slot) -> Iterator[Match | Incomplete]:
-        """Take a gist as decided by what stands in its slot; yield what may be told now."""
-        slot.decided = True
+    def begin(self, slot: Slot, now: float) -> None:
+        """Mark a gist as begun, in listing order; `now` in `loop.time()` seconds."""
+        slot.began_at = now
+
+    def complete(self, slot: Slot, outcome: Outcome) -> Iterator[Match | Incomplete]:
+        """Decide a gist; yield what may be released now."""
+        slot.outcome = outcome
         self.done += 1
         self.decided += 1
-        if slot.match is not None and not self._in_order:
-            slot.told = True
-            self.matches += 1
-            yield slot.match
-        yield from self.told_by_prefix()
+        if self._limit is None:
+            yield from self._release(slot)
+        yield from self.release_ready()
 
-    def told_by_prefix(self) -> Iterator[Match | Incomplete]:
-        """Yield what the decided gists at the front have to tell, and pass them."""
-        while self._slots and self._slots[0].decided and not self.full:
+    def release_ready(self) -> Iterator[Match | Incomplete]:
+        """Yield the results of the decided gists at the front, and move the far end past them."""
+        while self._slots and self._slots[0].outcome is not None and not self.is_full:
             slot = self._slots.popleft()
-            self._started = max(0, self._started - 1)
-            self._cursor = self._cursor.after(slot.gist.id, slot.gist.created_at)
-            if slot.match is None:
-                yield from slot.gaps
-            elif not slot.told:
-                self.matches += 1
-                yield slot.match
+            self._far = self._far.after(slot.place, slot.gist)
+            yield from self._release(slot)
 
-    def give_up(self, reason: str, message: str) -> Iterator[Match | Incomplete]:
-        """Let the oldest undecided gist be a gap, so that the search gets past it."""
-        if self._slots:
-            slot = self._slots[0]
-            slot.match = None
-            slot.gaps = [Incomplete(slot.gist.html_url, None, reason, message)]
-            yield from self.decide(slot)
-
-    def give_up_late(self, message: str) -> Iterator[Incomplete]:
-        """Let undecided gists that the cursor would skip be gaps: the listing showed them late."""
+    def flush(self) -> Iterator[Match | Incomplete]:
+        """Yield the results beyond an undecided gist: the search stops, and they were found."""
         for slot in self._slots:
-            if not slot.decided and self._cursor.passed(slot.gist.id, slot.gist.created_at):
-                yield Incomplete(slot.gist.html_url, None, "deadline", message)
+            if self.is_full:
+                return
+            if slot.outcome is not None:
+                yield from self._release(slot)
+
+    def _release(self, slot: Slot) -> Iterator[Match | Incomplete]:
+        if slot.released or slot.outcome is None:
+            return
+        slot.released = True
+        if slot.outcome.match is not None:
+            self.matches += 1
+            yield slot.outcome.match
+        else:
+            yield from slot.outcome.incomplete
+
+    def undecided(self) -> Iterator[Slot]:
+        """The gists that were begun and not decided, in listing order."""
+        return (slot for slot in self._slots if slot.began_at is not None and slot.outcome is None)
+
+    def cursor(self) -> tuple[Cursor, list[Slot]]:
+        """Where the search goes on, and the gists that find no room in it.
+
+        Those are owed gists beyond MAX_OWED, which only a listing that shows many gists late has.
+        """
+        slots = list(self._slots)
+        end = self._begun_up_to(slots)
+        far = self._far
+        for slot in slots[:end]:
+            far = far.after(slot.place, slot.gist)
+        owed = [slot for slot in slots[:end] if not slot.released]
+        late = [
+            slot for slot in slots[end:] if not slot.released and far.covers(slot.place, slot.gist)
+        ]
+        room = MAX_OWED - len(self._awaited) - len(owed)
+        owed += late[:room]
+        floor = min((slot.place for slot in owed), default=far.place)
+        if self._awaited:
+            floor = min(floor, self._start.floor)
+        ids = self._awaited | {slot.gist.id for slot in owed}
+        return replace(far, owed=frozenset(ids), floor=floor), late[room:]
+
+    def _begun_up_to(self, slots: list[Slot]) -> int:
+        """How many slots lie before the far end; under a limit that is the last match released."""
+        if self.is_full:
+            return max((n for n, slot in enumerate(slots, 1) if slot.released), default=0)
+        open_slots = (
+            n for n, slot in enumerate(slots) if slot.began_at is None and not slot.released
+        )
+        return next(open_slots, len(slots))

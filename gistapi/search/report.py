@@ -5,16 +5,31 @@ The shapes are types, so that what is built here is what the description at /ope
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from datetime import UTC
-from typing import Annotated, Literal, NotRequired
-from urllib.parse import quote
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads typing's own from Python 3.12 on only
 
-from gistapi.models import Begin, End, Incomplete, Match, Progress, Query, SearchEvent
+from gistapi.models import (
+    Begin,
+    End,
+    Incomplete,
+    Match,
+    Progress,
+    Query,
+    SearchEvent,
+    TargetEnd,
+)
+from gistapi.search.details import Detail, GistUrl, detail
+from gistapi.search.summary import (
+    Explain,
+    SearchedData,
+    TargetData,
+    searched_data,
+    target_data,
+    unexplained,
+)
 
 Status = Literal["success", "partial"]
 REASONS = (
@@ -30,6 +45,7 @@ REASONS = (
     "github_rate_limited",
     "byte_quota",
     "search_too_large",
+    "too_many_matches",
     "shutting_down",
 )
 ErrorCode = Literal[
@@ -44,6 +60,7 @@ ErrorCode = Literal[
     "method_not_allowed",
     "request_too_large",
     "unsupported_media_type",
+    "range_not_satisfiable",
     "rate_limited",
     "byte_quota_exceeded",
     "internal_error",
@@ -52,32 +69,11 @@ ErrorCode = Literal[
     "overloaded",
     "github_timeout",
 ]
-GistUrl = Annotated[str, Field(description="The gist's address, as GitHub gave it.")]
 Count = Annotated[int, Field(ge=0)]
 Cursor = Annotated[
     str,
     Field(description="The search goes on: send the same query with this as its `cursor`."),
 ]
-
-
-class Detail(TypedDict):
-    """Where a gist matched first, in one of its files."""
-
-    gist: GistUrl
-    description: str | None
-    updated_at: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-    file: Annotated[str, Field(description="The file's name.")]
-    language: Annotated[str | None, Field(description="As GitHub names it.")]
-    line: Annotated[int, Field(ge=1, description="Counted from 1.")]
-    column: Annotated[int, Field(ge=1, description="Counted from 1, in characters.")]
-    text: Annotated[
-        str,
-        Field(
-            max_length=300,
-            description="The line on which the match begins, cut to 300 characters around it.",
-        ),
-    ]
-    url: Annotated[str, Field(description="Leads to that line.")]
 
 
 class IncompleteEntry(TypedDict):
@@ -90,14 +86,18 @@ class IncompleteEntry(TypedDict):
 
 
 class SearchAnswer(TypedDict):
-    """The plain answer. Without the last three keys, all was searched."""
+    """The plain answer. Without `incomplete` and `next`, all was searched."""
 
     status: Annotated[Status, Field(description="`partial`: see `incomplete`.")]
-    username: Annotated[str, Field(description="As sent.")]
+    username: NotRequired[Annotated[str, Field(description="As sent, if it was.")]]
     pattern: Annotated[str, Field(description="As sent.")]
     matches: Annotated[list[GistUrl], Field(description="Each once; newest created first.")]
     details: NotRequired[
         Annotated[list[Detail], Field(description="When asked for; in the order of `matches`.")]
+    ]
+    searched: NotRequired[Annotated[SearchedData, Field(description="With `details`.")]]
+    targets: NotRequired[
+        Annotated[list[TargetData], Field(description="When more than `username` was sent.")]
     ]
     incomplete: NotRequired[list[IncompleteEntry]]
     next: NotRequired[Cursor]
@@ -124,9 +124,9 @@ class ErrorAnswer(TypedDict):
 
 
 class BeginData(TypedDict):
-    """The first page of the listing has come."""
+    """The first page of the listing has come, or GitHub has been silent for two seconds."""
 
-    username: str
+    username: NotRequired[str]
     pattern: str
 
 
@@ -143,7 +143,8 @@ class EndData(TypedDict):
     """The search is over."""
 
     status: Status
-    matches: Annotated[int, Field(ge=0, description="How many were sent.")]
+    matches: Annotated[int, Field(ge=0, description="How many gists were sent.")]
+    searched: SearchedData
     next: NotRequired[Cursor]
     elapsed_seconds: float
 
@@ -176,6 +177,13 @@ class IncompleteLine(TypedDict):
     data: IncompleteEntry
 
 
+class TargetLine(TypedDict):
+    """One of several targets was searched, or failed."""
+
+    type: Literal["target"]
+    data: TargetData
+
+
 class EndLine(TypedDict):
     """The last line of a search that ended."""
 
@@ -190,70 +198,62 @@ class ErrorLine(TypedDict):
     data: ErrorAnswer
 
 
-Line = BeginLine | MatchLine | ProgressLine | IncompleteLine | EndLine | ErrorLine
+Line = BeginLine | MatchLine | ProgressLine | IncompleteLine | TargetLine | EndLine | ErrorLine
 
 
-def plain_answer(query: Query, events: Iterable[SearchEvent], *, details: bool) -> SearchAnswer:
+def plain_answer(
+    query: Query,
+    events: Iterable[SearchEvent],
+    *,
+    details: bool,
+    explain: Explain = unexplained,
+) -> SearchAnswer:
     """The answer as one JSON object, its keys in the contract's order."""
-    matches: list[Match] = []
-    gaps: list[Incomplete] = []
-    end: End | None = None
+    kinds: dict[type, list[Any]] = {}
     for event in events:
-        match event:
-            case Match():
-                matches.append(event)
-            case Incomplete():
-                gaps.append(event)
-            case End():
-                end = event
-    # A gist that only a second look at the listing showed is told late.
-    matches.sort(key=lambda found: found.gist.created_at, reverse=True)
+        kinds.setdefault(type(event), []).append(event)
+    matches: list[Match] = sorted(kinds.get(Match, ()), key=lambda found: found.number)
+    end: End | None = next(iter(kinds.get(End, ())), None)
     answer: SearchAnswer = {
         "status": "partial" if end is None or end.partial else "success",
-        "username": query.username,
         "pattern": query.pattern,
         "matches": [found.gist.html_url for found in matches],
     }
+    if query.username is not None:
+        answer = {"status": answer["status"], "username": query.username, **answer}
     if details:
-        answer["details"] = [_detail(found) for found in matches]
-    if gaps:
-        answer["incomplete"] = [_incomplete(gap) for gap in gaps]
+        answer["details"] = [detail(found, context=query.context > 0) for found in matches]
+    if details and end is not None:
+        answer["searched"] = searched_data(end.searched)
+    if TargetEnd in kinds:
+        answer["targets"] = [target_data(ended, explain) for ended in kinds[TargetEnd]]
+    if Incomplete in kinds:
+        answer["incomplete"] = [_incomplete(gap) for gap in kinds[Incomplete]]
     if end is not None and end.next is not None:
         answer["next"] = end.next
     return answer
 
 
-def line(query: Query, event: SearchEvent) -> Line:
+def line(query: Query, event: SearchEvent, explain: Explain = unexplained) -> Line:
     """One event as an object of the stream."""
     match event:
         case Begin():
-            return {
-                "type": "begin",
-                "data": {"username": query.username, "pattern": query.pattern},
-            }
+            return {"type": "begin", "data": _begin(query)}
         case Match():
-            return {"type": "match", "data": _detail(event)}
+            return {"type": "match", "data": detail(event, context=query.context > 0)}
         case Incomplete():
             return {"type": "incomplete", "data": _incomplete(event)}
         case Progress():
             return {"type": "progress", "data": _progress(event)}
+        case TargetEnd():
+            return {"type": "target", "data": target_data(event, explain)}
         case End():
             return {"type": "end", "data": _end(event)}
 
 
-def _detail(match: Match) -> Detail:
-    gist, file, hit = match.gist, match.file, match.hit
-    return {
-        "gist": gist.html_url,
-        "description": gist.description,
-        "updated_at": gist.updated_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "file": file.name,
-        "language": file.language,
-        "line": hit.line,
-        "column": hit.column,
-        "text": hit.text,
-        "url": f"{gist.html_url}#file-{_slug(file.name)}-L{hit.line}",
-    }
+def _begin(query: Query) -> BeginData:
+    data: BeginData = {"pattern": query.pattern}
+    return data if query.username is None else {"username": query.username, **data}
 
 
 def _incomplete(gap: Incomplete) -> IncompleteEntry:
@@ -274,15 +274,11 @@ def _progress(progress: Progress) -> ProgressData:
     }
 
 
-def _slug(name: str) -> str:
-    # As public pages have it, seen in what GitHub embeds elsewhere: `.gitconfig` is `gitconfig`.
-    return quote(re.sub(r"\W+", "-", name.lower()).strip("-"))
-
-
 def _end(end: End) -> EndData:
     data: EndData = {
         "status": "partial" if end.partial else "success",
         "matches": end.matches,
+        "searched": searched_data(end.searched),
         "elapsed_seconds": round(end.elapsed_seconds, 3),
     }
     if end.next is not None:

@@ -1,34 +1,50 @@
-"""One search under way: what comes of its files and pages, told in the right order."""
+"""One search: a group of tasks under one timeout, which sends its events to the caller.
+
+The session owns its state, on the loop: no lock guards it and no other module writes into it.
+"""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterator
-from contextvars import copy_context
-from dataclasses import dataclass
-from functools import partial
-from itertools import chain
-from queue import Empty, SimpleQueue
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 
-from gistapi.aio.deadline import Deadline
-from gistapi.errors import (
-    ByteQuotaError,
-    CancelledError,
-    DeadlineError,
-    GistapiError,
-    GithubRateLimitedError,
-    GithubTimeoutError,
-    OverloadedError,
-    RateLimitedError,
+from gistapi.aio.limiter import Window
+from gistapi.aio.portal import Outbox
+from gistapi.errors import GistapiError, GithubTimeoutError, OverloadedError
+from gistapi.models import (
+    Begin,
+    End,
+    Incomplete,
+    Match,
+    Page,
+    Progress,
+    Query,
+    Searched,
+    SearchEvent,
 )
-from gistapi.models import Begin, End, Incomplete, Match, Page, Progress, Query, SearchEvent
 from gistapi.search import cursor as cursors
-from gistapi.search.reader import GistSource, Scan, Searched
-from gistapi.search.reorder import Order
+from gistapi.search.cursor import Cursor, Place
+from gistapi.search.gist_state import GistState
+from gistapi.search.reader import Reader
+from gistapi.search.reorder import Outcome, ReorderBuffer, Slot
+from gistapi.search.stop import Full, Stop, cause, stop_of
+from gistapi.search.tally import Tally
+from gistapi.search.targets import Listed, listed
 
 PROGRESS_SECONDS = 1.0
-GO_ON = "Go on with the cursor in `next`."
+BEGIN_SECONDS = 2.0
+"""How long a search waits for the first page before it sends Begin without one."""
+WINDOW = 64
+"""Gists that may be undecided at once."""
+TOGETHER = 16
+"""Gists that are begun together if there are as many: the cache is read once for all of them."""
+TOGETHER_SECONDS = 0.02
+NEARLY_ALL = 0.9
+"""Of a search's time or bytes: what a gist has used by itself when it is given up."""
+OWED_BY_LIMIT = 32
+"""Gists that a limit of GitHub's leaves undecided before the search stops looking for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,215 +56,317 @@ class Bounds:
     size_bytes: int = 2**30
 
 
-GIVEN_UP = {
-    "deadline": "It alone took longer than the deadline.",
-    "search_too_large": "It alone is more than one search may read.",
-}
-"""What is said of a gist that a search would never get past, were it not left out."""
+class Session:
+    """One search in progress. `run` sends its events to `outbox`."""
 
+    def __init__(
+        self,
+        query: Query,
+        start: Cursor,
+        bounds: Bounds,
+        deadline_seconds: float,
+        outbox: Outbox[SearchEvent],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._began_at = self._loop.time()
+        self._query = query
+        self._start = start
+        self._bounds = bounds
+        self._deadline_seconds = deadline_seconds
+        self._outbox = outbox
+        self.buffer = ReorderBuffer(start, query.limit)
+        self.files_done = 0
+        self.bytes_done = 0
+        self.partial = False
+        self._tally = Tally(query.targets)
+        self._window = Window(WINDOW)
+        self._stopped: asyncio.Future[Stop] = self._loop.create_future()
+        self._has_begun = False
+        self._has_listed = False
+        self._is_listed = False
+        self._remarked: set[Place] = set()
+        self._alone: Slot | None = None
+        self._soft: Stop | None = None
+        self._limited: Stop | None = None
+        self._owed_by_limit = 0
 
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Ends a search as it is, for one of the contract's reasons.
-
-    `after_work`: what is being read is waited for. It was taken from the caller's share, and would
-    be again.
-    """
-
-    reason: str
-    message: str
-    after_work: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """The listing has ended, by an error or not."""
-
-    error: GistapiError | None
-
-
-class Run:
-    """One search: what it waits for comes through `inbox`, what it tells goes out of `events`."""
-
-    def __init__(self, query: Query, order: Order, deadline: Deadline, bounds: Bounds) -> None:
-        self.query = query
-        self.bounds = bounds
-        self.order = order
-        self.deadline = deadline
-        self.inbox: SimpleQueue[Page | list[Searched] | Listed | Stop | BaseException] = (
-            SimpleQueue()
-        )
-        self._began = time.monotonic()
-        self._partial = False
-        self._stale = False
-        self._listed: Listed | None = None
-        self._stop: Stop | None = None
-        self._error: GistapiError | None = None
+    @property
+    def ends_at(self) -> float:
+        """The deadline in `loop.time()` seconds."""
+        return self._began_at + self._deadline_seconds
 
     @property
     def elapsed_seconds(self) -> float:
         """How long the search has run."""
-        return time.monotonic() - self._began
+        return self._loop.time() - self._began_at
 
-    def events(self, scan: Scan) -> Iterator[SearchEvent]:
-        """Search, and tell."""
-        self._start_listing(scan.source)
-        first = self._first()
-        yield Begin()
-        for event in chain(self._took(first, scan), self._worked(scan), self._stopped()):
-            self._partial |= isinstance(event, Incomplete)
-            yield event
-        following = None if self._complete else cursors.encode(self.order.cursor, self.query)
-        yield End(self._partial, self.order.matches, following, self.elapsed_seconds)
+    def stop(self, stop: Stop) -> None:
+        """End the search as it is."""
+        if not self._stopped.done():
+            self._stopped.set_result(stop)
 
-    def _start_listing(self, source: GistSource) -> None:
-        listing = partial(copy_context().run, self._list, source)
-        threading.Thread(target=listing, name="gistapi-listing", daemon=True).start()
+    def count(self, slot: Slot, files: int, size_bytes: int) -> None:
+        """Count what was read for a gist. Raises Stop when the search has read too much."""
+        self.files_done += files
+        self.bytes_done += size_bytes
+        slot.size_bytes += size_bytes
+        if self.files_done > self._bounds.files or self.bytes_done > self._bounds.size_bytes:
+            raise Stop.too_large()
 
-    def _list(self, source: GistSource) -> None:
-        """Put the pages into the inbox, on a thread of its own: they are read ahead."""
+    async def run(self, reader: Reader) -> None:
+        """Search. Raises what the search as a whole failed with, if nothing was found before."""
+        stop: Stop | None = None
+        limit = asyncio.timeout_at(self.ends_at)
         try:
-            for page in source.pages(self.query.username, self.deadline):
-                self.inbox.put(page)
-            self.inbox.put(Listed(None))
-        except (DeadlineError, CancelledError):
-            pass  # the searching thread knows, and tells it in its own way
-        except GistapiError as error:
-            self.inbox.put(Listed(error))
-        except BaseException as error:  # noqa: BLE001 - the searching thread raises it
-            self.inbox.put(error)
+            async with limit:
+                await self._search(reader)
+        except TimeoutError:
+            stop = Stop.deadline()
+        except BaseExceptionGroup as group:
+            # A child that fails while it is cancelled turns the TimeoutError into a group.
+            stop = Stop.deadline() if limit.expired() else _stop_or_raise(cause(group))
+        if stop is not None and not isinstance(stop, Full):
+            self._end_early(stop)
+        self._send_end(self._tried(stop))
 
-    def _first(self) -> Page:
-        """The first page, whose errors are the whole search's."""
-        try:
-            message = self.inbox.get(timeout=self.deadline.remaining())
-        except Empty:
-            raise GithubTimeoutError("GitHub did not list the gists in time.") from None
-        match message:
-            case Page():
-                return message
-            case Listed(error=GistapiError() as error):
-                raise error
-            case Stop():
-                raise OverloadedError("The service is stopping.", 1.0)
-            case BaseException():
-                raise message
-        raise TypeError(message)
+    async def _search(self, reader: Reader) -> None:
+        async with asyncio.TaskGroup() as group:
+            helpers = [
+                group.create_task(self._send_progress(), name="progress"),
+                group.create_task(self._watch(), name="stop"),
+            ]
+            async with asyncio.TaskGroup() as gists:
+                await self._feed(reader, group, gists)
+            for task in helpers:
+                task.cancel()
+            stop = self._soft or self._limited
+            if stop is not None:
+                raise stop
+        if self._tally.is_reported and self._tally.error is not None:
+            raise self._tally.error
 
-    def _worked(self, scan: Scan) -> Iterator[SearchEvent]:
-        told_at = time.monotonic()
-        while not self._over(scan):
-            if self._stop is None and (fresh := self.order.startable()):
-                scan.begin(fresh)
-            due = told_at + PROGRESS_SECONDS - time.monotonic()
-            try:
-                message = self.inbox.get(timeout=max(0.0, min(due, self.deadline.remaining())))
-            except Empty:
-                if self.deadline.remaining() <= 0:
-                    self._stop = Stop("deadline", f"The deadline has passed. {GO_ON}")
+    async def _watch(self) -> None:
+        raise await self._stopped
+
+    async def _feed(
+        self, reader: Reader, group: asyncio.TaskGroup, gists: asyncio.TaskGroup
+    ) -> None:
+        """Begin every wanted gist of every page, as the window has room."""
+        floor = self._start.floor
+        pages = listed(reader.source, self._query.targets, floor, reader.scope, group)
+        async with aclosing(pages):
+            async for item in pages:
+                if item.page is None:
+                    self._end_listing(item)
+                else:
+                    await self._begin_page(reader, item.place, item.page, gists)
+                if self._soft is not None:
+                    return
+        self._is_listed = True
+
+    def _end_listing(self, item: Listed) -> None:
+        """One user's failure ends the search; one of several targets' failure does not."""
+        if item.error is None:
+            return
+        stop = stop_of(item.error)
+        if self._tally.is_reported and stop.reason == "listing_unavailable":
+            self._tally.failed(item.place.target, item.error)
+        elif not self._has_listed:
+            raise item.error
+        else:
+            self._soft = stop
+
+    async def _begin_page(
+        self, reader: Reader, place: Place, page: Page, gists: asyncio.TaskGroup
+    ) -> None:
+        self._has_listed = True
+        self._begin()
+        self._send(_remarks(page, is_first=place not in self._remarked))
+        self._remarked.add(place)
+        wanted: list[GistState] = []
+        for gist in page.gists:
+            self._tally.listed(place.target)
+            slot = self.buffer.add(place, gist)
+            if slot is None:
+                self._tally.decided(place.target, None)
+                continue
+            state = reader.prepare(slot)
+            if state is None:
+                self._complete(slot, Outcome())
             else:
-                yield from self._took(message, scan)
-            if self._stop is None and self._too_large(scan):
-                self._stop = Stop("search_too_large", f"One search may read no more. {GO_ON}")
-            if time.monotonic() >= told_at + PROGRESS_SECONDS:
-                told_at = time.monotonic()
-                yield self._progress(scan)
+                wanted.append(state)
+        while wanted and self._soft is None:
+            await self._outbox.room()
+            some = await self._admit(wanted)
+            del wanted[: len(some)]
+            name = f"gists from number {some[0].slot.number}"
+            if some[0].slot is self._alone:
+                await self._search_alone(reader, some[0])
+            else:
+                gists.create_task(self._search_gists(reader, some, gists), name=name)
 
-    def _too_large(self, scan: Scan) -> bool:
+    async def _admit(self, wanted: Sequence[GistState]) -> Sequence[GistState]:
+        """Take as many gists as the window has room for; the one tried before comes alone."""
+        if self.buffer.decided >= self._bounds.gists:
+            raise Stop.too_large()
+        tried = [state.slot.gist.id == self._start.tried for state in wanted]
+        if tried[0]:
+            await self._window.take_all()
+            self._alone = wanted[0].slot
+            some = wanted[:1]
+        else:
+            most = tried.index(True) if True in tried else len(wanted)
+            some = wanted[: await self._window.take(most, TOGETHER, TOGETHER_SECONDS)]
+        for state in some:
+            self.buffer.begin(state.slot, self._loop.time())
+        return some
+
+    async def _search_alone(self, reader: Reader, state: GistState) -> None:
+        """Search the gist that an earlier answer could not finish, with nothing beside it."""
+        await reader.read_cached([state])
+        self._complete(state.slot, await reader.read(state))
+        self._alone = None
+        self._window.release(WINDOW)
+
+    async def _search_gists(
+        self, reader: Reader, states: Sequence[GistState], gists: asyncio.TaskGroup
+    ) -> None:
+        """Search what the cache has of these gists together, and the rest gist by gist."""
+        await reader.read_cached(states)
+        for state in states:
+            if reader.needs_reading(state):
+                name = f"gist {state.slot.gist.id}"
+                gists.create_task(self._search_gist(reader, state), name=name)
+            else:
+                self._complete(state.slot, state.outcome())
+                self._window.release()
+
+    async def _search_gist(self, reader: Reader, state: GistState) -> None:
+        try:
+            outcome = await reader.read(state)
+        except (GistapiError, BaseExceptionGroup) as error:
+            self._leave_open(_stop_or_raise(cause(error)))
+        else:
+            self._complete(state.slot, outcome)
+            self._window.release()
+
+    def _leave_open(self, stop: Stop) -> None:
+        """Leave a gist undecided because of a limit.
+
+        After a limit of the caller's nothing more is begun; what is being read was paid for, and is
+        waited for. After GitHub's, what the cache has is still searched.
+        """
+        if stop.error is None:
+            raise stop
+        if stop.lets_work_end:
+            self._soft = self._soft or stop
+            return
+        self._limited = self._limited or stop
+        self._owed_by_limit += 1
+        if self._owed_by_limit >= OWED_BY_LIMIT:
+            self._soft = self._soft or stop
+
+    def _complete(self, slot: Slot, outcome: Outcome) -> None:
+        self._tally.decided(slot.place.target, outcome)
+        self._send(self.buffer.complete(slot, outcome))
+        if self.buffer.is_full:
+            raise Full
+
+    def _send(self, events: Iterable[Match | Incomplete]) -> None:
+        for event in events:
+            self.partial |= isinstance(event, Incomplete)
+            self._outbox.send(event)
+
+    def _begin(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            self._outbox.send(Begin())
+
+    async def _send_progress(self) -> None:
+        while True:
+            await asyncio.sleep(PROGRESS_SECONDS)
+            if self.elapsed_seconds >= BEGIN_SECONDS:
+                self._begin()
+            if self._has_begun:
+                total = self.buffer.listed if self._is_listed else None
+                done = self.buffer.done
+                self._outbox.send(Progress(done, total, self.files_done, self.bytes_done))
+
+    def _end_early(self, stop: Stop) -> None:
+        """Send what a search that stops before its end has to say."""
+        if not self._has_listed:
+            raise _without_listing(stop)
+        self._send(self.buffer.flush())
+        if self.buffer.is_full:
+            return
+        alone = self._alone
+        if alone is not None and stop.blames is not None and self._is_used_up(alone):
+            given_up = Incomplete(alone.gist.html_url, None, stop.reason, stop.blames)
+            self._alone = None
+            self._send(self.buffer.complete(alone, Outcome(None, (given_up,))))
+        elif stop.error is not None and not self.buffer.decided:
+            raise stop.error
+        self._send([Incomplete(None, None, stop.reason, stop.message)])
+
+    def _is_used_up(self, alone: Slot) -> bool:
+        """Whether a gist used nearly all of a search by itself, or several searches in vain."""
+        seconds = self._loop.time() - (alone.began_at or 0.0)
         return (
-            self.order.decided >= self.bounds.gists
-            or scan.files_done >= self.bounds.files
-            or scan.bytes_done >= self.bounds.size_bytes
+            seconds >= NEARLY_ALL * self._deadline_seconds
+            or alone.size_bytes >= NEARLY_ALL * self._bounds.size_bytes
+            or self._start.tries >= cursors.MAX_TRIES
         )
 
-    def _over(self, scan: Scan) -> bool:
-        if self.order.full:
-            return True
-        if self._stop is not None:
-            return (scan.idle and self.inbox.empty()) or not self._stop.after_work
-        return self._listed is not None and self.order.idle
+    def _tried(self, stop: Stop | None) -> tuple[str | None, int]:
+        """The owed gist that comes alone in the next search, and how many searches it has had."""
+        undecided = [slot.gist.id for slot in self.buffer.undecided()]
+        if self._start.tried in undecided:
+            return self._start.tried, self._start.tries + (self._alone is not None)
+        if stop is None or stop.blames is None or not undecided:
+            return None, 0
+        return undecided[0], 1
 
-    @property
-    def _complete(self) -> bool:
-        """Whether every gist of the listing was searched, or tried."""
-        return self._listed is not None and self._listed.error is None and self.order.idle
+    def _send_end(self, tried: tuple[str | None, int]) -> None:
+        following = None
+        if not (self._is_listed and self.buffer.is_empty):
+            following = self._cursor(*tried)
+        if self._tally.is_reported:
+            for end in self._tally.ends():
+                self.partial |= end.partial
+                self._outbox.send(end)
+        searched = Searched(self.buffer.decided, self.files_done, self.bytes_done)
+        matches = self.buffer.matches
+        self._outbox.send(End(self.partial, matches, following, self.elapsed_seconds, searched))
 
-    def _progress(self, scan: Scan) -> Progress:
-        whole = self._listed is not None and self._listed.error is None
-        total = self.order.listed if whole else None
-        return Progress(self.order.done, total, scan.files_done, scan.bytes_done)
-
-    def _took(self, message: object, scan: Scan) -> Iterator[Match | Incomplete]:
-        match message:
-            case Page():
-                yield from self._took_page(message, scan)
-            case list():
-                for searched in message:
-                    yield from self._took_searched(searched, scan)
-            case Listed():
-                self._listed = message
-            case Stop():
-                self._stop = message
-            case BaseException():
-                raise message
-
-    def _took_page(self, page: Page, scan: Scan) -> Iterator[Match | Incomplete]:
-        if page.stale_seconds is not None and not self._stale:
-            self._stale = True
-            age = f"GitHub can't be asked; its list of gists is {page.stale_seconds:.0f} s old."
-            yield Incomplete(None, None, "stale_listing", age)
-        if page.unreadable:
-            missing = f"GitHub listed {page.unreadable} gists without an address."
-            yield Incomplete(None, None, "listing_unavailable", missing)
-        for gist in page.gists:
-            slot = self.order.add(gist)
-            if slot is not None and not scan.prepare(slot):
-                yield from self.order.decide(slot)
-        yield from self.order.told_by_prefix()
-
-    def _took_searched(self, searched: Searched, scan: Scan) -> Iterator[Match | Incomplete]:
-        slot = searched.slot
-        if searched.stop is not None:
-            self._error = searched.stop
-            ours = isinstance(searched.stop, RateLimitedError | ByteQuotaError)
-            self._stop = Stop(_reason(searched.stop), f"{searched.stop} {GO_ON}", after_work=ours)
-        if searched.stop is not None or slot.decided:
-            return
-        slot.pending -= 1
-        slot.gaps += searched.gaps
-        if searched.refused is not None:
-            slot.refused.append(searched.refused)
-        if searched.match is not None:
-            slot.match = searched.match
-        elif slot.pending:
-            return
-        elif slot.refused:
-            scan.clone(slot)
-            return
-        scan.end(slot)
-        yield from self.order.decide(slot)
-
-    def _stopped(self) -> Iterator[Match | Incomplete]:
-        """What a search that stops before its end has to say of it."""
-        stop = self._stop
-        if stop is None and self._listed is not None and self._listed.error is not None:
-            self._error = self._listed.error
-            stop = Stop(_reason(self._error), f"{self._error} {GO_ON}")
-        if stop is None or self.order.full:
-            return
-        if not self.order.advanced:
-            if stop.reason == "deadline" and self.order.idle:
-                raise GithubTimeoutError("GitHub did not list the gists in time.")
-            if stop.reason in GIVEN_UP:
-                yield from self.order.give_up(stop.reason, GIVEN_UP[stop.reason])
-            elif self._error is not None and not self.order.matches:
-                raise self._error
-        if not self._complete:
-            yield from self.order.give_up_late("It was listed too late to be searched in time.")
-            yield Incomplete(None, None, stop.reason, stop.message)
+    def _cursor(self, tried: str | None, tries: int) -> str:
+        cursor, left_out = self.buffer.cursor()
+        cursor = replace(cursor, tried=tried, tries=tries)
+        for slot in left_out:
+            message = "GitHub listed the gist too late to be searched."
+            self._send([Incomplete(slot.gist.html_url, None, "listing_unavailable", message)])
+        return cursors.encode(cursor, self._query)
 
 
-def _reason(error: GistapiError) -> str:
-    if isinstance(error, GithubRateLimitedError | RateLimitedError):
-        return "github_rate_limited"
-    return "byte_quota" if isinstance(error, ByteQuotaError) else "listing_unavailable"
+def _stop_or_raise(error: BaseException) -> Stop:
+    if isinstance(error, Stop):
+        return error
+    if isinstance(error, GistapiError):
+        return stop_of(error)
+    raise error from None
+
+
+def _without_listing(stop: Stop) -> GistapiError:
+    if stop.error is not None:
+        return stop.error
+    if stop.reason == "shutting_down":
+        return OverloadedError("The service is stopping.", 1.0)
+    return GithubTimeoutError("GitHub did not list the gists before the search's deadline.")
+
+
+def _remarks(page: Page, *, is_first: bool) -> Iterator[Incomplete]:
+    if page.stale_seconds is not None and is_first:
+        age = f"GitHub cannot be reached. The list of gists is {page.stale_seconds:.0f} s old."
+        yield Incomplete(None, None, "stale_listing", age)
+    if page.unreadable:
+        missing = f"GitHub listed {page.unreadable} gists without an address."
+        yield Incomplete(None, None, "listing_unavailable", missing)

@@ -29,22 +29,19 @@ PARTS = {
     "errors": Part("errors"),
     "models": Part("models"),
     "events": Part("events", "models"),
+    "values": Part("setting_values"),
     "settings": Part(
-        "settings setting_values",
-        "errors",
+        "settings",
+        "errors values",
         "limits pydantic pydantic_core pydantic_settings platformdirs redis",
     ),
     "aio": Part("aio", "errors"),
     "matching": Part("matching", "errors models events aio", "re2"),
-    "github": Part(
-        "github", "errors models events aio quota", "aiohttp dulwich requests urllib3 yarl"
-    ),
+    "github": Part("github", "errors models events aio values", "aiohttp dulwich requests yarl"),
     "cache": Part("cache", "errors models events", "cachetools redis"),
     # Counters and nonces live in the Redis that the cache's URL names.
     "quota": Part("quota", "errors models events cache", "cachetools limits redis"),
-    "search": Part(
-        "search", "errors models events aio matching", "pydantic typing_extensions"
-    ),
+    "search": Part("search", "errors models events aio matching", "pydantic typing_extensions"),
     "web": Part(
         "web",
         "errors models events search quota settings matching",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,14 +21,6 @@ RETRY_SECONDS = 0.2
 def blob_of(content: bytes) -> str:
     """Name a content as `git hash-object` does."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-
-
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait for what another thread brings about."""
-    ends_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends_at, "it did not come about"
-        time.sleep(0.01)
 
 
 def flushed(server: ValkeyServer, kind: str) -> str:

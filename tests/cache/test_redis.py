@@ -18,7 +18,8 @@ from gistapi.cache.redis import EXPIRY_SECONDS, RedisServer, RedisStore
 from gistapi.events import CacheFailed, CountingFailed
 from gistapi.quota.counters import Counters
 from gistapi.quota.nonces import NonceStore
-from tests.cache.conftest import Events, blob_of, flushed, until
+from tests.cache.conftest import Events, blob_of, flushed
+from tests.waiting import until
 
 CONTENT = b"content" * 100
 BLOB = blob_of(CONTENT)

@@ -10,7 +10,8 @@ import pytest
 from gistapi.cache.breaker import Breaker
 from gistapi.cache.resilient import ResilientCache
 from gistapi.errors import CacheMissError
-from tests.cache.conftest import Events, blob_of, until
+from tests.cache.conftest import Events, blob_of
+from tests.waiting import until
 
 
 class SlowStore:

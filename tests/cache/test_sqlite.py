@@ -22,7 +22,8 @@ from gistapi.cache.sqlite import TOUCH_SECONDS, SqliteStore
 from gistapi.cache.sqlite_file import APPLICATION_ID, SCHEMA_VERSION
 from gistapi.errors import SettingsError
 from gistapi.events import ignore
-from tests.cache.conftest import Events, blob_of, until
+from tests.cache.conftest import Events, blob_of
+from tests.waiting import until
 
 CONTENT = b"content" * 100
 BLOB = blob_of(CONTENT)

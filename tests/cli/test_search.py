@@ -9,7 +9,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -199,11 +200,9 @@ def test_a_search_goes_on_after_its_deadline(
     hub: FakeGithub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A deadline is the service's matter: the command follows `next` to the end."""
-    monkeypatch.setenv("GISTAPI_SEARCH_DEADLINE_SECONDS", "1")
-    monkeypatch.setenv("GISTAPI_GITHUB_CONCURRENCY", "1")
+    monkeypatch.setenv("GISTAPI_SEARCH_DEADLINE_SECONDS", "3")
     monkeypatch.setenv("GISTAPI_CACHE_URL", "off")
-    hub.faults.inject(Fault(latency_seconds=0.4), origin="raw")
-    hub.forget()
+    hub.faults.inject(Fault(held=threading.Event()), path="hello_world.rb", times=1)
     done = search("--json", "octocat", "requests|HelloWorld|rsync")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     found = [line["data"]["gist"] for line in lines if line["type"] == "match"]
@@ -211,7 +210,7 @@ def test_a_search_goes_on_after_its_deadline(
     assert [line["type"] for line in lines].count("begin") == 1
     end = lines[-1]["data"]
     assert (end["matches"], end["status"], "next" in end) == (4, "success", False)
-    assert end["elapsed_seconds"] > 1
+    assert end["elapsed_seconds"] > 3
     assert done.exit_code == 0
 
 
@@ -225,8 +224,10 @@ def test_the_cache_is_kept_between_searches(hub: FakeGithub, tmp_path: Path) -> 
         assert bool(hub.requests_to("raw")) is fetched
 
 
-def terminal(hub: FakeGithub, *words: str) -> str:
-    """What a terminal gets to see, escape sequences and all."""
+def terminal(
+    hub: FakeGithub, *words: str, look: Callable[[bytearray], None] = lambda _: None
+) -> str:
+    """What a terminal gets to see, escape sequences and all; `look` gets it as far as it is."""
     screen, keyboard = pty.openpty()
     environ = environment(hub) | {"TERM": "xterm-256color", "COLUMNS": "100"}
     environ.pop("NO_COLOR", None)
@@ -238,6 +239,7 @@ def terminal(hub: FakeGithub, *words: str) -> str:
         while True:
             try:
                 seen += os.read(screen, 65536)
+                look(seen)
             except OSError:  # the other side is closed
                 break
         process.wait(SECONDS)
@@ -247,11 +249,17 @@ def terminal(hub: FakeGithub, *words: str) -> str:
 
 def test_a_terminal_gets_colours_and_a_bar(hub: FakeGithub) -> None:
     """The match stands out, and counts move while the search runs."""
-    hub.faults.inject(Fault(latency_seconds=2.5), path="deploy.sh")
-    seen = terminal(hub, "octocat", "import (requests)")
+    gate = threading.Event()
+    hub.faults.inject(Fault(held=gate), path="deploy.sh")
+
+    def look(seen: bytearray) -> None:
+        if re.search(rb"4 of 5 gists, \d files, 0\.0 MB", seen):
+            gate.set()
+
+    seen = terminal(hub, "octocat", "import (requests)", look=look)
     assert "\x1b[1;31mimport requests\x1b[0m" in seen
     assert "━" in seen
-    assert re.search(r"4 of 5 gists, \d files, 0\.0 MB", seen)
+    assert gate.is_set()
 
 
 def test_a_faulty_pattern_is_marked_on_a_terminal_too(hub: FakeGithub) -> None:
@@ -277,7 +285,7 @@ def test_a_strangers_text_gives_a_terminal_no_orders(hub: FakeGithub) -> None:
 
 def test_ctrl_c_ends_it_with_all_it_started(hub: FakeGithub) -> None:
     """Exit code 130, and no process is left."""
-    hub.faults.inject(Fault(latency_seconds=60), origin="raw")
+    hub.faults.inject(Fault(held=threading.Event()), origin="raw")
     hub.forget()
     with subprocess.Popen(
         [*COMMAND, "octocat", "x"],

@@ -1,4 +1,4 @@
-"""The API's origin: `GET /users/{username}/gists` and the few addresses around it."""
+"""The API's origin: `GET /users/{username}/gists`, `POST /graphql` and what is around them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from tests.fake_github import answers
 from tests.fake_github.content import EMPTY, gzipped
+from tests.fake_github.graphql import Graphql
 from tests.fake_github.limits import RateLimit
 from tests.fake_github.message import Request, Response, from_json, text
 from tests.fake_github.model import User, World
@@ -33,11 +34,15 @@ class Api:
         self._world = world
         self._url = api_url
         self._renderer = Renderer(api_url, raw_url)
+        self.graphql = Graphql(world)
 
     def respond(self, request: Request) -> Response:
         """The whole answer, its headers and the rate limit included."""
         if not request.headers.get("user-agent"):
             return text(403, "Request forbidden by administrative rules. Send a User-Agent.\n")
+        if (request.method, request.path) == ("POST", "/graphql"):
+            response = self._refuse_token(request) or self.graphql.respond(request)
+            return self._finish(request, response, self.graphql.rate_limit)
         if request.path == "/rate_limit":
             return self._finish(request, self.rate_limit.overview(request))
         if self.rate_limit.exceeded(request):
@@ -54,11 +59,14 @@ class Api:
             return answers.error(410, f"The API version {version} is no longer available.")
         if version not in _VERSIONS:
             return answers.error(400, f"{version} is not a valid API version.")
+        if request.method not in {"GET", "HEAD"}:
+            return answers.not_found()
+        return self._refuse_token(request)
+
+    def _refuse_token(self, request: Request) -> Response | None:
         token = request.headers.get("authorization", "").partition(" ")[2]
         if token and self.tokens is not None and token not in self.tokens:
             return answers.bad_credentials()
-        if request.method not in {"GET", "HEAD"}:
-            return answers.not_found()
         return None
 
     def _route(self, request: Request) -> Response:
@@ -135,10 +143,12 @@ class Api:
             return Response(304, headers)
         return Response(200, headers, response.body)
 
-    def _finish(self, request: Request, response: Response) -> Response:
+    def _finish(
+        self, request: Request, response: Response, limit: RateLimit | None = None
+    ) -> Response:
         headers = {
             **response.headers,
-            **self.rate_limit.headers(request),
+            **(limit or self.rate_limit).headers(request),
             "X-GitHub-Media-Type": "github.v3; format=json",
             "X-GitHub-Api-Version-Selected": _version(request),
         }

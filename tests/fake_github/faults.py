@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,10 +19,11 @@ class Fault:
     """What becomes of one answer; the default is nothing.
 
     `answer` is given instead of the true one. Then, in the order of the wire:
-    `latency_seconds` pass before the first byte; the head goes at `head_bytes_per_second`, the body
-    at `bytes_per_second` (10 is a slow drip: a byte every tenth of a second). `cut_head_at` and
-    `cut_body_at` end the connection after so many bytes of the head (0: before the answer) or of
-    the body as on the wire: by RST when `reset`, by falling silent when `hang`, else cleanly.
+    `latency_seconds` pass before the first byte, and `held` keeps it back until that event is set;
+    the head goes at `head_bytes_per_second`, the body at `bytes_per_second` (10 is a slow drip: a
+    byte every tenth of a second). `cut_head_at` and `cut_body_at` end the connection after so many
+    bytes of the head (0: before the answer) or of the body as on the wire: by RST when `reset`, by
+    falling silent when `hang`, else cleanly.
     `content_length_delta` is added to the true length; `chunked` sends chunks without a length.
     `gzip` makes the body one that no inflater likes: `corrupt`, `truncated`, or a `bomb` of 1 GiB
     of zeros. `corrupt` sends other bytes of the same length. `close_after` closes the connection
@@ -30,6 +32,7 @@ class Fault:
 
     answer: Answer | None = None
     latency_seconds: float = 0
+    held: threading.Event | None = None
     head_bytes_per_second: float | None = None
     bytes_per_second: float | None = None
     cut_head_at: int | None = None

@@ -190,6 +190,10 @@ class World:
         found: Iterable[User] = (user for user in self.users.values() if str(user.id) == digits)
         return next(iter(found), None)
 
+    def turn_to(self, moment: datetime) -> None:
+        """Set the world's own clock."""
+        self._now = moment
+
     def tick(self) -> datetime:
         """The next minute of the world's own clock."""
         self._now += _TICK

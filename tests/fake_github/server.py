@@ -23,6 +23,8 @@ from tests.fake_github.traffic import Pace, Traffic
 _BUFFER_BYTES = 65536
 _LATE_SECONDS = 0.0005
 """The event loop's timers are so late on average: they count in whole milliseconds, rounded up."""
+_HELD_SECONDS = 0.002
+"""How often an answer that is held is looked at."""
 
 _numbers = count(1)
 
@@ -154,6 +156,8 @@ class Connection(asyncio.Protocol):
             if latency := traffic.latency_seconds + fault.latency_seconds:
                 # from its arrival on: what it took to make the answer is no part of the network
                 await asyncio.sleep(arrived + latency - time.monotonic() - _LATE_SECONDS)
+            while fault.held is not None and not fault.held.is_set():  # noqa: ASYNC110 - another thread's
+                await asyncio.sleep(_HELD_SECONDS)
             request.status = response.status if wire.head else None
             await self._send(wire, request, traffic, fault)
             await self._end(wire, fault)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import time
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import requests
 import urllib3
 
-from tests.fake_github import FakeGithub, Request, without
+from tests.fake_github import FakeGithub, Request, limits, without
 
 
 def pages(http: requests.Session, url: str) -> list[list[dict[str, Any]]]:
@@ -113,20 +112,25 @@ def test_a_304_is_free_with_a_token_only(
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_the_primary_limit(github: FakeGithub, http: requests.Session, status: int) -> None:
+def test_the_primary_limit(
+    github: FakeGithub, http: requests.Session, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Over the limit every answer has `remaining: 0` and a reset in whole seconds, until then."""
     github.add_user("octocat")
     limit = github.rate_limit
-    limit.limit, limit.status, limit.window_seconds = 2, status, 0.5
-    began = time.time()
+    limit.limit, limit.status, limit.window_seconds = 2, status, 3600.5
+    now = [1_000_000_000.0]
+    monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: now[0]))
     codes = [http.get(gists_url(github), timeout=10).status_code for _ in range(3)]
     refused = http.get(gists_url(github), timeout=10)
     assert codes == [200, 200, status]
     assert refused.headers["X-RateLimit-Remaining"] == "0"
     assert refused.headers["X-RateLimit-Limit"] == refused.headers["X-RateLimit-Used"] == "2"
     reset = int(refused.headers["X-RateLimit-Reset"])
-    assert math.ceil(began + 0.5) <= reset <= time.time() + 1.5
-    time.sleep(max(0, reset - time.time()))
+    assert reset == now[0] + 3601
+    now[0] = reset - 0.1
+    assert http.get(gists_url(github), timeout=10).status_code == status
+    now[0] = reset
     assert http.get(gists_url(github), timeout=10).status_code == 200
 
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ import requests
 
 from tests.fake_github import FakeGithub, Fault, Request
 from tests.fake_github.demo import populate
+from tests.waiting import HANG_SECONDS
 
 
 @contextmanager
@@ -60,10 +62,12 @@ def test_requests_are_recorded(github: FakeGithub, http: requests.Session) -> No
 
 def test_what_runs_side_by_side_is_counted(github: FakeGithub) -> None:
     """The peak of requests in flight and the connections of an origin are known until forgotten."""
-    github.traffic["api"].latency_seconds = 0.2
+    gate = threading.Event()
+    github.faults.inject(Fault(held=gate))
+    github.on_request(lambda _: gate.set() if github.traffic["api"].in_flight == 4 else None)
     url = f"{github.api_url}/rate_limit"
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: requests.get(url, timeout=10), range(4)))
+        list(pool.map(lambda _: requests.get(url, timeout=HANG_SECONDS), range(4)))
     github.wait_quiet()
     counts = github.traffic["api"].counts()
     assert counts["requests"] == counts["peak_in_flight"] == counts["connections"] == 4

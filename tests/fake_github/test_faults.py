@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import gzip
 import socket
+import threading
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 import urllib3
 
-from tests.fake_github import FakeGithub, Fault, Pace, Repeated, answers
+from tests.fake_github import FakeGithub, Fault, Pace, Repeated, answers, faults
+from tests.waiting import HANG_SECONDS, until
 
 TEXT = "0123456789" * 10
 # a client that tries again by itself would hide what the server does
@@ -86,11 +90,15 @@ def test_a_fault_by_chance_is_the_same_each_time(
     assert set(runs[0]) == {200, 502}
 
 
-def test_a_fault_can_end_with_time(github: FakeGithub, http: requests.Session, url: str) -> None:
+def test_a_fault_can_end_with_time(
+    github: FakeGithub, http: requests.Session, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`seconds` after it was injected a fault is over."""
-    github.faults.inject(Fault(answer=answers.raw_limit()), seconds=0.2)
+    now = [0.0]
+    monkeypatch.setattr(faults, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    github.faults.inject(Fault(answer=answers.raw_limit()), seconds=30)
     limited = http.get(url, timeout=10).status_code
-    time.sleep(0.25)
+    now[0] = 30.0
     assert (limited, http.get(url, timeout=10).status_code) == (429, 200)
 
 
@@ -116,9 +124,9 @@ def test_a_server_can_fall_silent(github: FakeGithub, http: requests.Session, ur
     """`hang` sends nothing, or nothing after the cut; the record says that the client gave up."""
     github.faults.inject(Fault(hang=True), times=1)
     with pytest.raises(requests.ReadTimeout):
-        http.get(url, timeout=0.1)
+        http.get(url, timeout=1)
     github.faults.inject(Fault(hang=True, cut_body_at=5), times=1)
-    with http.get(url, headers=ONCE, timeout=0.1, stream=True) as response:
+    with http.get(url, headers=ONCE, timeout=1, stream=True) as response:
         assert response.raw.read(5) == b"01234"
         with pytest.raises(urllib3.exceptions.ReadTimeoutError):
             response.raw.read(1)
@@ -132,7 +140,7 @@ def test_the_fake_stops_while_requests_hang(http: requests.Session) -> None:
     with FakeGithub() as github:
         github.faults.inject(Fault(hang=True))
         with pytest.raises(requests.ReadTimeout):
-            http.get(f"{github.api_url}/users/octocat", timeout=0.1)
+            http.get(f"{github.api_url}/users/octocat", timeout=1)
     with pytest.raises(requests.ConnectionError):
         http.get(f"{github.api_url}/users/octocat", timeout=1)
 
@@ -216,6 +224,21 @@ def test_slowness(
     began = time.monotonic()
     assert http.get(url, headers=ONCE, timeout=10).text == TEXT
     assert time.monotonic() - began >= least
+
+
+def test_an_answer_is_held_until_it_is_let_go(
+    github: FakeGithub, http: requests.Session, url: str
+) -> None:
+    """It comes no earlier; others do not wait for it."""
+    gate = threading.Event()
+    github.faults.inject(Fault(held=gate), times=1)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(requests.get, url, timeout=HANG_SECONDS)
+        until(lambda: len(github.requests) == 1)
+        assert http.get(url, timeout=10).text == TEXT
+        assert not first.done()
+        gate.set()
+        assert first.result().text == TEXT
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, ParamSpec, Protocol
 
-from gistapi.aio.deadline import Deadline
+from gistapi.aio.limiter import FairLimiter
+from gistapi.aio.scope import UNMETERED, Scope, UsageMeter
 from gistapi.events import Event, ignore
-from gistapi.github.client import Client, Response
+from gistapi.github.client import Client
 from gistapi.models import GistFile
+from tests.aio.looping import run
 from tests.fake_github import Content, FakeGithub, Gist, User
 
-DEADLINE_SECONDS = 30.0
+P = ParamSpec("P")
+DEADLINE_SECONDS = 60.0
+
+
+class Closing(Protocol):
+    """What has connections open."""
+
+    async def close(self) -> None:
+        """Close them."""
+
+
+_open: list[Closing] = []
 
 
 class Store(dict[str, bytes]):
@@ -26,23 +41,59 @@ class Store(dict[str, bytes]):
         self[key] = listing
 
 
-def client_of(
-    github: FakeGithub,
+def scope_of(
+    seconds: float = DEADLINE_SECONDS,
     *,
+    limiter: FairLimiter | None = None,
+    meter: UsageMeter = UNMETERED,
+    caller_token: str | None = None,
+) -> Scope:
+    """A search of its own that ends in some seconds; to be called on the loop."""
+    lane = (limiter or FairLimiter(64, 16)).lane()
+    ends_at = asyncio.get_running_loop().time() + seconds
+    return Scope(lane, ends_at, meter, caller_token)
+
+
+def on_loop(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
+    """Run an async test on a loop of its own, and close the clients that it opened."""
+
+    @wraps(test)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
+        async def main() -> None:
+            try:
+                await test(*args, **kwargs)
+            finally:
+                while _open:
+                    await _open.pop().close()
+
+        run(main(), jumping=False)
+
+    return wrapper
+
+
+def client_of(github: FakeGithub, *, content_hosts: tuple[str, ...] = (), **about: Any) -> Client:
+    """A client that asks the fake; contents may come from its raw origin, and `content_hosts`."""
+    return open_client(github.api_url, github.raw_host, *content_hosts, **about)
+
+
+def open_client(
+    api_url: str,
+    *content_hosts: str,
     token: str | None = None,
     timeout_seconds: float = 5,
-    content_hosts: tuple[str, ...] = (),
     observe: Callable[[Event], None] = ignore,
 ) -> Client:
-    """A client that asks the fake; contents may come from its raw origin, and `content_hosts`."""
-    return Client(
-        api_url=github.api_url,
-        content_hosts=(github.raw_host, *content_hosts),
+    """A client of any hosts; `on_loop` closes it."""
+    client = Client(
+        api_url=api_url,
+        content_hosts=content_hosts,
         token=token,
         timeout_seconds=timeout_seconds,
-        connections=8,
+        concurrency_total=64,
         observe=observe,
     )
+    _open.append(client)
+    return client
 
 
 def user_of(github: FakeGithub) -> User:
@@ -68,14 +119,11 @@ def listed(github: FakeGithub, gist: Gist, name: str) -> GistFile:
     return GistFile(name, url, file.content.size, None, file.sha)
 
 
-def ask(client: Client, url: str | None, deadline: Deadline | None = None) -> tuple[int, bytes]:
+async def ask(
+    client: Client, url: str | None, scope: Scope | None = None, **headers: str
+) -> tuple[int, bytes]:
     """Status and body of one content, asked for once."""
     assert url is not None
-    deadline = deadline or Deadline(DEADLINE_SECONDS)
-    with client.get(url, kind="raw", deadline=deadline, headers={}) as answer:
-        return answer.status, whole(answer)
-
-
-def whole(answer: Response) -> bytes:
-    """The body of an answer."""
-    return b"".join(answer.chunks())
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with client.get(url, kind="raw", scope=scope or scope_of(), headers=sent) as answer:
+        return answer.status, await answer.read(2**30)

@@ -1,25 +1,26 @@
-"""When a host may be asked again."""
+"""When a host may be asked again. Waits of an hour take no time here: the clock jumps."""
 
 from __future__ import annotations
 
-import threading
+import asyncio
 import time
 from collections.abc import Mapping
 
 import pytest
 
-from gistapi.aio.deadline import Deadline
-from gistapi.errors import CancelledError, DeadlineError, GithubRateLimitedError
+from gistapi.errors import GithubRateLimitedError
 from gistapi.events import Event, GithubBudgetSeen, GithubLimited, ignore
-from gistapi.github.host_limits import LONGEST_UNTOLD_WAIT_SECONDS, HostLimits
+from gistapi.github.host_limits import LONGEST_WAIT_SECONDS, Host, HostLimits
+from tests.aio.looping import run
 
 HOST = "api.github.com"
+FOREVER = 1e9
 
 
-@pytest.fixture
-def limits() -> HostLimits:
-    """Give limits that nobody has met yet."""
-    return HostLimits(ignore)
+def new_host(*events: list[Event]) -> Host:
+    """A host that nobody has asked yet."""
+    limits = HostLimits(events[0].append if events else ignore, 64)
+    return limits.host(HOST, "api")
 
 
 def budget(remaining: int, reset_in: float) -> Mapping[str, str]:
@@ -31,119 +32,271 @@ def budget(remaining: int, reset_in: float) -> Mapping[str, str]:
     }
 
 
-def time_passes(limits: HostLimits) -> None:
-    """Let what was asked for be over."""
-    limits._hosts[HOST].until = 0.0
+def now() -> float:
+    """The loop's clock."""
+    return asyncio.get_running_loop().time()
 
 
-def test_a_host_that_asked_for_nothing_may_be_asked(limits: HostLimits) -> None:
+async def sent(host: Host, status: int, headers: Mapping[str, str] | None = None) -> float | None:
+    """Send a request as soon as it may be; the wait that its answer asks for."""
+    await host.wait(FOREVER)
+    permit = host.begin()
+    assert permit is not None
+    await asyncio.sleep(0.1)
+    return permit.note(status, headers or {}, b"")
+
+
+def test_a_host_that_asked_for_nothing_may_be_asked() -> None:
     """No wait without a reason, and none for what is no limit."""
-    limits.wait(HOST, Deadline(0))
-    assert limits.note(HOST, 200, budget(10, 60), b"") is None
-    assert limits.note(HOST, 404, {}, b"") is None
-    assert limits.note(HOST, 403, {}, b"too big") is None
-    assert limits.wait_seconds(HOST) == 0
+
+    async def main() -> None:
+        host = new_host()
+        assert await sent(host, 200, budget(10, 60)) is None
+        assert await sent(host, 404) is None
+        permit = host.begin()
+        assert permit is not None
+        assert permit.note(403, {}, b"too big") is None
+        assert host.wait_seconds() == 0
+
+    run(main())
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_a_refusal_is_remembered_for_its_host(limits: HostLimits, status: int) -> None:
-    """What one search was told holds for all, and for that host alone."""
-    assert limits.note(HOST, status, {"Retry-After": "50"}, b"") == 50
-    assert 49 < limits.wait_seconds(HOST) <= 50
-    assert limits.wait_seconds("gist.githubusercontent.com") == 0
+def test_a_refusal_is_remembered_for_its_host(status: int) -> None:
+    """What one search was answered holds for all, and for that host alone."""
+
+    async def main() -> None:
+        limits = HostLimits(ignore, 64)
+        assert await sent(limits.host(HOST, "api"), status, {"Retry-After": "50"}) == 50
+        assert limits.host(HOST, "api").wait_seconds() == 50
+        assert limits.host("gist.githubusercontent.com", "raw").wait_seconds() == 0
+
+    run(main())
 
 
-def test_a_wait_beyond_the_deadline_is_refused_at_once(limits: HostLimits) -> None:
-    """Who can't wait that long is told how long it would be."""
-    limits.note(HOST, 429, {"Retry-After": "50"}, b"")
-    with pytest.raises(GithubRateLimitedError, match="50 more seconds") as raised:
-        limits.wait(HOST, Deadline(40))
-    assert 49 < raised.value.retry_after_seconds <= 50
+def test_a_wait_beyond_the_deadline_is_refused_at_once() -> None:
+    """A search that can't wait that long gets the time it would be."""
+
+    async def main() -> None:
+        host = new_host()
+        await sent(host, 429, {"Retry-After": "50"})
+        began = now()
+        with pytest.raises(GithubRateLimitedError, match="in 50 seconds") as raised:
+            await host.wait(began + 40)
+        assert raised.value.retry_after_seconds == 50
+        assert now() == began
+
+    run(main())
 
 
-def test_a_wait_within_the_deadline_is_waited(limits: HostLimits) -> None:
+def test_a_wait_within_the_deadline_is_waited() -> None:
     """The host may be asked when its time has come, not before."""
-    limits.note(HOST, 429, {"Retry-After": "1"}, b"")
-    began = time.monotonic()
-    limits.wait(HOST, Deadline(30))
-    assert time.monotonic() - began > 0.9
+
+    async def main() -> None:
+        host = new_host()
+        await sent(host, 429, {"Retry-After": "50"})
+        assert host.begin() is None
+        began = now()
+        await host.wait(began + 60)
+        assert now() - began == 50
+        assert host.begin() is not None
+
+    run(main())
 
 
-def test_work_that_has_to_stop_does_not_wait(limits: HostLimits) -> None:
-    """A deadline that has passed, and a call to stop, come before the limit."""
-    limits.note(HOST, 429, {"Retry-After": "50"}, b"")
-    with pytest.raises(DeadlineError):
-        limits.wait(HOST, Deadline(0))
-    deadline = Deadline(100)
-    threading.Timer(0.05, deadline.cancel).start()
-    with pytest.raises(CancelledError):
-        limits.wait(HOST, deadline)
+@pytest.mark.parametrize("status", [403, 200])
+def test_the_reset_of_a_spent_budget_is_waited_for(status: int) -> None:
+    """The primary limit holds until its reset, from the answer on that used up the last of it."""
+
+    async def main() -> None:
+        host = new_host()
+        await sent(host, status, budget(0, 90))
+        assert host.wait_seconds() == pytest.approx(90, abs=1.5)
+        with pytest.raises(
+            GithubRateLimitedError, match=r"hourly limit \(60 requests\) is used up"
+        ):
+            await host.wait(now() + 10)
+
+    run(main())
 
 
-def test_the_reset_of_a_spent_budget_is_waited_for(limits: HostLimits) -> None:
-    """The primary limit holds until its reset."""
-    assert limits.note(HOST, 403, budget(0, 90), b"") == pytest.approx(90, abs=1.5)
-    assert limits.wait_seconds(HOST) == pytest.approx(90, abs=1.5)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"Retry-After": "999999999"},
+        {"Retry-After": "9" * 5000},
+        {"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"},
+        {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "99999999999999999"},
+        {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 10**8)},
+    ],
+)
+def test_no_wait_is_believed_beyond_the_hour(fields: dict[str, str]) -> None:
+    """GitHub's window is an hour: a host cannot block itself for years."""
+
+    async def main() -> None:
+        assert await sent(new_host(), 429, fields) == LONGEST_WAIT_SECONDS == 3600
+
+    run(main())
 
 
-def test_the_last_of_a_budget_is_remembered(limits: HostLimits) -> None:
-    """A good answer that leaves nothing keeps the next request from being sent."""
-    assert limits.note(HOST, 200, budget(0, 90), b"") is None
-    assert limits.wait_seconds(HOST) == pytest.approx(90, abs=1.5)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"X-RateLimit-Remaining": "-5", "X-RateLimit-Reset": "1"},
+        {"X-RateLimit-Remaining": "nan", "X-RateLimit-Reset": "1"},
+        {"X-RateLimit-Remaining": "1" * 5000, "X-RateLimit-Reset": "1"},
+        {"X-RateLimit-Remaining": "5", "X-RateLimit-Reset": "1e400"},
+        {"X-RateLimit-Remaining": "\u0665", "X-RateLimit-Reset": "1"},
+    ],
+)
+def test_a_budget_out_of_range_is_none(fields: dict[str, str]) -> None:
+    """What is no sensible number is not passed on."""
+    seen: list[Event] = []
+
+    async def main() -> None:
+        assert await sent(new_host(seen), 200, fields) is None
+
+    run(main())
+    assert seen == []
 
 
-def test_waits_never_shrink(limits: HostLimits) -> None:
+def test_waits_never_shrink() -> None:
     """An answer to an earlier request does not undo what a later one asked for."""
-    limits.note(HOST, 429, {"Retry-After": "50"}, b"")
-    limits.note(HOST, 429, {"Retry-After": "5"}, b"")
-    limits.note(HOST, 200, budget(10, 60), b"")
-    assert limits.wait_seconds(HOST) > 49
+
+    async def main() -> None:
+        host = new_host()
+        permits = [host.begin() for _ in range(3)]
+        answers = [(429, {"Retry-After": "50"}), (429, {"Retry-After": "5"}), (200, budget(10, 60))]
+        for permit, (status, headers) in zip(permits, answers, strict=True):
+            assert permit is not None
+            permit.note(status, headers, b"")
+        assert host.wait_seconds() == 50
+
+    run(main())
 
 
-def test_untold_waits_double(limits: HostLimits) -> None:
-    """Without a told time it is a minute, then twice as long each time, to an hour at most."""
-    waits = []
-    for _ in range(8):
-        waits.append(limits.note(HOST, 429, {}, b""))
-        time_passes(limits)
-    assert waits == [60, 120, 240, 480, 960, 1920, LONGEST_UNTOLD_WAIT_SECONDS, 3600]
+def test_unnamed_waits_double() -> None:
+    """Without a named time it is a minute, then twice as long each time, to an hour at most."""
+
+    async def main() -> list[float | None]:
+        host = new_host()
+        return [await sent(host, 429) for _ in range(8)]
+
+    assert run(main()) == [60, 120, 240, 480, 960, 1920, 3600, 3600]
 
 
-def test_a_good_answer_ends_the_doubling(limits: HostLimits) -> None:
-    """After a success the next limit is a minute again; an error is no success."""
-    limits.note(HOST, 429, {}, b"")
-    time_passes(limits)
-    limits.note(HOST, 502, {}, b"")
-    assert limits.note(HOST, 429, {}, b"") == 120
-    time_passes(limits)
-    limits.note(HOST, 200, {}, b"")
-    assert limits.note(HOST, 429, {}, b"") == 60
+def test_a_success_in_flight_does_not_end_the_doubling() -> None:
+    """Only an answer to a request sent after the refusal shows that it is over."""
+
+    async def main() -> None:
+        host = new_host()
+        before = [host.begin(), host.begin(), host.begin()]
+        assert await sent(host, 429) == 60
+        for permit in before:
+            assert permit is not None
+            permit.note(200, {}, b"")
+        assert await sent(host, 429) == 120
+        assert await sent(host, 502) is None
+        assert await sent(host, 429) == 240
+        assert await sent(host, 404) is None
+        assert await sent(host, 429) == 60
+
+    run(main())
 
 
-def test_answers_to_requests_sent_together_count_once(limits: HostLimits) -> None:
+def test_answers_to_requests_sent_together_count_once() -> None:
     """Sixteen refusals of sixteen requests under way are one limit, not sixteen."""
-    limits.note(HOST, 429, {"Retry-After": "1"}, b"")
-    assert {limits.note(HOST, 429, {}, b"") for _ in range(16)} == {60}
-    time_passes(limits)
-    threads = [threading.Thread(target=limits.note, args=(HOST, 429, {}, b"")) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert limits.wait_seconds(HOST) == pytest.approx(60, abs=1)
+
+    async def main() -> None:
+        host = new_host()
+        permits = [host.begin() for _ in range(16)]
+        waits = {permit.note(429, {}, b"") for permit in permits if permit is not None}
+        assert waits == {60}
+        assert await sent(host, 429) == 120
+
+    run(main())
 
 
-def test_limits_are_told() -> None:
+def test_one_request_goes_first_after_a_wait() -> None:
+    """The others follow when it came through, and wait as long again when it did not."""
+
+    async def main() -> None:
+        host = new_host()
+        await sent(host, 429, {"Retry-After": "50"})
+        began, starts = now(), []
+
+        async def one(number: int) -> None:
+            while True:
+                await host.wait(FOREVER)
+                if (permit := host.begin()) is not None:
+                    break
+            starts.append(now() - began)
+            await asyncio.sleep(5)
+            refused = number == 0
+            permit.note(429 if refused else 200, {"Retry-After": "10"} if refused else {}, b"")
+
+        await asyncio.gather(*[one(number) for number in range(5)])
+        assert starts == [50, 65, 70, 70, 70]
+
+    run(main())
+
+
+def test_a_first_request_without_an_answer_gives_its_turn_to_the_next() -> None:
+    """A probe that is cancelled or breaks keeps nobody waiting."""
+
+    async def main() -> None:
+        host = new_host()
+        await sent(host, 429, {"Retry-After": "50"})
+        await host.wait(FOREVER)
+        probe = host.begin()
+        assert probe is not None
+        assert host.begin() is None
+        waiting = asyncio.create_task(host.wait(FOREVER))
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        probe.release()
+        probe.release()
+        await waiting
+        assert host.begin() is not None
+
+    run(main())
+
+
+def test_a_callers_token_has_limits_of_its_own() -> None:
+    """Neither the service nor another caller waits for it, and its budget is not reported."""
+    seen: list[Event] = []
+
+    async def main() -> None:
+        limits = HostLimits(seen.append, 64)
+        await sent(limits.host(HOST, "api", "one"), 403, budget(0, 90))
+        assert limits.host(HOST, "api", "one").wait_seconds() > 0
+        assert limits.host(HOST, "api", "two").wait_seconds() == 0
+        assert limits.host(HOST, "api").wait_seconds() == 0
+        for number in range(1100):
+            limits.host(HOST, "api", f"token {number}")
+        assert (
+            limits.host(HOST, "api", "one").wait_seconds() == 0
+        )  # forgotten: their number is bounded
+
+    run(main())
+    assert not [event for event in seen if isinstance(event, GithubBudgetSeen)]
+
+
+def test_limits_are_events() -> None:
     """Each budget and each limit is an event."""
-    told: list[Event] = []
-    limits = HostLimits(told.append)
-    limits.note(HOST, 200, budget(7, 60), b"")
-    limits.note(HOST, 429, {"Retry-After": "5"}, b"")
-    limits.note(HOST, 403, {**budget(0, 60), "Retry-After": "6"}, b"")
-    assert [event for event in told if isinstance(event, GithubLimited)] == [
+    seen: list[Event] = []
+
+    async def main() -> None:
+        host = new_host(seen)
+        await sent(host, 200, budget(7, 60))
+        await sent(host, 429, {"Retry-After": "5"})
+        await sent(host, 403, {**budget(0, 60), "Retry-After": "6"})
+
+    run(main())
+    assert [event for event in seen if isinstance(event, GithubLimited)] == [
         GithubLimited(HOST, "secondary", 5),
         GithubLimited(HOST, "primary", 6),
     ]
-    budgets = [event for event in told if isinstance(event, GithubBudgetSeen)]
+    budgets = [event for event in seen if isinstance(event, GithubBudgetSeen)]
     assert [(seen.limit, seen.remaining) for seen in budgets] == [(60, 7), (60, 0)]
     assert [seen.reset_seconds for seen in budgets] == [pytest.approx(60, abs=1.5)] * 2

@@ -2,71 +2,62 @@
 
 from __future__ import annotations
 
-import http.client
+import asyncio
+import gzip
 import socket
 import ssl
 import subprocess
 import sys
-import threading
-import time
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import requests
 import trustme
-import urllib3
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.http_exceptions import HttpProcessingError
 
-from gistapi.aio.deadline import Deadline
-from gistapi.errors import CancelledError, DeadlineError, GithubError
-from gistapi.events import ignore
+from gistapi.errors import GithubError, IncompleteError, SettingsError
+from gistapi.events import Event, GithubRequestEnded
 from gistapi.github.client import Client
-from gistapi.github.http import USELESS, TransientError, map_exceptions
-from tests.fake_github import FakeGithub, Fault, Repeated, answers
+from gistapi.github.environment import check_environment
+from gistapi.github.http_errors import SilenceError, TransientError, cause_of, mapped_errors
+from gistapi.github.raw import RawFiles
+from tests.fake_github import FakeGithub, Fault, answers
 from tests.fake_github.message import text
-from tests.github.asking import add_file, ask, client_of
+from tests.github.asking import add_file, ask, client_of, on_loop, open_client, scope_of
 from tests.github.proxy import BODY, head_of, https_origin, proxy, serving
-
-FOREVER = 3600.0
-SOON_SECONDS = 5.0
-"""Far less than any time-out or drip in these tests would take by itself."""
-
-
-def soon(began: float) -> bool:
-    """Whether it did not take for ever."""
-    return time.monotonic() - began < SOON_SECONDS
 
 
 @pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_body_cut_at_any_byte_is_transient(
+@on_loop
+async def test_a_body_cut_at_any_byte_is_transient(
     github: FakeGithub, *, reset: bool, chunked: bool, packed: bool
 ) -> None:
     """Whatever is missing at the end, and however it ends, is never taken for the whole."""
     content = b"import requests\n"
     file, client = add_file(github, content), client_of(github)
-    headers = {} if packed else {"Accept-Encoding": "identity"}
-    ask(client, file.raw_url)
+    headers = {} if packed else {"Accept_Encoding": "identity"}
+    await ask(client, file.raw_url)
     on_the_wire = 28 if chunked else len(content)
     for at in range(on_the_wire - 5 if chunked else on_the_wire):
         github.faults.clear()
         github.faults.inject(Fault(cut_body_at=at, reset=reset, chunked=chunked))
-        with (
-            pytest.raises(TransientError, match="could not be read"),
-            client.get(
-                file.raw_url or "", kind="raw", deadline=Deadline(FOREVER), headers=headers
-            ) as answer,
-        ):
-            assert answer.read(1000) != content
+        with pytest.raises(TransientError, match="GitHub"):
+            await ask(client, file.raw_url, None, **headers)
     github.faults.clear()
-    assert ask(client, file.raw_url) == (200, content)
+    assert await ask(client, file.raw_url) == (200, content)
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_headers_cut_at_any_byte_are_no_answer(github: FakeGithub, *, reset: bool) -> None:
+@on_loop
+async def test_headers_cut_at_any_byte_are_no_answer(github: FakeGithub, *, reset: bool) -> None:
     """A head without its end is an error, or at least not an answer with the whole content."""
     content = b"import requests\n"
     file, client = add_file(github, content), client_of(github)
@@ -74,23 +65,23 @@ def test_headers_cut_at_any_byte_are_no_answer(github: FakeGithub, *, reset: boo
         github.faults.clear()
         rule = github.faults.inject(Fault(cut_head_at=at, reset=reset))
         try:
-            assert ask(client, file.raw_url) != (200, content)
+            assert await ask(client, file.raw_url) != (200, content)
         except TransientError:
             assert rule.hits == 1
     github.faults.clear()
-    assert ask(client, file.raw_url) == (200, content)
+    assert await ask(client, file.raw_url) == (200, content)
 
 
-def test_a_connection_that_is_refused_or_reset_is_transient(github: FakeGithub) -> None:
+@on_loop
+async def test_a_connection_that_is_refused_or_reset_is_transient(github: FakeGithub) -> None:
     """Nobody there, or somebody who hangs up at once: another try may help."""
     file, client = add_file(github), client_of(github)
-    with github.refusing("raw"), pytest.raises(TransientError, match="ConnectionError"):
-        ask(client, file.raw_url)
+    with github.refusing("raw"), pytest.raises(TransientError, match="the connection was refused"):
+        await ask(client, file.raw_url)
     github.reset_connections("raw", 1)
-    # Which one depends on how far we are when we are hung up on.
-    with pytest.raises(TransientError, match=r"ConnectionError|ProtocolError"):
-        ask(client, file.raw_url)
-    assert ask(client, file.raw_url)[0] == 200
+    with pytest.raises(TransientError, match="closed the connection"):
+        await ask(client, file.raw_url)
+    assert (await ask(client, file.raw_url))[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -100,108 +91,62 @@ def test_a_connection_that_is_refused_or_reset_is_transient(github: FakeGithub) 
         Fault(cut_head_at=30, hang=True),
         Fault(cut_body_at=0, hang=True),
         Fault(cut_body_at=9, hang=True),
-        Fault(latency_seconds=30),
+        Fault(latency_seconds=3600),
+        Fault(head_bytes_per_second=20),
+        Fault(bytes_per_second=20),
+        Fault(bytes_per_second=20, chunked=True),
     ],
 )
-def test_silence_is_waited_for_so_long(github: FakeGithub, fault: Fault) -> None:
-    """A server that falls silent, wherever in its answer, is given up after the time-out."""
-    file, client = add_file(github), client_of(github, timeout_seconds=0.1)
+@on_loop
+async def test_a_silent_server_is_given_up(github: FakeGithub, fault: Fault) -> None:
+    """A server that falls silent or drips, wherever in its answer, is given up as silent."""
+    file, client = add_file(github, "x" * 50000), client_of(github, timeout_seconds=0.2)
     github.faults.inject(fault)
-    began = time.monotonic()
-    with pytest.raises(TransientError, match="Time"):
-        ask(client, file.raw_url)
-    assert soon(began)
+    with pytest.raises(SilenceError):
+        await ask(client, file.raw_url, None, Accept_Encoding="identity")
 
 
-DRIPS = [
-    Fault(head_bytes_per_second=20),
-    Fault(bytes_per_second=20),
-    Fault(bytes_per_second=20, chunked=True),
-    Fault(cut_head_at=0, hang=True),
-    Fault(cut_body_at=9, hang=True),
-    Fault(latency_seconds=60),
-]
+@pytest.mark.parametrize("bytes_per_second", [None, 20])
+@on_loop
+async def test_a_file_without_progress_is_given_up_after_two_silences(
+    github: FakeGithub, bytes_per_second: float | None
+) -> None:
+    """It costs two time-outs, and then it is a file that is not there, for this file alone."""
+    hanging, other = add_file(github, "x" * 5000, "a"), add_file(github, "found", "b")
+    files = RawFiles(client_of(github, timeout_seconds=0.2))
+    fault = Fault(cut_body_at=0, hang=True)
+    if bytes_per_second:
+        fault = Fault(bytes_per_second=bytes_per_second)
+    github.faults.inject(fault, path=(hanging.raw_url or "").removeprefix(github.raw_url))
+    with pytest.raises(IncompleteError, match="time-out") as raised:
+        await files.read(hanging, scope_of())
+    assert raised.value.reason == "file_unavailable"
+    assert len(github.requests) == 2
+    assert await files.read(other, scope_of()) == b"found"
 
 
-@pytest.mark.parametrize("fault", DRIPS)
-def test_a_drip_ends_at_the_deadline(github: FakeGithub, fault: Fault) -> None:
-    """Bytes that come one by one keep no request alive beyond its deadline, in headers or body."""
-    file, client = add_file(github, "x" * 5000), client_of(github, timeout_seconds=30)
-    github.faults.inject(fault)
-    began = time.monotonic()
-    with pytest.raises(DeadlineError):
-        ask(client, file.raw_url, Deadline(0.2))
-    assert soon(began)
-
-
-@pytest.mark.parametrize("fault", DRIPS)
-def test_a_drip_ends_when_the_work_is_called_off(github: FakeGithub, fault: Fault) -> None:
-    """A thread that waits for the head or the body is woken from another, at once."""
-    file, client = add_file(github, "x" * 5000), client_of(github, timeout_seconds=30)
-    github.faults.inject(fault)
-    deadline = Deadline(FOREVER)
-    began = time.monotonic()
-    threading.Timer(0.2, deadline.cancel).start()
-    with pytest.raises(CancelledError):
-        ask(client, file.raw_url, deadline)
-    assert soon(began)
-    github.wait_quiet(SOON_SECONDS)  # the server has noticed, too
-
-
-def test_a_deadline_can_pass_between_two_chunks(github: FakeGithub) -> None:
-    """What has come already is not handed on when the time is over."""
-    file, client = add_file(github, Repeated(b"x", 2**20)), client_of(github)
-    deadline = Deadline(FOREVER)
-    with client.get(file.raw_url or "", kind="raw", deadline=deadline, headers={}) as answer:
-        chunks = answer.chunks()
-        assert next(chunks)
-        deadline.cancel()
-        with pytest.raises(CancelledError):
-            next(chunks)
-
-
-def test_calling_off_what_has_been_read_harms_nothing(github: FakeGithub) -> None:
-    """A connection that went back to the pool is not shut by the one who had it before."""
-    file, client = add_file(github), client_of(github)
-    for _ in range(20):
-        deadline = Deadline(FOREVER)
-        with client.get(file.raw_url or "", kind="raw", deadline=deadline, headers={}) as answer:
-            chunks = answer.chunks()
-            next(chunks)
-            if next(chunks, None) is None:
-                deadline.cancel()
-    assert github.traffic["raw"].connections == 1
-
-
-def test_bad_gzip_is_transient(github: FakeGithub) -> None:
+@on_loop
+async def test_bad_gzip_is_transient(github: FakeGithub) -> None:
     """What no inflater takes is tried again."""
     file, client = add_file(github, "x" * 5000), client_of(github)
     github.faults.inject(Fault(gzip="corrupt"))
-    with pytest.raises(TransientError, match="DecodeError"):
-        ask(client, file.raw_url)
+    with pytest.raises(TransientError, match="could not be decompressed"):
+        await ask(client, file.raw_url)
 
 
-@pytest.mark.parametrize(
-    ("delta", "words"), [(1, "ProtocolError"), (1000, "ProtocolError"), (-1, None)]
-)
-def test_a_wrong_length_is_never_the_content(
-    github: FakeGithub, delta: int, words: str | None
-) -> None:
+@pytest.mark.parametrize("delta", [1, 1000, -1])
+@on_loop
+async def test_a_wrong_length_is_never_the_content(github: FakeGithub, delta: int) -> None:
     """More promised than sent is an error; less is a shorter body, and the rest is no answer."""
     content = b"import requests\n"
     file, client = add_file(github, content), client_of(github)
     github.faults.inject(Fault(content_length_delta=delta), times=1)
-    identity = {"Accept-Encoding": "identity"}
-    url = file.raw_url or ""
-    with client.get(url, kind="raw", deadline=Deadline(30), headers=identity) as answer:
-        if words is None:
-            assert answer.read(100) == content[:delta]
-        else:
-            with pytest.raises(TransientError, match=words):
-                answer.read(100)
-    with suppress(TransientError):  # it may meet what was left over of the answer before
-        assert ask(client, url) == (200, content)
-    assert ask(client, url) == (200, content)
+    with suppress(TransientError):
+        _, short = await ask(client, file.raw_url, None, Accept_Encoding="identity")
+        assert short == content[:-1]
+    with suppress(TransientError):  # it may meet the end of the connection that was used before
+        assert await ask(client, file.raw_url) == (200, content)
+    assert await ask(client, file.raw_url) == (200, content)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +160,8 @@ def test_a_wrong_length_is_never_the_content(
         b"",
     ],
 )
-def test_what_is_no_http_is_transient(head: bytes) -> None:
+@on_loop
+async def test_what_is_no_http_is_transient(head: bytes) -> None:
     """A server that speaks something else fails like one that is broken."""
 
     def talk(connected: socket.socket) -> None:
@@ -223,38 +169,141 @@ def test_what_is_no_http_is_transient(head: bytes) -> None:
         connected.sendall(head)
 
     with serving(talk) as url:
-        client = Client(
-            api_url=url,
-            content_hosts=(url.removeprefix("http://"),),
-            token=None,
-            timeout_seconds=5,
-            connections=1,
-            observe=ignore,
-        )
+        client = open_client(url, url.removeprefix("http://"))
         with pytest.raises(TransientError):
-            ask(client, f"{url}/a")
+            await ask(client, f"{url}/a")
+
+
+PLAIN = b"import requests\n"
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "is_read"),
+    [
+        ("identity", PLAIN, True),
+        ("GZIP", gzip.compress(PLAIN), True),
+        ("x-gzip", gzip.compress(PLAIN[:5]) + gzip.compress(PLAIN[5:]), True),
+        ("deflate", zlib.compress(PLAIN), True),
+        ("deflate", zlib.compress(PLAIN)[2:-4], True),
+        ("gzip", PLAIN, False),
+        ("gzip", gzip.compress(PLAIN) + b"more", False),
+        ("gzip", gzip.compress(PLAIN)[:-9], False),
+        ("gzip", gzip.compress(PLAIN)[:-1], False),
+        ("deflate", zlib.compress(PLAIN)[:-1], False),
+        ("br", PLAIN, False),
+        ("zstd", PLAIN, False),
+        ("gzip, gzip", gzip.compress(gzip.compress(PLAIN)), False),
+    ],
+)
+@on_loop
+async def test_a_body_is_decoded_or_an_error(*, coding: str, body: bytes, is_read: bool) -> None:
+    """What is not whole, or not in the coding that its head names, is never taken as content."""
+
+    def talk(connected: socket.socket) -> None:
+        head_of(connected)
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {len(body)}"
+        connected.sendall(f"{head}\r\n\r\n".encode() + body)
+
+    with serving(talk) as url:
+        client = open_client(url, url.removeprefix("http://"))
+        if is_read:
+            assert await ask(client, f"{url}/a") == (200, PLAIN)
+        else:
+            with pytest.raises(TransientError):
+                await ask(client, f"{url}/a")
+
+
+@pytest.mark.parametrize(
+    "interim",
+    [
+        b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n",
+        b"HTTP/1.1 102 Processing\r\n\r\n" * 3,
+        b"HTTP/1.1 100 Continue\r\nContent-Length: 7\r\n\r\n",
+        b"HTTP/1.1 199 Strange\r\n\r\n",
+    ],
+)
+@pytest.mark.parametrize("at_once", [True, False])
+@on_loop
+async def test_interim_answers_are_skipped(interim: bytes, *, at_once: bool) -> None:
+    """The final answer is the answer, for each of several requests on one connection."""
+
+    def talk(connected: socket.socket) -> None:
+        while head := head_of(connected):
+            path = head.split()[1]
+            answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(path), path)
+            if at_once:
+                connected.sendall(interim + answer)
+            else:
+                connected.sendall(interim)
+                connected.sendall(answer)
+
+    with serving(talk) as url:
+        client = open_client(url, url.removeprefix("http://"))
+        for path in ("/a", "/b", "/c"):
+            assert await ask(client, url + path) == (200, path.encode())
+
+
+@pytest.mark.parametrize("extra", ["with the answer", "afterwards"])
+@on_loop
+async def test_a_connection_with_an_unread_answer_is_not_used_again(extra: str) -> None:
+    """An answer that nobody asked for is never taken for that of the next request."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n%b"
+    sent_more = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def talk(connected: socket.socket) -> None:
+        while head := head_of(connected):
+            right = answer % (head.split()[1] + b"---")
+            if extra == "with the answer":
+                connected.sendall(right + answer % b"wrong")
+            else:
+                connected.sendall(right)
+                connected.sendall(answer % b"wrong")
+            loop.call_soon_threadsafe(sent_more.set)
+
+    with serving(talk) as url:
+        client = open_client(url, url.removeprefix("http://"))
+        for path in ("/a", "/b", "/c"):
+            assert await ask(client, url + path) == (200, path.encode() + b"---")
+            await sent_more.wait()
+            sent_more.clear()
+            await asyncio.sleep(0.01)  # the loop reads what has been sent by now
+
+
+@on_loop
+async def test_a_request_is_sent_once(github: FakeGithub) -> None:
+    """A kept connection that breaks is not replaced behind the back of the accounts."""
+    file, client = add_file(github), client_of(github)
+    assert (await ask(client, file.raw_url))[0] == 200
+    github.faults.inject(Fault(cut_head_at=0, reset=True), times=1)
+    with pytest.raises(TransientError, match="closed the connection"):
+        await ask(client, file.raw_url)
+    assert len(github.requests) == 2
 
 
 MEASURE = """
 import resource, sys
-from gistapi.aio.deadline import Deadline
-from gistapi.errors import IncompleteError, GithubError
-from gistapi.github import Github, Freshness
+from gistapi.errors import IncompleteError
+from gistapi.github.raw import RawFiles
 from gistapi.models import GistFile
-from tests.github.asking import Store
+from tests.github.asking import on_loop, open_client, scope_of
 api_url, raw_host = sys.argv[1:]
-github = Github(api_url=api_url, content_hosts=(raw_host,), token=None, timeout_seconds=10,
-                connections=4, store=Store(), trust=Freshness(0))
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-read = 0
-before = peak()
-try:
-    file = GistFile("a", f"http://{raw_host}/a", None, None, None)
-    for chunks in github.stream(file, Deadline(60)):
-        for chunk in chunks:
-            read += len(chunk)
-except IncompleteError as error:
-    print(error.reason, read, peak() - before)
+
+@on_loop
+async def main():
+    files = RawFiles(open_client(api_url, raw_host))
+    read = 0
+    before = peak()
+    try:
+        file = GistFile("a", f"http://{raw_host}/a", None, None, None)
+        async for chunks in files.stream(file, scope_of()):
+            async for chunk in chunks:
+                read += len(chunk)
+    except IncompleteError as error:
+        print(error.reason, read, peak() - before)
+
+main()
 """
 
 
@@ -277,55 +326,88 @@ def subclasses(root: type[BaseException]) -> Iterator[type[BaseException]]:
         yield from subclasses(derived)
 
 
-ROOTS: tuple[type[BaseException], ...] = (
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    http.client.HTTPException,
-    TimeoutError,
-    ConnectionError,
-    ssl.SSLError,
-)
+PERMANENT = {
+    aiohttp.InvalidURL,
+    aiohttp.InvalidUrlClientError,
+    aiohttp.InvalidUrlRedirectClientError,
+    aiohttp.NonHttpUrlClientError,
+    aiohttp.NonHttpUrlRedirectClientError,
+    aiohttp.ClientConnectorCertificateError,
+    aiohttp.ServerFingerprintMismatch,
+    ssl.SSLCertVerificationError,
+}
+ROOTS = (aiohttp.ClientError, HttpProcessingError, ssl.SSLError, TimeoutError, ConnectionError)
 THEIRS = sorted(
     {
         error
         for root in ROOTS
         for error in subclasses(root)
-        if error.__module__.partition(".")[0]
-        in {"requests", "urllib3", "http", "builtins", "ssl", "socket"}
-        and not issubclass(error, Warning)
+        if error.__module__.partition(".")[0] in {"aiohttp", "builtins", "ssl", "socket"}
     },
     key=str,
 )
 
 
 @pytest.mark.parametrize("error", THEIRS, ids=lambda error: f"{error.__module__}.{error.__name__}")
-def test_every_error_of_the_libraries_is_one_of_ours(error: type[BaseException]) -> None:
-    """Whatever requests, urllib3 or the standard library raises becomes a GithubError."""
-    useless = issubclass(error, USELESS)
-    expected = GithubError if useless else TransientError
-    with (
-        pytest.raises(GithubError, match=error.__name__) as raised,
-        map_exceptions(Deadline(FOREVER)),
-    ):
-        raise error.__new__(error)
-    assert type(raised.value) is expected
+def test_every_error_of_the_libraries_is_one_of_ours(error: type[Exception]) -> None:
+    """Whatever aiohttp or the standard library raises becomes a GithubError in plain words."""
+    raised = error.__new__(error)
+    if issubclass(error, aiohttp.ClientHttpProxyError):
+        raised.status = 503  # type: ignore[attr-defined]
+    with pytest.raises(GithubError, match="GitHub") as ours, mapped_errors():
+        raise raised
+    assert (type(ours.value) is GithubError) == (error in PERMANENT)
+    assert error.__name__ not in str(ours.value)
 
 
 def test_the_libraries_errors_were_found() -> None:
     """The walk over their classes finds those that everybody knows."""
     names = {error.__name__ for error in THEIRS}
-    assert {"ReadTimeout", "ProtocolError", "IncompleteRead", "SSLError", "ProxyError"} <= names
-    assert len(THEIRS) > 50
+    assert {"SocketTimeoutError", "ClientPayloadError", "ClientConnectorDNSError"} <= names
+    assert len(THEIRS) > 40
+
+
+KEY = ConnectionKey("gist.github.com", 443, *(True, True), None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            aiohttp.ClientConnectorDNSError(KEY, OSError(-2, "Name or service not known")),
+            "could not be resolved",
+        ),
+        (
+            aiohttp.ClientConnectorCertificateError(KEY, ssl.SSLCertVerificationError(1, "self")),
+            "certificate is not trusted",
+        ),
+        (
+            aiohttp.ClientConnectorError(KEY, ConnectionRefusedError(111, "refused")),
+            "the connection was refused",
+        ),
+        (
+            aiohttp.ClientProxyConnectionError(KEY, ConnectionRefusedError(111, "refused")),
+            "the proxy does not answer",
+        ),
+        (aiohttp.ClientOSError(104, "reset"), "closed the connection"),
+        (aiohttp.ServerDisconnectedError(), "closed the connection"),
+    ],
+)
+def test_causes_are_in_plain_words(error: Exception, words: str) -> None:
+    """A caller reads what happened; the library's words are the log's, without credentials."""
+    with pytest.raises(GithubError, match=words) as ours, mapped_errors():
+        raise error
+    assert cause_of(ours.value).startswith(type(error).__name__)
+    secret = aiohttp.ClientError("via http://user:canary@proxy:1/")
+    assert cause_of(secret) == "ClientError: via http://***@proxy:1/"
 
 
 def test_other_errors_are_told_apart() -> None:
     """Ours pass as they are; a fault of the code is no failure of GitHub's."""
-    with pytest.raises(GithubError, match="ours"), map_exceptions(Deadline(FOREVER)):
+    with pytest.raises(GithubError, match="ours"), mapped_errors():
         raise GithubError("ours")
-    with pytest.raises(ZeroDivisionError), map_exceptions(Deadline(FOREVER)):
+    with pytest.raises(ZeroDivisionError), mapped_errors():
         raise ZeroDivisionError
-    with pytest.raises(DeadlineError), map_exceptions(Deadline(0)):
-        raise ConnectionResetError
 
 
 # what the environment says
@@ -343,42 +425,76 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
 
 def secure_client(url: str, **about: Any) -> Client:
     """A client of an HTTPS origin that is both the API and a content host."""
-    host = url.removeprefix("https://")
-    settings: dict[str, Any] = {"token": None, "timeout_seconds": 5, "connections": 2}
-    return Client(api_url=url, content_hosts=(host,), observe=ignore, **settings | about)
+    return open_client(url, url.removeprefix("https://"), **about)
 
 
-def test_the_certificates_of_the_environment_are_trusted(authority: trustme.CA) -> None:
+@on_loop
+async def test_the_certificates_of_the_environment_are_trusted(authority: trustme.CA) -> None:
     """With `REQUESTS_CA_BUNDLE` an authority of one's own is good."""
     seen: list[bytes] = []
     with https_origin(authority, seen) as url:
-        assert ask(secure_client(url), f"{url}/a") == (200, BODY)
+        check_environment(url, [])
+        assert await ask(secure_client(url), f"{url}/a") == (200, BODY)
     assert seen[0].startswith(b"GET /a HTTP/1.1\r\n")
 
 
-def test_a_stranger_is_not_trusted() -> None:
-    """Without it, or with another, nothing is read."""
+@on_loop
+async def test_a_stranger_is_not_trusted() -> None:
+    """Without it, or with another, nothing is read, and no other try would help."""
     seen: list[bytes] = []
-    with https_origin(trustme.CA(), seen) as url, pytest.raises(TransientError, match="SSLError"):
-        ask(secure_client(url), f"{url}/a")
+    events: list[Event] = []
+    with https_origin(trustme.CA(), seen) as url:
+        with pytest.raises(GithubError, match="certificate is not trusted") as raised:
+            await ask(secure_client(url, observe=events.append), f"{url}/a")
+        assert not isinstance(raised.value, TransientError)
     assert seen == []
+    (ended,) = [event for event in events if isinstance(event, GithubRequestEnded)]
+    assert ended.message is not None
+    assert "self-signed" in ended.message or "unable to get local issuer" in ended.message
 
 
-def test_waiting_over_tls_is_called_off(authority: trustme.CA) -> None:
-    """Shutting the socket under TLS wakes its reader as well."""
-    with https_origin(authority, []) as url:
-        client, deadline = secure_client(url, timeout_seconds=30), Deadline(FOREVER)
-        assert ask(client, f"{url}/a") == (200, BODY)
-        began = time.monotonic()
-        threading.Timer(0.2, deadline.cancel).start()
-        with pytest.raises(CancelledError):
-            ask(client, f"{url}/never", deadline)  # this origin answers once a connection
-        with pytest.raises(DeadlineError):
-            ask(client, f"{url}/again", Deadline(0))
-        assert soon(began)
+@pytest.mark.parametrize("bundle", ["missing.pem", "empty.pem"])
+@on_loop
+async def test_a_bad_bundle_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundle: str
+) -> None:
+    """Certificates that cannot be read stop the start, and a request without one, at once."""
+    (tmp_path / "empty.pem").write_text("nothing")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / bundle))
+    with pytest.raises(SettingsError, match=rf"REQUESTS_CA_BUNDLE: .*{bundle}"):
+        check_environment("https://api.github.com", ["gist.github.com"])
+    with pytest.raises(GithubError, match=rf"REQUESTS_CA_BUNDLE: .*{bundle}") as raised:
+        await ask(secure_client("https://127.0.0.1:9"), "https://127.0.0.1:9/a")
+    assert not isinstance(raised.value, TransientError)
 
 
-def test_https_goes_through_the_proxy(
+@pytest.mark.parametrize(
+    ("proxy_url", "words"),
+    [
+        ("socks5://user:canary@127.0.0.1:1", "SOCKS"),
+        ("ftp://user:canary@127.0.0.1:1", "not a URL"),
+        ("http://user:canary@:x", "not a URL"),
+    ],
+)
+@on_loop
+async def test_a_proxy_that_cannot_be_used_is_named(
+    github: FakeGithub, monkeypatch: pytest.MonkeyPatch, proxy_url: str, words: str
+) -> None:
+    """It stops the start, once for all hosts, and a request without one; no secret is shown."""
+    monkeypatch.setenv("HTTP_PROXY", proxy_url)
+    monkeypatch.setenv("NO_PROXY", "")
+    with pytest.raises(SettingsError, match=words) as raised:
+        check_environment(github.api_url, [github.raw_host])
+    assert "canary" not in str(raised.value)
+    with pytest.raises(GithubError, match=words) as failed:
+        await ask(client_of(github), f"{github.raw_url}/a")
+    assert "canary" not in str(failed.value)
+    assert not isinstance(failed.value, TransientError)
+    assert not github.requests
+
+
+@on_loop
+async def test_https_goes_through_the_proxy(
     authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`HTTPS_PROXY` gets a CONNECT and sees no more than that; the token stays inside."""
@@ -387,8 +503,8 @@ def test_https_goes_through_the_proxy(
     with https_origin(authority, seen) as url, proxy(tunnelled) as proxy_url:
         monkeypatch.setenv("HTTPS_PROXY", proxy_url.replace("://", "://user:secret@"))
         client = secure_client(url, token="canary-token")
-        with client.get(f"{url}/a", kind="list", deadline=Deadline(30), headers={}) as answer:
-            assert answer.read(100) == BODY
+        async with client.get(f"{url}/a", kind="list", scope=scope_of(), headers={}) as answer:
+            assert await answer.read(100) == BODY
     assert tunnelled[0].startswith(b"CONNECT 127.0.0.1:")
     assert b"Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=" in tunnelled[0]
     assert b"canary" not in b"".join(tunnelled)
@@ -396,8 +512,28 @@ def test_https_goes_through_the_proxy(
     assert b"Proxy-Authorization" not in seen[0]
 
 
+@pytest.mark.parametrize(("status", "is_final"), [(407, True), (503, False)])
+@on_loop
+async def test_a_proxy_that_refuses_is_named(
+    authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, *, status: int, is_final: bool
+) -> None:
+    """Its status is told; a missing password is not asked for again."""
+    del authority
+
+    def talk(connected: socket.socket) -> None:
+        head_of(connected)
+        connected.sendall(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status)
+
+    with serving(talk) as proxy_url:
+        monkeypatch.setenv("HTTPS_PROXY", proxy_url)
+        with pytest.raises(GithubError, match=f"the proxy answered {status}") as raised:
+            await ask(secure_client("https://127.0.0.1:9"), "https://127.0.0.1:9/a")
+    assert isinstance(raised.value, TransientError) is not is_final
+
+
 @pytest.mark.parametrize("direct", [False, True])
-def test_http_goes_through_the_proxy(
+@on_loop
+async def test_http_goes_through_the_proxy(
     github: FakeGithub, monkeypatch: pytest.MonkeyPatch, *, direct: bool
 ) -> None:
     """`HTTP_PROXY` gets the whole address, unless `NO_PROXY` names the host."""
@@ -406,23 +542,13 @@ def test_http_goes_through_the_proxy(
     with proxy(forwarded) as proxy_url:
         monkeypatch.setenv("HTTP_PROXY", proxy_url)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1" if direct else "elsewhere.example")
-        assert ask(client_of(github), file.raw_url) == (200, b"found")
+        assert await ask(client_of(github), file.raw_url) == (200, b"found")
     lines = [head.partition(b"\r\n")[0] for head in forwarded]
     assert lines == ([] if direct else [f"GET {file.raw_url} HTTP/1.1".encode()])
 
 
-def test_a_proxy_that_is_none_is_an_error(
-    github: FakeGithub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A proxy nobody can speak to is told, and is no crash."""
-    monkeypatch.setenv("HTTP_PROXY", "socks5://127.0.0.1:1")
-    monkeypatch.setenv("NO_PROXY", "")
-    with pytest.raises(GithubError, match="InvalidSchema"):
-        ask(client_of(github), f"{github.raw_url}/a")
-    assert not github.requests
-
-
-def test_netrc_is_never_read(
+@on_loop
+async def test_netrc_is_never_read(
     github: FakeGithub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A password that lies about for the host is not sent, by whatever name the file goes."""
@@ -432,23 +558,24 @@ def test_netrc_is_never_read(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(netrc))
     # the bait is good: requests by itself would take it
-    requests.get(f"{github.raw_url}/bait", timeout=5)
+    await asyncio.to_thread(requests.get, f"{github.raw_url}/bait", timeout=5)
     assert "authorization" in github.requests[0].headers
     github.forget()
     file, client = add_file(github), client_of(github)
     github.faults.inject(Fault(answer=answers.redirect(file.raw_url or "")), path="/moved")
-    ask(client, f"{github.raw_url}/moved")
+    await ask(client, f"{github.raw_url}/moved")
     url = f"{github.api_url}/users/octocat/gists"
-    with client.get(url, kind="list", deadline=Deadline(30), headers={}) as answer:
+    async with client.get(url, kind="list", scope=scope_of(), headers={}) as answer:
         assert answer.status == 200
     assert len(github.requests) == 3
     assert not [request for request in github.requests if "authorization" in request.headers]
 
 
-def test_cookies_are_not_kept(github: FakeGithub) -> None:
+@on_loop
+async def test_cookies_are_not_kept(github: FakeGithub) -> None:
     """A cookie that a host sets does not come back."""
     github.faults.inject(Fault(answer=text(200, "", set_cookie="a=b; Path=/")))
     client = client_of(github)
     for _ in range(2):
-        ask(client, f"{github.raw_url}/a")
+        await ask(client, f"{github.raw_url}/a")
     assert [request.headers.get("cookie") for request in github.requests] == [None, None]

@@ -85,6 +85,9 @@ def test_another_host_may_not_be_asked(addresses: UrlPolicy, kind: Kind, url: st
         "https://gist.githubusercontent.com#@evil.example/a",
         "https://gist.githubusercontent.com:/a",
         "https://gist.githubusercontent.com:443443/a",
+        "https://gist.githubusercontent.com:65536/a",
+        "https://gist.githubusercontent.com:0/a",
+        "https://[:::]/a",
         "https://gist.githubusercontent.com:٤٤٣/a",
         "https://gist.githubusercontent.com/a b",
         "https://gist.githubusercontent.com/a\r\nHost: evil.example",
@@ -101,7 +104,7 @@ def test_another_host_may_not_be_asked(addresses: UrlPolicy, kind: Kind, url: st
 def test_an_odd_address_may_not_be_asked(url: str) -> None:
     """What two readers of URLs could understand differently is not asked for at all."""
     assert origin_of(url) is None
-    with pytest.raises(IncompleteError, match="no plain http URL") as raised:
+    with pytest.raises(IncompleteError, match="no HTTP URL") as raised:
         GITHUB.allowed(url, "raw")
     assert raised.value.reason == "host_not_allowed"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 
@@ -25,8 +26,15 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 @pytest.fixture(scope="session")
-def matching() -> Iterator[Matching]:
-    """Give the matching as a process has it, with its real workers."""
+def runner() -> Iterator[asyncio.Runner]:
+    """Give a loop with the real clock that lives as long as the tests."""
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="session")
+def matching(runner: asyncio.Runner) -> Iterator[Matching]:
+    """Give the matching as a process has it, with its real workers, on the runner's loop."""
     matching = Matching()
     yield matching
-    matching.close()
+    runner.run(matching.close())

@@ -6,6 +6,7 @@ the clock, among random patterns of up to 1,000 characters that are made to be s
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sys
 import time
@@ -13,9 +14,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from gistapi.aio.deadline import Deadline
 from gistapi.errors import InvalidPatternError, PatternTimeoutError
-from gistapi.matching import CompiledPattern, Matching, compile_pattern, pattern, worker
+from gistapi.matching import (
+    CompiledPattern,
+    Matcher,
+    Matching,
+    Wanted,
+    compile_pattern,
+    pattern,
+    worker,
+)
 from gistapi.models import Flags
 
 ATOMS = [r"\w", r"\W", r"\D", r"\S", ".", "a", "b", "[ab]", "[^x]", r"[^\W_]", r"[\w-]", "é", "ſ"]
@@ -58,21 +66,30 @@ def compile_one(dice: random.Random) -> tuple[float, str]:
     if compiled is None or worker.RE not in {compiled.ascii.name, compiled.unicode.name}:
         return here, text
     began = time.thread_time()
-    worker.searcher(worker.RE, compiled.source, compiled.python.flags, compiled.word)
+    worker.searcher(*compiled.python.key)
     return max(here, time.thread_time() - began), text
 
 
-def search_one(dice: random.Random, matching: Matching) -> tuple[float, str]:
+async def scan(search: Matcher, content: bytes) -> None:
+    """Scan a whole content, to its first match or for all of them."""
+    with suppress(PatternTimeoutError):
+        async with search.scanner() as scanner:
+            _ = await scanner.feed(content) or await scanner.finish()
+
+
+def search_one(
+    dice: random.Random, matching: Matching, runner: asyncio.Runner
+) -> tuple[float, str]:
     """How long a mebibyte took, timeouts included."""
     text = source(dice, dice.choice([10, 30, 100]))
     content = bytes(dice.choices(dice.choice([b"a", b"ab", b"ab\n"]), k=SIZE))
     try:
-        search = matching.matcher(compile_pattern(text, Flags()))
+        wanted = dice.choice([Wanted(), Wanted(max_count=1000)])
+        search = matching.matcher(compile_pattern(text, Flags()), wanted)
     except InvalidPatternError:
         return 0.0, text
     began = time.monotonic()
-    with suppress(PatternTimeoutError), search.scanner(Deadline(60)) as scanner:
-        _ = scanner.feed(content) or scanner.finish()
+    runner.run(scan(search, content))
     return time.monotonic() - began, text
 
 
@@ -93,10 +110,11 @@ def main(seconds: float = 60, seed: int = 1) -> None:
     dice = random.Random(seed)
     pattern.warm()
     print("slowest compilation:", hunt(seconds / 2, lambda: compile_one(dice)))
-    matching = Matching()
-    matching.start()
-    print("slowest search:", hunt(seconds / 2, lambda: search_one(dice, matching)))
-    matching.close()
+    with asyncio.Runner() as runner:
+        matching = Matching()
+        runner.run(matching.start())
+        print("slowest search:", hunt(seconds / 2, lambda: search_one(dice, matching, runner)))
+        runner.run(matching.close())
     peak = Path("/proc/self/status").read_text("utf-8").partition("VmHWM:")[2].split()[0]
     print(f"most memory: {int(peak) >> 10} MiB, workers apart")
 

@@ -2,59 +2,88 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gistapi.aio.deadline import Deadline
-from gistapi.errors import CancelledError, DeadlineError
 from gistapi.matching import Matching, Sizes, compile_pattern
 from gistapi.matching.memory_budget import WindowBudget
 from gistapi.models import Flags
+from tests.aio.looping import run
 
 
 def test_holders_that_grow_never_lock_each_other() -> None:
     """Many holders growing to the largest claim by random steps all end, within the bound."""
     budget = WindowBudget(40, 16)
     held = {"now": 0, "most": 0}
-    lock = threading.Lock()
 
-    def grow(seed: int) -> None:
-        sizes = sorted(random.Random(seed).choices(range(1, 17), k=4))
+    async def grow(seed: int) -> None:
+        dice = random.Random(seed)
         mine = 0
-        for size in sizes:
-            budget.hold(seed, size, Deadline(30))
-            with lock:
-                held["now"] += size - mine
-                held["most"] = max(held["most"], held["now"])
+        for size in sorted(dice.choices(range(1, 17), k=4)):
+            await budget.hold(seed, size)
+            held["now"] += size - mine
+            held["most"] = max(held["most"], held["now"])
             mine = size
-            time.sleep(0.0002)
-        with lock:
-            held["now"] -= mine
+            await asyncio.sleep(dice.random())
+        held["now"] -= mine
         budget.release(seed)
 
-    with ThreadPoolExecutor(16) as threads:
-        list(threads.map(grow, range(400)))
+    async def main() -> None:
+        await asyncio.gather(*map(grow, range(400)))
+
+    run(main())
     assert 16 < held["most"] <= 40
+    assert budget._free == 40
 
 
-def test_waiting_ends_with_the_deadline_or_a_cancel() -> None:
-    """Who waits for memory is woken by its deadline, by a cancel and by a release."""
-    budget = WindowBudget(10, 10)
-    budget.hold("a", 10, Deadline(1))
-    with pytest.raises(DeadlineError):
-        budget.hold("b", 1, Deadline(0.05))
-    deadline = Deadline(60)
-    threading.Timer(0.05, deadline.cancel).start()
-    with pytest.raises(CancelledError):
-        budget.hold("b", 1, deadline)
-    threading.Timer(0.05, budget.release, ["a"]).start()
-    budget.hold("b", 10, Deadline(30))
-    budget.release("b")
-    budget.release("b")
+def test_those_who_wait_are_served_in_their_order() -> None:
+    """A small newcomer does not pass one who waits for more; a holder that grows passes both."""
+    served: list[str] = []
+
+    async def hold(budget: WindowBudget, holder: str, size: int) -> None:
+        await budget.hold(holder, size)
+        served.append(holder)
+
+    async def main() -> None:
+        budget = WindowBudget(12, 10)
+        await hold(budget, "first", 7)
+        waiting = [asyncio.create_task(hold(budget, "large", 8))]
+        await asyncio.sleep(0)
+        waiting.append(asyncio.create_task(hold(budget, "small", 1)))
+        await asyncio.sleep(0)
+        await hold(budget, "first", 9)
+        assert served == ["first", "first"]
+        budget.release("first")
+        await asyncio.gather(*waiting)
+        assert served == ["first", "first", "large", "small"]
+
+    run(main())
+
+
+def test_a_cancelled_wait_leaves_nothing_behind() -> None:
+    """A cancel ends a wait, also at the moment of its grant, and lets those behind it pass."""
+
+    async def main() -> None:
+        budget = WindowBudget(10, 10)
+        await budget.hold("a", 10)
+        cancelled = [asyncio.create_task(budget.hold(name, 10)) for name in "bc"]
+        behind = asyncio.create_task(budget.hold("d", 1))
+        await asyncio.sleep(0)
+        cancelled[1].cancel()
+        budget.release("a")  # granted to "b", which is cancelled before it runs again
+        cancelled[0].cancel()
+        await asyncio.wait(cancelled)
+        assert all(task.cancelled() for task in cancelled)
+        budget.release("b")
+        budget.release("c")
+        await behind
+        budget.release("d")
+        budget.release("d")
+        assert budget._free == 10
+
+    run(main())
 
 
 def test_a_budget_smaller_than_a_window_is_refused() -> None:
@@ -64,19 +93,24 @@ def test_a_budget_smaller_than_a_window_is_refused() -> None:
 
 
 def test_scanners_of_large_windows_all_end() -> None:
-    """Thirty-two files that each need a whole window pass through a budget of two and a half."""
+    """Sixty-four files that each need a whole window pass through a budget of two and a half."""
     sizes = Sizes(overlap_bytes=1 << 16, first_bytes=1 << 10)
     matching = Matching(sizes=sizes, budget_bytes=sizes.window_bytes * 5 // 2)
     search = matching.matcher(compile_pattern("(?s)<.*>", Flags()))
 
-    def one(number: int) -> bool:
-        with search.scanner(Deadline(60)) as scanner:
+    async def one(number: int) -> bool:
+        async with search.scanner() as scanner:
             for _ in range(10):
-                hit = scanner.feed(b"x" * 50_000)
-            hit = hit or scanner.feed(b"<" + b"y" * 60_000 + b">" * (number % 2))
-            return (hit or scanner.finish()) is not None
+                found = await scanner.feed(b"x" * 50_000)
+                await asyncio.sleep(0)
+            found = found or await scanner.feed(b"<" + b"y" * 60_000 + b">" * (number % 2))
+            return (found or await scanner.finish()) is not None
 
-    with ThreadPoolExecutor(32) as threads:
-        assert list(threads.map(one, range(64))) == [bool(n % 2) for n in range(64)]
+    async def main() -> list[bool]:
+        try:
+            return await asyncio.gather(*map(one, range(64)))
+        finally:
+            await matching.close()
+
+    assert run(main(), jumping=False) == [bool(number % 2) for number in range(64)]
     assert matching.budget._held == {}
-    matching.close()

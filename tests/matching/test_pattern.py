@@ -109,7 +109,7 @@ def test_costly_patterns_take_little_memory() -> None:
         "for source in COSTLY:\n"
         "    with suppress(InvalidPatternError):\n"
         "        compiled = compile_pattern(source, Flags(ignore_case=True))\n"
-        "        worker.searcher('re', source, compiled.python.flags, False)\n"
+        "        worker.searcher('re', source, False, compiled.python.flags, False)\n"
         "print(Path('/proc/self/status').read_text().partition('VmHWM:')[2].split()[0])\n"
     )
     ended = subprocess.run(
@@ -234,7 +234,7 @@ def test_fixed_strings_are_literal() -> None:
 def test_word_wraps_the_pattern_as_a_whole(source: str) -> None:
     """`word` asks for edges around the whole pattern, alternatives and comments included."""
     compiled = compile_pattern(source, Flags(word=True)).python
-    search = worker.searcher(compiled.name, compiled.source, compiled.flags, compiled.word)
+    search = worker.searcher(*compiled.key)
     inner = re.compile(source)
     for text in ["a", "xa", "b a", "ax b", "ab", "A", "a# x", "a_b", "a\nb", "éa", "aa a"]:
         data = text.encode()
@@ -246,9 +246,11 @@ def test_word_wraps_the_pattern_as_a_whole(source: str) -> None:
             and not re.match(r"\w", text[i - 1 : i] if i else "")
             and not re.match(r"\w", text[e : e + 1])
         ]
-        found = search(data, 0, len(data))
-        wanted = None if not starts else len(text[: starts[0]].encode())
-        assert (found[0] if isinstance(found, tuple) else found) == wanted, text
+        found = [
+            start
+            for start, _ in worker.found(search, data, (0, len(data), len(data) + 1, 1, False))
+        ]
+        assert found[:1] == [len(text[:start].encode()) for start in starts[:1]], text
 
 
 def test_re2_says_nothing_on_stderr() -> None:

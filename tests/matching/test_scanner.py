@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import itertools
+import re
 from collections import Counter
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.strategies import DataObject
+from hypothesis.strategies import DataObject, SearchStrategy
 
-from gistapi.aio.deadline import Deadline
-from gistapi.errors import CancelledError, DeadlineError, PatternTimeoutError
+from gistapi.errors import PatternTimeoutError
 from gistapi.events import Event, FileScanned, WorkerKilled
-from gistapi.matching import CompiledPattern, Matching, Sizes, compile_pattern
+from gistapi.matching import CompiledPattern, Matching, Sizes, Wanted, compile_pattern
 from gistapi.matching.decoding import Utf8Stream, to_utf8
-from gistapi.models import Flags, Hit
+from gistapi.models import Flags, Hit, Hits
 from tests.matching import reference
 from tests.matching.grammar import FLAGS, LETTERS, patterns, texts_for
 
 PLAIN = Flags()
+FIRST = Wanted()
+ALL = Wanted(max_count=1000)
+AROUND = Wanted(max_count=1000, context=2)
 WRONG = [b"\xff", b"\xe2\x82", b"\xf0\x9f", b"\x80", b"\xed\xa0\x80", b"\xc3"]
 
 
-def scan(matching: Matching, pattern: CompiledPattern, chunks: Sequence[bytes]) -> Hit | None:
-    """Feed the chunks as a download does, stopping at a hit."""
-    with matching.matcher(pattern).scanner(Deadline(60)) as scanner:
+async def scan(
+    matching: Matching, pattern: CompiledPattern, chunks: Sequence[bytes], wanted: Wanted = FIRST
+) -> Hits | None:
+    """Feed the chunks as a download does, stopping at the end of the hits that are wanted."""
+    async with matching.matcher(pattern, wanted).scanner() as scanner:
         for chunk in chunks:
-            hit = scanner.feed(chunk)
-            if hit is not None:
-                return hit
-        return scanner.finish()
+            found = await scanner.feed(chunk)
+            if found is not None:
+                return found
+        return await scanner.finish()
 
 
 def cut(content: bytes, size: int) -> list[bytes]:
@@ -40,11 +46,13 @@ def cut(content: bytes, size: int) -> list[bytes]:
     return [content[start : start + size] for start in range(0, len(content), size)]
 
 
-def expected(pattern: str, flags: int, content: bytes, shown: int = 300) -> Hit | None:
+def expected(
+    pattern: str, flags: int, content: bytes, wanted: Wanted = FIRST, shown: int = 300
+) -> Hits | None:
     """What the contract says."""
     text = reference.decode(content)
-    start = reference.python_start(reference.python_compile(pattern, flags), text)
-    return None if start is None else reference.hit(text, start, shown)
+    compiled = reference.python_compile(pattern, flags)
+    return reference.hits(text, reference.spans(compiled, text), wanted, shown)
 
 
 def encoded(draw: DataObject, text: str) -> bytes:
@@ -54,15 +62,25 @@ def encoded(draw: DataObject, text: str) -> bytes:
         order = draw.draw(st.sampled_from(["le", "be"]))
         mark = codecs.BOM_UTF16_LE if order == "le" else codecs.BOM_UTF16_BE
         return mark + text.encode(f"utf-16-{order}") + draw.draw(st.binary(max_size=1))
-    content = text.encode()
+    content = draw.draw(st.sampled_from([b"", b"", codecs.BOM_UTF8])) + text.encode()
     if how == "wrong":
         at = draw.draw(st.integers(0, len(content)))
         content = content[:at] + draw.draw(st.sampled_from(WRONG)) + content[at:]
     return content
 
 
-def test_every_chunking_gives_the_same_answer(matching: Matching) -> None:
-    """Whole, byte by byte, in any two or three parts: `re.search` on the whole text."""
+def wishes() -> SearchStrategy[Wanted]:
+    """What a search may want of each text."""
+    return st.builds(
+        Wanted,
+        max_count=st.sampled_from([None, 1, 2, 1000]),
+        context=st.sampled_from([0, 1, 3]),
+        more=st.booleans(),
+    )
+
+
+def test_every_chunking_gives_the_same_answer(runner: asyncio.Runner, matching: Matching) -> None:
+    """Whole, byte by byte, in any two or three parts: `re.finditer` on the whole text."""
     seen: Counter[str] = Counter()
     sizes = Sizes(overlap_bytes=1 << 20, first_bytes=1, line_characters=5)
     small = Matching(sizes=sizes)
@@ -74,22 +92,26 @@ def test_every_chunking_gives_the_same_answer(matching: Matching) -> None:
         content = encoded(data, text)
         points = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=3)))
         parts = [content[a:b] for a, b in itertools.pairwise([0, *points, len(content)])]
-        wanted = expected(pattern, flags, content, shown=5)
-        for chunks in ([content], cut(content, 1), parts):
-            assert scan(small, compiled, chunks) == wanted, (pattern, flags, chunks)
-        assert scan(matching, compiled, parts) == expected(pattern, flags, content)
-        seen["cases"] += 1
-        seen["match"] += wanted is not None
+        for wanted in (FIRST, data.draw(wishes())):
+            answer = expected(pattern, flags, content, wanted, shown=5)
+            for chunks in ([content], cut(content, 1), parts):
+                found = runner.run(scan(small, compiled, chunks, wanted))
+                assert found == answer, (pattern, flags, chunks, wanted)
+            answer = expected(pattern, flags, content, wanted)
+            assert runner.run(scan(matching, compiled, parts, wanted)) == answer
+            assert runner.run(matching.matcher(compiled, wanted).search(content)) == answer
+            seen["cases"] += 1
+            seen["match"] += answer is not None
 
     try:
         check()
     finally:
-        small.close()
+        runner.run(small.close())
     assert seen["match"] >= 0.3 * seen["cases"]
 
 
-def test_tiny_windows_lose_no_short_match() -> None:
-    """With windows of a few bytes: no false hit, no lost match that fits; else a gap is told."""
+def test_tiny_windows_lose_no_short_match(runner: asyncio.Runner) -> None:
+    """With windows of a few bytes: no false hit, no lost match that fits; else there is a gap."""
     seen: Counter[str] = Counter()
     events: list[Event] = []
 
@@ -102,19 +124,30 @@ def test_tiny_windows_lose_no_short_match() -> None:
         content = text.encode()
         chunks = cut(content, data.draw(st.integers(1, 7)))
         compiled = compile_pattern(pattern, _flags(flags))
-        found = reference.python_compile(pattern, flags).search(text)
+        spans = reference.spans(reference.python_compile(pattern, flags), text)
+        fits = all(len(text[a:b].encode()) <= overlap for a, b in spans)
         try:
-            hit = scan(matching, compiled, chunks)
+            first = runner.run(scan(matching, compiled, chunks))
+            every = runner.run(scan(matching, compiled, chunks, AROUND))
         except PatternTimeoutError:
             seen["gap"] += 1
             return
         finally:
-            matching.close()
-        seen["match" if hit else "none"] += 1
-        if found is None:
-            assert hit is None, (pattern, flags, chunks, overlap)
-        elif len(found[0].encode()) <= overlap and not compiled.needs_whole_text:
-            assert hit is not None, (pattern, flags, chunks, overlap)
+            runner.run(matching.close())
+        seen["match" if first else "none"] += 1
+        if not spans:
+            assert first is None, (pattern, flags, chunks, overlap)
+            assert every is None, (pattern, flags, chunks, overlap)
+        elif fits and not compiled.needs_whole_text:
+            case = (pattern, flags, chunks, overlap)
+            assert first == reference.hits(text, spans, FIRST, shown=3), case
+            answer = reference.hits(text, spans, AROUND, shown=3)
+            if every is not None and every.more:  # a gap behind the first of them
+                assert answer is not None
+                assert every.hits == answer.hits[: len(every.hits)], case
+                seen["part"] += 1
+            else:
+                assert every == answer, case
 
     check()
     assert seen["match"] >= 0.3 * seen.total()
@@ -123,7 +156,7 @@ def test_tiny_windows_lose_no_short_match() -> None:
 
 
 @pytest.mark.parametrize("pattern", [r"(q)\1", "(?<=日)q(?!日)", r"(日|q+)\1日"])
-def test_a_window_moves_by_whole_characters(pattern: str) -> None:
+def test_a_window_moves_by_whole_characters(runner: asyncio.Runner, pattern: str) -> None:
     """Wherever in a character a limit falls, Python's own engine goes on at a character."""
     events: list[Event] = []
     matching = Matching(sizes=Sizes(16, 1, line_characters=1), observe=events.append)
@@ -131,9 +164,9 @@ def test_a_window_moves_by_whole_characters(pattern: str) -> None:
     for lead in range(4):
         content = ("." * lead + "日é𐐀" * 30 + "日qq日日").encode()
         for size in (1, 2, 3, 5):
-            hit = scan(matching, compiled, cut(content, size))
-            assert hit == expected(pattern, 0, content, shown=1)
-    matching.close()
+            found = runner.run(scan(matching, compiled, cut(content, size), ALL))
+            assert found == expected(pattern, 0, content, ALL, shown=1)
+    runner.run(matching.close())
     assert all(isinstance(event, FileScanned) for event in events)
 
 
@@ -141,7 +174,10 @@ def _flags(flags: int) -> Flags:
     return Flags(bool(flags & 2), bool(flags & 8), bool(flags & 16))
 
 
-@given(st.binary(max_size=40), st.integers(1, 5), st.sampled_from([b"", b"\xff\xfe", b"\xfe\xff"]))
+MARKS = [b"", codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"\xef", b"\xef\xbb"]
+
+
+@given(st.binary(max_size=40), st.integers(1, 5), st.sampled_from(MARKS))
 def test_decoding_is_pythons(body: bytes, size: int, mark: bytes) -> None:
     """Any bytes in any chunks decode as the whole does."""
     content = mark + body
@@ -155,16 +191,19 @@ def test_decoding_is_pythons(body: bytes, size: int, mark: bytes) -> None:
 @pytest.mark.parametrize(
     "pattern", ["needle", r"n\w+\s+x", r"(?<=q)needle", r"\bneedle\b", r"(?m)^qneedle", r"(e)\1dle"]
 )
-def test_a_match_far_inside_is_placed(matching: Matching, pattern: str, size: int) -> None:
+def test_a_match_far_inside_is_placed(
+    runner: asyncio.Runner, matching: Matching, pattern: str, size: int
+) -> None:
     """Line, column and text are right though the window moved long ago, on long lines too."""
     head = ("é" * 50 + "\n") * 1_500 + "z" * 2_000
     text = head + "qneedle   x" + "é" * 1_000 + "\n" + "tail\n" * 30_000
     content = text.encode()
     if size < 1_000:
         content = content[-(150_000 + 2_000 + 2_200 + 100) :]
-    assert scan(matching, compile_pattern(pattern, PLAIN), cut(content, size)) == expected(
-        pattern, 0, content
-    )
+    compiled = compile_pattern(pattern, PLAIN)
+    for wanted in (FIRST, AROUND):
+        found = runner.run(scan(matching, compiled, cut(content, size), wanted))
+        assert found == expected(pattern, 0, content, wanted)
 
 
 @pytest.mark.parametrize(
@@ -181,71 +220,98 @@ def test_a_match_far_inside_is_placed(matching: Matching, pattern: str, size: in
         (r"\r$", "\r\nx"),
     ],
 )
-def test_more_text_can_undo_a_hit(matching: Matching, pattern: str, text: str) -> None:
-    """What matches at the edge of what has come is not told before more has."""
+def test_more_text_can_undo_a_hit(
+    runner: asyncio.Runner, matching: Matching, pattern: str, text: str
+) -> None:
+    """What matches at the edge of what has come is not returned before more has come."""
     compiled = compile_pattern(pattern, PLAIN)
     for length in range(1, len(text) + 1):
         content = text[:length].encode()
-        assert scan(matching, compiled, cut(content, 1)) == expected(pattern, 0, content)
+        for wanted in (FIRST, ALL):
+            found = runner.run(scan(matching, compiled, cut(content, 1), wanted))
+            assert found == expected(pattern, 0, content, wanted)
 
 
 @pytest.mark.parametrize("pattern", ["needle", r"needle\s+in", r"\w+le in", "n[^x]*?in"])
-def test_an_early_needle_ends_the_scan_early(matching: Matching, pattern: str) -> None:
-    """The hit is told long before the file ends."""
-    chunk = b"hay and hay again xx\n" * 5_000
-    with matching.matcher(compile_pattern(pattern, PLAIN)).scanner(Deadline(60)) as scanner:
-        assert scanner.feed(b"a needle in the\n" + chunk) or scanner.feed(chunk)
+def test_early_needles_end_the_scan_early(
+    runner: asyncio.Runner, matching: Matching, pattern: str
+) -> None:
+    """The hits come long before the file ends: the first, or as many as are wanted."""
+    chunk = b"hay, hay, hay xx\n" * 5_000
+
+    async def main(wanted: Wanted, needles: int) -> Hits | None:
+        search = matching.matcher(compile_pattern(pattern, PLAIN), wanted)
+        async with search.scanner() as scanner:
+            return await scanner.feed(b"a needle in the\n" * needles + chunk) or (
+                await scanner.feed(chunk)
+            )
+
+    first = runner.run(main(FIRST, 1))
+    assert first is not None
+    assert (len(first.hits), first.more) == (1, None)
+    three = runner.run(main(Wanted(max_count=3), 4))
+    assert three is not None
+    assert ([hit.line for hit in three.hits], three.more) == ([1, 2, 3], True)
+    assert runner.run(main(Wanted(max_count=3), 3)) is None  # there may be a fourth
 
 
-def test_a_match_longer_than_the_file_allows_is_found_up_to_the_overlap(matching: Matching) -> None:
+def test_a_match_longer_than_the_file_allows_is_found_up_to_the_overlap(
+    runner: asyncio.Runner, matching: Matching
+) -> None:
     """A file of up to 8 MiB is one text; beyond, a match of 8 MiB is found wherever it lies."""
     compiled = compile_pattern("(?s)<.*>", PLAIN)
-    assert scan(matching, compiled, [b"<" + b"x" * ((8 << 20) - 2) + b">"]) == Hit(
-        1, 1, "<" + "x" * 299
-    )
-    content = b"\n" * (5 << 20) + b"<" + b"y" * ((8 << 20) - 2) + b">" + b"\n" * (6 << 20)
-    hit = scan(matching, compiled, cut(content, 1 << 20))
-    assert hit == Hit((5 << 20) + 1, 1, "<" + "y" * 299)
+    size = 8 << 20
+    found = runner.run(scan(matching, compiled, [b"<" + b"x" * (size - 2) + b">"]))
+    assert found == Hits((Hit(1, 1, 1, size + 1, "<" + "x" * 299, 0, 300, cut=True),))
+    content = b"\n" * (5 << 20) + b"<" + b"y" * (size - 2) + b">" + b"\n" * (6 << 20)
+    line = (5 << 20) + 1
+    hit = Hit(line, 1, line, size + 1, "<" + "y" * 299, 0, 300, cut=True)
+    for wanted, more in ((FIRST, None), (ALL, False)):
+        found = runner.run(scan(matching, compiled, cut(content, 1 << 20), wanted))
+        assert found == Hits((hit,), more)
 
 
-def test_a_hit_at_the_windows_end_is_never_told_for_the_texts_end() -> None:
+def test_a_hit_at_the_windows_end_is_never_taken_for_one_at_the_texts_end(
+    runner: asyncio.Runner,
+) -> None:
     """In a text beyond the window, its end is not taken for the text's by an anchor."""
     matching = Matching(sizes=Sizes(overlap_bytes=8, first_bytes=1, line_characters=3))
-    content = b"a" * 200 + b"b"
-    assert scan(matching, compile_pattern(r"a[^b]*\Z", PLAIN), cut(content, 3)) is None
+    chunks = cut(b"a" * 200 + b"b", 3)
+    assert runner.run(scan(matching, compile_pattern(r"a[^b]*\Z", PLAIN), chunks)) is None
     for pattern in (r"(a)[^b]*\Z(?<=\1)", r"a(?=[^b]*\Z)(?!b)", r"(?>[^b]*)\Z"):
         with pytest.raises(PatternTimeoutError):
-            scan(matching, compile_pattern(pattern, PLAIN), cut(content, 3))
-    matching.close()
+            runner.run(scan(matching, compile_pattern(pattern, PLAIN), chunks))
+    runner.run(matching.close())
 
 
-def test_every_letter_matches_itself_in_every_chunking(matching: Matching) -> None:
+def test_every_letter_matches_itself_in_every_chunking(
+    runner: asyncio.Runner, matching: Matching
+) -> None:
     """A character that is cut by a chunk is put together again."""
     content = LETTERS.encode()
     for letter in LETTERS:
         compiled = compile_pattern(letter, Flags(fixed_string=True))
-        assert scan(matching, compiled, cut(content, 1)) == reference.hit(
-            LETTERS, LETTERS.find(letter)
-        )
+        found = runner.run(scan(matching, compiled, cut(content, 1), ALL))
+        assert found == expected(re.escape(letter), 0, content, ALL)
 
 
-def test_scans_are_told() -> None:
+def test_a_mark_is_no_part_of_the_text(runner: asyncio.Runner, matching: Matching) -> None:
+    """`^` matches line 1 behind a byte-order mark, and columns count from there."""
+    compiled = compile_pattern("^import é", PLAIN)
+    hit = Hit(1, 1, 1, 9, "import é", 0, 8, cut=False)
+    for encoding in ("utf-8-sig", "utf-16"):
+        content = "import é".encode(encoding)
+        assert runner.run(matching.matcher(compiled).search(content)) == Hits((hit,))
+        for size in (1, 2, 5, 100):
+            assert runner.run(scan(matching, compiled, cut(content, size))) == Hits((hit,))
+
+
+def test_scans_are_observed(runner: asyncio.Runner) -> None:
     """Each finished text is one event, with the engine that did it."""
     events: list[Event] = []
     matching = Matching(observe=events.append)
-    scan(matching, compile_pattern("b", PLAIN), [b"a", b"b"])
-    matching.matcher(compile_pattern(r"(a)\1", PLAIN)).search_many([b"abc"], Deadline(60))
-    matching.close()
+    runner.run(scan(matching, compile_pattern("b", PLAIN), [b"a", b"b"]))
+    runner.run(matching.matcher(compile_pattern(r"(a)\1", PLAIN)).search_many([b"abc"]))
+    runner.run(matching.close())
     scans = [(e.engine, e.size_bytes, e.matched) for e in events if isinstance(e, FileScanned)]
     assert scans == [("re2", 2, True), ("re", 3, False)]
-
-
-def test_the_deadline_ends_a_scan(matching: Matching) -> None:
-    """A passed deadline and a cancelled search are told from a pattern that is too slow."""
-    matcher = matching.matcher(compile_pattern("x", PLAIN))
-    with matcher.scanner(Deadline(0)) as scanner, pytest.raises(DeadlineError):
-        scanner.feed(b"abc")
-    deadline = Deadline(60)
-    deadline.cancel()
-    with matcher.scanner(deadline) as scanner, pytest.raises(CancelledError):
-        scanner.feed(b"abc")

@@ -2,55 +2,64 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
-from gistapi.aio.deadline import Deadline
-from gistapi.errors import CancelledError, DeadlineError, OverloadedError, PatternTimeoutError
-from gistapi.events import Event, FileScanned, WorkerKilled
-from gistapi.matching import Matcher, Matching, compile_pattern, worker, worker_pool
-from gistapi.matching.worker_pool import Share
-from gistapi.models import Flags, Hit
+from gistapi.errors import OverloadedError, PatternTimeoutError
+from gistapi.events import Event, FileScanned, WorkerKilled, ignore
+from gistapi.matching import Matcher, Matching, Wanted, compile_pattern, jobs, worker
+from gistapi.matching.process import Process
+from gistapi.models import Flags, Hits
+from tests.aio.looping import run
 
 PLAIN = Flags()
 BOMB = r"(a|a)*(\1)[bc]"
 FUEL = b"a" * 60
 BACKREFERENCE = r"(a)\1"
+Body = Callable[[Matching], Awaitable[None]]
 
 
-@pytest.fixture
-def events() -> list[Event]:
-    """Give what the matching of this test has told."""
-    return []
+def matched(
+    body: Body, events: list[Event] | None = None, *, seconds: float = 0.3, workers: int = 2
+) -> None:
+    """Run a test's body with a matching of its own, on a loop with the real clock."""
+    observe = ignore if events is None else events.append
+
+    async def main() -> None:
+        matching = Matching(pattern_timeout_seconds=seconds, workers=workers, observe=observe)
+        try:
+            await body(matching)
+        finally:
+            await matching.close()
+
+    run(main(), jumping=False)
 
 
-@pytest.fixture
-def hasty(events: list[Event]) -> Iterator[Matching]:
-    """Give a matching that loses patience after 0.3 s."""
-    matching = Matching(pattern_timeout_seconds=0.3, observe=events.append)
-    yield matching
-    matching.close()
-
-
-def matcher(matching: Matching, pattern: str) -> Matcher:
+def matcher(matching: Matching, pattern: str, wanted: Wanted = Wanted()) -> Matcher:  # noqa: B008 - frozen
     """A search for the pattern."""
-    return matching.matcher(compile_pattern(pattern, PLAIN))
+    return matching.matcher(compile_pattern(pattern, PLAIN), wanted)
 
 
-def scan(matcher: Matcher, content: bytes, seconds: float = 30) -> Hit | None:
+async def scan(matcher: Matcher, content: bytes) -> Hits | None:
     """Scan a whole content."""
-    with matcher.scanner(Deadline(seconds)) as scanner:
-        return scanner.feed(content) or scanner.finish()
+    async with matcher.scanner() as scanner:
+        return await scanner.feed(content) or await scanner.finish()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop go on until the condition holds."""
+    while not condition():  # noqa: ASYNC110 - what is inside has no event
+        await asyncio.sleep(0.001)
 
 
 def ended(pid: int) -> bool:
@@ -66,210 +75,337 @@ def ended(pid: int) -> bool:
 
 def test_building_starts_no_process() -> None:
     """Processes start when first needed, or by `start`; `close` ends them, twice is fine."""
-    matching = Matching()
-    assert scan(matcher(matching, "b"), b"ab") == Hit(1, 2, "ab")
-    assert matching.workers.pids == []
-    matching.start()
-    pids = matching.workers.pids
-    assert len(pids) == 2
-    matching.close()
-    matching.close()
-    assert all(ended(pid) for pid in pids)
-    with pytest.raises(OverloadedError):
-        scan(matcher(matching, BACKREFERENCE), b"aa")
+
+    async def body(matching: Matching) -> None:
+        assert await scan(matcher(matching, "b"), b"ab") is not None
+        assert matching.workers.pids == []
+        await matching.start()
+        pids = matching.workers.pids
+        assert len(pids) == 2
+        await matching.close()
+        await matching.close()
+        assert all(ended(pid) for pid in pids)
+        with pytest.raises(OverloadedError):
+            await scan(matcher(matching, BACKREFERENCE), b"aa")
+
+    matched(body)
 
 
-def test_a_bomb_is_a_gap_and_the_worker_is_replaced(hasty: Matching, events: list[Event]) -> None:
-    """Stopped at its time, told, and the next text is searched as if nothing had been."""
-    began = time.monotonic()
-    with pytest.raises(PatternTimeoutError):
-        scan(matcher(hasty, BOMB), FUEL)
-    assert time.monotonic() - began < 5
-    assert events == [WorkerKilled("timeout")]
-    assert scan(matcher(hasty, BACKREFERENCE), b"xaa") == Hit(1, 2, "xaa")
+def test_a_bomb_is_a_gap_and_the_worker_is_replaced() -> None:
+    """It is stopped at its time, and the next text is searched as if nothing had been."""
+    events: list[Event] = []
+
+    async def body(matching: Matching) -> None:
+        with pytest.raises(PatternTimeoutError):
+            await scan(matcher(matching, BOMB), FUEL)
+        assert set(events) <= {WorkerKilled("timeout")}
+        assert await scan(matcher(matching, BACKREFERENCE), b"xaa") is not None
+
+    matched(body, events)
+
+
+def test_a_kill_ends_what_nothing_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that doesn't stop by itself is killed at its deadline."""
+    events: list[Event] = []
+    right = Process.ask
+
+    async def patient(self: Process, engine: Any, work: Any, _: float, limit: float) -> Any:
+        return await right(self, engine, work, 3600.0, limit)
+
+    monkeypatch.setattr(Process, "ask", patient)
+
+    async def body(matching: Matching) -> None:
+        with pytest.raises(PatternTimeoutError):
+            await scan(matcher(matching, BOMB), FUEL)
+
+    matched(body, events)
+    assert WorkerKilled("timeout") in events
 
 
 @pytest.mark.parametrize(
     "pattern",
     ["(?:[ab]{1000}y|[ab]{999}z|[ab]{998}w)", "a[ab]{900}c", "[ab]*a[ab]{400}c"],
 )
-def test_what_outgrows_re2_is_stopped(hasty: Matching, pattern: str) -> None:
+def test_what_outgrows_re2_is_stopped(pattern: str) -> None:
     """A pattern that is linear and yet too slow ends near its time as well."""
     content = bytes(random.Random(1).choices(b"ab", k=1 << 20))
-    began = time.monotonic()
-    with pytest.raises(PatternTimeoutError):
-        scan(matcher(hasty, pattern), content)
-    assert time.monotonic() - began < 20
+
+    async def body(matching: Matching) -> None:
+        with pytest.raises(PatternTimeoutError):
+            await scan(matcher(matching, pattern), content)
+
+    matched(body)
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(.*)*x", r"(\w+\s?)*$"])
-def test_classical_bombs_are_none(hasty: Matching, pattern: str) -> None:
+def test_classical_bombs_are_none(pattern: str) -> None:
     """What makes a backtracking engine hang over a megabyte is nothing to RE2."""
     content = b"a" * (1 << 20) + (b"!" if "$" in pattern else b"")
-    hit = scan(matcher(hasty, pattern), content)
-    expected = len(content) + 1 if pattern.startswith(r"(\w") else None  # empty, at the end
-    assert (None if hit is None else hit.column) == expected
+
+    async def body(matching: Matching) -> None:
+        found = await scan(matcher(matching, pattern), content)
+        column = None if found is None else found.hits[0].column
+        assert column == (len(content) + 1 if pattern.startswith(r"(\w") else None)
+
+    matched(body)
 
 
-def test_a_search_gives_up_after_three_timeouts(hasty: Matching, events: list[Event]) -> None:
+def test_a_search_gives_up_after_three_timeouts() -> None:
     """The rest of its files are gaps at once, for this search alone."""
-    search = matcher(hasty, BOMB)
-    results = search.search_many([FUEL] * 40 + [b"aab"], Deadline(60))
-    assert sum(isinstance(result, PatternTimeoutError) for result in results) >= 40
-    with pytest.raises(PatternTimeoutError, match="given up"):
-        scan(search, b"aab")
-    assert len([e for e in events if isinstance(e, WorkerKilled)]) < 10
-    assert scan(matcher(hasty, BOMB), b"aab") is not None
+    events: list[Event] = []
+
+    async def body(matching: Matching) -> None:
+        search = matcher(matching, BOMB)
+        results = await search.search_many([FUEL] * 40 + [b"aab"])
+        assert sum(isinstance(result, PatternTimeoutError) for result in results) >= 40
+        with pytest.raises(PatternTimeoutError, match="gave it up"):
+            await scan(search, b"aab")
+        assert len([event for event in events if isinstance(event, WorkerKilled)]) < 10
+        assert await scan(matcher(matching, BOMB), b"aab") is not None
+
+    matched(body, events)
 
 
 def test_a_search_gives_up_what_costs_its_threads_too_much(
-    hasty: Matching, events: list[Event], monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Texts small enough for RE2 in a thread, each of them slow: the patience is the same."""
-    monkeypatch.setattr(worker_pool, "MAX_SECONDS", 1.0)
-    content = bytes(random.Random(1).choices(b"ab", k=60_000))
-    search = matcher(hasty, "(?:[ab]{1000}y|[ab]{999}z|[ab]{998}w)")
-    results = search.search_many([content] * 20, Deadline(60))
-    assert results[0] is None
-    assert isinstance(results[-1], PatternTimeoutError)
+    monkeypatch.setattr(jobs, "MAX_SECONDS", 0.0)
+    events: list[Event] = []
+    content = bytes(random.Random(1).choices(b"ab", k=6_000))
+
+    async def body(matching: Matching) -> None:
+        search = matcher(matching, "(?:[ab]{1000}y|[ab]{999}z|[ab]{998}w)")
+        search._work.share.charge(0.0)
+        results = await search.search_many([content] * 20)
+        assert isinstance(results[-1], PatternTimeoutError)
+        assert matching.workers.pids == []
+
+    matched(body, events)
     assert len([event for event in events if isinstance(event, FileScanned)]) < 20
-    assert hasty.workers.pids == []
 
 
-def test_a_bad_text_does_not_spoil_its_batch(hasty: Matching) -> None:
-    """The texts that travelled with it are answered all the same."""
-    contents = [b"aab", b"x", FUEL, b"yaab"] + [b"aab"] * 50
-    results = matcher(hasty, BOMB).search_many(contents, Deadline(60))
-    assert isinstance(results[2], PatternTimeoutError)
-    assert [type(result) for result in results[:2]] == [Hit, type(None)]
-    assert all(isinstance(result, Hit) for result in results[3:])
+def test_a_bad_text_does_not_spoil_its_batch() -> None:
+    """The texts that travelled with it are answered all the same, without a kill."""
+    events: list[Event] = []
+
+    async def body(matching: Matching) -> None:
+        contents = [b"aab", b"x", FUEL, b"yaab"] + [b"aab"] * 50
+        results = await matcher(matching, BOMB).search_many(contents)
+        assert isinstance(results[2], PatternTimeoutError)
+        assert [type(result) for result in results[:2]] == [Hits, type(None)]
+        assert all(isinstance(result, Hits) for result in results[3:])
+
+    matched(body, events)
+    assert len([event for event in events if isinstance(event, FileScanned)]) == 53
 
 
-def test_a_dead_worker_costs_nothing(hasty: Matching, events: list[Event]) -> None:
+def test_a_dead_worker_costs_nothing() -> None:
     """A worker that somebody killed is replaced, and its text searched again."""
-    search = matcher(hasty, BACKREFERENCE)
-    assert scan(search, b"aa") is not None
-    for pid in hasty.workers.pids:
-        os.kill(pid, signal.SIGKILL)
-    assert scan(search, b"aa") is not None
+    events: list[Event] = []
+
+    async def body(matching: Matching) -> None:
+        search = matcher(matching, BACKREFERENCE)
+        assert await scan(search, b"aa") is not None
+        for pid in matching.workers.pids:
+            os.kill(pid, signal.SIGKILL)
+        assert await scan(search, b"aa") is not None
+
+    matched(body, events)
     assert WorkerKilled("died") in events
 
 
-def test_memory_bombs_are_gaps(hasty: Matching) -> None:
+def test_memory_bombs_are_gaps() -> None:
     """Backtracking that would keep gigabytes fails in the worker, not in the machine."""
     content = b"ab" * (2 << 20)
-    with pytest.raises(PatternTimeoutError):
-        scan(matcher(hasty, r"(?:(a)|(b))*(?!\1)(?<=q)$"), content)
+
+    async def body(matching: Matching) -> None:
+        with pytest.raises(PatternTimeoutError):
+            await scan(matcher(matching, r"(?:(a)|(b))*(?!\1)(?<=q)$"), content)
+
+    matched(body)
 
 
 def test_a_text_that_python_fails_on_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
     """As 3.13.0 does with some groups in possessive repeats; the batch's other texts are not."""
 
-    def fail(text: bytes, _start: int, _end: int) -> None:
+    def fail(text: bytes, *_: object) -> list[worker.Span]:
         if text == b"bad":
             raise SystemError("The span of capturing group is wrong, please report a bug")
+        return []
 
     monkeypatch.setattr(worker, "searcher", lambda *_: fail)
-    request = (worker.RE, "a", 0, False, 1.0, 2.0, [(3, 0, 3)] * 2)
-    assert worker.answer(request, [b"bad", b"fit"]) == ["Python's engine fails on this text", None]
+    request = (worker.RE, "a", False, 0, False, 1.0, 2.0, [(3, (0, 3, 4, 1, False))] * 2)
+    answers = ["Python's engine fails on this text.", []]
+    assert worker.answer(request, [b"bad", b"fit"]) == (answers, False)
 
 
-def test_the_deadline_and_cancelling_end_a_worker_at_once() -> None:
-    """Nobody waits for a worker once the search has to stop."""
-    matching = Matching(pattern_timeout_seconds=60)
-    search = matcher(matching, BOMB)
-    began = time.monotonic()
-    with pytest.raises(DeadlineError):
-        scan(search, FUEL, seconds=0.2)
-    deadline = Deadline(60)
-    threading.Timer(0.2, deadline.cancel).start()
-    with search.scanner(deadline) as scanner, pytest.raises(CancelledError):
-        _ = scanner.feed(FUEL) or scanner.finish()
-    assert time.monotonic() - began < 10
-    threading.Timer(0.2, matching.close).start()
-    with pytest.raises(OverloadedError):
-        scan(search, FUEL)
+def test_a_process_that_cannot_be_started_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search goes on without it, and has processes again as soon as the system has room."""
+    events: list[Event] = []
+    monkeypatch.setattr("gistapi.matching.worker_pool.RETRY_SECONDS", 0.0)
+
+    async def body(matching: Matching) -> None:
+        search = matcher(matching, BACKREFERENCE)
+        with monkeypatch.context() as full:
+            full.setattr(sys, "executable", "/nowhere/python")
+            found = await search.search_many([b"aa"])
+            assert isinstance(found[0], PatternTimeoutError)
+        assert isinstance((await search.search_many([b"aa"]))[0], Hits)
+
+    matched(body, events)
+    assert WorkerKilled("not_started") in events
 
 
-def test_who_leaves_gives_back_what_he_was_given() -> None:
-    """A search called off in the moment in which it gets a worker costs the others none."""
-    matching = Matching(workers=1)
-    off = Deadline(30)
-    off.cancel()
-    engine = compile_pattern(BACKREFERENCE, PLAIN).engine(is_ascii=True, is_empty=False)
-    for _ in range(3):
-        job = Matcher.job(engine, b"a", 0, 1)
-        with pytest.raises(CancelledError):
-            matching.workers.run(Share(), [job], off)
-    assert scan(matcher(matching, BACKREFERENCE), b"xaa", 5) == Hit(1, 2, "xaa")
-    matching.close()
+def test_closing_ends_those_who_wait() -> None:
+    """A search that waits for a worker gets OverloadedError when the service stops."""
+
+    async def body(matching: Matching) -> None:
+        searches = [
+            asyncio.create_task(scan(matcher(matching, BOMB), FUEL + bytes([i]))) for i in range(5)
+        ]
+        await until(lambda: len(matching.workers.pids) == 2)
+        await matching.close()
+        found = await asyncio.gather(*searches, return_exceptions=True)
+        assert all(isinstance(error, OverloadedError) for error in found)
+        assert matching.workers.pids == []
+
+    matched(body, seconds=60)
 
 
-def test_threads_that_leave_at_any_moment_take_no_worker_with_them(hasty: Matching) -> None:
-    """After hundreds of deadlines that end while threads wait, both workers still work."""
+def test_a_cancelled_search_frees_its_worker() -> None:
+    """Something long that nobody waits for any more ends at once."""
+
+    async def body(matching: Matching) -> None:
+        bomb = asyncio.create_task(scan(matcher(matching, BOMB), FUEL))
+        await until(lambda: any(batch.is_long for batch in matching.workers._batches))
+        (pid,) = matching.workers.pids
+        bomb.cancel()
+        with suppress(asyncio.CancelledError):
+            await bomb
+        assert await asyncio.to_thread(ended, pid)
+        assert await scan(matcher(matching, BACKREFERENCE), b"xaa") is not None
+
+    matched(body, seconds=60, workers=1)
+
+
+def test_a_cancelled_text_leaves_the_others_of_its_batch_alone() -> None:
+    """A gist's match cancels its siblings; the worker goes on with the texts of other gists."""
+    events: list[Event] = []
+
+    async def body(matching: Matching) -> None:
+        await matching.start()
+        search = matcher(matching, BACKREFERENCE)
+        tasks = [asyncio.create_task(search.search(b"aa" * 1000)) for _ in range(20)]
+        await until(lambda: bool(matching.workers._batches))
+        for task in tasks[::2]:
+            task.cancel()
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(result, Hits) for result in found[1::2])
+
+    matched(body, events, workers=1)
+    assert not [event for event in events if isinstance(event, WorkerKilled)]
+
+
+def test_searches_that_leave_at_any_moment_take_no_worker_with_them() -> None:
+    """After hundreds of cancels both workers still work, and never a third."""
     dice = random.Random(7)
+    most = 0
 
-    def search(seconds: float) -> None:
-        with suppress(DeadlineError, PatternTimeoutError):
-            scan(matcher(hasty, BACKREFERENCE), b"xy" * 5000, seconds)
+    async def search(matching: Matching, seconds: float) -> None:
+        nonlocal most
+        pattern = dice.choice([BACKREFERENCE, BOMB])
+        with suppress(TimeoutError, PatternTimeoutError):
+            async with asyncio.timeout(seconds):
+                await scan(matcher(matching, pattern), b"xy" * 5000 + FUEL)
+        most = max(most, len(matching.workers.pids))
 
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(search, [dice.random() * 0.02 for _ in range(600)]))
-    assert hasty.workers._free == 2
-    assert scan(matcher(hasty, BACKREFERENCE), b"xaa", 5) == Hit(1, 2, "xaa")
+    async def body(matching: Matching) -> None:
+        await matching.start()
+        await asyncio.gather(*(search(matching, dice.random() * 0.2) for _ in range(300)))
+        await until(lambda: not matching.workers._batches)
+        assert (matching.workers._free, matching.workers._free_for_long) == (2, 1)
+        assert matching.workers._shares == []
+        assert await scan(matcher(matching, BACKREFERENCE), b"xaa") is not None
 
-
-def test_many_threads_and_searches_share_the_workers(hasty: Matching) -> None:
-    """Sixty-four scans at once, of several searches, are all answered right."""
-    searches = [matcher(hasty, rf"({letter})\1") for letter in "abcd"]
-
-    def one(number: int) -> bool:
-        letter = "abcd"[number % 4]
-        content = b"x" * (number % 7) + (letter * 2).encode() * (number % 3 > 0)
-        return (scan(searches[number % 4], content) is not None) == (number % 3 > 0)
-
-    with ThreadPoolExecutor(64) as threads:
-        assert all(threads.map(one, range(2_000)))
-    assert len(hasty.workers.pids) <= 2
+    matched(body)
+    assert 0 < most <= 2
 
 
-def test_small_texts_of_many_threads_travel_together(hasty: Matching, events: list[Event]) -> None:
+def test_many_scans_of_several_searches_share_the_workers() -> None:
+    """Two thousand scans at once are all answered right, by two processes."""
+
+    async def body(matching: Matching) -> None:
+        searches = [matcher(matching, rf"({letter})\1") for letter in "abcd"]
+
+        async def one(number: int) -> bool:
+            letter = "abcd"[number % 4]
+            content = b"x" * (number % 7) + (letter * 2).encode() * (number % 3 > 0)
+            return (await scan(searches[number % 4], content) is not None) == (number % 3 > 0)
+
+        assert all(await asyncio.gather(*map(one, range(2_000))))
+        assert len(matching.workers.pids) <= 2
+
+    matched(body)
+
+
+def test_small_texts_of_one_search_travel_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker is asked far fewer times than there are texts, when they come at once."""
-    search = matcher(hasty, BACKREFERENCE)
     asked: list[int] = []
-    right = hasty.workers._search
-    hasty.workers._search = lambda p, batch, d: (asked.append(len(batch)), right(p, batch, d))[1]  # type: ignore[method-assign,assignment,func-returns-value]
-    with ThreadPoolExecutor(64) as threads:
-        assert all(threads.map(lambda _: scan(search, b"aa" * 5_000), range(640)))
+    right = Process.ask
+
+    async def counted(self: Process, engine: Any, work: Any, *limits: float) -> Any:
+        asked.append(len(work))
+        return await right(self, engine, work, *limits)
+
+    monkeypatch.setattr(Process, "ask", counted)
+    events: list[Event] = []
+
+    async def body(matching: Matching) -> None:
+        search = matcher(matching, BACKREFERENCE)
+        found = await asyncio.gather(*(scan(search, b"aa" * 5_000) for _ in range(640)))
+        assert all(found)
+
+    matched(body, events)
     assert sum(asked) == 640
-    assert max(asked) > 1
-    assert len([e for e in events if isinstance(e, FileScanned)]) == 640
+    assert len(asked) < 100
+    assert len([event for event in events if isinstance(event, FileScanned)]) == 640
 
 
-def test_a_greedy_search_does_not_starve_another(hasty: Matching) -> None:
-    """While one search has bombs waiting on every worker, another still gets its turn."""
-    greedy = matcher(hasty, BOMB)
-    with ThreadPoolExecutor(16) as threads:
-        futures = [threads.submit(scan, greedy, FUEL + bytes([i])) for i in range(16)]
-        time.sleep(0.1)
-        assert scan(matcher(hasty, BACKREFERENCE), b"aa") is not None
-        assert any(not future.done() for future in futures)
-        for future in futures:
-            assert isinstance(future.exception(), PatternTimeoutError)
+@pytest.mark.parametrize("greedy", [1, 30])
+def test_greedy_searches_do_not_starve_another(greedy: int) -> None:
+    """While searches want a minute of every worker, one that wants milliseconds gets them."""
+
+    async def body(matching: Matching) -> None:
+        bombs = [matcher(matching, BOMB) for _ in range(greedy)]
+        tasks = [asyncio.create_task(scan(bombs[i % greedy], FUEL + bytes([i]))) for i in range(30)]
+        await until(lambda: any(batch.is_long for batch in matching.workers._batches))
+        search = matcher(matching, BACKREFERENCE)
+        for _ in range(3):
+            assert await scan(search, b"aa") is not None
+        assert not any(task.done() for task in tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    matched(body, seconds=60)
 
 
 def test_workers_do_not_outlive_a_killed_parent() -> None:
     """Idle or in the middle of a bomb: gone soon after their parent."""
     program = (
-        "import sys, threading, time\n"
-        "from gistapi.aio.deadline import Deadline\n"
+        "import asyncio\n"
         "from gistapi.matching import Matching, compile_pattern\n"
         "from gistapi.models import Flags\n"
-        "m = Matching(pattern_timeout_seconds=1.5); m.start()\n"
-        f"s = m.matcher(compile_pattern({BOMB!r}, Flags()))\n"
-        f"run = lambda: s.search_many([{FUEL!r}], Deadline(60))\n"
-        "threading.Thread(target=run, daemon=True).start(); time.sleep(0.5)\n"
-        "print(*m.workers.pids, flush=True); time.sleep(60)\n"
+        "async def main():\n"
+        "    matching = Matching(pattern_timeout_seconds=1.5)\n"
+        "    await matching.start()\n"
+        f"    search = matching.matcher(compile_pattern({BOMB!r}, Flags()))\n"
+        f"    task = asyncio.create_task(search.search({FUEL!r}))\n"
+        "    await asyncio.sleep(0.5)\n"
+        "    print(*matching.workers.pids, flush=True)\n"
+        "    await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None

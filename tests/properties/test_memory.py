@@ -41,7 +41,7 @@ def searched(
     watching = threading.Thread(target=watch)
     watching.start()
     try:
-        answer = service.search(pattern, username=username, timeout=90, **body).json()
+        answer = service.search(pattern, username=username, timeout=600, **body).json()
     finally:
         done.set()
         watching.join()
@@ -56,7 +56,7 @@ def test_eight_huge_files_at_once_fit_into_bounded_memory(github: FakeGithub) ->
     for _ in range(8):
         user.add_gist({"a": Repeated(b"\xff" * 65_536, SIZE, {SIZE - 6: b"needle"})})
     github.add_user("hubot").add_gist({"a": "hay"})
-    with serving(github, cache_url="off") as service:
+    with serving(github, cache_url="off", search_deadline_seconds=600) as service:
         assert service.search("x", username="hubot").json()["status"] == "success"
         idle = memory_bytes(service)
         peak, found = searched(service, "needle", "octocat")
@@ -68,7 +68,8 @@ def test_three_thousand_gists_need_the_memory_of_their_list(github: FakeGithub) 
     """Reading all their files (12 MB) takes what reading a few took, and the list."""
     github.add_user("few").generate(300, size_bytes=2000)
     github.add_user("many").generate(3000, size_bytes=2000)
-    with serving(github, cache_url="off", github_token="ghp_t") as service:
+    settings = {"cache_url": "off", "github_token": "ghp_t", "search_deadline_seconds": 600}
+    with serving(github, **settings) as service:
         searched(service, "no such word", "few")
         listed, _ = searched(service, "no such word", "many", files=["no such file"])
         read, found = searched(service, "no such word", "many")

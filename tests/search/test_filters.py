@@ -56,6 +56,11 @@ def test_globs_are_read_as_ripgrep_does(globs: list[str], name: str, *, wanted: 
     assert fits(globs, name) is wanted
 
 
+def test_a_glob_can_not_stand_still() -> None:
+    """Many stars over a long name that almost fits come to an end: backtracking never would."""
+    assert not fits(["*a" * 40 + "b"], "a" * 250)
+
+
 def test_globs_are_bounded_in_sum() -> None:
     """Each alone is short; together they are refused before any gist is looked at."""
     with pytest.raises(ValueError, match="at most 4,096 bytes"):

@@ -1,186 +1,168 @@
-"""The order of answers: always a prefix, each gist once, always further."""
+"""The reorder buffer and its cursor: each gist once, whatever finishes when."""
 
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gistapi.models import Gist, GistFile, Hit, Incomplete, Match
-from gistapi.search.cursor import Cursor
-from gistapi.search.reorder import LOOK_AHEAD, TOGETHER, Order, Slot
+from gistapi.models import Gist, Incomplete, Match, Query
+from gistapi.search import cursor as cursors
+from gistapi.search.cursor import Cursor, Place
+from gistapi.search.reorder import Outcome, ReorderBuffer, Slot
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
-FILE = GistFile("a", None, None, None, None)
+QUERY = Query("octocat", "x")
+WINDOW = 64
 
 
-def gist_of(place: int, second: int | None = None) -> Gist:
-    """A gist that is `second` seconds old."""
-    at = NOON - timedelta(seconds=place if second is None else second)
-    return Gist(
-        str(place),
-        f"https://gist.github.com/{place}",
-        None,
-        at,
-        at,
-        (),
-        truncated=False,
-        git_pull_url=None,
-    )
+def gist_of(number: int, second: int) -> Gist:
+    """A gist with a 32-digit id, created so many seconds before noon."""
+    created_at = NOON - timedelta(seconds=second)
+    gist_id = f"{number:032x}"
+    url = f"https://gist.github.com/{gist_id}"
+    return Gist(gist_id, url, None, created_at, created_at, (), truncated=False, git_pull_url=None)
 
 
-def match_of(slot: Slot) -> Match:
-    """Its match."""
-    return Match(slot.gist, FILE, Hit(1, 1, ""))
+def outcome_of(slot: Slot, *, matches: bool) -> Outcome:
+    """A match, or something incomplete."""
+    if matches:
+        return Outcome(Match(slot.gist, (), slot.number))
+    return Outcome(None, (Incomplete(slot.gist.html_url, None, "file_unavailable", ""),))
 
 
-def gap_of(slot: Slot) -> Incomplete:
-    """Its gap."""
-    return Incomplete(slot.gist.html_url, "a", "file_unavailable", "")
+@dataclass
+class Searched:
+    """One answer over a listing, in which some gists are left undecided."""
+
+    cursor: Cursor
+    limit: int | None
+    released: list[str] = field(default_factory=list)
+    next: Cursor | None = None
+
+    def over(self, listing: list[tuple[Place, Gist]], chance: random.Random) -> Searched:
+        """Begin some of the gists in order, decide some of those in any order, and stop."""
+        buffer = ReorderBuffer(self.cursor, self.limit)
+        shown = chance.choice([len(listing), chance.randint(0, len(listing))])
+        slots = [slot for place, gist in listing[:shown] if (slot := buffer.add(place, gist))]
+        begun = slots[: chance.choice([WINDOW, chance.randint(0, WINDOW)])]
+        for slot in begun:
+            buffer.begin(slot, 0.0)
+        undecided = set(chance.sample(begun, chance.choice([0, chance.randint(0, len(begun))])))
+        deciding = [slot for slot in begun if slot not in undecided]
+        chance.shuffle(deciding)
+        for slot in deciding:
+            if not buffer.is_full:
+                self._take(buffer.complete(slot, outcome_of(slot, matches=is_match(slot.gist))))
+        if not buffer.is_full:
+            self._take(buffer.flush())
+        whole = shown == len(listing) and buffer.is_empty
+        self.next, left_out = (None, []) if whole else buffer.cursor()
+        assert left_out == []
+        return self
+
+    def _take(self, events: object) -> None:
+        for event in events:  # type: ignore[attr-defined]
+            self.released.append(
+                event.gist.html_url if isinstance(event, Match) else str(event.gist)
+            )
 
 
-def answered(
-    order: Order, gists: list[Gist], matching: set[str], decisions: int, seed: int
-) -> list[str]:
-    """Add all gists, then decide so many of them in a random order; the ids that were told."""
-    draw = random.Random(seed)
-    for gist in gists:
-        order.add(gist)
-    told = list(order.told_by_prefix())
-    under_way: list[Slot] = []
-    while decisions and not order.full:
-        fresh = order.startable()
-        under_way += fresh
-        assert len(under_way) <= LOOK_AHEAD
-        if not under_way:
-            break
-        slot = under_way.pop(draw.randrange(len(under_way)))
-        if slot.gist.id in matching:
-            slot.match = match_of(slot)
-        told += order.decide(slot)
-        decisions -= 1
-    return [event.gist.id for event in told if isinstance(event, Match)]
+def is_match(gist: Gist) -> bool:
+    """Two gists of three match."""
+    return int(gist.id, 16) % 3 > 0
 
 
-CASES = st.tuples(
-    st.lists(st.integers(0, 30), max_size=40),
-    st.sets(st.integers(0, 40)),
-    st.booleans(),
-    st.none() | st.integers(1, 5),
-    st.integers(0, 2**32),
+@settings(deadline=None, max_examples=300)
+@given(
+    seed=st.integers(0, 2**32),
+    seconds=st.lists(st.integers(0, 6), max_size=150),
+    targets=st.integers(1, 3),
 )
-
-
-@given(case=CASES, steps=st.lists(st.integers(1, 50), min_size=1, max_size=5))
-def test_following_the_cursor_tells_every_match_once(
-    case: tuple[list[int], set[int], bool, int | None, int], steps: list[int]
+def test_following_the_cursor_releases_each_gist_once(
+    seed: int, seconds: list[int], targets: int
 ) -> None:
-    """Whatever is decided when, and wherever calls end: no match is lost or told twice."""
-    seconds, matching_places, in_order, limit, seed = case
-    gists = [gist_of(place, second) for place, second in enumerate(sorted(seconds))]
-    matching = {str(place) for place in matching_places}
-    expected = [gist.id for gist in gists if gist.id in matching]
-    told: list[str] = []
-    cursor = Cursor()
-    for step in [*steps, *[10_000] * (len(gists) + 1)]:
-        order = Order(cursor, in_order=in_order, limit=limit)
-        answer = answered(order, gists, matching, step, seed)
-        if limit is not None:
-            assert len(answer) <= limit
-        if in_order or limit is not None:
-            assert answer == [one for one in expected if one in set(answer)]
-        told += answer
-        cursor = order.cursor
-        if order.idle:
+    """Over any order of completion, limits, ties, new and deleted gists, and several targets."""
+    chance = random.Random(seed)
+    listing = [
+        (Place(chance.randrange(targets)), gist_of(number, second))
+        for number, second in enumerate(sorted(seconds))
+    ]
+    listing.sort(key=lambda item: item[0].target)
+    always = {gist.html_url for _, gist in listing}
+    released: list[str] = []
+    cursor: Cursor | None = Cursor()
+    for call in range(2000):
+        if cursor is None:
             break
-    else:
-        raise AssertionError("the search never ended")
-    assert sorted(told) == sorted(expected)
+        limit = chance.choice([None, None, chance.randint(1, 5)])
+        answer = Searched(cursor, limit).over(listing, chance)
+        matches = sum(is_match(gist) for _, gist in listing if gist.html_url in answer.released)
+        assert limit is None or matches <= limit
+        released += answer.released
+        cursor = answer.next
+        if cursor is not None:
+            text = cursors.encode(cursor, QUERY)
+            assert len(text) < cursors.MAX_CHARACTERS
+            assert cursors.decode(replace(QUERY, cursor=text)) == cursor
+        if listing and call < 3:
+            place, gone = listing.pop(chance.randrange(len(listing)))
+            always.discard(gone.html_url)
+            listing.insert(
+                next((n for n, item in enumerate(listing) if item[0] == place), len(listing)),
+                (place, gist_of(1000 + call, -call - 1)),
+            )
+    assert cursor is None
+    assert len(released) == len(set(released))
+    assert always <= set(released)
 
 
-@given(case=CASES, decisions=st.integers(0, 40))
-def test_an_answer_in_order_is_a_prefix(
-    case: tuple[list[int], set[int], bool, int | None, int], decisions: int
-) -> None:
-    """In order, what is told is what an undisturbed search would have told first."""
-    seconds, matching_places, _, limit, seed = case
-    gists = [gist_of(place, second) for place, second in enumerate(sorted(seconds))]
-    matching = {str(place) for place in matching_places}
-    expected = [gist.id for gist in gists if gist.id in matching]
-    order = Order(Cursor(), in_order=True, limit=limit)
-    assert (told := answered(order, gists, matching, decisions, seed)) == expected[: len(told)]
-    assert not order.cursor.sent
+def test_without_a_limit_results_are_released_as_they_come() -> None:
+    """A gist that hangs holds none of the others back."""
+    buffer = ReorderBuffer(Cursor(), None)
+    slots = [buffer.add(Place(), gist_of(number, number)) for number in range(3)]
+    for slot in slots:
+        assert slot is not None
+        buffer.begin(slot, 0.0)
+    last = slots[2]
+    assert last is not None
+    assert list(buffer.complete(last, outcome_of(last, matches=True)))
+    assert not buffer.is_empty
+    cursor, _ = buffer.cursor()
+    assert cursor.owed == {gist_of(0, 0).id, gist_of(1, 1).id}
 
 
-def test_a_gap_is_told_with_the_prefix_unless_its_gist_matches() -> None:
-    """A gist's gaps wait for the gists before it; a match wipes them out."""
-    order = Order(Cursor(), in_order=False, limit=None)
-    first, second, third = (order.add(gist_of(place)) for place in range(3))
-    assert first
-    assert second
-    assert third
-    second.gaps = [gap_of(second)]
-    assert not list(order.decide(second))
-    third.gaps, third.match = [gap_of(third)], match_of(third)
-    assert list(order.decide(third)) == [third.match]
-    assert list(order.decide(first)) == second.gaps
-    assert order.idle
-    assert order.done == 3
+def test_with_a_limit_results_wait_for_earlier_gists() -> None:
+    """They come in the order of the listing, and no more of them than asked for."""
+    buffer = ReorderBuffer(Cursor(), 2)
+    slots = [buffer.add(Place(), gist_of(3 * number + 1, number)) for number in range(4)]
+    for slot in slots:
+        assert slot is not None
+        buffer.begin(slot, 0.0)
+    for place, released in ((3, 0), (1, 0), (0, 2)):
+        slot = slots[place]
+        assert slot is not None
+        assert len(list(buffer.complete(slot, outcome_of(slot, matches=True)))) == released
+    assert buffer.is_full
+    cursor, _ = buffer.cursor()
+    assert cursor.before == NOON - timedelta(seconds=1)
+    assert cursor.owed == frozenset()
 
 
-def test_a_gist_that_outlasts_the_deadline_is_passed_as_a_gap() -> None:
-    """Giving up the oldest undecided gist lets what waited behind it be told."""
-    order = Order(Cursor(), in_order=True, limit=None)
-    first, second = order.add(gist_of(0)), order.add(gist_of(1))
-    assert first
-    assert second
-    second.match = match_of(second)
-    assert not list(order.decide(second))
-    assert not order.advanced
-    gap, match = order.give_up("deadline", "too slow")
-    assert gap == Incomplete(first.gist.html_url, None, "deadline", "too slow")
-    assert match == second.match
-    assert order.advanced
-    assert order.cursor.before == second.gist.created_at
-    assert not list(order.give_up("deadline", "nothing left"))
-
-
-def test_a_gist_listed_too_late_to_be_resumed_is_a_gap() -> None:
-    """One that the cursor has passed already, and that is undecided, can't be left for later."""
-    order = Order(Cursor(), in_order=True, limit=None)
-    old = order.add(gist_of(5))
-    assert old
-    assert not list(order.decide(old))
-    late, later = order.add(gist_of(3)), order.add(gist_of(7))
-    assert late
-    assert later
-    assert [gap.gist for gap in order.give_up_late("late")] == [late.gist.html_url]
-
-
-def test_nothing_runs_further_ahead_than_the_window() -> None:
-    """With the oldest gist undecided, no more than LOOK_AHEAD are begun, each once."""
-    order = Order(Cursor(), in_order=True, limit=None)
-    for place in range(200):
-        order.add(gist_of(place))
-    begun = order.startable()
-    assert [slot.gist.id for slot in begun] == [str(place) for place in range(LOOK_AHEAD)]
-    for slot in begun[1:]:
-        assert not list(order.decide(slot))
-    assert not order.startable()
-    assert not list(order.decide(begun[0]))
-    assert [slot.gist.id for slot in order.startable()] == [str(place) for place in range(64, 128)]
-
-
-def test_gists_are_begun_several_at_a_time() -> None:
-    """While most of those under way are, none is begun for each one that ends."""
-    order = Order(Cursor(), in_order=True, limit=None)
-    for place in range(200):
-        order.add(gist_of(place))
-    begun = order.startable()
-    for slot in begun[: TOGETHER - 1]:
-        assert list(order.decide(slot)) == []
-        assert order.startable() == []
-    assert list(order.decide(begun[TOGETHER - 1])) == []
-    assert len(order.startable()) == TOGETHER
+def test_a_gist_that_is_listed_late_is_owed() -> None:
+    """A gist that a shift had hidden, shown after the far end has passed its time."""
+    buffer = ReorderBuffer(Cursor(), None)
+    first = buffer.add(Place(), gist_of(1, 5))
+    late = buffer.add(Place(), gist_of(2, 3))
+    assert first is not None
+    assert late is not None
+    buffer.begin(first, 0.0)
+    list(buffer.complete(first, Outcome()))
+    cursor, _ = buffer.cursor()
+    assert cursor.owed == {late.gist.id}
+    again = ReorderBuffer(cursor, None)
+    assert again.add(Place(), late.gist) is not None
+    assert again.add(Place(), first.gist) is None

@@ -21,7 +21,6 @@ class Call:
     """One call, and what happens before it: gists made and deleted (by place, if there is one)."""
 
     limit: int | None
-    in_order: bool
     made: tuple[bool, ...] = ()
     deleted: tuple[int, ...] = ()
     deadline_seconds: float = 30.0
@@ -30,7 +29,6 @@ class Call:
 CALLS = st.builds(
     Call,
     limit=st.none() | st.integers(1, 4),
-    in_order=st.booleans(),
     made=st.lists(st.booleans(), max_size=2).map(tuple),
     deleted=st.lists(st.integers(0, 250), max_size=2).map(tuple),
     deadline_seconds=st.sampled_from([0.02, 0.05, 30.0]),
@@ -47,7 +45,7 @@ def called(ours: Bench, query: Query, call: Call) -> tuple[list[str], str | None
     ours.searcher._deadline_seconds = call.deadline_seconds
     asked = replace(query, limit=call.limit)
     try:
-        answer = ours.search(asked, in_order=call.in_order)
+        answer = ours.search(asked)
     except GithubTimeoutError:
         return [], query.cursor or ""
     if call.limit is not None:
@@ -63,10 +61,10 @@ def called(ours: Bench, query: Query, call: Call) -> tuple[list[str], str | None
     calls=st.lists(CALLS, max_size=6),
     slow=st.none() | st.integers(0, 30),
 )
-def test_following_next_tells_every_match_once(
+def test_following_next_returns_every_match_once(
     gists: list[bool], calls: list[Call], slow: int | None
 ) -> None:
-    """What was there from the first call to the last is told once; nothing is told twice."""
+    """What was there from the first call to the last is returned once, and nothing twice."""
     with FakeGithub() as github, bench(github, cache_url="memory:") as ours:
         user = github.add_user("octocat")
         for matching in gists:
@@ -77,9 +75,9 @@ def test_following_next_tells_every_match_once(
             )
         always = set(user.matching("needle"))
         ever = set(always)
-        told: list[str] = []
+        found: list[str] = []
         cursor: str | None = ""
-        schedule = [*calls, *[Call(None, in_order=True)] * MAX_CALLS]
+        schedule = [*calls, *[Call(None)] * MAX_CALLS]
         gaps: set[str] = set()
         for number, call in enumerate(schedule):
             if number:
@@ -95,10 +93,10 @@ def test_following_next_tells_every_match_once(
             seen = len(ours.gaps)
             matches, cursor = called(ours, query, call)
             gaps |= {gap.gist for gap in ours.gaps[seen:] if gap.gist}
-            told += matches
+            found += matches
             if cursor is None:
                 break
         assert cursor is None
-        assert len(told) == len(set(told))
-        assert always - gaps <= set(told) <= ever
-        assert not gaps & set(told)
+        assert len(found) == len(set(found))
+        assert always - gaps <= set(found) <= ever
+        assert not gaps & set(found)

@@ -44,10 +44,14 @@ class Searches:
     told: list[SearchEvent | BaseException] = field(default_factory=lambda: [Begin(), end()])
     refusal: Exception | None = None
     asked: list[tuple[Query, bool]] = field(default_factory=list)
+    tokens: list[str | None] = field(default_factory=list)
     closed: int = 0
 
-    def search(self, query: Query, *, in_order: bool) -> Generator[SearchEvent]:
+    def search(
+        self, query: Query, *, in_order: bool, caller_token: str | None = None
+    ) -> Generator[SearchEvent]:
         """Refuse at once, or begin to tell."""
+        self.tokens.append(caller_token)
         self.asked.append((query, in_order))
         if self.refusal is not None:
             raise self.refusal

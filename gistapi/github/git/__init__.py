@@ -1,1 +1,1 @@
-"""github/git."""
+"""Gists read by git: fetch (dulwich over our client), clone (a child process reads the pack)."""

@@ -3,7 +3,8 @@
 A process of its own, because dulwich holds an object and its compressed form in memory: its limit
 is set here. It imports nothing of ours, knows no network and opens no file. Names stay bytes.
 
-Each file is framed as `FRAME` (length of the name, size), name, content.
+Each file is framed as `FRAME` (length of the name, size), name, content. After the last file comes
+the frame `END`. A child that ends without it has an exit status that says why.
 """
 
 from __future__ import annotations
@@ -23,11 +24,18 @@ from dulwich.objects import S_ISGITLINK, Commit, ObjectID, TreeEntry
 from dulwich.pack import MemoryPackIndex, ObjectContainer, Pack, PackData
 
 FRAME = struct.Struct(">IQ")
+END = FRAME.pack(0xFFFFFFFF, 0)
+MAX_NAME_BYTES = 4096
+"""Of a path in the tree: PATH_MAX of the systems that could have pushed it."""
 CACHE_BYTES = 1024 * 1024
 """Of delta bases: dulwich would keep 96 MiB."""
 LOOK_SECONDS = 0.5
-OUT_OF_MEMORY = 9
-"""The exit status that says so."""
+UNREADABLE, OUT_OF_MEMORY, NAME_TOO_LONG, NOBODY_READS = 3, 4, 5, 6
+"""Exit statuses; Python itself uses 1 and 2."""
+
+
+class NameTooLongError(Exception):
+    """The tree has a path that no system can have pushed."""
 
 
 def write_files(pack_file: BinaryIO, head: str, out: BinaryIO) -> None:
@@ -45,12 +53,15 @@ def write_files(pack_file: BinaryIO, head: str, out: BinaryIO) -> None:
     for entry in iter_tree_contents(store, commit.tree):
         if not S_ISGITLINK(entry.mode):
             _write_file(pack, entry, out)
+    out.write(END)
     out.flush()
     pack.close()
 
 
 def _write_file(pack: Pack, entry: TreeEntry, out: BinaryIO) -> None:
-    """Frame one blob, and let go of it before the next is unpacked."""
+    """Frame one blob, and release it before the next is unpacked."""
+    if len(entry.path) > MAX_NAME_BYTES:
+        raise NameTooLongError
     _, content = pack.get_raw(entry.sha)
     out.write(FRAME.pack(len(entry.path), len(content)))
     out.write(entry.path)
@@ -71,30 +82,39 @@ def end_with_reader(out: BinaryIO) -> None:
     By a timer: a thread that watched would take 72 MiB of the address space.
     """
     poll = select.poll()
-    poll.register(out, 0)  # POLLERR, the end of the reader, is told unasked
+    poll.register(out, 0)  # POLLERR, the end of the reader, is reported always
 
     def look(signum: int, frame: object) -> None:
         del signum, frame
         if poll.poll(0):
-            os._exit(1)
+            os._exit(NOBODY_READS)
+        signal.setitimer(signal.ITIMER_REAL, LOOK_SECONDS)
 
     signal.signal(signal.SIGALRM, look)
-    signal.setitimer(signal.ITIMER_REAL, LOOK_SECONDS, LOOK_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, LOOK_SECONDS)
 
 
-def main(head: str, max_memory_bytes: str) -> None:
-    """Be that process."""
+def main(head: str, max_memory_bytes: str) -> int:
+    """Be that process; returns its exit status."""
     limit_resources(int(max_memory_bytes))
     end_with_reader(sys.stdout.buffer)
     try:
         write_files(sys.stdin.buffer, head, sys.stdout.buffer)
     except MemoryError:
-        os._exit(OUT_OF_MEMORY)
-    except Exception:
-        raise
+        return OUT_OF_MEMORY
+    except NameTooLongError:
+        return NAME_TOO_LONG
+    except BrokenPipeError:
+        return NOBODY_READS
+    except Exception as error:  # noqa: BLE001 - a pack may break dulwich in any way
+        print(f"{type(error).__name__}: {error}"[:1000], file=sys.stderr, flush=True)  # noqa: T201
+        return UNREADABLE
     except BaseException:  # noqa: BLE001 - the panic of dulwich's Rust, which got no memory
-        os._exit(OUT_OF_MEMORY)
+        return OUT_OF_MEMORY
+    return 0
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    # Not sys.exit: while the interpreter shuts down, the timer's handler is gone, and the signal
+    # would kill this process.
+    os._exit(main(*sys.argv[1:]))

@@ -1,12 +1,14 @@
 """Git's smart HTTP, spoken by dulwich over our own client: HEAD's objects as one pack.
 
+dulwich reads by blocking, so it runs in a thread that asks the loop for every request and chunk.
 https://git-scm.com/docs/http-protocol and https://git-scm.com/docs/protocol-v2
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from concurrent.futures import Executor
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, BinaryIO
@@ -17,38 +19,38 @@ from dulwich.object_store import ObjectStoreGraphWalker
 from dulwich.objects import ObjectID, valid_hexsha
 from dulwich.refs import HEADREF, Ref
 
-from gistapi.aio.deadline import Deadline
+from gistapi.aio.bridge import Bridge
+from gistapi.aio.scope import Scope
 from gistapi.errors import GoneError, IncompleteError
-from gistapi.github.client import Client, Response, Retries
+from gistapi.github.client import Client, Response
 from gistapi.github.http import TransientError
 
 USER_AGENT = "git/gistapi"
 """GitHub speaks git to what calls itself so: https://github.com/jelmer/dulwich/issues/562"""
 MAX_REFS_BYTES = 1024 * 1024
-"""What is read of all answers before the pack: some capabilities and one ref."""
+"""Read at most of all answers before the pack: some capabilities and one ref."""
 UNREADABLE = (GitProtocolError, ValueError, LookupError, AssertionError)
 """What dulwich raises for an answer that breaks off or is no git."""
 
 
-def fetch(client: Client, url: str, pack: BinaryIO, max_bytes: int, deadline: Deadline) -> str:
+async def fetch(
+    client: Client, url: str, pack: BinaryIO, max_bytes: int, scope: Scope, executor: Executor
+) -> str:
     """Write the pack of HEAD without its history, and return the commit's SHA-1 in hex.
 
-    "" when the repository has no commit. `pack` is an unbuffered file. Raises GoneError (404),
-    IncompleteError `file_too_large` beyond `max_bytes`, IncompleteError, GithubError,
-    GithubRateLimitedError, DeadlineError and CancelledError.
+    "" when the repository has no commit. `pack` is an empty unbuffered file. Raises GoneError
+    (404), IncompleteError `file_too_large` beyond `max_bytes`, and what `Client.get` raises.
     """
-    retries = Retries(deadline)
-    while True:
-        pack.seek(0)
-        pack.truncate()
-        try:
-            with ExitStack() as answers:
-                return _GitClient(client, url, deadline, answers).fetch_head(pack, max_bytes)
-        except UNREADABLE:
-            deadline.check()
-            retries.again(TransientError("GitHub's git could not be understood."))
-        except TransientError as error:
-            retries.again(error)
+    async with AsyncExitStack() as answers:
+
+        def work(bridge: Bridge) -> str:
+            git = _GitClient(client, url, scope, answers, bridge)
+            try:
+                return git.fetch_head(pack, max_bytes)
+            except UNREADABLE as error:
+                raise TransientError("GitHub's git answer could not be understood.") from error
+
+        return await Bridge(executor).run(work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,32 +67,39 @@ class _Answer:
 class _Body:
     """The body of an answer, each byte counted, read as a file."""
 
-    def __init__(self, answer: Response, count: Callable[[int], None]) -> None:
-        self._chunks = answer.chunks()
+    def __init__(self, answer: Response, bridge: Bridge, count: Callable[[int], None]) -> None:
+        self._answer = answer
+        self._bridge = bridge
         self._count = count
         self._buffer = bytearray()
 
     def read(self, size: int) -> bytes:
-        """So many bytes, or fewer at the end."""
-        while len(self._buffer) < size and (chunk := next(self._chunks, b"")):
+        """`size` bytes, or fewer at the end."""
+        while len(self._buffer) < size and (chunk := self._next()):
             self._count(len(chunk))
             self._buffer += chunk
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         return data
 
+    def _next(self) -> bytes:
+        return self._bridge.ask(self._answer.next_chunk())
+
 
 class _GitClient(AbstractHttpGitClient):
     """Reads one repository: no configuration, no credentials, no dumb protocol.
 
-    `answers` holds the one answer that is being read.
+    `answers` holds the one answer that is being read; it belongs to the loop.
     """
 
-    def __init__(self, client: Client, url: str, deadline: Deadline, answers: ExitStack) -> None:
+    def __init__(
+        self, client: Client, url: str, scope: Scope, answers: AsyncExitStack, bridge: Bridge
+    ) -> None:
         super().__init__(url)
         self._client = client
-        self._deadline = deadline
+        self._scope = scope
         self._answers = answers
+        self._bridge = bridge
         self._bytes_left = MAX_REFS_BYTES
 
     def fetch_head(self, pack: BinaryIO, max_bytes: int) -> str:
@@ -131,23 +140,30 @@ class _GitClient(AbstractHttpGitClient):
         data: bytes | Iterator[bytes] | None = None,
         raise_for_status: bool = True,  # noqa: FBT001, FBT002 - dulwich's own signature
     ) -> tuple[Any, Callable[[int], bytes]]:
-        del raise_for_status  # nothing but git is of use
-        self._answers.close()  # the one before has been read
-        answer = self._answers.enter_context(self._asked(url, headers or {}, data))
-        _check(answer)
+        del raise_for_status  # only git's answers are of use
+        body = data if data is None or isinstance(data, bytes) else b"".join(data)
+        answer = self._bridge.ask(self._ask(url, headers or {}, body))
         moved_to = answer.url if answer.url != url else ""
-        return _Answer(answer.headers["Content-Type"], moved_to), _Body(answer, self._count).read
+        reader = _Body(answer, self._bridge, self._count)
+        return _Answer(answer.headers["Content-Type"], moved_to), reader.read
 
-    def _asked(
-        self, url: str, headers: dict[str, str], data: bytes | Iterator[bytes] | None
-    ) -> AbstractContextManager[Response]:
+    async def _ask(self, url: str, headers: dict[str, str], body: bytes | None) -> Response:
+        """On the loop: close the answer before, which has been read, and open the next."""
+        await self._answers.aclose()
         headers = {"User-Agent": USER_AGENT, **headers}
-        if data is None:
-            return self._client.get(url, kind="git", deadline=self._deadline, headers=headers)
-        body = data if isinstance(data, bytes) else b"".join(data)
-        return self._client.post(
-            url, kind="git", deadline=self._deadline, headers=headers, body=body
+        about: Any = {
+            "kind": "git",
+            "scope": self._scope,
+            "headers": headers,
+            "max_wait_seconds": 0,  # a wait for GitHub would hold this thread
+        }
+        answer = await self._answers.enter_async_context(
+            self._client.get(url, **about)
+            if body is None
+            else self._client.post(url, body=body, **about)
         )
+        await _check(answer)
+        return answer
 
     def _count(self, size: int) -> None:
         self._bytes_left -= size
@@ -155,13 +171,13 @@ class _GitClient(AbstractHttpGitClient):
             raise IncompleteError("file_too_large", "The gist's git repository is too large.")
 
 
-def _check(answer: Response) -> None:
+async def _check(answer: Response) -> None:
     """Raise for all but git."""
     if answer.status == HTTPStatus.NOT_FOUND:
-        answer.read_error()
+        await answer.read_error()
         raise GoneError("The gist was deleted since it was listed.")
     if answer.status != HTTPStatus.OK:
-        raise IncompleteError("file_unavailable", answer.error_message())
+        raise IncompleteError("file_unavailable", await answer.error_message())
     if not answer.headers.get("Content-Type", "").startswith("application/x-git-"):
-        answer.read_error()
+        await answer.read_error()
         raise TransientError("GitHub answered something that is not git.", answer.status)

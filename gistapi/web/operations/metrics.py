@@ -1,4 +1,4 @@
-"""What is counted, for Prometheus: names and units as its conventions have them.
+"""The metrics, for Prometheus: names and units follow its conventions.
 
 https://prometheus.io/docs/practices/naming/. No label holds a user's name, a pattern or a gist.
 """
@@ -31,17 +31,21 @@ from gistapi.events import (
     GithubBudgetSeen,
     GithubLimited,
     GithubRequestEnded,
+    NotSearched,
     SearchEnded,
     WorkerKilled,
 )
+from gistapi.search.report import REASONS
+from gistapi.web.operations.health import MAX_AHEAD_SECONDS
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-_CALLED_OFF = {"ByteQuotaError", "CancelledError", "DeadlineError"}
+CALLED_OFF = frozenset({"ByteQuotaError", "CancelledError", "DeadlineError"})
+"""Errors by which the service itself ends a request to GitHub."""
 _REFUSED = 400
 
 
 class Metrics:
-    """The counts of one application, in a registry of its own. For any thread."""
+    """The metrics of one application, in a registry of its own. Thread-safe."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -72,13 +76,15 @@ class Metrics:
                 self._cache.failures.labels(event.operation).inc()
             case SearchEnded():
                 self._search.ended(event)
+            case NotSearched():
+                self._search.not_searched.labels(_known(event.reason)).inc()
 
     def request_began(self) -> None:
-        """A request has come."""
+        """Count a request that has arrived."""
         self._http.in_progress.inc()
 
     def request_ended(self, route: str, status: int, duration_seconds: float) -> None:
-        """Its answer is sent, or given up; `route` is a rule of the application, or a word."""
+        """Count a request whose answer is sent or aborted; `route` is a rule or `none`."""
         self._http.in_progress.dec()
         self._http.requests.labels(route, str(status)).inc()
         self._http.duration.labels(route).observe(duration_seconds)
@@ -90,19 +96,19 @@ class Metrics:
         workers: Callable[[], float],
         cache_bytes: Callable[[], float],
     ) -> None:
-        """Ask these whenever the metrics are read."""
+        """Read these whenever the metrics are read."""
         self._search.in_progress.set_function(searches)
         self._search.workers.set_function(workers)
         self._cache.size.set_function(cache_bytes)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
-        """All of it in the format that `Accept` asks for, and that format's media type."""
+        """All metrics in the format that `Accept` asks for, and its media type."""
         encode, content_type = choose_encoder(accept)
         return encode(self.registry), content_type
 
 
 class _Process(Collector):
-    """The process and the program in it: looked at when somebody asks, not before."""
+    """The process and its version, read only when the metrics are read."""
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily(
@@ -116,13 +122,13 @@ class _Http:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
             "gistapi_http_requests",
-            "Requests answered, a stream when it is at its end.",
+            "Requests answered; a stream counts when it ends.",
             ("route", "status"),
             registry=registry,
         )
         self.duration = Histogram(
             "gistapi_http_request_duration_seconds",
-            "From a request's head to the last byte of its answer.",
+            "Time from a request's head to the end of its answer.",
             ("route",),
             buckets=_SECONDS,
             registry=registry,
@@ -136,47 +142,47 @@ class _Github:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
             "gistapi_github_requests",
-            "Requests to GitHub that ended: with a status, unanswered, broken in the body, or"
-            " called_off by us.",
+            "Requests to GitHub by outcome: a status, unanswered, broken in the body, or called_off"
+            " by the service.",
             ("kind", "outcome"),
             registry=registry,
         )
         self.duration = Histogram(
             "gistapi_github_request_duration_seconds",
-            "From sending a request to the end of reading its answer.",
+            "Time from sending a request to the end of its answer.",
             ("kind",),
             buckets=_SECONDS,
             registry=registry,
         )
         self.received = Counter(
             "gistapi_github_received_bytes",
-            "Bytes of GitHub's answers, as they came.",
+            "Bytes of GitHub's answers, before decompression.",
             ("kind",),
             registry=registry,
         )
         self.limited = Counter(
             "gistapi_github_limited",
-            "Answers by which GitHub asked for a wait.",
+            "Answers in which GitHub asked to wait.",
             ("kind",),
             registry=registry,
         )
         self.wait = Counter(
             "gistapi_github_wait_seconds",
-            "Time that GitHub asked not to be asked.",
+            "Time that GitHub asked to wait.",
             ("kind",),
             registry=registry,
         )
         gauges = {
-            "limit": "Requests an hour that GitHub's API allows us.",
-            "remaining": "Requests that are left until the reset.",
-            "reset_timestamp_seconds": "When the budget is whole again.",
+            "limit": "Hourly requests that GitHub's API allows.",
+            "remaining": "Requests left until the reset.",
+            "reset_timestamp_seconds": "When the budget resets.",
         }
         self.limit, self.remaining, self.reset = (
             Gauge(f"gistapi_github_budget_{name}", words, registry=registry)
             for name, words in gauges.items()
         )
         for gauge in (self.limit, self.remaining, self.reset):
-            gauge.set(float("nan"))  # GitHub has not told yet, and 0 would be an alarm
+            gauge.set(float("nan"))  # unknown so far, and 0 would raise an alert
         self._counts = cache(self._counts_of)  # looked up once: this is counted for every file
 
     def request_ended(self, event: GithubRequestEnded) -> None:
@@ -195,14 +201,14 @@ class _Github:
     def budget_seen(self, event: GithubBudgetSeen) -> None:
         self.limit.set(event.limit)
         self.remaining.set(event.remaining)
-        self.reset.set(time.time() + event.reset_seconds)
+        self.reset.set(time.time() + min(max(0.0, event.reset_seconds), MAX_AHEAD_SECONDS))
 
 
 class _Search:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.searches = Counter(
             "gistapi_searches",
-            "Searches that ended: success, partial, cancelled, or an error's name.",
+            "Searches by outcome: success, partial, cancelled, or an error's name.",
             ("outcome",),
             registry=registry,
         )
@@ -213,12 +219,12 @@ class _Search:
             registry=registry,
         )
         self.in_progress = Gauge(
-            "gistapi_searches_in_progress", "Searches that run.", registry=registry
+            "gistapi_searches_in_progress", "Searches running.", registry=registry
         )
         totals = {
-            "files": ("gistapi_scanned_files", "Files that went through a matching engine."),
-            "bytes": ("gistapi_scanned_bytes", "Bytes of text that did."),
-            "seconds": ("gistapi_scan_seconds", "Time that the engines took."),
+            "files": ("gistapi_scanned_files", "Files matched."),
+            "bytes": ("gistapi_scanned_bytes", "Bytes of text matched."),
+            "seconds": ("gistapi_scan_seconds", "Time spent matching."),
         }
         counters = {
             name: Counter(full, words, ("engine",), registry=registry)
@@ -234,12 +240,20 @@ class _Search:
         )
         self.workers_killed = Counter(
             "gistapi_matching_workers_killed",
-            "Matching processes that were ended at their deadline (timeout), or died.",
+            "Matching processes that hit their deadline (timeout), died or could not be started.",
             ("reason",),
             registry=registry,
         )
-        for reason in ("timeout", "died"):
+        for reason in ("timeout", "died", "not_started"):
             self.workers_killed.labels(reason)  # so that the first is seen as an increase
+        self.not_searched = Counter(
+            "gistapi_not_searched",
+            "Gists, files and listings that could not be searched, by the contract's reason.",
+            ("reason",),
+            registry=registry,
+        )
+        for reason in REASONS:
+            self.not_searched.labels(reason)
 
     def file_scanned(self, event: FileScanned) -> None:
         files, size, seconds = self._scanned[event.engine]
@@ -256,27 +270,31 @@ class _Cache:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.reads = Counter(
             "gistapi_cache_reads",
-            "What was asked of the cache, by what was there.",
+            "Lookups in the cache by result.",
             ("kind", "result"),
             registry=registry,
         )
         self.failures = Counter(
             "gistapi_cache_failures",
-            "What the cache could not do; searches went on without it.",
+            "Operations of the cache that failed; searches went on without it.",
             ("operation",),
             registry=registry,
         )
         self.size = Gauge(
             "gistapi_cache_size_bytes",
-            "What the cache takes up; NaN where it is not ours alone, or not looked at.",
+            "Size of the cache; NaN if it is shared or unknown.",
             registry=registry,
         )
+
+
+def _known(reason: str) -> str:
+    return reason if reason in REASONS else "other"
 
 
 def _outcome(event: GithubRequestEnded) -> str:
     if event.status is not None and event.status >= _REFUSED:
         return str(event.status)
-    if event.error in _CALLED_OFF:
+    if event.error in CALLED_OFF:
         return "called_off"
     if event.status is None:
         return "unanswered"

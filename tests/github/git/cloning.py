@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from gistapi.aio.deadline import Deadline
 from gistapi.events import Observer, ignore
 from gistapi.github.client import Client
 from gistapi.github.git.clone import Clones
+from gistapi.github.git.reading import ClonedFile
 from tests.fake_github import FakeGithub, Gist
+from tests.github.asking import open_client, scope_of
 
 LONG = 60.0
 """Seconds that no test here needs."""
@@ -19,14 +20,7 @@ LONG = 60.0
 
 def client(*hosts: str, observe: Observer = ignore) -> Client:
     """Make a client that may ask these hosts, with a token that they must not see."""
-    return Client(
-        api_url="http://127.0.0.1:9",
-        content_hosts=hosts,
-        token="canary",
-        timeout_seconds=10,
-        connections=4,
-        observe=observe,
-    )
+    return open_client("http://127.0.0.1:9", *hosts, token="canary", observe=observe)
 
 
 def url(github: FakeGithub, gist: Gist) -> str:
@@ -34,14 +28,19 @@ def url(github: FakeGithub, gist: Gist) -> str:
     return f"{github.raw_url}/{gist.id}.git"
 
 
-def contents(clones: Clones, git_pull_url: str, seconds: float = LONG) -> dict[str, bytes]:
+async def contents(clones: Clones, git_pull_url: str, seconds: float = LONG) -> dict[str, bytes]:
     """Read all files, each checked for its size."""
     found = {}
-    with clones.files(git_pull_url, Deadline(seconds)) as files:
-        for name, size, chunks in files:
-            found[name] = b"".join(chunks)
-            assert len(found[name]) == size
+    async with clones.files(git_pull_url, scope_of(seconds)) as files:
+        async for file in files:
+            found[file.name] = await whole(file)
+            assert len(found[file.name]) == file.size_bytes
     return found
+
+
+async def whole(file: ClonedFile) -> bytes:
+    """The content of a file, from where its reader stands."""
+    return b"".join([chunk async for chunk in file.chunks])
 
 
 def is_alive(pid: int) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import inspect
 import os
 import random
 import shutil
@@ -10,7 +12,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,13 +25,14 @@ from dulwich.objects import Blob, Commit, ObjectID, Tree
 from dulwich.pack import write_pack_objects
 from dulwich.repo import Repo
 
-from gistapi.aio.deadline import Deadline
-from gistapi.errors import CancelledError, DeadlineError, IncompleteError
-from gistapi.github.contents import MAX_FILE_BYTES
-from gistapi.github.git.clone import ClonedFiles, Clones
-from gistapi.github.git.clone_child import FRAME, write_files
+from gistapi.errors import IncompleteError
+from gistapi.github.git import clone_child, reading
+from gistapi.github.git.clone import Clones
+from gistapi.github.git.clone_child import END, FRAME, MAX_NAME_BYTES, write_files
+from gistapi.github.raw import MAX_FILE_BYTES
 from tests.fake_github import FakeGithub, Fault, Literal, Repeated, Response
-from tests.github.git.cloning import child_of, client, contents, is_alive, url
+from tests.github.asking import on_loop, scope_of
+from tests.github.git.cloning import child_of, client, contents, is_alive, url, whole
 from tests.github.git.git_server import serving
 
 LARGE = Repeated(b"0123456789abcdef" * 4 + b"\n", 12_000_000, {11_999_000: b"needle"})
@@ -55,6 +57,16 @@ def large(github: FakeGithub) -> str:
     return url(github, github.add_user("o").add_gist({"large": LARGE, "more": "text"}))
 
 
+def environment_of(pid: int) -> bytes:
+    """The environment that a process was started with."""
+    return Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether a folder has nothing in it."""
+    return not list(folder.iterdir())
+
+
 def wait_until(condition: Callable[[], bool]) -> None:
     """Wait some seconds at most."""
     end = time.monotonic() + 10
@@ -63,23 +75,26 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_every_file_of_a_large_gist_is_read(github: FakeGithub, clones: Clones) -> None:
+@on_loop
+async def test_every_file_of_a_large_gist_is_read(github: FakeGithub, clones: Clones) -> None:
     """Of 450 files all come, file 437 with its needle too."""
     files = {f"file{n:03}.txt": f"text {n}" for n in range(1, 451)} | {"file437.txt": "needle"}
-    found = contents(clones, url(github, github.add_user("o").add_gist(files)))
+    found = await contents(clones, url(github, github.add_user("o").add_gist(files)))
     assert found == {name: text.encode() for name, text in files.items()}
 
 
-def test_names_are_data(github: FakeGithub, clones: Clones, tmp: Path) -> None:
+@on_loop
+async def test_names_are_data(github: FakeGithub, clones: Clones, tmp: Path) -> None:
     """Any name is told as it is, wrong bytes replaced, and none touches the disk."""
     names = ["a b", "#1", "100%", "%2e%2e", "'\"`", "new\nline", "🐍", "..", "-rf", "a\\b", ".git"]
     files = dict.fromkeys([*names, "wrong\udcff"], "content")
-    found = contents(clones, url(github, github.add_user("o").add_gist(files)))
+    found = await contents(clones, url(github, github.add_user("o").add_gist(files)))
     assert set(found) == {*names, "wrong\ufffd"}
-    assert not list(tmp.iterdir())
+    assert is_empty(tmp)
 
 
-def test_contents_are_bytes(github: FakeGithub, clones: Clones) -> None:
+@on_loop
+async def test_contents_are_bytes(github: FakeGithub, clones: Clones) -> None:
     """Nothing is decoded, converted or dropped: empty, binary, CRLF, UTF-16."""
     files = {
         "empty": b"",
@@ -88,154 +103,210 @@ def test_contents_are_bytes(github: FakeGithub, clones: Clones) -> None:
         "utf-16": "text".encode("utf-16"),
         "null": b"\0" * 70_000,
     }
-    assert contents(clones, url(github, github.add_user("o").add_gist(files))) == files
+    assert await contents(clones, url(github, github.add_user("o").add_gist(files))) == files
 
 
-def test_a_large_file_comes_in_chunks(clones: Clones, large: str) -> None:
+@on_loop
+async def test_a_large_file_comes_in_chunks(clones: Clones, large: str) -> None:
     """12 MB come whole, at most 64 KiB at once."""
     digest = hashlib.sha1(b"blob %d\0" % LARGE.size, usedforsecurity=False)
-    with clones.files(large, Deadline(60)) as files:
-        name, size, chunks = next(files)
-        for chunk in chunks:
+    async with clones.files(large, scope_of()) as files:
+        file = await anext(files)
+        async for chunk in file.chunks:
             assert 0 < len(chunk) <= 65536
             digest.update(chunk)
-    assert (name, size, digest.hexdigest()) == ("large", LARGE.size, LARGE.blob_sha)
+    found = (file.name, file.size_bytes, digest.hexdigest())
+    assert found == ("large", LARGE.size, LARGE.blob_sha)
 
 
-def test_chunks_that_are_not_taken_are_skipped(clones: Clones, large: str) -> None:
+@on_loop
+async def test_chunks_that_are_not_taken_are_skipped(clones: Clones, large: str) -> None:
     """The next file begins at its own beginning, also after a reader was closed."""
-    with clones.files(large, Deadline(60)) as files:
-        _, _, chunks = next(files)
-        next(chunks)
-        chunks.close()  # type: ignore[attr-defined]
-        name, _, following = next(files)
-        assert (name, b"".join(following)) == ("more", b"text")
-        assert list(chunks) == []
-        assert list(files) == []
+    async with clones.files(large, scope_of()) as files:
+        first = await anext(files)
+        await anext(first.chunks)
+        await first.chunks.aclose()
+        second = await anext(files)
+        assert (second.name, await whole(second)) == ("more", b"text")
+        assert await whole(first) == b""
+        assert [file async for file in files] == []
 
 
-def test_leaving_early_ends_the_child(clones: Clones, large: str, tmp: Path) -> None:
+@on_loop
+async def test_leaving_early_ends_the_child(clones: Clones, large: str, tmp: Path) -> None:
     """A match in the first file is enough: the child ends, and no file had a name."""
-    with clones.files(large, Deadline(60)) as files:
-        next(next(files)[2])
+    async with clones.files(large, scope_of()) as files:
+        await anext((await anext(files)).chunks)
         child = child_of(os.getpid())
         assert is_alive(child)
-        assert not list(tmp.iterdir())
+        assert is_empty(tmp)
     assert not is_alive(child)
 
 
-def test_a_failing_reader_ends_the_child(clones: Clones, large: str) -> None:
-    """An error of who reads leaves no child, and the next clone has its turn."""
+@on_loop
+async def test_a_failing_reader_ends_the_child(clones: Clones, large: str) -> None:
+    """An error of the reader leaves no child, and the next clone has its turn."""
     child = 0
-    with suppress(ZeroDivisionError), clones.files(large, Deadline(60)):
-        child = child_of(os.getpid())
-        raise ZeroDivisionError
+    with suppress(ZeroDivisionError):
+        async with clones.files(large, scope_of()):
+            child = child_of(os.getpid())
+            raise ZeroDivisionError
     assert not is_alive(child)
-    assert len(contents(clones, large)) == 2
+    assert len(await contents(clones, large)) == 2
 
 
-def test_the_child_knows_nothing(
+@on_loop
+async def test_the_child_knows_nothing(
     clones: Clones, large: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It sees none of the environment, only where the libraries are, and not our modules."""
     monkeypatch.setenv("GISTAPI_GITHUB_TOKEN", "canary")
     monkeypatch.setenv("HTTPS_PROXY", "http://canary@127.0.0.1:9")
-    with clones.files(large, Deadline(60)) as files:
-        next(files)
-        environment = Path(f"/proc/{child_of(os.getpid())}/environ").read_bytes()
+    async with clones.files(large, scope_of()) as files:
+        await anext(files)
+        environment = environment_of(child_of(os.getpid()))
     variables = {line.partition(b"=")[0] for line in environment.split(b"\0") if line}
     assert variables <= {b"PYTHONPATH", b"LD_LIBRARY_PATH", b"LC_CTYPE"}
     assert b"canary" not in environment
 
 
-def test_one_is_read_at_a_time(clones: Clones, large: str) -> None:
-    """Another waits under its own deadline, and has its turn afterwards."""
-    with clones.files(large, Deadline(60)):
-        with pytest.raises(DeadlineError):
-            contents(clones, large, seconds=0.3)
-        waiting = Deadline(60)
-        timer = threading.Timer(0.3, waiting.cancel)
-        timer.start()
-        began = time.monotonic()
-        with pytest.raises(CancelledError), clones.files(large, waiting):
-            pass
-        timer.join()
-        assert time.monotonic() - began < 1.3
-    assert len(contents(clones, large)) == 2
+@on_loop
+async def test_large_ones_are_read_one_at_a_time(
+    clones: Clones, large: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another waits on the loop and has its turn afterwards; small ones are read meanwhile."""
+    monkeypatch.setattr("gistapi.github.git.clone.LARGE_PACK_BYTES", 1)
+    async with clones.files(large, scope_of()):
+        waiting = asyncio.create_task(contents(clones, large))
+        monkeypatch.setattr("gistapi.github.git.clone.LARGE_PACK_BYTES", 2**30)
+        await asyncio.sleep(0)
+        monkeypatch.setattr("gistapi.github.git.clone.LARGE_PACK_BYTES", 1)
+        cancelled = asyncio.create_task(contents(clones, large))
+        await asyncio.sleep(0.5)
+        cancelled.cancel()
+        with suppress(asyncio.CancelledError):
+            await cancelled
+        assert not waiting.done()
+    assert len(await waiting) == 2
 
 
-def test_the_deadline_ends_the_reading(clones: Clones, large: str) -> None:
-    """A child that stands still is waited for until the deadline, then killed."""
-    deadline = Deadline(60)
-    with clones.files(large, deadline) as files:
+@on_loop
+async def test_cancelling_ends_the_reading(clones: Clones, large: str) -> None:
+    """A task that waits for a child that stands still is cancelled, and the child is killed."""
+    stopped = asyncio.Event()
+    children: list[int] = []
+
+    async def read() -> None:
+        async with clones.files(large, scope_of()) as files:
+            file = await anext(files)
+            children.append(child_of(os.getpid()))
+            os.kill(children[0], signal.SIGSTOP)
+            stopped.set()
+            await whole(file)
+
+    task = asyncio.create_task(read())
+    await stopped.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not is_alive(children[0])
+
+
+@on_loop
+async def test_a_child_that_stands_still_is_given_up(
+    clones: Clones, large: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It costs this gist, not the search."""
+    async with clones.files(large, scope_of()) as files:
+        file = await anext(files)
+        monkeypatch.setattr(reading, "STALL_SECONDS", 0.2)
         child = child_of(os.getpid())
         os.kill(child, signal.SIGSTOP)
-        deadline.ends_at = time.monotonic() + 0.5
-        with pytest.raises(DeadlineError):
-            read_all(files)
+        with pytest.raises(IncompleteError, match="takes too long") as raised:
+            await whole(file)
+    assert raised.value.reason == "file_unavailable"
     assert not is_alive(child)
 
 
-def test_cancelling_ends_the_reading(clones: Clones, large: str) -> None:
-    """Called off from another thread, who waits for the child returns within a second."""
-    deadline = Deadline(60)
-    timer = threading.Timer(0.3, deadline.cancel)
-    with clones.files(large, deadline) as files:
-        child = child_of(os.getpid())
-        os.kill(child, signal.SIGSTOP)
-        began = time.monotonic()
-        timer.start()
-        with pytest.raises(CancelledError):
-            read_all(files)
-    assert time.monotonic() - began < 1.3
-    assert not is_alive(child)
-
-
-def read_all(files: ClonedFiles) -> None:
-    """Take every chunk."""
-    for _, _, chunks in files:
-        for _ in chunks:
-            pass
-
-
-def gap(clones: Clones, address: str) -> str:
+async def gap(clones: Clones, address: str) -> str:
     """Read in vain, and tell why."""
     with pytest.raises(IncompleteError) as raised:
-        contents(clones, address)
+        await contents(clones, address)
     return raised.value.reason
 
 
-def test_a_file_beyond_the_memory_is_too_large(github: FakeGithub) -> None:
+@on_loop
+async def test_a_file_beyond_the_memory_is_too_large(github: FakeGithub) -> None:
     """The child has so much memory and no more."""
     clones = Clones(client(github.raw_host), max_memory_bytes=96 * 2**20)
     zeros = Repeated(b"\0", 64_000_000)
     address = url(github, github.add_user("o").add_gist({"small": "text", "zeros": zeros}))
-    assert gap(clones, address) == "file_too_large"
+    assert await gap(clones, address) == "file_too_large"
 
 
-def test_a_killed_child_is_no_end(clones: Clones, large: str) -> None:
-    """When the system takes the child in the middle of a file, nothing passes as complete."""
-    with clones.files(large, Deadline(60)) as files:
-        _, _, chunks = next(files)
+@on_loop
+async def test_a_killed_child_is_no_end(clones: Clones, large: str) -> None:
+    """When a signal ends the child in the middle of a file, nothing passes as complete.
+
+    Nor is a lack of memory guessed from the signal.
+    """
+    async with clones.files(large, scope_of()) as files:
+        file = await anext(files)
         os.kill(child_of(os.getpid()), signal.SIGKILL)
-        for rest in (chunks, files):
-            with pytest.raises(IncompleteError) as raised:
-                list(rest)
-            assert raised.value.reason == "file_too_large"
+        with pytest.raises(IncompleteError, match="ended early") as raised:
+            await whole(file)
+        assert raised.value.reason == "file_unavailable"
+        assert "status -9" in str(raised.value.__cause__)
 
 
-def test_no_more_of_a_file_is_read_than_of_any_other(github: FakeGithub, clones: Clones) -> None:
+@on_loop
+async def test_the_childs_timer_harms_no_end(
+    clones: Clones, github: FakeGithub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A timer that fires all the time never ends a child that is about to end by itself."""
+    restless = tmp_path / "restless.py"
+    source = inspect.getsource(clone_child)
+    assert "LOOK_SECONDS = 0.5" in source
+    restless.write_text(source.replace("LOOK_SECONDS = 0.5", "LOOK_SECONDS = 0.00005"))
+    monkeypatch.setattr(reading, "CHILD", restless)
+    address = url(github, github.add_user("o").add_gist({"a": "text"}))
+    for _ in range(5):
+        assert await contents(clones, address) == {"a": b"text"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", str(restless), "0" * 40, str(2**29), stdin=-3, stdout=-1, stderr=-1
+    )
+    out, words = await process.communicate()
+    assert (out, process.returncode) == (b"", clone_child.UNREADABLE)
+    assert words
+
+
+@on_loop
+async def test_no_more_of_a_file_is_read_than_of_any_other(
+    github: FakeGithub, clones: Clones
+) -> None:
     """After 100 MiB without a match a file is a gap, and the next one is read all the same."""
     huge = Repeated(b"\0" * 65536, MAX_FILE_BYTES + 1)
     gist = github.add_user("o").add_gist({"huge": huge, "next": "text"})
-    with clones.files(url(github, gist), Deadline(60)) as files:
-        _, _, chunks = next(files)
+    async with clones.files(url(github, gist), scope_of()) as files:
+        file = await anext(files)
         with pytest.raises(IncompleteError) as raised:
-            for _ in chunks:
-                pass
+            await whole(file)
         assert raised.value.reason == "file_too_large"
-        name, _, following = next(files)
-        assert (name, b"".join(following)) == ("next", b"text")
+        following = await anext(files)
+        assert (following.name, await whole(following)) == ("next", b"text")
+
+
+@on_loop
+async def test_a_name_beyond_reason_is_a_gap(github: FakeGithub, clones: Clones) -> None:
+    """A name of megabytes is neither kept nor told."""
+    names = {"a" * MAX_NAME_BYTES: "text"}
+    user = github.add_user("o")
+    assert len(await contents(clones, url(github, user.add_gist(names)))) == 1
+    names = {"b" * (3 * 2**20): "text"}
+    with pytest.raises(IncompleteError, match="name is too long") as raised:
+        await contents(clones, url(github, user.add_gist(names)))
+    assert raised.value.reason == "file_unavailable"
+    assert len(str(raised.value)) < 200
 
 
 def packet(data: bytes) -> bytes:
@@ -243,35 +314,42 @@ def packet(data: bytes) -> bytes:
     return b"%04x" % (len(data) + 4) + data
 
 
-def test_a_pack_that_is_none_is_a_gap(github: FakeGithub, clones: Clones) -> None:
+@on_loop
+async def test_a_pack_that_is_none_is_a_gap(github: FakeGithub, clones: Clones) -> None:
     """What dulwich can't read as a pack is said, whatever it is."""
     gist = github.add_user("o").add_gist({"a": "text"})
     body = b"0000" + packet(b"NAK\n") + packet(b"\1PACK" + b"\0" * 100) + b"0000"
     headers = {"Content-Type": "application/x-git-upload-pack-result"}
     answer = Response(200, headers, Literal(body))
     github.faults.inject(Fault(answer=answer), path=lambda request: request.method == "POST")
-    assert gap(clones, url(github, gist)) == "file_unavailable"
+    assert await gap(clones, url(github, gist)) == "file_unavailable"
 
 
-def test_nothing_need_be_writable(
+@on_loop
+async def test_nothing_need_be_writable(
     github: FakeGithub, clones: Clones, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a place for temporary files the pack is kept in memory."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     gist = github.add_user("o").add_gist({"a": "text"})
-    assert contents(clones, url(github, gist)) == {"a": b"text"}
+    assert await contents(clones, url(github, gist)) == {"a": b"text"}
 
 
 PARENT = """
 import sys, time
-from gistapi.aio.deadline import Deadline
 from gistapi.github.git.clone import Clones
+from tests.github.asking import on_loop, scope_of
 from tests.github.git.cloning import client
 host, address = sys.argv[1:]
-with Clones(client(host)).files(address, Deadline(60)) as files:
-    next(files)
-    print("ready", flush=True)
-    time.sleep(60)
+
+@on_loop
+async def main():
+    async with Clones(client(host)).files(address, scope_of()) as files:
+        await anext(files)
+        print("ready", flush=True)
+        time.sleep(60)
+
+main()
 """
 
 
@@ -323,21 +401,23 @@ def odd_repository(path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
-def test_gits_own_server_is_understood(tmp_path: Path) -> None:
+@on_loop
+async def test_gits_own_server_is_understood(tmp_path: Path) -> None:
     """By protocol v2 HEAD's files come: subtrees by their path, links as text, no submodules."""
     odd_repository(tmp_path / "odd.git")
     with serving(tmp_path) as git:
-        found = contents(Clones(client(git.host)), f"http://{git.host}/odd.git")
+        found = await contents(Clones(client(git.host)), f"http://{git.host}/odd.git")
     assert git.protocols == ["version=2"] * 3
     assert found == {"dir/caf\ufffd": b"below", "file": b"top", "link": b"top/file"}
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
-def test_an_empty_repository_of_gits_own_server(tmp_path: Path) -> None:
+@on_loop
+async def test_an_empty_repository_of_gits_own_server(tmp_path: Path) -> None:
     """Without a commit there are no files."""
     Repo.init_bare(str(tmp_path / "empty.git"), mkdir=True).close()
     with serving(tmp_path) as git:
-        assert contents(Clones(client(git.host)), f"http://{git.host}/empty.git") == {}
+        assert await contents(Clones(client(git.host)), f"http://{git.host}/empty.git") == {}
 
 
 def test_the_frame_of_a_file(tmp_path: Path) -> None:
@@ -351,6 +431,5 @@ def test_the_frame_of_a_file(tmp_path: Path) -> None:
     pack.seek(0)
     write_files(pack, head.decode("ascii"), written)
     expected = [(b"dir/caf\xe9", b"below"), (b"file", b"top"), (b"link", b"top/file")]
-    assert written.getvalue() == b"".join(
-        FRAME.pack(len(name), len(content)) + name + content for name, content in expected
-    )
+    frames = [FRAME.pack(len(name), len(data)) + name + data for name, data in expected]
+    assert written.getvalue() == b"".join(frames) + END

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import resource
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-from gistapi.aio.deadline import Deadline
 from gistapi.errors import (
-    CancelledError,
-    DeadlineError,
     GithubError,
     GithubRateLimitedError,
     GoneError,
     IncompleteError,
 )
 from gistapi.events import Event, GithubRequestEnded
-from gistapi.github.git.clone import Clones
+from gistapi.github.git.clone import CLONES_AT_ONCE, Clones
 from tests.fake_github import FakeGithub, Fault, Literal, Request, Response
+from tests.github.asking import on_loop, open_client, scope_of
 from tests.github.git.cloning import client, contents, url
 
 FILES = {"a.txt": "alpha", "b.txt": "beta"}
@@ -40,19 +37,22 @@ def is_post(request: Request) -> bool:
     return request.method == "POST"
 
 
-def reason(clones: Clones, address: str | None) -> str:
+async def reason(clones: Clones, address: str | None) -> str:
     """Clone in vain, and tell why."""
-    with pytest.raises(IncompleteError) as gap, clones.files(address, Deadline(20)):
-        pass
+    with pytest.raises(IncompleteError) as gap:
+        async with clones.files(address, scope_of()):
+            pass
     return gap.value.reason
 
 
-def test_git_is_asked_as_git_and_without_credentials(github: FakeGithub) -> None:
+@on_loop
+async def test_git_is_asked_as_git_and_without_credentials(github: FakeGithub) -> None:
     """Each request calls itself git, carries no token or cookie, and is observed."""
     events: list[Event] = []
     gist = github.add_user("o").add_gist(FILES)
     assert (
-        contents(Clones(client(github.raw_host, observe=events.append)), url(github, gist)) == READ
+        await contents(Clones(client(github.raw_host, observe=events.append)), url(github, gist))
+        == READ
     )
     requests = github.requests_to("git")
     assert [request.method for request in requests] == ["GET", "POST"]
@@ -64,50 +64,58 @@ def test_git_is_asked_as_git_and_without_credentials(github: FakeGithub) -> None
     assert all(event.size_bytes > 0 for event in ended)
 
 
-def test_only_the_last_commit_is_asked_for(github: FakeGithub, clones: Clones) -> None:
+@on_loop
+async def test_only_the_last_commit_is_asked_for(github: FakeGithub, clones: Clones) -> None:
     """The request has depth 1."""
-    contents(clones, url(github, github.add_user("o").add_gist(FILES)))
+    await contents(clones, url(github, github.add_user("o").add_gist(FILES)))
     assert b"deepen 1\n" in github.requests_to("git")[-1].body
 
 
-def test_a_gist_without_a_commit_has_no_files(github: FakeGithub, clones: Clones) -> None:
+@on_loop
+async def test_a_gist_without_a_commit_has_no_files(github: FakeGithub, clones: Clones) -> None:
     """An empty repository is read as no files, and no pack is asked for."""
-    assert contents(clones, url(github, github.add_user("o").add_gist())) == {}
+    assert await contents(clones, url(github, github.add_user("o").add_gist())) == {}
     assert not any(map(is_post, github.requests))
 
 
-def test_a_deleted_gist_is_gone(github: FakeGithub, clones: Clones) -> None:
+@on_loop
+async def test_a_deleted_gist_is_gone(github: FakeGithub, clones: Clones) -> None:
     """A 404 is no gap."""
     with pytest.raises(GoneError):
-        contents(clones, f"{github.raw_url}/0123.git")
+        await contents(clones, f"{github.raw_url}/0123.git")
 
 
 @pytest.mark.parametrize("status", [401, 403, 451])
 @pytest.mark.parametrize("path", ["info/refs", "/git-upload-pack"])
-def test_a_refusal_is_a_gap(github: FakeGithub, clones: Clones, status: int, path: str) -> None:
+@on_loop
+async def test_a_refusal_is_a_gap(
+    github: FakeGithub, clones: Clones, status: int, path: str
+) -> None:
     """What GitHub won't show by git is named, and asked for once."""
     gist = github.add_user("o").add_gist(FILES)
     rule = github.faults.inject(Fault(answer=Response(status)), path=path)
-    assert reason(clones, url(github, gist)) == "file_unavailable"
+    assert await reason(clones, url(github, gist)) == "file_unavailable"
     assert rule.hits == 1
 
 
-def test_a_gist_without_an_address_is_a_gap(clones: Clones) -> None:
+@on_loop
+async def test_a_gist_without_an_address_is_a_gap(clones: Clones) -> None:
     """A listing that names no `git_pull_url` is said."""
-    assert reason(clones, None) == "file_unavailable"
+    assert await reason(clones, None) == "file_unavailable"
 
 
-def test_a_limit_is_remembered(github: FakeGithub, clones: Clones) -> None:
+@on_loop
+async def test_a_limit_is_remembered(github: FakeGithub, clones: Clones) -> None:
     """After a 429 that asks for more time than there is, the host is not asked again."""
     gist = github.add_user("o").add_gist(FILES)
     limited = Response(429, {"Retry-After": "120"})
     github.faults.inject(Fault(answer=limited), path="/git-upload-pack")
     with pytest.raises(GithubRateLimitedError) as first:
-        contents(clones, url(github, gist))
+        await contents(clones, url(github, gist))
     assert 100 < first.value.retry_after_seconds <= 120
     asked = len(github.requests)
     with pytest.raises(GithubRateLimitedError):
-        contents(clones, url(github, gist))
+        await contents(clones, url(github, gist))
     assert len(github.requests) == asked
 
 
@@ -124,13 +132,14 @@ def test_a_limit_is_remembered(github: FakeGithub, clones: Clones) -> None:
     ids=["short", "reset", "chunked", "no answer", "503", "corrupt"],
 )
 @pytest.mark.parametrize("path", ["info/refs", "/git-upload-pack"])
-def test_what_breaks_once_is_tried_again(
+@on_loop
+async def test_what_breaks_once_is_tried_again(
     github: FakeGithub, clones: Clones, fault: Fault, path: str
 ) -> None:
     """A failure on the way changes nothing in the answer."""
     gist = github.add_user("o").add_gist(FILES)
     rule = github.faults.inject(fault, path=path, times=1)
-    assert contents(clones, url(github, gist)) == READ
+    assert await contents(clones, url(github, gist)) == READ
     assert rule.hits == 1
 
 
@@ -143,50 +152,58 @@ def test_what_breaks_once_is_tried_again(
     ],
     ids=["HTML", "nothing", "503"],
 )
-def test_what_never_is_git_fails(github: FakeGithub, clones: Clones, answer: Response) -> None:
+@on_loop
+async def test_what_never_is_git_fails(
+    github: FakeGithub, clones: Clones, answer: Response
+) -> None:
     """An answer that is no git is asked for a few times, then it is an error."""
     rule = github.faults.inject(Fault(answer=answer))
     with pytest.raises(GithubError, match="GitHub"):
-        contents(clones, f"{github.raw_url}/0123.git", seconds=3)
+        await contents(clones, f"{github.raw_url}/0123.git", seconds=3)
     assert rule.hits >= 2
 
 
-def test_another_host_is_not_asked(github: FakeGithub, clones: Clones) -> None:
+@on_loop
+async def test_another_host_is_not_asked(github: FakeGithub, clones: Clones) -> None:
     """An address or a redirect that leads to another host is refused before it is asked."""
     gist = github.add_user("o").add_gist(FILES)
     elsewhere = f"{github.api_url}/{gist.id}.git"
-    assert reason(clones, elsewhere) == "host_not_allowed"
+    assert await reason(clones, elsewhere) == "host_not_allowed"
     moved = Response(302, {"Location": f"{elsewhere}/info/refs?service=git-upload-pack"})
     github.faults.inject(Fault(answer=moved), path="info/refs")
-    assert reason(clones, url(github, gist)) == "host_not_allowed"
+    assert await reason(clones, url(github, gist)) == "host_not_allowed"
     assert github.requests_to("api") == []
 
 
-def test_a_redirect_on_the_host_is_followed(github: FakeGithub, clones: Clones) -> None:
+@on_loop
+async def test_a_redirect_on_the_host_is_followed(github: FakeGithub, clones: Clones) -> None:
     """A repository that has moved is read where it is now, the pack too."""
     gist = github.add_user("o").add_gist(FILES)
     to = f"{url(github, gist)}/info/refs?service=git-upload-pack"
     github.faults.inject(Fault(answer=Response(301, {"Location": to})), path="/old.git/")
-    assert contents(clones, f"{github.raw_url}/old.git") == READ
+    assert await contents(clones, f"{github.raw_url}/old.git") == READ
 
 
-def test_a_redirected_pack_is_refused(github: FakeGithub, clones: Clones) -> None:
+@on_loop
+async def test_a_redirected_pack_is_refused(github: FakeGithub, clones: Clones) -> None:
     """What is posted is sent nowhere else."""
     gist = github.add_user("o").add_gist(FILES)
     away = Response(307, {"Location": f"{github.api_url}/{gist.id}.git/git-upload-pack"})
     github.faults.inject(Fault(answer=away), path=is_post)
-    assert reason(clones, url(github, gist)) == "file_unavailable"
+    assert await reason(clones, url(github, gist)) == "file_unavailable"
     assert github.requests_to("api") == []
 
 
-def test_a_pack_beyond_the_limit_is_too_large(github: FakeGithub) -> None:
+@on_loop
+async def test_a_pack_beyond_the_limit_is_too_large(github: FakeGithub) -> None:
     """What is received is counted, and the rest is not read."""
     gist = github.add_user("o").add_gist({"noise": random.Random(1).randbytes(5_000_000)})
     clones = Clones(client(github.raw_host), max_pack_bytes=100_000)
-    assert reason(clones, url(github, gist)) == "file_too_large"
+    assert await reason(clones, url(github, gist)) == "file_too_large"
 
 
-def test_endless_refs_are_too_large(github: FakeGithub, clones: Clones) -> None:
+@on_loop
+async def test_endless_refs_are_too_large(github: FakeGithub, clones: Clones) -> None:
     """What comes before the pack is counted too."""
     pkt = b"fff0" + b"1" * 40 + b" refs/heads/" + b"x" * (0xFFF0 - 4 - 40 - 12)
     refs = b"001e# service=git-upload-pack\n0000" + pkt * 50
@@ -194,7 +211,7 @@ def test_endless_refs_are_too_large(github: FakeGithub, clones: Clones) -> None:
         200, {"Content-Type": "application/x-git-upload-pack-advertisement"}, Literal(refs)
     )
     github.faults.inject(Fault(answer=advertised), path="info/refs")
-    assert reason(clones, f"{github.raw_url}/0123.git") == "file_too_large"
+    assert await reason(clones, f"{github.raw_url}/0123.git") == "file_too_large"
 
 
 @contextmanager
@@ -208,32 +225,63 @@ def full_disk(free_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_is_a_gap(github: FakeGithub, clones: Clones) -> None:
+@on_loop
+async def test_a_full_disk_is_a_gap(github: FakeGithub, clones: Clones) -> None:
     """A pack that can't be kept is too large."""
     gist = github.add_user("o").add_gist({"noise": random.Random(1).randbytes(1_000_000)})
     with full_disk(500_000):
-        assert reason(clones, url(github, gist)) == "file_too_large"
+        assert await reason(clones, url(github, gist)) == "file_too_large"
 
 
-def test_the_deadline_ends_a_download(github: FakeGithub, clones: Clones) -> None:
-    """A server that falls silent is waited for as long as the deadline, no longer."""
+@on_loop
+async def test_a_cancelled_download_ends(github: FakeGithub, clones: Clones) -> None:
+    """Cancelling the task ends its thread and its request, and gives the turn back."""
     gist = github.add_user("o").add_gist(FILES)
-    github.faults.inject(Fault(cut_body_at=40, hang=True), path=is_post)
-    began = time.monotonic()
-    with pytest.raises(DeadlineError):
-        contents(clones, url(github, gist), seconds=0.5)
-    assert time.monotonic() - began < 5
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    rule = github.faults.inject(Fault(cut_body_at=40, hang=True), path=is_post)
+
+    def tell(request: Request) -> None:
+        if is_post(request):
+            loop.call_soon_threadsafe(asked.set)
+
+    github.on_request(tell)
+    tasks = [asyncio.create_task(contents(clones, url(github, gist))) for _ in range(4)]
+    await asked.wait()
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    assert all(task.cancelled() for task in tasks)
+    await asyncio.to_thread(github.wait_quiet)
+    github.faults.remove(rule)
+    assert await contents(clones, url(github, gist)) == READ
 
 
-def test_a_cancelled_download_ends_at_once(github: FakeGithub, clones: Clones) -> None:
-    """Called off from another thread, it returns within a second."""
+@on_loop
+async def test_a_silent_server_costs_the_gist_and_no_more(github: FakeGithub) -> None:
+    """After two silences the gist is given up."""
     gist = github.add_user("o").add_gist(FILES)
-    github.faults.inject(Fault(cut_body_at=40, hang=True), path=is_post)
-    deadline = Deadline(60)
-    timer = threading.Timer(0.5, deadline.cancel)
-    timer.start()
-    began = time.monotonic()
-    with pytest.raises(CancelledError), clones.files(url(github, gist), deadline):
-        pass
-    timer.join()
-    assert time.monotonic() - began < 1.5
+    slow = open_client("http://127.0.0.1:9", github.raw_host, timeout_seconds=0.2)
+    rule = github.faults.inject(Fault(cut_body_at=40, hang=True), path=is_post)
+    assert await reason(Clones(slow), url(github, gist)) == "file_unavailable"
+    assert rule.hits == 2
+
+
+@on_loop
+async def test_waiting_for_a_limit_takes_no_turn(github: FakeGithub) -> None:
+    """While GitHub's git wants a wait, no thread and no turn is held."""
+    gist = github.add_user("o").add_gist(FILES)
+    github.faults.inject(Fault(answer=Response(429, {"Retry-After": "500"})), path="info/refs")
+    with FakeGithub() as elsewhere:
+        other = elsewhere.add_user("o").add_gist(FILES)
+        clones = Clones(client(github.raw_host, elsewhere.raw_host))
+        waiting = [
+            asyncio.create_task(contents(clones, url(github, gist), seconds=3000)) for _ in range(8)
+        ]
+        for _ in range(3):
+            assert await contents(clones, url(elsewhere, other)) == READ
+        assert len(github.requests) <= CLONES_AT_ONCE
+        assert not any(task.done() for task in waiting)
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
+import threading
 from typing import Any
 
 import requests
 
 from tests.fake_github import FakeGithub, Fault
-from tests.serving import Serving, serving
+from tests.serving import SECONDS, Serving, serving
+from tests.waiting import until
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 NDJSON = {"Accept": "application/x-ndjson"}
@@ -22,7 +23,7 @@ def lines(service: Serving) -> list[dict[str, Any]]:
 
 def counted(service: Serving, name: str) -> float:
     """A sample of /metrics, by its name and labels as they are written there."""
-    text = requests.get(f"{service.url}/metrics", timeout=5).text
+    text = requests.get(f"{service.url}/metrics", timeout=SECONDS).text
     found = [line for line in text.splitlines() if line.startswith(f"{name} ")]
     return float(found[0].split()[-1]) if found else 0.0
 
@@ -78,7 +79,7 @@ def test_who_left_is_counted_and_nothing_stays_in_progress(github: FakeGithub) -
     user = github.add_user("octocat")
     user.add_gist({"f1": "needle"})
     user.add_gist({"f0": "needle"})
-    github.faults.inject(Fault(latency_seconds=60), path="/f0")
+    github.faults.inject(Fault(held=threading.Event()), path="/f0")
     with serving(github, github_timeout_seconds=100) as service:
         body = {"username": "octocat", "pattern": "needle"}
         url = f"{service.url}/api/v1/search"
@@ -86,10 +87,7 @@ def test_who_left_is_counted_and_nothing_stays_in_progress(github: FakeGithub) -
             told = answer.iter_lines()  # when it is forgotten, the connection is closed
             assert next(told)
             assert counted(service, "gistapi_searches_in_progress") == 1
-        deadline = time.monotonic() + 20
-        while counted(service, "gistapi_http_requests_in_progress") > 1:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        until(lambda: counted(service, "gistapi_http_requests_in_progress") == 1)
         assert counted(service, "gistapi_searches_in_progress") == 0
         assert counted(service, 'gistapi_searches_total{outcome="cancelled"}') == 1
 
@@ -97,6 +95,6 @@ def test_who_left_is_counted_and_nothing_stays_in_progress(github: FakeGithub) -
 def test_a_warm_service_has_its_workers(github: FakeGithub) -> None:
     """When it says that it is ready, no search has to wait for them."""
     with serving(github) as service:
-        checks = requests.get(f"{service.url}/readyz?verbose", timeout=5).json()["checks"]
+        checks = requests.get(f"{service.url}/readyz?verbose", timeout=SECONDS).json()["checks"]
         assert checks["workers"][0]["observedValue"] == 2
         assert counted(service, "gistapi_matching_workers") == 2

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 import requests
+from gistapi.web.protection.write_timeout import WriteTimeout
 
 from gistapi.app import THREADS
 from gistapi.cli.server import MAX_HEAD_BYTES
 from gistapi.web.protection.body_limits import MAX_BODIES_OF_ONE_ADDRESS
-from gistapi.web.protection.write_timeout import WriteTimeout
 from tests.fake_github import FakeGithub
 from tests.serving import Serving, serving
+from tests.waiting import HANG_SECONDS, until
 from tests.web.operations.test_operation import counted
 
 HEAD = b"POST /api/v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -79,15 +79,15 @@ def test_what_is_too_large_or_makes_no_sense_is_refused(
 ) -> None:
     """Heads, fields, lengths and nesting; the service goes on."""
     with service.connect(sent) as connection:
-        connection.settimeout(30)
+        connection.settimeout(HANG_SECONDS)
         assert int(connection.recv(65536).split()[1]) == status
-    assert requests.get(f"{service.url}/ping", timeout=5).text == "pong"
+    assert requests.get(f"{service.url}/ping", timeout=HANG_SECONDS).text == "pong"
 
 
 def test_pipelined_requests_are_answered_one_after_the_other(service: Serving) -> None:
     """Hundreds on one connection take one thread at a time."""
     with service.connect((PING + b"\r\n") * 299 + PING + END) as connection:
-        connection.settimeout(30)
+        connection.settimeout(HANG_SECONDS)
         assert everything(connection).count(b"pong") == 300
 
 
@@ -96,7 +96,7 @@ def test_a_body_that_is_shorter_than_said_is_no_search(service: Serving) -> None
     began = counted(service, 'gistapi_searches_total{outcome="success"}')
     with service.connect(HEAD + b"Content-Length: 99\r\n" + END + BODY) as connection:
         connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(30)
+        connection.settimeout(HANG_SECONDS)
         assert b" 200 " not in everything(connection)[:20]
     assert counted(service, 'gistapi_searches_total{outcome="success"}') == began
 
@@ -108,20 +108,16 @@ def test_bodies_that_do_not_come_are_in_nobody_elses_way(service: Serving) -> No
         for _ in range(MAX_BODIES_OF_ONE_ADDRESS):
             stack.enter_context(_from("127.0.0.2", service, begun))
         whole = HEAD + b"Content-Length: %d\r\n" % len(BODY) + END + BODY
-        deadline = time.monotonic() + 20
-        while status(_from("127.0.0.2", service, whole)) != 503:
-            assert time.monotonic() < deadline
+        until(lambda: status(_from("127.0.0.2", service, whole)) == 503)
         assert status(_from("127.0.0.3", service, whole)) == 200
         assert service.search("needle").status_code == 200
-    deadline = time.monotonic() + 20
-    while status(_from("127.0.0.2", service, whole)) != 200:
-        assert time.monotonic() < deadline
+    until(lambda: status(_from("127.0.0.2", service, whole)) == 200)
 
 
 def _from(source: str, service: Serving, sent: bytes) -> socket.socket:
     """A connection from this address, over which `sent` was sent."""
     connection = socket.create_connection(
-        ("127.0.0.1", service.port), timeout=30, source_address=(source, 0)
+        ("127.0.0.1", service.port), timeout=HANG_SECONDS, source_address=(source, 0)
     )
     connection.sendall(sent)
     return connection
@@ -137,7 +133,7 @@ def hoarder(service: Serving, sent: bytes) -> socket.socket:
     """A connection that asks, and takes next to nothing of the answer."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-    connection.settimeout(30)
+    connection.settimeout(HANG_SECONDS)
     connection.connect(("127.0.0.1", service.port))
     connection.sendall(sent)
     return connection
@@ -146,12 +142,15 @@ def hoarder(service: Serving, sent: bytes) -> socket.socket:
 def test_who_takes_no_answer_takes_no_threads(service: Serving) -> None:
     """While more than there are threads ask for large files and take nothing, /ping answers."""
     files = (b"GET /docs/swagger-ui-bundle.js", b"GET /static/altcha/altcha.min.js")
+    held: list[socket.socket] = []
     with ExitStack() as stack:
         for number in range(THREADS + 40):
             asked = files[number % 2] + b" HTTP/1.1\r\nHost: x\r\n\r\n"
-            stack.enter_context(hoarder(service, asked))
-        assert requests.get(f"{service.url}/ping", timeout=10).text == "pong"
-    answer = requests.get(f"{service.url}/docs/swagger-ui-bundle.js", timeout=30)
+            held.append(stack.enter_context(hoarder(service, asked)))
+        assert requests.get(f"{service.url}/ping", timeout=HANG_SECONDS).text == "pong"
+        faults = [one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) for one in held]
+        assert faults == [0] * len(held)  # it was not because they had been given up
+    answer = requests.get(f"{service.url}/docs/swagger-ui-bundle.js", timeout=HANG_SECONDS)
     assert len(answer.content) > 1_000_000
 
 
@@ -162,14 +161,8 @@ def test_a_stream_that_is_not_taken_ends(github: FakeGithub) -> None:
         user.add_gist({"a.txt": f"needle {number}"}, description="long" * 50_000)
     accept = b"Accept: application/x-ndjson\r\nContent-Length: %d\r\n\r\n" % len(BODY)
     with serving(github) as service, hoarder(service, HEAD + accept + BODY):
-        deadline = time.monotonic() + 20
-        while counted(service, SEARCHES) != 1:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        deadline = time.monotonic() + 60
-        while counted(service, SEARCHES) != 0:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        until(lambda: counted(service, SEARCHES) == 1)
+        until(lambda: counted(service, SEARCHES) == 0)
         assert counted(service, 'gistapi_searches_total{outcome="cancelled"}') == 1
 
 

@@ -17,7 +17,6 @@ from werkzeug.test import TestResponse
 
 from gistapi.app import create_app, service_of
 from gistapi.quota.keys import KeyFile
-from gistapi.quota.usage import NOBODYS, account
 from gistapi.web.protection.rate_limits import caller_of
 from tests.fake_github import FakeGithub, Repeated
 from tests.test_app import settings

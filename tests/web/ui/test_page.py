@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,11 +20,13 @@ from tests.browser import chromium, visit
 from tests.fake_github import FakeGithub, Fault, answers
 from tests.fake_github.demo import populate
 from tests.fake_github.model import User
-from tests.serving import Serving, serving
+from tests.serving import SECONDS, Serving, serving
 from tests.web.searches import wanting
 
 Theme = Literal["light", "dark"]
 SCRIPT = "javascript:alert(1)"
+HELD = Fault(held=threading.Event())
+"""An answer that never comes."""
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -163,7 +166,7 @@ def test_only_a_web_address_becomes_a_link(page: Page) -> None:
 @pytest.mark.parametrize("path", ["/", "/docs"])
 def test_the_policy_allows_this_service_alone(service: Serving, path: str) -> None:
     """No inline script or style, no other host, no frame around it; only pictures may be data."""
-    policy = requests.get(service.url + path, timeout=10).headers["Content-Security-Policy"]
+    policy = requests.get(service.url + path, timeout=SECONDS).headers["Content-Security-Policy"]
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     allowed = {"default-src": "'none'", "base-uri": "'none'", "frame-ancestors": "'none'"}
     if path == "/docs":
@@ -174,10 +177,10 @@ def test_the_policy_allows_this_service_alone(service: Serving, path: str) -> No
 def test_an_asset_is_asked_for_again_only_when_it_has_changed(service: Serving) -> None:
     """Scripts and styles are kept by the browser and confirmed by their ETag."""
     for path in ("/static/app.js", "/static/style.css", "/docs/swagger-ui-bundle.js"):
-        first = requests.get(service.url + path, timeout=10)
+        first = requests.get(service.url + path, timeout=SECONDS)
         assert first.headers["Cache-Control"] == "no-cache"
         etag = {"If-None-Match": first.headers["ETag"]}
-        assert requests.get(service.url + path, headers=etag, timeout=10).status_code == 304
+        assert requests.get(service.url + path, headers=etag, timeout=SECONDS).status_code == 304
 
 
 def test_results_and_counts_come_while_the_search_runs_and_stop_ends_it(
@@ -186,7 +189,7 @@ def test_results_and_counts_come_while_the_search_runs_and_stop_ends_it(
     """Matches and counts are there before the end; Stop leaves what was found."""
     slow = {gist.id for gist in user(hub, "many").gists[:60]}
     hub.faults.inject(
-        Fault(latency_seconds=30),
+        HELD,
         path=lambda asked: any(gist_id in asked.target for gist_id in slow),
         origin="raw",
     )
@@ -217,7 +220,7 @@ def test_the_keyboard_is_enough(page: Page, hub: FakeGithub) -> None:
     expect(page.locator(".match .line").nth(1)).to_be_focused()
     page.keyboard.press("/")
     expect(page.get_by_label("Pattern")).to_be_focused()
-    hub.faults.inject(Fault(latency_seconds=30), origin="raw")
+    hub.faults.inject(HELD, origin="raw")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     page.keyboard.press("Escape")
@@ -238,12 +241,12 @@ def test_what_could_not_be_searched_is_said_and_why(page: Page, hub: FakeGithub)
 def test_a_search_that_met_its_deadline_goes_on(browser: Browser, hub: FakeGithub) -> None:
     """The button goes on from the cursor and adds what it finds."""
     with (
-        serving(hub, cache_url="off", search_deadline_seconds=2) as service,
+        serving(hub, cache_url="off", search_deadline_seconds=5) as service,
         visit(browser, f"{service.url}/") as visited,
     ):
         page = visited.page
         slow = user(hub, "octocat").in_order()[1]
-        hub.faults.inject(Fault(latency_seconds=30), path=slow.id)
+        hub.faults.inject(HELD, path=slow.id)
         ask(page, "octocat", "requests|HelloWorld")
         expect(page.locator("#gaps")).to_contain_text("deadline")
         hub.faults.clear()

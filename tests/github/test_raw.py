@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gistapi.aio.deadline import Deadline
 from gistapi.errors import (
     GithubError,
     GithubRateLimitedError,
@@ -17,9 +18,8 @@ from gistapi.errors import (
     IncompleteError,
     RawRefusedError,
 )
-from gistapi.github import Freshness, Github
-from gistapi.github.contents import MAX_FILE_BYTES, MAX_TRIES
 from gistapi.github.http import TransientError
+from gistapi.github.raw import MAX_FILE_BYTES, MAX_TRIES, RAW_SURE_BYTES, RawFiles
 from gistapi.models import GistFile
 from tests.fake_github import (
     Content,
@@ -32,64 +32,61 @@ from tests.fake_github import (
     answers,
 )
 from tests.fake_github.message import text
-from tests.github.asking import Store, add_file, user_of
+from tests.github.asking import add_file, client_of, listed, on_loop, scope_of, user_of
 
 CONTENT = bytes(random.Random(1).randbytes(100_000))
 
 
-def github_of(fake: FakeGithub) -> Github:
-    """All of GitHub, as the search uses it."""
-    return Github(
-        api_url=fake.api_url,
-        content_hosts=(fake.raw_host,),
-        token=None,
-        timeout_seconds=5,
-        connections=8,
-        store=Store(),
-        trust=Freshness(0),
-    )
+def files_of(fake: FakeGithub) -> RawFiles:
+    """The contents, as the search reads them."""
+    return RawFiles(client_of(fake))
 
 
-def read(fake: FakeGithub, file: GistFile, seconds: float = 30) -> bytes:
+async def read(fake: FakeGithub, file: GistFile, seconds: float = 30) -> bytes:
     """The whole file."""
-    return github_of(fake).read(file, Deadline(seconds))
+    return await files_of(fake).read(file, scope_of(seconds))
 
 
-def passes(fake: FakeGithub, file: GistFile) -> list[bytes]:
+async def passes(fake: FakeGithub, file: GistFile) -> list[bytes]:
     """What each pass over the file gave."""
-    return [b"".join(chunks) for chunks in github_of(fake).stream(file, Deadline(60))]
+    return [
+        b"".join([chunk async for chunk in chunks])
+        async for chunks in files_of(fake).stream(file, scope_of())
+    ]
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_536, 65_537, 3_000_000])
-def test_a_file_is_read(github: FakeGithub, size: int) -> None:
+@on_loop
+async def test_a_file_is_read(github: FakeGithub, size: int) -> None:
     """Its bytes come as they are, in one request and in chunks of bounded size."""
     file = add_file(github, Repeated(b"0123456789\x00\xff\r\n", size))
-    content = read(github, file)
+    content = await read(github, file)
     assert content == (b"0123456789\x00\xff\r\n" * (size // 14 + 1))[:size]
     assert len(github.requests) == 1
-    sizes = [len(chunk) for part in github_of(github).stream(file, Deadline(30)) for chunk in part]
+    sizes = [
+        len(chunk)
+        async for part in files_of(github).stream(file, scope_of())
+        async for chunk in part
+    ]
     assert sum(sizes) == size
     assert all(0 < chunk <= 65_536 for chunk in sizes)
 
 
-def test_what_is_listed_is_what_is_read(github: FakeGithub) -> None:
+@on_loop
+async def test_what_is_listed_is_what_is_read(github: FakeGithub) -> None:
     """A file that was replaced since is read as it was listed: its address names the content."""
     file = add_file(github, "old", "a.txt")
     user_of(github).gists[0].edit({"a.txt": "new"})
-    assert read(github, file) == b"old"
+    assert await read(github, file) == b"old"
 
 
-def test_a_listing_gives_files_that_can_be_read(github: FakeGithub) -> None:
+@on_loop
+async def test_files_of_any_name_can_be_read(github: FakeGithub) -> None:
     """Whatever GitHub names a file, the listing's address leads to it."""
     names = ["a b", "#", "%41", "'\"'", "new\nline", "🦑", "..", "-"]
-    user_of(github).add_gist({name: f"in {name}" for name in names})
-    gists = github_of(github)
-    (page,) = [page for page in gists.pages("octocat", Deadline(30)) if page.gists]
-    files = page.gists[0].files
-    assert {file.name: gists.read(file, Deadline(30)).decode() for file in files} == {
-        name: f"in {name}" for name in names
-    }
-    gists.close()
+    gist = user_of(github).add_gist({name: f"in {name}" for name in names})
+    for name in names:
+        assert await read(github, listed(github, gist, name)) == f"in {name}".encode()
 
 
 # what broke
@@ -102,11 +99,14 @@ def cut(fake: FakeGithub, *at: int, reset: bool = False) -> None:
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_a_download_that_breaks_goes_on_where_it_broke(github: FakeGithub, *, reset: bool) -> None:
+@on_loop
+async def test_a_download_that_breaks_goes_on_where_it_broke(
+    github: FakeGithub, *, reset: bool
+) -> None:
     """The rest is asked for by range, without compression; nothing is read twice."""
     file = add_file(github, CONTENT)
     cut(github, 30_000, 20_000, reset=reset)
-    assert read(github, file) == CONTENT
+    assert await read(github, file) == CONTENT
     first, second, third = (request.headers for request in github.requests)
     assert "range" not in first
     assert first["accept-encoding"] == "gzip"
@@ -126,21 +126,23 @@ def plainly(fake: FakeGithub, cut_at: int) -> Fault:
     return Fault(answer=answer, cut_body_at=cut_at)
 
 
-def test_a_strong_etag_guards_the_rest(github: FakeGithub) -> None:
+@on_loop
+async def test_a_strong_etag_guards_the_rest(github: FakeGithub) -> None:
     """What the range belongs to is said by `If-Range`, where GitHub named it strongly."""
     file = add_file(github, CONTENT)
     github.faults.inject(plainly(github, 5000), times=1)
-    assert read(github, file) == CONTENT
+    assert await read(github, file) == CONTENT
     assert github.requests[1].headers["range"] == "bytes=5000-"
     assert github.requests[1].headers["if-range"] == f'"{file.blob_sha}"'
     assert github.requests[1].status == 206
 
 
-def test_a_download_cut_ten_times_is_whole(github: FakeGithub) -> None:
+@on_loop
+async def test_a_download_cut_ten_times_is_whole(github: FakeGithub) -> None:
     """Each break costs one more request, and the answer is the same bytes."""
     file = add_file(github, CONTENT)
     cut(github, *[8_000] * 10)
-    assert read(github, file) == CONTENT
+    assert await read(github, file) == CONTENT
     assert len(github.requests) == 11
     assert sum(request.sent_bytes for request in github.requests) < 1.1 * len(CONTENT)
 
@@ -155,7 +157,8 @@ def test_a_download_cut_ten_times_is_whole(github: FakeGithub) -> None:
     cuts=st.lists(st.integers(0, 60), max_size=3),
     ignore_range=st.booleans(),
 )
-def test_cuts_anywhere_change_nothing(
+@on_loop
+async def test_cuts_anywhere_change_nothing(
     github: FakeGithub, size: int, cuts: list[int], *, ignore_range: bool
 ) -> None:
     """However often and wherever it breaks, ranges or not, the bytes are the listed ones."""
@@ -166,50 +169,55 @@ def test_cuts_anywhere_change_nothing(
         if ignore_range:
             fault = replace(fault, answer=Response(200, {}, Literal(CONTENT[:size])))
         github.faults.inject(fault, times=1)
-    assert read(github, file) == CONTENT[:size]
+    assert await read(github, file) == CONTENT[:size]
 
 
-def test_a_server_that_knows_no_ranges_is_read_anew(github: FakeGithub) -> None:
+@on_loop
+async def test_a_server_that_knows_no_ranges_is_read_anew(github: FakeGithub) -> None:
     """What was handed on before is skipped, so that the pass is still one."""
     file = add_file(github, CONTENT)
     whole = Response(200, {}, Literal(CONTENT))
     github.faults.inject(Fault(answer=whole, cut_body_at=70_000), times=1)
     github.faults.inject(Fault(answer=whole, cut_body_at=20_000), times=1)
     github.faults.inject(Fault(answer=whole))
-    assert passes(github, file) == [CONTENT]
+    assert await passes(github, file) == [CONTENT]
     assert len(github.requests) == 3
 
 
-def test_a_range_beyond_the_end_is_the_end(github: FakeGithub) -> None:
+@on_loop
+async def test_a_range_beyond_the_end_is_the_end(github: FakeGithub) -> None:
     """When all bytes came and only the end was missing, 416 says that there are no more."""
     file = add_file(github, CONTENT)
     promising = Fault(answer=Response(200, {}, Literal(CONTENT)), content_length_delta=5)
     github.faults.inject(promising, times=1)
-    assert read(github, file) == CONTENT
+    assert await read(github, file) == CONTENT
     assert [request.status for request in github.requests] == [200, 416]
 
 
 @pytest.mark.parametrize("given_range", ["bytes 0-9/100", "bytes 500-9/100", "", "items 5-"])
-def test_another_range_is_a_failure(github: FakeGithub, given_range: str) -> None:
+@on_loop
+async def test_another_range_is_a_failure(github: FakeGithub, given_range: str) -> None:
     """Bytes of another place are never taken for the rest; it is asked for again."""
     file = add_file(github, CONTENT)
     github.faults.inject(plainly(github, 5000), times=1)
     wrong = Response(206, {"Content-Range": given_range}, Literal(b"wrong"))
     github.faults.inject(Fault(answer=wrong), times=1)
-    assert read(github, file) == CONTENT
+    assert await read(github, file) == CONTENT
     assert len(github.requests) == 3
 
 
-def test_a_part_that_nobody_asked_for_is_an_error(github: FakeGithub) -> None:
+@on_loop
+async def test_a_part_that_nobody_asked_for_is_an_error(github: FakeGithub) -> None:
     """206 for a whole file is no content."""
     file = add_file(github, CONTENT)
     github.faults.inject(Fault(answer=Response(206, {}, Literal(b"part"))))
     with pytest.raises(GithubError, match="206"):
-        read(github, file)
+        await read(github, file)
 
 
 @pytest.mark.parametrize("sha", [True, False])
-def test_a_file_that_changed_between_the_parts_is_read_anew(
+@on_loop
+async def test_a_file_that_changed_between_the_parts_is_read_anew(
     github: FakeGithub, *, sha: bool
 ) -> None:
     """Two halves of two contents are never the file, whether its hash is known or not."""
@@ -220,113 +228,129 @@ def test_a_file_that_changed_between_the_parts_is_read_anew(
     github.faults.inject(Fault(answer=new))
     if not sha:
         file = replace(file, blob_sha=None)
-    first, second = passes(github, file)
+    first, second = await passes(github, file)
     assert first == b"x" * 5000 + CONTENT[5000:]
     assert second == CONTENT
 
 
-def test_a_download_that_always_breaks_ends(github: FakeGithub) -> None:
+@on_loop
+async def test_a_download_that_always_breaks_ends(github: FakeGithub) -> None:
     """Without progress it is over after three retries."""
     file = add_file(github, CONTENT)
     github.faults.inject(Fault(cut_body_at=0))
-    with pytest.raises(TransientError, match="could not be read"):
-        read(github, file)
+    with pytest.raises(TransientError, match="ended before it was complete"):
+        await read(github, file)
     assert len(github.requests) == 4
 
 
-def test_a_download_that_breaks_again_and_again_ends(github: FakeGithub) -> None:
+@on_loop
+async def test_a_download_that_breaks_again_and_again_ends(github: FakeGithub) -> None:
     """A little progress each time is not enough for ever."""
     file = add_file(github, CONTENT)
     github.faults.inject(Fault(cut_body_at=100))
     with pytest.raises(GithubError, match=f"broke {MAX_TRIES} times"):
-        read(github, file)
+        await read(github, file)
     assert len(github.requests) == MAX_TRIES
 
 
 # what came is not what was listed
 
 
-def test_a_content_that_was_damaged_is_fetched_again(github: FakeGithub) -> None:
+@on_loop
+async def test_a_content_that_was_damaged_is_fetched_again(github: FakeGithub) -> None:
     """A wrong hash costs a second pass, and the right content counts."""
     file = add_file(github, CONTENT)
     github.faults.inject(Fault(corrupt=True), times=1)
-    first, second = passes(github, file)
+    first, second = await passes(github, file)
     assert first != CONTENT
     assert second == CONTENT
 
 
-def test_the_same_wrong_content_twice_is_the_content(github: FakeGithub) -> None:
+@on_loop
+async def test_the_same_wrong_content_twice_is_the_content(github: FakeGithub) -> None:
     """An old address names a commit: two equal contents of the listed size are good."""
     file = add_file(github, CONTENT, commit_sha_urls=True)
-    assert passes(github, file) == [CONTENT, CONTENT]
-    assert read(github, file) == CONTENT
+    assert await passes(github, file) == [CONTENT, CONTENT]
+    assert await read(github, file) == CONTENT
 
 
-def mismatch(fake: FakeGithub, file: GistFile) -> str:
+async def mismatch(fake: FakeGithub, file: GistFile) -> str:
     """The reason for which a file can't be read."""
     with pytest.raises(IncompleteError) as raised:
-        read(fake, file)
+        await read(fake, file)
     return raised.value.reason
 
 
-def test_two_different_contents_are_none(github: FakeGithub) -> None:
+@on_loop
+async def test_two_different_contents_are_none(github: FakeGithub) -> None:
     """Of two that agree neither with the listing nor with each other, none is the file."""
     file = add_file(github, CONTENT, commit_sha_urls=True)
     github.faults.inject(Fault(corrupt=True), times=1)
-    assert mismatch(github, file) == "content_mismatch"
+    assert await mismatch(github, file) == "content_mismatch"
     assert len(github.requests) == 2
 
 
-def test_a_content_of_another_size_is_none(github: FakeGithub) -> None:
+@on_loop
+async def test_a_content_of_another_size_is_none(github: FakeGithub) -> None:
     """Twice the same is not enough: the size must be the listed one."""
     file = replace(add_file(github, CONTENT), size_bytes=len(CONTENT) + 1)
-    assert mismatch(github, file) == "content_mismatch"
-    assert mismatch(github, replace(file, blob_sha=None)) == "content_mismatch"
+    assert await mismatch(github, file) == "content_mismatch"
+    assert await mismatch(github, replace(file, blob_sha=None)) == "content_mismatch"
 
 
-def test_more_than_listed_stops_early(github: FakeGithub) -> None:
+@on_loop
+async def test_more_than_listed_stops_early(github: FakeGithub) -> None:
     """What can't be the file any more is not read to its end, nor a gzip bomb in its place."""
     file = replace(add_file(github, Repeated(b"x", 50 * 2**20)), size_bytes=1000)
-    assert mismatch(github, file) == "content_mismatch"
-    github.wait_quiet()
+    assert await mismatch(github, file) == "content_mismatch"
+    await asyncio.to_thread(github.wait_quiet)
     github.faults.inject(Fault(gzip="bomb"))
-    assert mismatch(github, file) == "content_mismatch"
-    github.wait_quiet()
+    assert await mismatch(github, file) == "content_mismatch"
+    await asyncio.to_thread(github.wait_quiet)
     assert sum(request.sent_bytes for request in github.requests) < 2**20
 
 
 @pytest.mark.parametrize(
     "unknown", [{"blob_sha": None}, {"size_bytes": None}, {"blob_sha": None, "size_bytes": None}]
 )
-def test_what_the_listing_does_not_say_is_not_checked(
+@on_loop
+async def test_what_the_listing_does_not_say_is_not_checked(
     github: FakeGithub, unknown: dict[str, None]
 ) -> None:
     """Without size or hash one pass is all, and its content is what there is."""
     file = replace(add_file(github, CONTENT), **unknown)  # type: ignore[arg-type]
-    assert passes(github, file) == [CONTENT]
+    assert await passes(github, file) == [CONTENT]
 
 
 @pytest.mark.parametrize("listed", [True, False])
-def test_at_most_100_mib_are_read(github: FakeGithub, *, listed: bool) -> None:
+@on_loop
+async def test_at_most_100_mib_are_read(github: FakeGithub, *, listed: bool) -> None:
     """All that GitHub can have is read, and not a byte more of what it should not have."""
-    gists = github_of(github)
     file = add_file(github, Repeated(b"x" * 65_536, MAX_FILE_BYTES + 65_536))
     file = replace(file, size_bytes=file.size_bytes if listed else None)
     sizes: list[int] = []
-    chunks = map(len, next(gists.stream(file, Deadline(60))))
+
+    async def measure() -> None:
+        async for chunks in files_of(github).stream(file, scope_of()):
+            async for chunk in chunks:
+                sizes.append(len(chunk))  # noqa: PERF401 - those before the error count
+
     with pytest.raises(IncompleteError, match="first 104857600 bytes") as raised:
-        sizes.extend(chunks)
+        await measure()
     assert raised.value.reason == "file_too_large"
     assert MAX_FILE_BYTES - 65_536 <= sum(sizes) <= MAX_FILE_BYTES
 
 
-def test_a_needle_at_the_beginning_costs_little(github: FakeGithub) -> None:
-    """Who stops after the first chunk has not had the rest of 100 MB sent."""
+@on_loop
+async def test_a_needle_at_the_beginning_costs_little(github: FakeGithub) -> None:
+    """A reader that stops after the first chunk has not had the rest of 100 MB sent."""
     file = add_file(github, Repeated(CONTENT, 100_000_000))
-    chunks = next(github_of(github).stream(file, Deadline(30)))
-    assert next(chunks)
-    chunks.close()
-    github.wait_quiet()
+    async with (
+        aclosing(files_of(github).stream(file, scope_of())) as stream,
+        aclosing(await anext(stream)) as chunks,
+    ):
+        assert await anext(chunks)
+    await asyncio.to_thread(github.wait_quiet)
     assert github.requests[0].aborted
     assert github.requests[0].sent_bytes < 2**20
 
@@ -346,38 +370,45 @@ def test_a_needle_at_the_beginning_costs_little(github: FakeGithub) -> None:
         (text(204, ""), GithubError, "GitHub answered 204."),
     ],
 )
-def test_a_refusal_is_asked_for_once(
+@on_loop
+async def test_a_refusal_is_asked_for_once(
     github: FakeGithub, answer: Response, error: type[Exception], words: str
 ) -> None:
     """What another try would meet again is told at once, in GitHub's words."""
     file = add_file(github)
     github.faults.inject(Fault(answer=answer))
     with pytest.raises(error, match=words):
-        read(github, file)
+        await read(github, file)
     assert len(github.requests) == 1
 
 
-def test_a_gist_that_was_deleted_is_gone(github: FakeGithub) -> None:
+@on_loop
+async def test_a_gist_that_was_deleted_is_gone(github: FakeGithub) -> None:
     """The fake's own 404 for what is not there any more."""
     file = add_file(github)
     user_of(github).gists[0].delete()
     with pytest.raises(GoneError):
-        read(github, file)
+        await read(github, file)
 
 
-def test_a_file_that_raw_refuses_is_told(github: FakeGithub) -> None:
+@on_loop
+async def test_a_file_that_raw_refuses_is_told(github: FakeGithub) -> None:
     """The fake's own 403 for what is too large for raw: git may have it."""
     file = add_file(github, CONTENT)
     github.raw.largest_bytes = 1000
     with pytest.raises(RawRefusedError):
-        read(github, file)
+        await read(github, file)
 
 
-def test_a_file_without_an_address_is_a_gap(github: FakeGithub) -> None:
+@on_loop
+async def test_a_file_without_an_address_is_a_gap(github: FakeGithub) -> None:
     """Nobody is asked for it."""
     file = GistFile("a", None, 1, None, None)
-    assert mismatch(github, file) == "file_unavailable"
-    assert mismatch(github, replace(file, raw_url="https://evil.example/a")) == "host_not_allowed"
+    assert await mismatch(github, file) == "file_unavailable"
+    assert (
+        await mismatch(github, replace(file, raw_url="https://evil.example/a"))
+        == "host_not_allowed"
+    )
     assert not github.requests
 
 
@@ -385,28 +416,31 @@ def test_a_file_without_an_address_is_a_gap(github: FakeGithub) -> None:
 @pytest.mark.parametrize(
     "fault", [Fault(answer=text(503, "no")), Fault(cut_head_at=0), Fault(gzip="corrupt")]
 )
-def test_a_failure_that_passes_costs_nothing_else(
+@on_loop
+async def test_a_failure_that_passes_costs_nothing_else(
     github: FakeGithub, fault: Fault, failures: int
 ) -> None:
     """Up to three failures in a row are retried."""
     file = add_file(github)
     github.faults.inject(fault, times=failures)
-    assert read(github, file) == b"import requests\n"
+    assert await read(github, file) == b"import requests\n"
     assert len(github.requests) == failures + 1
 
 
-def test_a_limit_ends_the_reading_with_its_wait(github: FakeGithub) -> None:
+@on_loop
+async def test_a_limit_ends_the_reading_with_its_wait(github: FakeGithub) -> None:
     """Raw's own limit is told, and no other file is asked for before its time."""
-    gists = github_of(github)
+    files, scope = files_of(github), scope_of(30)
     github.faults.inject(Fault(answer=answers.raw_limit("50")))
     for name in "ab":
         with pytest.raises(GithubRateLimitedError) as raised:
-            gists.read(add_file(github, "x", name), Deadline(30))
+            await files.read(add_file(github, "x", name), scope)
         assert 40 < raised.value.retry_after_seconds <= 50
     assert len(github.requests) == 1
 
 
-def test_contents_of_any_kind_are_bytes(github: FakeGithub) -> None:
+@on_loop
+async def test_contents_of_any_kind_are_bytes(github: FakeGithub) -> None:
     """Empty, binary, UTF-16, latin-1, CRLF and NUL come as they were pushed."""
     kinds: list[bytes | Content] = [
         b"",
@@ -417,4 +451,16 @@ def test_contents_of_any_kind_are_bytes(github: FakeGithub) -> None:
         b"\x1f\x8b\x08\0not gzip at all",
     ]
     for number, content in enumerate(kinds):
-        assert read(github, add_file(github, content, str(number))) == content
+        assert await read(github, add_file(github, content, str(number))) == content
+
+
+@pytest.mark.parametrize("answer", [answers.raw_not_found(), answers.too_big()])
+@on_loop
+async def test_a_large_file_that_raw_denies_may_be_in_git(
+    github: FakeGithub, answer: Response
+) -> None:
+    """Neither a 403 nor a 404 of the raw host means that a file over 10 MB was deleted."""
+    file = replace(add_file(github), size_bytes=RAW_SURE_BYTES + 1)
+    github.faults.inject(Fault(answer=answer))
+    with pytest.raises(RawRefusedError):
+        await read(github, file)

@@ -1,0 +1,165 @@
+"""What GitHub's lists hold, read from their bodies alone: no I/O, no clock.
+
+https://docs.github.com/en/rest/gists/gists#list-gists-for-a-user
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from gistapi.errors import GithubError
+from gistapi.models import Gist, GistFile
+
+BLOB_SHA = re.compile(r"/raw/([0-9a-fA-F]{40})(?:/|$)")
+MAX_FILES = 300
+"""GitHub lists no more of a gist's files; of a longer list the rest is left to git."""
+MAX_TEXT = 10_000
+"""Characters kept of a description; a longer name, address or id is not used at all."""
+
+
+class ForeignGistError(GithubError):
+    """A list holds a gist of another user than the one it was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """One page of a list.
+
+    `ids` name every entry in GitHub's order, those that must not be shown included. `gists` are the
+    ones to show, `unreadable` counts those of them that have no address to name them by.
+    """
+
+    ids: tuple[str, ...]
+    gists: tuple[Gist, ...] = ()
+    unreadable: int = 0
+
+
+def parse_gists(body: bytes, *, owner: str | None = None, secret: bool = False) -> Entries:
+    """The gists of one page; with `secret` those that are not public too.
+
+    Raises ForeignGistError if an entry names another owner than `owner` (case does not matter),
+    GithubError if the body is no JSON array.
+    """
+    entries = [entry for entry in _array(body) if isinstance(entry, dict)]
+    if owner is not None and any(_is_foreign(entry, owner) for entry in entries):
+        raise ForeignGistError("GitHub listed gists of another user than the one asked for.")
+    shown = [entry for entry in entries if secret or entry.get("public") is True]
+    gists = tuple(gist for entry in shown if (gist := parse_gist(entry)) is not None)
+    ids = tuple(gist_id for entry in entries if (gist_id := _id(entry)) is not None)
+    return Entries(ids, gists, len(shown) - len(gists))
+
+
+def parse_members(body: bytes) -> Entries:
+    """The logins on one page of an organization's members. Raises GithubError as `parse_gists`."""
+    entries = [entry for entry in _array(body) if isinstance(entry, dict)]
+    return Entries(tuple(login for e in entries if (login := _text(e.get("login"))) is not None))
+
+
+def parse_single(body: bytes) -> Entries:
+    """A gist as its own address shows it, public or not; raises GithubError if it is none."""
+    entry = _json(body)
+    gist = parse_gist(entry) if isinstance(entry, dict) else None
+    if gist is None:
+        raise GithubError("GitHub answered something that is not a gist.")
+    return Entries((gist.id,), (gist,))
+
+
+def parse_gist(entry: Mapping[str, Any]) -> Gist | None:
+    """One entry of a listing; None without an address to name it by.
+
+    A missing `created_at` is as late as can be: `order.Order` sets it to its neighbour's. A gist
+    listed without its files, or with more than GitHub lists, counts as truncated: git has them all.
+    """
+    html_url = _text(entry.get("html_url"))
+    gist_id = _id(entry)
+    if html_url is None or gist_id is None:
+        return None
+    created_at = _time(entry.get("created_at")) or datetime.max.replace(tzinfo=UTC)
+    description = entry.get("description")
+    listed = entry.get("files")
+    files = _files(listed) if isinstance(listed, dict) else []
+    whole = isinstance(listed, dict) and len(files) == len(listed)
+    return Gist(
+        id=gist_id,
+        html_url=html_url,
+        description=description[:MAX_TEXT] if isinstance(description, str) else None,
+        created_at=created_at,
+        updated_at=_time(entry.get("updated_at")) or created_at,
+        files=tuple(files),
+        truncated=entry.get("truncated") is True or not whole,
+        git_pull_url=_text(entry.get("git_pull_url")),
+        owner=_owner(entry),
+        node_id=_text(entry.get("node_id")),
+    )
+
+
+def _array(body: bytes) -> list[Any]:
+    entries = _json(body)
+    if not isinstance(entries, list):
+        raise GithubError("GitHub answered something that is not a list.")
+    return entries
+
+
+def _json(body: bytes) -> Any:  # noqa: ANN401 - whatever stands there
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise GithubError("GitHub answered something that is not JSON.") from None
+
+
+def _is_foreign(entry: Mapping[str, Any], owner: str) -> bool:
+    """Whether the entry names another owner; a missing one is none."""
+    login = _owner(entry)
+    return login is not None and login.casefold() != owner.casefold()
+
+
+def _owner(entry: Mapping[str, Any]) -> str | None:
+    about = entry.get("owner")
+    return _text(about.get("login")) if isinstance(about, dict) else None
+
+
+def _id(entry: Mapping[str, Any]) -> str | None:
+    """The entry's id, else the last part of its address."""
+    html_url = _text(entry.get("html_url"))
+    return _text(entry.get("id")) or (html_url and html_url.rsplit("/", 1)[-1])
+
+
+def _files(files: Mapping[str, Any]) -> list[GistFile]:
+    found = []
+    for key, file in list(files.items())[:MAX_FILES]:
+        about = file if isinstance(file, dict) else {}
+        name = _text(about.get("filename")) or key
+        if len(name) > MAX_TEXT:
+            continue
+        raw_url = _text(about.get("raw_url"))
+        size = about.get("size")
+        sha = BLOB_SHA.search(raw_url) if raw_url else None
+        found.append(
+            GistFile(
+                name=name,
+                raw_url=raw_url,
+                size_bytes=size if type(size) is int and size >= 0 else None,
+                language=_text(about.get("language")),
+                blob_sha=sha[1].lower() if sha else None,
+            )
+        )
+    return found
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_TEXT else None
+
+
+def _time(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None

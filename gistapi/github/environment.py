@@ -1,0 +1,75 @@
+"""How the environment says that GitHub is reached: proxies and certificates, as requests reads it.
+
+`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE`.
+https://requests.readthedocs.io/en/latest/user/advanced/#proxies
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterable
+from pathlib import Path
+
+from requests.certs import where
+from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
+from yarl import URL
+
+from gistapi.errors import SettingsError
+
+BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def proxy_of(origin: str) -> str | None:
+    """The URL of the proxy for an origin, with its credentials; None to connect directly.
+
+    Raises SettingsError for a proxy that cannot be used. The message shows no credentials.
+    """
+    chosen = select_proxy(origin, get_environ_proxies(origin))
+    if not chosen:
+        return None
+    try:
+        proxy = URL(prepend_scheme_if_needed(chosen, "http"))
+        scheme, host, _ = proxy.scheme, proxy.host, proxy.port
+    except ValueError:
+        scheme, host = "", None
+    if scheme.startswith("socks"):
+        raise SettingsError(f"The proxy for {origin} is a SOCKS proxy; use an HTTP proxy.")
+    if scheme not in {"http", "https"} or not host:
+        raise SettingsError(f"The proxy for {origin} is not a URL such as http://proxy:3128.")
+    return str(proxy)
+
+
+def tls_context() -> ssl.SSLContext:
+    """The certificates to trust. Raises SettingsError if they cannot be read."""
+    name, path = next(
+        ((name, value) for name in BUNDLES if (value := os.environ.get(name))), ("certifi", where())
+    )
+    try:
+        if Path(path).is_dir():
+            return ssl.create_default_context(capath=path)
+        return ssl.create_default_context(cafile=path)
+    except FileNotFoundError:
+        raise SettingsError(f"{name}: there is no file {path}.") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise SettingsError(f"{name}: no certificates can be read from {path}: {reason}") from error
+
+
+def check_environment(api_url: str, content_hosts: Iterable[str]) -> None:
+    """Raise SettingsError, with a line for each fault, if GitHub cannot be reached this way."""
+    scheme = api_url.partition("://")[0]
+    origins = [api_url, *(f"{scheme}://{host}" for host in content_hosts)]
+    faults: dict[str, None] = {}
+    for origin in origins:
+        try:
+            proxy_of(origin)
+        except SettingsError as fault:
+            faults[str(fault)] = None
+    if scheme == "https":
+        try:
+            tls_context()
+        except SettingsError as fault:
+            faults[str(fault)] = None
+    if faults:
+        raise SettingsError("\n".join(faults))

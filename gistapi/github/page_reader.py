@@ -1,0 +1,234 @@
+"""One page of a list: from the store, or from GitHub, tried until it can be read."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from http import HTTPStatus
+from typing import Protocol, TypeVar
+from urllib.parse import urljoin
+
+from gistapi.aio.scope import Scope
+from gistapi.aio.singleflight import SingleFlight
+from gistapi.errors import GithubError, IncompleteError, UnauthorizedError
+from gistapi.events import CacheRead, Observer
+from gistapi.github import api
+from gistapi.github.chain import SmallerPageError
+from gistapi.github.client import Client, LimitedError, Response, Retries, TransientError
+from gistapi.github.entries import Entries, ForeignGistError
+from gistapi.github.listing_codec import StoredPage, decode, encode, pack
+from gistapi.github.paging import SIZES, Numbers, number_of
+
+T = TypeVar("T")
+
+HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+PAGE_BYTES = 2**20
+"""A larger page is asked for with fewer entries: 100 gists take about 200 kB."""
+MAX_PAGE_BYTES = 16 * 2**20
+"""Of a page with the fewest entries: gists of 300 files with the longest names take 5 MB."""
+LARGE_AT_ONCE = 2
+"""Bodies over PAGE_BYTES that are in memory at the same time."""
+TRIES_OF_MANY = 2
+"""GitHub fails on a page that takes it over 10 s, and fewer entries take less."""
+
+
+class ListingStore(Protocol):
+    """Where lists outlive a request; may forget at any time, raises nothing. For any thread."""
+
+    def get_listing(self, key: str) -> bytes | None:
+        """What was put under `key`."""
+
+    def put_listing(self, key: str, listing: bytes) -> None:
+        """Remember it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A page to ask for: its address, its key in the store, how its body is read.
+
+    `numbers` are None where the list is not counted. `known` is the page as it was.
+    """
+
+    url: str
+    key: str
+    parse: Callable[[bytes], Entries]
+    numbers: Numbers | None = None
+    known: StoredPage | None = None
+
+
+class PageReader:
+    """Reads pages for all searches; the same page is asked for once at a time.
+
+    Bodies are read by a thread of its own, so that they do not hold the loop.
+    """
+
+    def __init__(
+        self, client: Client, store: ListingStore, observe: Observer, clock: Callable[[], float]
+    ) -> None:
+        self._budget: tuple[api.Budget, float] | None = None  # and when it ends
+        self.now = clock
+        self._client = client
+        self._store = store
+        self._observe = observe
+        self._parsing = ThreadPoolExecutor(1, "gistapi-listing-parse")
+        self._storing = ThreadPoolExecutor(4, "gistapi-listing-store")
+        self._flights: SingleFlight[StoredPage] = SingleFlight()
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+
+    def close(self) -> None:
+        """End the threads; what they are at is finished."""
+        self._parsing.shutdown(wait=False)
+        self._storing.shutdown(wait=False)
+
+    def budget_of(self, scope: Scope) -> api.Budget | None:
+        """What is left for requests that carry no caller's token, if it is known."""
+        if scope.caller_token is not None or self._budget is None:
+            return None
+        budget, ends_at = self._budget
+        return budget if self.now() < ends_at else None
+
+    def _note_budget(self, response: Response, scope: Scope, now: float) -> None:
+        budget = api.budget(response.headers, time.time())
+        if budget is not None and scope.caller_token is None:
+            self._budget = budget, now + budget.reset_seconds
+
+    async def load(self, key: str) -> StoredPage | None:
+        """The page that was last kept under `key`."""
+
+        def read() -> StoredPage | None:
+            stored = self._store.get_listing(key)
+            return None if stored is None else decode(stored)
+
+        page = await _in(self._storing, read)
+        self._observe(CacheRead("listing", int(page is not None), int(page is None)))
+        return page
+
+    async def ask(self, wanted: Wanted, scope: Scope) -> StoredPage:
+        """Ask GitHub for a page, and keep it. A list that GitHub does not know is `missing`.
+
+        Raises SmallerPageError where fewer entries should be asked for, TransientError after the
+        last try, GithubRateLimitedError, UnauthorizedError if GitHub refuses the caller's token,
+        else GithubError.
+        """
+        return await self._flights.fetch(wanted.key, partial(self._ask, wanted, scope))
+
+    async def _ask(self, wanted: Wanted, scope: Scope) -> StoredPage:
+        retries = Retries(scope)
+        many = wanted.numbers is not None and wanted.numbers.per_page > SIZES[1]
+        failures = 0
+        while True:
+            try:
+                page = await self._exchange(wanted, scope)
+            except TransientError as error:
+                failures += not isinstance(error, LimitedError)
+                slow = (error.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+                if many and slow and failures == TRIES_OF_MANY:
+                    raise SmallerPageError(str(error)) from error
+                await retries.again(error)
+            except IncompleteError as error:  # the address leads elsewhere
+                raise GithubError(str(error)) from error
+            else:
+                await _in(self._storing, partial(self._keep, wanted.key, page))
+                return page
+
+    def _keep(self, key: str, page: StoredPage) -> None:
+        self._store.put_listing(key, encode(page))
+
+    async def _exchange(self, wanted: Wanted, scope: Scope) -> StoredPage:
+        """Ask once."""
+        headers, known = HEADERS, wanted.known
+        if known is None or known.etag is None or known.url != wanted.url:
+            known = None
+        else:
+            headers = {**HEADERS, "If-None-Match": known.etag}
+        now = self.now()
+        async with AsyncExitStack() as large:
+            async with self._client.get(
+                wanted.url, kind="list", scope=scope, headers=headers
+            ) as response:
+                self._note_budget(response, scope, now)
+                page = _head(wanted, response, now)
+                if response.status == HTTPStatus.NOT_MODIFIED and known is not None:
+                    await response.read(0)
+                    return _confirmed(page, known, response)
+                if response.status == HTTPStatus.NOT_FOUND:
+                    return replace(page, missing=True)
+                if response.status == HTTPStatus.UNAUTHORIZED and scope.caller_token is not None:
+                    raise UnauthorizedError("GitHub refused the token in X-GitHub-Token.")
+                if response.status != HTTPStatus.OK:
+                    raise GithubError(await response.error_message())
+                body = await self._body(response, wanted.numbers, large)
+            try:
+                return await _in(self._parsing, lambda: _filled(page, wanted, body))
+            except ForeignGistError:
+                raise
+            except GithubError as error:
+                raise TransientError(str(error), response.status) from error
+
+    async def _body(
+        self, response: Response, numbers: Numbers | None, large: AsyncExitStack
+    ) -> bytes:
+        """The whole body. One over PAGE_BYTES waits for its turn, which `large` ends."""
+        body = bytearray()
+        may_shrink = numbers is not None and numbers.per_page > SIZES[-1]
+        is_large = False
+        async for chunk in response.chunks():
+            body += chunk
+            if len(body) > PAGE_BYTES and not is_large:
+                if may_shrink:
+                    raise SmallerPageError("GitHub's page is too large.")
+                is_large = True
+                await large.enter_async_context(self._large)
+            if len(body) > MAX_PAGE_BYTES:
+                raise GithubError(f"GitHub answered more than {MAX_PAGE_BYTES} bytes.")
+        return bytes(body)
+
+
+async def _in(executor: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(executor, work)
+
+
+def _head(wanted: Wanted, response: Response, now: float) -> StoredPage:
+    """A page without its entries."""
+    links = api.links(response.headers)
+    numbers = wanted.numbers
+    pages = None if links.last is None else number_of(links.last)
+    return StoredPage(
+        url=wanted.url,
+        confirmed_at=now,
+        numbers=numbers,
+        etag=response.headers.get("ETag"),
+        date=api.date(response.headers),
+        next_url=None if links.next is None else _joined(wanted.url, links.next),
+        total=(pages - 1) * numbers.per_page + 1 if pages and numbers else None,
+    )
+
+
+def _joined(url: str, link: str) -> str:
+    try:
+        return urljoin(url, link)
+    except ValueError:
+        return link  # not an address: the client refuses it
+
+
+def _confirmed(page: StoredPage, known: StoredPage, response: Response) -> StoredPage:
+    """The known page, of which GitHub says that it is still so."""
+    if "Link" in response.headers:
+        known = replace(known, next_url=page.next_url, total=page.total)
+    return replace(known, confirmed_at=page.confirmed_at, date=page.date)
+
+
+def _filled(page: StoredPage, wanted: Wanted, body: bytes) -> StoredPage:
+    entries = wanted.parse(body)
+    return replace(
+        page,
+        ids=entries.ids,
+        pieces=pack(entries.gists),
+        unreadable=entries.unreadable,
+        size_bytes=len(body),
+    )

@@ -1,0 +1,168 @@
+"""One search's reading of one list: what of it is trusted, what GitHub is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from gistapi.aio.scope import Scope
+from gistapi.errors import GithubError, GithubRateLimitedError, GithubTimeoutError
+from gistapi.github.chain import Chain, SmallerPageError
+from gistapi.github.client import TransientError
+from gistapi.github.freshness import Freshness
+from gistapi.github.listing_codec import StoredPage, unpack
+from gistapi.github.order import Order
+from gistapi.github.page_reader import PAGE_BYTES, PageReader, Wanted
+from gistapi.github.paging import FIRST, Numbers, smaller
+from gistapi.github.sources import Source, suffix
+
+UNAVAILABLE = (TransientError, GithubRateLimitedError, GithubTimeoutError)
+"""Errors for which a known list stands in, if it is not too old."""
+OVERLAP_SECONDS = 10
+"""How much earlier than a page was read changes to it are asked for."""
+
+
+class Reading:
+    """The pages of one list for one search.
+
+    `order` puts their gists in order, with what has changed since. `age_seconds`: how long ago
+    GitHub was asked for changes. `stale_seconds`: the same where it could not be asked now.
+    """
+
+    def __init__(
+        self, reader: PageReader, source: Source, freshness: Freshness, scope: Scope
+    ) -> None:
+        self.order = Order()
+        self.age_seconds = 0.0
+        self.stale_seconds: float | None = None
+        self._reader = reader
+        self._source = source
+        self._freshness = freshness
+        self._scope = scope
+        now = reader.now()
+        self._key = source.key(scope.caller_token)
+        self._fresh_after = now  # pages confirmed since then are used unasked
+
+    async def pages(self) -> AsyncGenerator[StoredPage]:
+        """The pages that make up the list; raises as `Listings.pages`."""
+        first = await self._first()
+        if first.missing:
+            raise self._source.unknown()
+        async with aclosing(Chain(self._page).pages(first)) as pages:
+            async for page in pages:
+                yield page
+
+    async def _first(self) -> StoredPage:
+        known = await self._reader.load(self._key)
+        if known is not None:
+            await self._judge(known)
+            if self._is_fresh(known):
+                return known
+        numbers = self._first_numbers(known)
+        while True:
+            try:
+                return await self._ask(self._source.first(numbers), numbers, known)
+            except SmallerPageError:
+                numbers = Numbers(smaller(numbers.per_page) or numbers.per_page, 1)
+
+    def _age(self, page: StoredPage) -> float:
+        return page.age_seconds(self._reader.now())
+
+    def _is_fresh(self, page: StoredPage) -> bool:
+        return self._fresh_after <= page.confirmed_at <= self._reader.now()
+
+    @staticmethod
+    def _first_numbers(known: StoredPage | None) -> Numbers:
+        """As many entries as are likely to fit a page."""
+        if known is None or known.numbers is None or not known.ids:
+            return FIRST
+        full = known.size_bytes / len(known.ids) * FIRST.per_page
+        return FIRST if full <= PAGE_BYTES else known.numbers
+
+    async def _judge(self, known: StoredPage) -> None:
+        """Decide what of a list is trusted, given its first page as it was."""
+        trust = self._freshness.trust(self._reader.budget_of(self._scope))
+        age = self._age(known)
+        changes = await self._known_changes(known)
+        change_age = age if changes is None else min(age, self._age(changes))
+        if change_age < trust.seconds:
+            self._fresh_after = min(self._reader.now() - trust.seconds, known.confirmed_at)
+        elif known.next_url is None or age >= trust.deletions_seconds:
+            return  # one page shows all; and deletions only the pages show
+        else:
+            changes = await self._changes(known, changes, change_age)
+            if changes is None:
+                return
+            change_age = self._age(changes)
+            self._fresh_after = known.confirmed_at
+        self.age_seconds = change_age
+        if changes is not None:
+            gists = tuple(gist for piece in changes.pieces for gist in unpack(piece))
+            self.order = Order(gists, hidden=changes.ids)
+
+    def _changes_url(self, known: StoredPage) -> str | None:
+        """Where GitHub shows what has changed since `known` was read; None if it can't be asked."""
+        if not self._source.shows_updates or known.date is None or known.next_url is None:
+            return None
+        return self._source.since(FIRST, known.date - OVERLAP_SECONDS)
+
+    async def _known_changes(self, known: StoredPage) -> StoredPage | None:
+        url = self._changes_url(known)
+        if url is None:
+            return None
+        changes = await self._reader.load(f"{self._key}#since")
+        return changes if changes is not None and changes.url == url else None
+
+    async def _changes(
+        self, known: StoredPage, before: StoredPage | None, age: float
+    ) -> StoredPage | None:
+        """What has changed since `known` was read, by one request; None if that proves nothing."""
+        url = self._changes_url(known)
+        if url is None:
+            return None
+        wanted = Wanted(url, f"{self._key}#since", self._source.parse, known=before)
+        try:
+            changes = await self._reader.ask(wanted, self._scope)
+        except UNAVAILABLE:
+            if age > self._freshness.stale_if_error_seconds:
+                raise
+            self._use_stale(age)
+            return before
+        return None if changes.missing or changes.next_url is not None else changes
+
+    async def _page(self, url: str, numbers: Numbers | None, *, again: bool = False) -> StoredPage:
+        """A page after the first, or the first one again (`chain.Fetch`)."""
+        if numbers is not None and numbers.page == 1:
+            url = self._source.first(numbers)
+        known = await self._reader.load(self._key_of(url, numbers))
+        if known is not None and (known.missing or known.url != url):
+            known = None
+        if known is not None and not again and self._is_fresh(known):
+            return known
+        page = await self._ask(url, numbers, None if again else known)
+        if page.missing:
+            raise GithubError("GitHub's list broke off.")
+        return page
+
+    async def _ask(self, url: str, numbers: Numbers | None, known: StoredPage | None) -> StoredPage:
+        """Ask GitHub; `known` stands in for it where it can't be asked, if it is not too old."""
+        key = self._key_of(url, numbers)
+        wanted = Wanted(url, key, self._source.parse, numbers, known)
+        try:
+            return await self._reader.ask(wanted, self._scope)
+        except UNAVAILABLE:
+            age = float("inf") if known is None else self._age(known)
+            if known is None or age > self._freshness.stale_if_error_seconds:
+                raise
+            self._use_stale(age)
+            return known
+
+    def _use_stale(self, age_seconds: float) -> None:
+        """From now on use what is known, if it is not too old."""
+        self.stale_seconds = self.age_seconds = max(age_seconds, self.age_seconds)
+        self._fresh_after = self._reader.now() - self._freshness.stale_if_error_seconds
+
+    def _key_of(self, url: str, numbers: Numbers | None) -> str:
+        if numbers is not None and numbers.page == 1:
+            return self._key
+        return url + suffix(self._scope.caller_token)

@@ -1,0 +1,125 @@
+"""How fast a host may be asked: concurrency and pace that follow what the host shows.
+
+Additive increase and multiplicative decrease, as TCP: https://www.rfc-editor.org/rfc/rfc5681.
+Concurrency alone cannot hold a host's limit of requests a second where answers are fast, so a
+refusal also sets a pace: a part of the rate at which the host has just accepted requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import AbstractAsyncContextManager
+from weakref import WeakKeyDictionary
+
+from gistapi.aio.limiter import FairLimiter, Lane
+
+START_CONCURRENCY = 16
+PACE_FACTOR = 0.7
+"""Of the accepted rate, after a refusal."""
+PACE_GAIN = 0.02
+"""Requests a second that an accepted request adds to the pace: two in a hundred each second."""
+FASTEST_PACE = 200.0
+"""Faster than that, only the concurrency bounds."""
+SLOWEST_PACE = 0.1
+MEASURED_SECONDS = 1.0
+SLOW_FACTOR = 4.0
+SLOW_SECONDS = 1.0
+"""A host has slowed down when its answers take longer than both say."""
+SMOOTHING = 8
+
+
+class Throttle:
+    """One host's concurrency in force, at most `most`, and pace. Times are `loop.time()` seconds.
+
+    Only answers to requests sent after the last decrease decrease again: requests that were under
+    way together count once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._most = most
+        self._window = float(min(START_CONCURRENCY, most))
+        self._limiter = FairLimiter(int(self._window), most)
+        self._lanes: WeakKeyDictionary[Lane, Lane] = WeakKeyDictionary()
+        self._starting = True
+        self._decreased_at = float("-inf")
+        self._pace: float | None = None
+        self._next_at = 0.0
+        self._accepted: deque[float] = deque(maxlen=int(FASTEST_PACE * MEASURED_SECONDS))
+        self._usual: float | None = None
+        self._smoothed = 0.0
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests may be under way at once."""
+        return int(self._window)
+
+    @property
+    def pace(self) -> float | None:
+        """Requests a second; None without a bound."""
+        return self._pace
+
+    def place(self, lane: Lane) -> AbstractAsyncContextManager[None]:
+        """Hold one of the places in force, which go round the searches in turn."""
+        own = self._lanes.get(lane)
+        if own is None:
+            self._limiter.per_lane = lane.most  # the same for all searches
+            own = self._lanes[lane] = self._limiter.lane()
+        return own.place()
+
+    async def keep_pace(self) -> None:
+        """Wait for this request's moment, if there is a pace."""
+        if self._pace is not None:
+            now = self._loop.time()
+            mine = max(now, self._next_at)
+            self._next_at = mine + 1 / self._pace
+            if mine > now:
+                await asyncio.sleep(mine - now)
+
+    def accepted(self, sent_at: float) -> None:
+        """Count an answer that is no refusal."""
+        now = self._loop.time()
+        self._accepted.append(now)
+        if self._pace is not None:
+            self._pace += PACE_GAIN
+            if self._pace > FASTEST_PACE:
+                self._pace = None
+        if self._has_slowed(now - sent_at):
+            self._decrease(sent_at)
+        elif self._limiter.free <= 0:  # else the bound has not been tried
+            self._window = min(
+                self._most, self._window + (1 if self._starting else 1 / self._window)
+            )
+            self._limiter.resize(int(self._window))
+
+    def refused(self, sent_at: float) -> None:
+        """Halve the concurrency, and set a pace below what the host has accepted."""
+        if sent_at <= self._decreased_at:
+            return
+        since = self._loop.time() - MEASURED_SECONDS
+        rate = sum(at >= since for at in self._accepted) / MEASURED_SECONDS
+        rate = rate * PACE_FACTOR if rate else (self._pace or 1.0) / 2
+        self._pace = max(SLOWEST_PACE, rate if self._pace is None else min(rate, self._pace))
+        self._decrease(sent_at)
+
+    def failed(self, sent_at: float) -> None:
+        """Halve the concurrency: the host answers with errors, or not at all."""
+        self._decrease(sent_at)
+
+    def _decrease(self, sent_at: float) -> None:
+        if sent_at > self._decreased_at:
+            self._starting = False
+            self._decreased_at = self._loop.time()
+            self._window = max(1.0, self._window / 2)
+            self._limiter.resize(int(self._window))
+
+    def _has_slowed(self, seconds: float) -> bool:
+        if self._usual is None:
+            self._usual = self._smoothed = seconds
+        self._usual = min(seconds, self._usual * 1.002)
+        self._smoothed += (seconds - self._smoothed) / SMOOTHING
+        if self._smoothed < max(SLOW_SECONDS, SLOW_FACTOR * self._usual):
+            return False
+        self._smoothed = self._usual  # measured again after the decrease
+        return True

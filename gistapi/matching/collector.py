@@ -1,0 +1,127 @@
+"""The wanted matches of one text, with the lines around them, as the text comes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gistapi.matching import worker
+from gistapi.matching.wanted import Wanted
+from gistapi.matching.window import MAX_BYTES, Window, cut_line
+from gistapi.models import Hit, Hits
+
+
+class _After:
+    """The lines behind one line, which has begun already."""
+
+    def __init__(self, wanted: int, shown: int) -> None:
+        self.lines: list[str] = []
+        self.is_complete = False
+        self._wanted = wanted
+        self._shown = shown
+        self._in_match = True  # the line is that of the match
+        self._begun = b""
+
+    def feed(self, text: bytes | bytearray, at: int = 0) -> None:
+        """Read on, from an offset of `text`."""
+        while not self.is_complete and (end := text.find(b"\n", at)) >= 0:
+            self._read(text, at, end)
+            self._end_line(ended=True)
+            at = end + 1
+        if not self.is_complete:
+            self._read(text, at, len(text))
+
+    def finish(self) -> None:
+        """The text is at its end; what is behind its last newline is a line unless empty."""
+        if self._begun and not self.is_complete:
+            self._end_line(ended=False)
+        self.is_complete = True
+
+    def _read(self, text: bytes | bytearray, start: int, end: int) -> None:
+        room = MAX_BYTES * (self._shown + 2) - len(self._begun)
+        self._begun += bytes(text[start : min(end, start + room)])
+
+    def _end_line(self, *, ended: bool) -> None:
+        if not self._in_match:
+            self.lines.append(cut_line(self._begun, self._shown, ended=ended))
+        self._in_match = False
+        self._begun = b""
+        self.is_complete = len(self.lines) == self._wanted
+
+
+class Collector:
+    """Takes spans in their order and makes Hits of them.
+
+    `window` holds the text around; `left` is how many spans are still wanted.
+    """
+
+    def __init__(self, wanted: Wanted, line_characters: int) -> None:
+        self.window = Window(line_characters, wanted.context)
+        self.left = wanted.spans
+        self._wanted = wanted
+        self._shown = line_characters
+        self._hits: list[Hit] = []
+        self._afters: list[_After] = []  # of each hit, shared by those that end in one line
+        self._open: list[_After] = []  # those that need more text, at most one a line of context
+        self._after_line = -1
+        self._has_more = False
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a match."""
+        return bool(self._hits)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no more of the text is needed."""
+        return self.left == 0 and not self._open
+
+    def feed(self, text: bytes) -> None:
+        """Read on behind the matches."""
+        for after in self._open:
+            after.feed(text)
+        self._open = [after for after in self._open if not after.is_complete]
+
+    def add(self, spans: Sequence[worker.Span]) -> None:
+        """Take matches, as offsets in the window."""
+        self.left -= len(spans)
+        for start, end in spans:
+            if len(self._hits) == (self._wanted.max_count or 1):
+                self._has_more = True
+                return
+            self._hits.append(self.window.hit(start, end))
+            if self._wanted.context:
+                self._afters.append(self._after(start, end))
+
+    def give_up(self) -> None:
+        """Look for no more: there may be further matches."""
+        self.left = 0
+        self._has_more = True
+
+    def finish(self) -> Hits | None:
+        """The hits, with no more text to come."""
+        for after in self._afters:
+            after.finish()
+        hits = self._hits
+        if self._wanted.context:
+            hits = [
+                replace(hit, after=tuple(after.lines))
+                for hit, after in zip(hits, self._afters, strict=True)
+            ]
+        if not hits:
+            return None
+        return Hits(tuple(hits), more=None if self._wanted.spans == 1 else self._has_more)
+
+    def _after(self, start: int, end: int) -> _After:
+        """What is behind a match, as far as the window has it."""
+        last = self.window.last(start, end)
+        hit = self._hits[-1]
+        line = hit.end_line - (last < end)
+        if line == self._after_line:
+            return self._afters[-1]
+        self._after_line = line
+        after = _After(self._wanted.context, self._shown)
+        after.feed(self.window.data, last)
+        if not after.is_complete:
+            self._open.append(after)
+        return after

@@ -1,0 +1,158 @@
+"""What workers do: one text each, queued by search, handed out in batches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gistapi.matching import worker
+from gistapi.matching.pattern import Engine
+from gistapi.matching.process import Process
+
+SMALL_BYTES = 64 << 10
+"""A text up to this size may travel with others."""
+BATCH_BYTES = 1 << 20
+BATCH_TEXTS = 256
+SLICE_SECONDS = 0.05
+"""Of a worker's processor time, for a batch's first try."""
+MAX_TIMEOUTS = 3
+MAX_SECONDS = 10.0
+TOO_LONG = "The pattern took too long on this file."
+GIVEN_UP = "The pattern took too long on other files, so this search gave it up."
+
+
+@dataclass(eq=False)
+class Job:
+    """One text for a worker, which may take `seconds`.
+
+    When it is done, `spans` has the matches (offsets in bytes), or else `failure` says why there
+    is no answer, or `error` is a fault of ours; `spent_seconds` is what it took. `is_long`: it
+    needs more than a short slice. `alone`: it may not travel with others.
+    """
+
+    engine: Engine
+    text: bytes | bytearray
+    task: worker.Task
+    seconds: float
+    spans: list[worker.Span] = field(default_factory=list)
+    failure: str | None = None
+    error: Exception | None = None
+    spent_seconds: float = 0.0
+    is_long: bool = False
+    alone: bool = False
+    done: asyncio.Future[None] = field(default_factory=lambda: _loop().create_future())
+
+    def __post_init__(self) -> None:
+        self.is_long = self.engine.name == worker.RE2  # nothing interrupts it after a slice
+
+    @property
+    def travels(self) -> bool:
+        """Whether it may share a batch."""
+        return not (self.alone or self.is_long) and len(self.text) <= SMALL_BYTES
+
+    def end(self, answer: worker.Answer | Exception) -> None:
+        """Set its answer. Dropped if nobody waits for it any more."""
+        if self.done.done():
+            return
+        if isinstance(answer, Exception):
+            self.error = answer
+        elif isinstance(answer, str):
+            self.failure = answer
+        else:
+            self.spans = answer
+        self.done.set_result(None)
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    return asyncio.get_running_loop()
+
+
+class Batch:
+    """What one worker does at a time: small texts of one search, or one text.
+
+    `is_long`: it is one job that needs more than a short slice. `process` does it, once there is
+    one.
+    """
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self.jobs = jobs
+        self.engine = jobs[0].engine
+        self.is_long = jobs[0].is_long
+        self.process: Process | None = None
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether nobody waits for any of it."""
+        return all(job.done.done() for job in self.jobs)
+
+    def fail(self, failure: str, *, final: bool) -> None:
+        """Mark what failed with its worker; each text is tried again, alone, unless `final`."""
+        for job in self.jobs:
+            job.alone = True
+            if final:
+                job.end(failure)
+
+
+@dataclass(eq=False)
+class Share:
+    """One search's part in the workers: its jobs, and what its pattern has cost.
+
+    `turn` orders the searches: the workers' seconds it had, or would have had if it had always
+    been there.
+    """
+
+    short: deque[Job] = field(default_factory=deque)
+    long: deque[Job] = field(default_factory=deque)
+    running: int = 0
+    turn: float = 0.0
+    timeouts: int = 0
+    seconds: float = 0.0
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the pattern has cost this search too much already."""
+        return self.timeouts >= MAX_TIMEOUTS or self.seconds >= MAX_SECONDS
+
+    def charge(self, seconds: float, timeouts: int = 0) -> None:
+        """Count against the search's patience what its pattern has cost."""
+        self.seconds += seconds
+        self.timeouts += timeouts
+
+    def add(self, jobs: Sequence[Job], *, first: bool = False) -> None:
+        """Queue jobs, `first` before the others."""
+        for job in reversed(jobs) if first else jobs:
+            queue = self.long if job.is_long else self.short
+            queue.appendleft(job) if first else queue.append(job)
+
+    def next_batch(self, *, may_be_long: bool) -> Batch | None:
+        """Take the next jobs out of the queues, if there are any; short ones first."""
+        for queue in (self.short, self.long) if may_be_long else (self.short,):
+            while queue and queue[0].done.done():  # cancelled
+                queue.popleft()
+            if queue:
+                return Batch(_batch(queue))
+        return None
+
+    def fail_waiting(self) -> None:
+        """Let every job that is not running fail, as the pattern is given up."""
+        for queue in (self.short, self.long):
+            while queue:
+                queue.popleft().end(GIVEN_UP)
+
+
+def _batch(queue: deque[Job]) -> list[Job]:
+    """The first of the jobs, and as many small ones behind it as may travel with it."""
+    first = queue.popleft()
+    batch, size = [first], len(first.text)
+    while first.travels and queue and len(batch) < BATCH_TEXTS:
+        job = queue[0]
+        fits = job.travels and job.engine is first.engine and size + len(job.text) <= BATCH_BYTES
+        if not (fits or job.done.done()):
+            break
+        queue.popleft()
+        if not job.done.done():
+            batch.append(job)
+            size += len(job.text)
+    return batch

@@ -1,0 +1,203 @@
+"""Searching many texts for one pattern."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+
+from gistapi.errors import PatternTimeoutError
+from gistapi.events import FileScanned
+from gistapi.matching import worker
+from gistapi.matching.collector import Collector
+from gistapi.matching.decoding import to_utf8
+from gistapi.matching.jobs import GIVEN_UP, SMALL_BYTES, Job
+from gistapi.matching.pattern import Engine
+from gistapi.matching.scanner import Scanner
+from gistapi.matching.threads import SLICE_SECONDS
+from gistapi.matching.work import Work
+from gistapi.models import Hits
+
+PAUSE_BYTES = 256 << 10
+"""Text that the loop looks at before others have it: some 0.1 ms of looking for a literal."""
+PAUSE_TEXTS = 64
+
+
+class _Way(Enum):
+    """How to go on with a text that a quick look could not decide about."""
+
+    THREAD = "in a thread"
+    SCANNER = "in parts"
+
+
+_Outcome = Hits | PatternTimeoutError | Job | _Way | None
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was done without a worker, which is one event for many texts."""
+
+    files: int = 0
+    size_bytes: int = 0
+    seconds: float = 0.0
+    matched: bool = False
+
+    def event(self) -> FileScanned:
+        """It as an event."""
+        return FileScanned("re2", self.size_bytes, self.seconds, self.matched, self.files)
+
+
+class Matcher:
+    """One search's pattern, with its patience and its share of threads and workers.
+
+    For the loop. Each text is a whole file; the matches are those of `re.finditer`.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    def scanner(self) -> Scanner:
+        """A scanner for one file, whose bytes come in chunks."""
+        return Scanner(self._work)
+
+    def close(self) -> None:
+        """End what threads still do for this search."""
+        self._work.switch.cancel()
+
+    async def search(self, content: bytes) -> Hits | PatternTimeoutError | None:
+        """Search one whole file; None without a match. Raises OverloadedError."""
+        (found,) = await self.search_many([content])
+        return found
+
+    async def search_many(
+        self, contents: Sequence[bytes]
+    ) -> list[Hits | PatternTimeoutError | None]:
+        """Search whole files; the answers in their order. Raises OverloadedError."""
+        tally = _Tally()
+        outcomes = await self._look_here(contents, tally)
+        await self._look_in_threads(contents, outcomes, tally)
+        if tally.files:
+            self._work.shared.observe(tally.event())
+        jobs = [outcome for outcome in outcomes if isinstance(outcome, Job)]
+        if jobs:
+            await self._work.ask(jobs)
+        results: list[Hits | PatternTimeoutError | None] = []
+        for content, outcome in zip(contents, outcomes, strict=True):
+            if isinstance(outcome, Job):
+                results.append(self._result(outcome))
+            elif isinstance(outcome, _Way):
+                results.append(await self._scan(content))
+            else:
+                results.append(outcome)
+        return results
+
+    async def _look_here(self, contents: Sequence[bytes], tally: _Tally) -> list[_Outcome]:
+        """Decide about what takes microseconds, on the loop."""
+        outcomes: list[_Outcome] = []
+        seen = 0
+        for content in contents:
+            if len(content) > SMALL_BYTES:
+                outcomes.append(_Way.THREAD)
+                continue
+            outcomes.append(self._look(content, tally, inline=True))
+            seen += len(content)
+            if seen > PAUSE_BYTES or len(outcomes) % PAUSE_TEXTS == 0:
+                await asyncio.sleep(0)
+                seen = 0
+        return outcomes
+
+    async def _look_in_threads(
+        self, contents: Sequence[bytes], outcomes: list[_Outcome], tally: _Tally
+    ) -> None:
+        """Decide about the rest, as far as a thread may."""
+        left = [index for index, outcome in enumerate(outcomes) if outcome is _Way.THREAD]
+        while left:
+            texts = [contents[index] for index in left]
+            found = await self._work.in_thread(partial(self._look_at, texts, tally))
+            for index, outcome in zip(left, found, strict=False):
+                outcomes[index] = outcome
+            del left[: len(found)]
+
+    def _look_at(self, contents: list[bytes], tally: _Tally) -> list[_Outcome]:
+        """Look at some of these texts, at least one, in a thread."""
+        ends_at = time.monotonic() + SLICE_SECONDS
+        outcomes: list[_Outcome] = []
+        for content in contents:
+            self._work.switch.check()
+            outcomes.append(self._look(content, tally, inline=False))
+            if time.monotonic() > ends_at:
+                break
+        return outcomes
+
+    def _look(self, content: bytes, tally: _Tally, *, inline: bool) -> _Outcome:
+        """Search a text, if that is not too much for the loop (`inline`) or a thread."""
+        work = self._work
+        is_ascii = content.isascii()
+        text = content if is_ascii else to_utf8(content)
+        size = len(text)
+        if work.pattern.lacks_literal(text):
+            tally.files += 1
+            tally.size_bytes += size
+            return None
+        engine = work.engine(is_ascii=is_ascii, is_empty=not text)
+        re2 = engine if engine.name == worker.RE2 else work.pattern.prefilter
+        if re2 is not None and work.pace.fits_thread(re2, size):
+            if inline and not work.pace.is_inline(re2, size):
+                return _Way.THREAD
+            if re2 is engine:
+                return self._search(engine, text, tally)
+            if self._is_filtered_out(re2, text, tally):
+                return None
+        if size > SMALL_BYTES:
+            return _Way.SCANNER
+        task = (0, size, size + 1, work.wanted.spans, False)
+        return Job(engine, text, task, work.shared.pattern_timeout_seconds)
+
+    def _is_filtered_out(self, prefilter: Engine, text: bytes, tally: _Tally) -> bool:
+        """Whether RE2 can say that `re` will find nothing."""
+        part = self._work.search(prefilter, text, (0, len(text), len(text) + 1, 1, False), 0)
+        self._work.charge(part.seconds)
+        tally.seconds += part.seconds
+        tally.size_bytes += len(text)
+        tally.files += not part.spans
+        return not part.spans
+
+    def _search(self, engine: Engine, text: bytes, tally: _Tally) -> _Outcome:
+        work = self._work
+        if work.share.is_given_up:
+            return PatternTimeoutError(GIVEN_UP)
+        task = (0, len(text), len(text) + 1, work.wanted.spans, False)
+        part = work.search(engine, text, task, SLICE_SECONDS)
+        if part.rest is not None:
+            return _Way.SCANNER  # which finds them a slice at a time
+        work.charge(part.seconds)
+        tally.files += 1
+        tally.size_bytes += len(text)
+        tally.seconds += part.seconds
+        tally.matched = tally.matched or bool(part.spans)
+        return self._hits(text, part.spans)
+
+    async def _scan(self, content: bytes) -> Hits | PatternTimeoutError | None:
+        async with self.scanner() as scanner:
+            try:
+                return await scanner.feed(content) or await scanner.finish()
+            except PatternTimeoutError as error:
+                return error
+
+    def _result(self, job: Job) -> Hits | PatternTimeoutError | None:
+        if job.failure is not None:
+            return PatternTimeoutError(job.failure)
+        event = FileScanned(job.engine.name, len(job.text), job.spent_seconds, bool(job.spans))
+        self._work.shared.observe(event)
+        return self._hits(job.text, job.spans)
+
+    def _hits(self, text: bytes | bytearray, spans: list[worker.Span]) -> Hits | None:
+        if not spans:
+            return None
+        collector = Collector(self._work.wanted, self._work.shared.sizes.line_characters)
+        collector.window.data += text
+        collector.add(spans)
+        return collector.finish()

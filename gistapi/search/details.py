@@ -1,0 +1,153 @@
+"""Where a gist matched, as JSON has it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, NotRequired
+from urllib.parse import quote
+
+from pydantic import Field
+from typing_extensions import TypedDict  # pydantic reads typing's own from Python 3.12 on only
+
+from gistapi.models import FileMatch, Gist, GistFile, Hit, Match
+
+MAX_TEXT = 300
+GistUrl = Annotated[str, Field(description="The gist's address, as GitHub gave it.")]
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Place = Annotated[int, Field(ge=1)]
+Offset = Annotated[int, Field(ge=0, le=MAX_TEXT)]
+Line = Annotated[str, Field(max_length=MAX_TEXT)]
+
+
+class MatchDetail(TypedDict):
+    """One match. Lines and columns count from 1, columns in characters."""
+
+    line: Place
+    column: Place
+    end_line: Annotated[int, Field(ge=1, description="Of the offset behind the match.")]
+    end_column: Place
+    text: Annotated[
+        str,
+        Field(
+            max_length=MAX_TEXT,
+            description="The line or lines of the match, cut to 300 characters around its start.",
+        ),
+    ]
+    start: Annotated[int, Field(ge=0, le=MAX_TEXT, description="Offset of the match in `text`.")]
+    end: Offset
+    cut: Annotated[bool, Field(description="Whether `text` is not all of these lines.")]
+    before: NotRequired[Annotated[list[Line], Field(description="With `context`.")]]
+    after: NotRequired[Annotated[list[Line], Field(description="With `context`.")]]
+    url: Annotated[str, Field(description="Leads to the line.")]
+
+
+# `in` is a word of Python's
+_In = TypedDict(
+    "_In",
+    {
+        "in": NotRequired[
+            Annotated[
+                Literal["name", "description"],
+                Field(description="With `names`: the match is not in the file's content."),
+            ]
+        ]
+    },
+)
+
+
+class FileDetail(_In):
+    """The matches in one file, or in its name or the gist's description."""
+
+    file: Annotated[str | None, Field(description="Its name; null for the description.")]
+    language: Annotated[str | None, Field(description="As GitHub names it.")]
+    size_bytes: Annotated[int | None, Field(ge=0)]
+    more: Annotated[
+        bool | None,
+        Field(
+            description="Whether there are further matches; true also where the search for them"
+            " took too long, null where nobody looked: without `max_count`."
+        ),
+    ]
+    matches: list[MatchDetail]
+
+
+class Detail(TypedDict):
+    """Where a gist matched."""
+
+    gist: GistUrl
+    owner: str | None
+    description: str | None
+    created_at: Time
+    updated_at: Time
+    files: Annotated[
+        list[FileDetail],
+        Field(description="In GitHub's order. Without `max_count`, the first that matches."),
+    ]
+
+
+def detail(match: Match, *, context: bool) -> Detail:
+    """A match of the contract; with `context` the lines around are there, even if none are."""
+    gist = match.gist
+    return {
+        "gist": gist.html_url,
+        "owner": gist.owner,
+        "description": gist.description,
+        "created_at": _time(gist.created_at),
+        "updated_at": _time(gist.updated_at),
+        "files": [_file(gist, found, context=context) for found in match.files],
+    }
+
+
+def _file(gist: Gist, found: FileMatch, *, context: bool) -> FileDetail:
+    file = found.file
+    entry: FileDetail = {
+        "file": None if file is None else file.name,
+        "language": None if file is None else file.language,
+        "size_bytes": None if file is None else file.size_bytes,
+        "more": found.more,
+        "matches": [_match(gist, found, hit, context=context) for hit in found.hits],
+    }
+    if found.found_in != "content":
+        entry["in"] = found.found_in
+    return entry
+
+
+def _match(gist: Gist, found: FileMatch, hit: Hit, *, context: bool) -> MatchDetail:
+    entry: dict[str, Any] = {
+        "line": hit.line,
+        "column": hit.column,
+        "end_line": hit.end_line,
+        "end_column": hit.end_column,
+        "text": hit.text,
+        "start": hit.start,
+        "end": hit.end,
+        "cut": hit.cut,
+    }
+    if context:
+        entry |= {"before": list(hit.before), "after": list(hit.after)}
+    anchor = "".join(_anchor(found.file, hit if found.found_in == "content" else None))
+    entry["url"] = gist.html_url + anchor
+    return entry  # type: ignore[return-value]
+
+
+def _anchor(file: GistFile | None, hit: Hit | None) -> Iterator[str]:
+    if file is None:
+        return
+    yield f"#file-{_slug(file.name)}"
+    if hit is not None:
+        yield f"-L{hit.line}"
+        # A match that ends with a newline ends at the beginning of a line that it has nothing of.
+        last = hit.end_line - (hit.end_column == 1 and hit.end_line > hit.line)
+        if last > hit.line:
+            yield f"-L{last}"
+
+
+def _slug(name: str) -> str:
+    # docs/decisions/line-address.md
+    return quote(re.sub(r"\W+", "-", name.lower()).strip("-"), errors="replace")
+
+
+def _time(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

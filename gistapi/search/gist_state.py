@@ -1,0 +1,121 @@
+"""What is known of one gist while its files are searched, and when that decides the gist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from gistapi.errors import GistapiError, IncompleteError
+from gistapi.models import FileMatch, GistFile, Hits, Incomplete, Match
+from gistapi.search.reorder import Outcome, Slot
+
+Result = Hits | GistapiError | None
+"""What the search of one file came to: matches, why it could not be searched, or no match."""
+NOWHERE = IncompleteError(
+    "file_unavailable", "GitHub's raw host refuses the file, and the gist's git does not have it."
+)
+
+
+class GistState:
+    """One gist's files and their results; files that only git shows come after those listed.
+
+    With `wants_all` every file has to be searched. With `wants_first` the first match in the order
+    of the files is wanted, so that the same request gets the same answer. Otherwise any match
+    decides. For the loop alone.
+    """
+
+    def __init__(
+        self,
+        slot: Slot,
+        files: Iterable[GistFile],
+        *,
+        wants_all: bool = False,
+        wants_first: bool = False,
+    ) -> None:
+        self.slot = slot
+        self.files = list(files)
+        self._wants_all = wants_all
+        self._wants_first = wants_first
+        self._results: dict[int, Result] = {}
+        self._refused: set[int] = set()
+        self._failure: GistapiError | None = None
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether no open file can change the outcome."""
+        return next(self.open_indexes(), None) is None
+
+    @property
+    def has_match(self) -> bool:
+        """Whether a file matches."""
+        return any(isinstance(result, Hits) for result in self._results.values())
+
+    @property
+    def refused(self) -> frozenset[str]:
+        """Names of the files that only git has, and that still matter."""
+        matter = set(self.open_indexes())
+        return frozenset(self.files[index].name for index in self._refused & matter)
+
+    def open_indexes(self) -> Iterator[int]:
+        """The files that have no result yet and still matter, in order."""
+        end = len(self.files)
+        matched = [index for index, result in self._results.items() if isinstance(result, Hits)]
+        if matched and not self._wants_all:
+            end = min(matched) if self._wants_first else 0
+        return (index for index in range(end) if index not in self._results)
+
+    def note(self, index: int, result: Result) -> None:
+        """Record a file's result."""
+        self._results[index] = result
+
+    def refuse(self, index: int) -> None:
+        """Record that the raw host does not have a file that git may have."""
+        self._refused.add(index)
+
+    def note_git(self, file: GistFile, result: Result) -> None:
+        """Record the result of a file that git has; one that was not listed is added."""
+        index = next((n for n, known in enumerate(self.files) if known.name == file.name), None)
+        if index is None:
+            index = len(self.files)
+            self.files.append(file)
+        self.note(index, result)
+
+    def end_git(self, error: GistapiError | None = None) -> None:
+        """Record that git has no more files: what it did not bring is nowhere, or failed."""
+        if self.slot.gist.truncated:
+            self._failure = error
+            for index in list(self.open_indexes()):  # renamed or deleted since it was listed
+                self.note(index, None)
+        for index in self._refused & set(self.open_indexes()):
+            self.note(index, error or NOWHERE)
+
+    def end_gone(self) -> None:
+        """Record that the gist was deleted since it was listed: that is no gap."""
+        for index in list(self.open_indexes()):
+            self.note(index, None)
+
+    def outcome(self) -> Outcome:
+        """What the gist came to."""
+        matches = tuple(self._file_matches())
+        if matches:
+            return Outcome(Match(self.slot.gist, matches, self.slot.number))
+        return Outcome(None, tuple(self._incomplete()))
+
+    def _file_matches(self) -> Iterator[FileMatch]:
+        for index, result in sorted(self._results.items(), key=lambda item: item[0]):
+            if isinstance(result, Hits):
+                yield FileMatch(self.files[index], result.hits, result.more)
+                if not self._wants_all:
+                    return
+
+    def _incomplete(self) -> Iterator[Incomplete]:
+        url = self.slot.gist.html_url
+        if self._failure is not None:
+            yield Incomplete(url, None, reason_of(self._failure), str(self._failure))
+        for index, result in sorted(self._results.items(), key=lambda item: item[0]):
+            if isinstance(result, GistapiError):
+                yield Incomplete(url, self.files[index].name, reason_of(result), str(result))
+
+
+def reason_of(error: GistapiError) -> str:
+    """The contract's reason for what could not be searched."""
+    return error.reason if isinstance(error, IncompleteError) else "file_unavailable"

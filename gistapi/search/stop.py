@@ -1,0 +1,87 @@
+"""Why a search stops before its end, and which of several errors says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gistapi.errors import (
+    ByteQuotaError,
+    GistapiError,
+    GithubRateLimitedError,
+    GithubTimeoutError,
+    RateLimitedError,
+)
+
+GO_ON = "Continue with the cursor in `next`."
+
+
+@dataclass(eq=False)
+class Stop(Exception):  # noqa: N818 - it is no error
+    """Ends a search as it is, for one of the contract's reasons.
+
+    `error` is what the search fails with if it has found nothing. `lets_work_end`: what is being
+    read is waited for. `blames` is what to say of a gist that alone used up a whole search.
+    """
+
+    reason: str
+    message: str
+    error: GistapiError | None = None
+    lets_work_end: bool = False
+    blames: str | None = None
+
+    def __str__(self) -> str:
+        return self.message
+
+    @classmethod
+    def deadline(cls) -> Stop:
+        """The search reached its deadline."""
+        return cls(
+            "deadline",
+            f"The search reached its deadline. {GO_ON}",
+            blames="Searching this gist alone takes longer than the deadline.",
+        )
+
+    @classmethod
+    def too_large(cls) -> Stop:
+        """The search has read as much as one search may."""
+        return cls(
+            "search_too_large",
+            f"The search has read as much as one search may. {GO_ON}",
+            blames="This gist alone is larger than one search may read.",
+        )
+
+
+class Full(Stop):
+    """As many matches were released as the caller asked for."""
+
+    def __init__(self) -> None:
+        super().__init__("limit", "")
+
+
+def stop_of(error: GistapiError) -> Stop:
+    """The stop that an error of a listing or a limit leads to."""
+    message = f"{error} {GO_ON}"
+    match error:
+        case GithubRateLimitedError():
+            return Stop("github_rate_limited", message, error)
+        case RateLimitedError():
+            return Stop("github_rate_limited", message, error, lets_work_end=True)
+        case ByteQuotaError():
+            return Stop("byte_quota", message, error, lets_work_end=True)
+        case GithubTimeoutError():
+            return Stop("deadline", message, error)
+    return Stop("listing_unavailable", message, error)
+
+
+def cause(group: BaseException) -> BaseException:
+    """The error that speaks for a group: an unforeseen one, then Full, then the first."""
+    errors = list(_leaves(group))
+    unforeseen = [error for error in errors if not isinstance(error, Stop | GistapiError)]
+    full = [error for error in errors if isinstance(error, Full)]
+    return (unforeseen or full or errors)[0]
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for member in error.exceptions for leaf in _leaves(member)]

@@ -1,0 +1,66 @@
+"""What becomes of each target of a search for several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gistapi.errors import GistapiError
+from gistapi.models import Target, TargetEnd
+from gistapi.search.reorder import Outcome
+
+
+@dataclass
+class _Count:
+    gists: int = 0
+    open: int = 0
+    matches: int = 0
+    partial: bool = False
+    error: GistapiError | None = None
+
+
+class Tally:
+    """Counts gists and matches by target. For the loop alone."""
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self._targets = targets
+        self._counts = [_Count() for _ in targets]
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether the answer lists its targets: it does unless there is one user alone."""
+        return [target.kind for target in self._targets] != ["username"]
+
+    @property
+    def error(self) -> GistapiError | None:
+        """The first target's error, if none of them could be listed."""
+        if all(count.error is not None and not count.gists for count in self._counts):
+            return self._counts[0].error
+        return None
+
+    def listed(self, target: int) -> None:
+        """Count a gist of a target as listed."""
+        self._counts[target].open += 1
+
+    def decided(self, target: int, outcome: Outcome | None) -> None:
+        """Count a gist as decided; without an outcome, by an earlier answer."""
+        count = self._counts[target]
+        count.open -= 1
+        if outcome is not None:
+            count.gists += 1
+            count.matches += outcome.match is not None
+            count.partial |= bool(outcome.incomplete)
+
+    def failed(self, target: int, error: GistapiError) -> None:
+        """Record that a target, or a member of it, could not be listed."""
+        count = self._counts[target]
+        count.partial = True
+        count.error = count.error or error
+
+    def ends(self) -> Iterator[TargetEnd]:
+        """Yield what became of each target."""
+        for target, count in zip(self._targets, self._counts, strict=True):
+            error = None if count.gists else count.error
+            yield TargetEnd(
+                target, count.gists, count.matches, count.partial or count.open > 0, error
+            )

@@ -1,0 +1,103 @@
+"""The targets of a search, listed side by side and handed on in the order of the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from gistapi.aio.scope import Scope
+from gistapi.errors import GistapiError
+from gistapi.models import Page, Target
+from gistapi.search.cursor import Place
+from gistapi.search.reader import GistSource
+
+AHEAD = 8
+"""Targets that are listed at the same time."""
+PAGES_AHEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of one target's listing; without a page, its end, because of `error` if there is one.
+
+    `is_first`: nothing of this target was listed before.
+    """
+
+    place: Place
+    page: Page | None = None
+    error: GistapiError | None = None
+
+
+async def listed(
+    source: GistSource,
+    targets: Sequence[Target],
+    floor: Place,
+    scope: Scope,
+    group: asyncio.TaskGroup,
+) -> AsyncGenerator[Listed]:
+    """Yield the pages of every target from `floor` on, in order.
+
+    Each target ends with an item without a page. The next AHEAD listings are read ahead by tasks
+    of `group`. Errors of a listing are values.
+    """
+    todo = _places(source, targets, floor, scope)
+    reading: deque[asyncio.Queue[Listed]] = deque()
+    more = True
+    async with aclosing(todo):
+        while more or reading:
+            while more and len(reading) < AHEAD:
+                following = await anext(todo, None)
+                more = following is not None
+                if following is not None:
+                    queue: asyncio.Queue[Listed] = asyncio.Queue(PAGES_AHEAD)
+                    reading.append(queue)
+                    if following[1] is None:
+                        queue.put_nowait(following[0])
+                        continue
+                    name = f"listing of target {following[0].place.target}"
+                    reader = _read(source, following[0].place, following[1], scope, queue)
+                    group.create_task(reader, name=name)
+            if reading:
+                item = await reading[0].get()
+                yield item
+                if item.page is None:
+                    reading.popleft()
+
+
+async def _places(
+    source: GistSource, targets: Sequence[Target], floor: Place, scope: Scope
+) -> AsyncGenerator[tuple[Listed, Target | None]]:
+    """Yield each listing's place and target; an organization's members stand for it.
+
+    Members come in alphabetical order, so that a cursor knows its place among them.
+    """
+    for index, target in enumerate(targets):
+        if index < floor.target:
+            continue
+        if target.kind != "organization":
+            yield Listed(Place(index)), target
+            continue
+        try:
+            logins = [login.lower() async for login in source.members(target.name, scope)]
+        except GistapiError as error:
+            yield Listed(Place(index), None, error), None
+            continue
+        for login in sorted(set(logins)):
+            if Place(index, login) >= floor:
+                yield Listed(Place(index, login)), Target("username", login)
+
+
+async def _read(
+    source: GistSource, place: Place, target: Target, scope: Scope, queue: asyncio.Queue[Listed]
+) -> None:
+    error: GistapiError | None = None
+    try:
+        async with aclosing(source.pages(target, scope)) as pages:
+            async for page in pages:
+                await queue.put(Listed(place, page))
+    except GistapiError as raised:
+        error = raised
+    await queue.put(Listed(place, None, error))

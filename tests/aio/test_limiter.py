@@ -1,0 +1,109 @@
+"""Places are bounded, shared fairly, and never lost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gistapi.aio.limiter import FairLimiter, Lane, Window
+from tests.aio.looping import run
+
+
+async def hold(lane: Lane, seconds: float, done: list[str] | None = None, name: str = "") -> None:
+    """Hold a place for a while."""
+    async with lane.place():
+        await asyncio.sleep(seconds)
+    if done is not None:
+        done.append(name)
+
+
+def test_a_lane_with_many_waiters_delays_no_other() -> None:
+    """Three late waiters of a second lane are served among the first few of 400."""
+
+    async def go() -> None:
+        limiter = FairLimiter(4, 4)
+        done: list[str] = []
+        big, small = limiter.lane(), limiter.lane()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(400):
+                group.create_task(hold(big, 1, done, "big"))
+            await asyncio.sleep(2.5)
+            for _ in range(3):
+                group.create_task(hold(small, 1, done, "small"))
+        assert max(place for place, name in enumerate(done) if name == "small") < 20
+        assert limiter.free == 4
+
+    run(go())
+
+
+def test_a_lane_holds_no_more_than_its_share() -> None:
+    """Alone it gets all that a lane may have; the rest of the places stay free."""
+
+    async def go() -> None:
+        limiter = FairLimiter(10, 3)
+        lane = limiter.lane()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(7):
+                group.create_task(hold(lane, 1))
+            await asyncio.sleep(0.5)
+            assert (lane.held, limiter.free) == (3, 7)
+
+    run(go())
+
+
+@given(seed=st.integers(0, 2**32), total=st.integers(1, 4), per_lane=st.integers(1, 4))
+def test_cancelled_waiters_lose_no_place(seed: int, total: int, per_lane: int) -> None:
+    """Whoever is cancelled, at whatever moment: in the end all places are free."""
+    chance = random.Random(seed)
+
+    async def go() -> None:
+        limiter = FairLimiter(total, per_lane)
+        lanes = [limiter.lane() for _ in range(5)]
+        tasks = [
+            asyncio.create_task(hold(chance.choice(lanes), chance.random())) for _ in range(60)
+        ]
+        for task in chance.sample(tasks, 40):
+            await asyncio.sleep(chance.random() / 5)
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert limiter.free == total
+        assert all(lane.held == 0 for lane in lanes)
+
+    run(go())
+
+
+@pytest.mark.parametrize(("freed", "taken"), [(1, 1), (9, 9), (16, 10)])
+def test_a_window_gives_what_is_free(freed: int, taken: int) -> None:
+    """It waits a moment for more places together, and no longer once one is free."""
+
+    async def go() -> None:
+        window = Window(16)
+        assert await window.take(16, 16, 0.1) == 16
+        taking = asyncio.create_task(window.take(10, 16, 0.1))
+        await asyncio.sleep(5)
+        assert not taking.done()
+        window.release(freed)
+        assert await taking == taken
+        assert window.held == 16 - freed + taken
+
+    run(go())
+
+
+def test_a_window_can_be_taken_whole() -> None:
+    """Taking all waits until nothing is held."""
+
+    async def go() -> None:
+        window = Window(3)
+        await window.take(2, 1, 0)
+        taking = asyncio.create_task(window.take_all())
+        await asyncio.sleep(1)
+        assert not taking.done()
+        window.release(2)
+        await taking
+        assert window.held == 3
+
+    run(go())

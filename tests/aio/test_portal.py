@@ -1,0 +1,126 @@
+"""Threads read what tasks send; closing the reader ends the task."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from contextvars import ContextVar
+
+import pytest
+
+from gistapi.aio import portal as module
+from gistapi.aio.portal import Outbox, Portal
+
+HANG_SECONDS = 30
+
+
+@pytest.fixture
+def portal() -> Iterator[Portal]:
+    """Give a portal that is closed afterwards."""
+    ours = Portal()
+    yield ours
+    ours.close()
+
+
+def test_a_thread_reads_what_a_task_sends(portal: Portal) -> None:
+    """All items in order, then the end; the task runs in the caller's context."""
+    who: ContextVar[str] = ContextVar("who")
+    who.set("me")
+
+    async def work(outbox: Outbox[str]) -> None:
+        for number in range(1000):
+            outbox.send(f"{who.get()} {number}")
+            await outbox.room()
+
+    assert list(portal.stream(work)) == [f"me {number}" for number in range(1000)]
+
+
+def test_an_error_of_the_task_reaches_the_reader(portal: Portal) -> None:
+    """After what was sent before it."""
+
+    async def work(outbox: Outbox[int]) -> None:
+        outbox.send(1)
+        raise ZeroDivisionError
+
+    items = portal.stream(work)
+    assert next(items) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(items)
+
+
+@pytest.mark.parametrize("read", [0, 1])
+def test_closing_the_reader_cancels_the_task(portal: Portal, read: int) -> None:
+    """Also when nothing was read."""
+    ended = threading.Event()
+
+    async def work(outbox: Outbox[int]) -> None:
+        outbox.send(1)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with closing(portal.stream(work)) as items:
+        next(items)
+        for _ in range(read - 1):
+            next(items)
+    assert ended.wait(HANG_SECONDS)
+
+
+def test_a_reader_far_behind_makes_the_sender_wait(portal: Portal) -> None:
+    """No more than UNREAD items pile up."""
+    sent = 0
+
+    async def work(outbox: Outbox[int]) -> None:
+        nonlocal sent
+        for _ in range(3 * module.UNREAD):
+            await outbox.room()
+            sent += 1
+            outbox.send(sent)
+
+    items = portal.stream(work)
+    assert next(items) == 1
+    portal.call(asyncio.sleep(0))
+    assert sent <= 2 * module.UNREAD
+    assert list(items)[-1] == 3 * module.UNREAD
+
+
+def test_a_thread_that_cannot_be_started_is_tried_again(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One failure leaves nothing behind."""
+    with monkeypatch.context() as patch:
+
+        def refuse(_thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            portal.call(asyncio.sleep(0))
+    assert portal.call(asyncio.sleep(0, "works")) == "works"
+
+
+def test_closing_the_portal_ends_what_runs() -> None:
+    """Tasks are cancelled, the thread ends, and closing again does nothing."""
+    portal = Portal()
+    cancelled = threading.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async def start() -> asyncio.Task[None]:
+        task = asyncio.create_task(work())
+        await asyncio.sleep(0)
+        return task
+
+    portal.call(start())
+    portal.close()
+    portal.close()
+    assert cancelled.is_set()
+    assert not any(thread.name == "gistapi-loop" for thread in threading.enumerate())

@@ -1,0 +1,31 @@
+"""An operator sees where tasks wait."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gistapi.aio.limiter import Window
+from gistapi.aio.portal import Portal
+
+
+def test_tasks_are_listed_by_what_they_wait_for() -> None:
+    """Their kind, the innermost line of ours, and how many wait there."""
+    portal = Portal()
+
+    async def start() -> list[asyncio.Task[None]]:
+        window = Window(1)
+        await window.take_all()
+        tasks = [
+            asyncio.create_task(window.take_all(), name=f"gist {number}") for number in range(3)
+        ]
+        await asyncio.sleep(0)
+        return tasks
+
+    try:
+        tasks = portal.call(start())
+        (waiters,) = [line for line in portal.waiting() if "limiter.py" in line]
+        assert waiters.startswith("gist at aio/limiter.py:")
+        assert waiters.endswith(" _wait_for (3)")
+        assert len(tasks) == 3
+    finally:
+        portal.close()
