@@ -188,7 +188,7 @@ def create_app(
 
 
 def check(settings: Settings) -> bool:
-    """Check the files that the settings name; return whether there are keys.
+    """Check the files that the settings name before anything is started; True if keys exist.
 
     Raises:
         SettingsError: there is a file at the cache's path that gistapi did not create.

@@ -6,9 +6,7 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
-from ipaddress import ip_address
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -30,10 +28,81 @@ from gistapi.errors import SettingsError
 
 PREFIX = "GISTAPI_"
 FROM_FILE = "_FILE"
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-ANY_HOST = ("*",)
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
+MIN_KEY_CHARACTERS = 32
+
+_REDIS = ("redis://", "rediss://", "unix://")
+_SQLITE = "sqlite:///"
+
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+_SERVICE_LINKS_HINT = (
+    "comes from a Kubernetes Service named gistapi; set `enableServiceLinks: false` in the pod"
+)
 _SERVICE_LINK = re.compile(rf"{PREFIX}(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
+
+
+def _port(value: object) -> object:
+    """A port, or the hint where Kubernetes has set the variable."""
+    if isinstance(value, str) and value.startswith("tcp://"):
+        raise ValueError(_SERVICE_LINKS_HINT)
+    return value
+
+
+def _cache_url(value: str) -> str:
+    """`memory:`, `off`, a path for SQLite, or an address that redis-py itself can read."""
+    if value in {"memory:", "off"}:
+        return value
+    if value.startswith(_REDIS):
+        return _redis_url(value)
+    path = Path(value.removeprefix(_SQLITE))
+    if not value.startswith(_SQLITE) or "\0" in value or path.name in {"", ":memory:"}:
+        known = ", ".join((f"{_SQLITE}PATH", *_REDIS))
+        raise ValueError(f"should be `memory:`, `off`, or one of {known}")
+    return value
+
+
+def _redis_url(value: str) -> str:
+    from redis.connection import ConnectionPool  # noqa: PLC0415 - slow to load
+
+    try:
+        pool: ConnectionPool = ConnectionPool.from_url(value)
+        options = pool.connection_kwargs
+        pool.connection_class(**options)  # reads the options; connects later
+    except Exception:  # noqa: BLE001  redis-py raises what its options' own readers raise
+        raise ValueError("is no address that redis-py can read") from None
+    if value.startswith("unix:") and not options.get("path"):
+        raise ValueError("names no socket")
+    if not 1 <= options.get("port", 1) <= values.MAX_PORT:
+        raise ValueError(f"has no valid port; it should be 1 to {values.MAX_PORT}")
+    return value
+
+
+def _rate(value: str) -> str:
+    """A rate in the language of `limits`."""
+    from limits import parse_many  # noqa: PLC0415 - slow to load, and few set a rate
+
+    try:
+        parsed = parse_many(value)
+    except ValueError:
+        parsed = []
+    if len(parsed) != 1 or parsed[0].amount < 1:
+        raise ValueError("should be as 30/minute, 500/hour or 100/2 hours")
+    return value
+
+
+def _one_word(value: SecretStr | None) -> SecretStr | None:
+    """A secret that can stand in a header."""
+    if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+        raise ValueError("should be one word of ASCII characters")
+    return value
+
+
+def _long_enough(value: SecretStr | None) -> SecretStr | None:
+    """A secret that cannot be guessed."""
+    if value is not None and len(value.get_secret_value()) < MIN_KEY_CHARACTERS:
+        raise ValueError(f"should have at least {MIN_KEY_CHARACTERS} characters")
+    return value
 
 
 def _lowered(value: object) -> object:
@@ -49,11 +118,11 @@ def _default_keys_file() -> Path:
 
 
 def _default_hosts(fields: dict[str, Any]) -> tuple[str, ...]:
-    host = fields.get("host", "")
-    is_loopback = host == "localhost"
-    with suppress(ValueError):
-        is_loopback = ip_address(host).is_loopback
-    return LOOPBACK_NAMES if is_loopback else ("*",)
+    return LOOPBACK_NAMES if values.is_loopback(fields["host"]) else ()
+
+
+def _any_host(names: tuple[str, ...]) -> tuple[str, ...]:
+    return () if "*" in names else names
 
 
 def _default_log_format() -> Literal["json", "text"]:
@@ -63,7 +132,7 @@ def _default_log_format() -> Literal["json", "text"]:
 T = TypeVar("T")
 Listed = Annotated[tuple[T, ...], NoDecode, BeforeValidator(values.listed)]
 Networks = Listed[Annotated[str, AfterValidator(values.network)]]
-Rate = Annotated[str, AfterValidator(values.rate)]
+Rate = Annotated[str, AfterValidator(_rate)]
 AtLeastOne = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 Concurrency = Annotated[int, Field(ge=1, le=100)]
@@ -75,18 +144,18 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
-    host: Annotated[str, AfterValidator(values.host)] = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535), BeforeValidator(values.port)] = 9876
-    # The names that requests may use for this service (`Host`); `*` is any.
-    allowed_hosts: Listed[Annotated[str, AfterValidator(values.host_name)]] = Field(
-        default_factory=_default_hosts
-    )
-    github_api_url: Annotated[str, AfterValidator(values.http_url)] = "https://api.github.com"
-    github_content_hosts: Listed[Annotated[str, AfterValidator(values.host_and_port)]] = (
+    host: Annotated[str, AfterValidator(values.listen_host)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535), BeforeValidator(_port)] = 9876
+    # The names that requests may use for this service (`Host`), without ports; none: any.
+    allowed_hosts: Annotated[
+        Listed[Annotated[str, AfterValidator(values.host_name)]], AfterValidator(_any_host)
+    ] = Field(default_factory=_default_hosts)
+    github_api_url: Annotated[str, AfterValidator(values.api_url)] = "https://api.github.com"
+    github_content_hosts: Listed[Annotated[str, AfterValidator(values.host)]] = (
         "gist.githubusercontent.com",
         "gist.github.com",
     )
-    github_token: Annotated[SecretStr | None, AfterValidator(values.one_word)] = None
+    github_token: Annotated[SecretStr | None, AfterValidator(_one_word)] = None
     # Whether callers may send a GitHub token of their own.
     caller_tokens: bool = False
     github_concurrency: Concurrency = 16
@@ -94,7 +163,7 @@ class Settings(BaseSettings):
     github_concurrency_total: Concurrency = 64
     github_timeout_seconds: Seconds = 10
     # Not in the repr: a redis:// URL may carry a password.
-    cache_url: Annotated[str, AfterValidator(values.cache_url)] = Field(
+    cache_url: Annotated[str, AfterValidator(_cache_url)] = Field(
         default_factory=_default_cache_url, repr=False
     )
     cache_max_bytes: Size = ByteSize(2**30)
@@ -124,7 +193,7 @@ class Settings(BaseSettings):
     denied_addresses: Networks = ()
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     cors_origins: Listed[Annotated[str, AfterValidator(values.origin)]] = ()
-    captcha_key: Annotated[SecretStr | None, AfterValidator(values.long_enough)] = None
+    captcha_key: Annotated[SecretStr | None, AfterValidator(_long_enough)] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], BeforeValidator(_lowered)
     ] = "info"
@@ -148,8 +217,8 @@ SECRETS = ("github_token", "cache_url", "captcha_key")
 """The fields that can come from a file named by `GISTAPI_<NAME>_FILE`."""
 
 
-def load_settings() -> Settings:
-    """Return the settings that the environment asks for.
+def load_settings(given: Mapping[str, object] | None = None) -> Settings:
+    """Return the settings that the environment asks for; `given` fields win over it.
 
     Raises:
         SettingsError: something in it is unknown or malformed; the message has a line for each.
@@ -157,12 +226,12 @@ def load_settings() -> Settings:
     names = {name.upper() for name, value in os.environ.items() if _is_ours(name) and value.strip()}
     faults = list(_unknown(names))
     found: dict[str, object] = {}
-    for name in names & {variable(field) + FROM_FILE for field in SECRETS}:
-        field = name.removeprefix(PREFIX).removesuffix(FROM_FILE).lower()
-        try:
-            found[field] = _read_secret(field, names)
-        except ValueError as error:
-            faults.append(f"{name}: {error}")
+    for field in SECRETS:
+        if (name := variable(field) + FROM_FILE) in names:
+            try:
+                found[field] = _read_secret(field, names)
+            except ValueError as error:
+                faults.append(f"{name}: {error}")
     for field, default in (("cache_url", _default_cache_url), ("keys_file", _default_keys_file)):
         if field not in found and variable(field) not in names:
             try:
@@ -172,7 +241,7 @@ def load_settings() -> Settings:
                 faults.append(f"{variable(field)}: the user has no home directory; set it, or HOME")
     settings = None
     try:
-        settings = Settings.model_validate(found)
+        settings = Settings.model_validate(found | dict(given or {}))
     except ValidationError as error:
         # A default that depends on a field that is malformed is no fault of its own.
         details = [d for d in error.errors() if d["type"] != "default_factory_not_called"]
@@ -192,12 +261,11 @@ def _is_ours(name: str) -> bool:
 
 
 def _unknown(names: Iterable[str]) -> Iterator[str]:
-    known = [field.upper() for field in Settings.model_fields]
-    known += [field.upper() + FROM_FILE for field in SECRETS]
+    known = [name.upper() for name in (*Settings.model_fields, *(f + FROM_FILE for f in SECRETS))]
     for name in names:
         word = name.removeprefix(PREFIX)
         if _SERVICE_LINK.fullmatch(name):
-            yield f"{name}: {values.SERVICE_LINKS_HINT}"
+            yield f"{name}: {_SERVICE_LINKS_HINT}"
         elif word not in known:
             near = difflib.get_close_matches(word, known, n=1)
             yield f"{name}: no such setting" + (
