@@ -171,6 +171,7 @@ def create_app(
             max_searches=MAX_SEARCHES,
             workers=lambda: len(service.matching.workers.pids),
             tasks=service.portal.waiting,
+            hosts=tuple if service.github is None else service.github.hosts,
             warnings=lambda: warnings(settings, keys_exist=key_file.exists()),
         )
     )
