@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from gistapi.aio.limiter import FairLimiter
 from gistapi.aio.portal import Portal
-from gistapi.cache import Cache, open_cache
+from gistapi.cache import Cache, open_cache, redis_server
+from gistapi.cache.redis import RedisServer
 from gistapi.errors import OverloadedError
 from gistapi.events import Event, Observer, ignore
 from gistapi.github import Freshness, Github
@@ -17,7 +18,7 @@ from gistapi.quota.counters import Counters, Rate
 from gistapi.quota.keys import KeyFile
 from gistapi.quota.nonces import NonceStore
 from gistapi.search import Bounds, Searcher
-from gistapi.search.reader import GistSource
+from gistapi.search.source import GistSource
 from gistapi.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ class Service:
     matching: Matching
     cache: Cache
     github: Github | None
+    server: RedisServer | None = None
     counters: Counters | None = None
-    nonces: NonceStore | None = None
     _warming: bool = field(default=False, repr=False)
 
     @property
@@ -80,8 +81,8 @@ class Service:
         self.cache.close()
         if self.counters is not None:
             self.counters.close()
-        if self.nonces is not None:
-            self.nonces.close()
+        if self.server is not None:
+            self.server.close()
 
     async def _close_async(self) -> None:
         await self.matching.close()
@@ -100,11 +101,14 @@ def build_service(
 
     `source` and `cache` replace GitHub and the cache that the settings name.
     """
+    server = redis_server(settings.cache_url)
     if cache is None:
         cache = open_cache(
             settings.cache_url,
+            server=server,
             max_bytes=settings.cache_max_bytes,
-            recent_bytes=HOT_BYTES,
+            max_file_bytes=settings.cache_max_file_bytes,
+            hot_bytes=HOT_BYTES,
             observe=observe,
         )
     github = None
@@ -123,7 +127,7 @@ def build_service(
         bounds=Bounds(size_bytes=settings.search_max_bytes),
         observe=observe,
     )
-    return Service(portal, searcher, matching, cache, github)
+    return Service(portal, searcher, matching, cache, github, server)
 
 
 def create_app(
@@ -145,7 +149,7 @@ def create_app(
     from gistapi.web.protection.exposure import warnings  # noqa: PLC0415
 
     settings = load_settings() if settings is None else settings
-    key_file = KeyFile(settings.keys_file)
+    key_file = _key_file(settings)
     keys = web.Authentication(key_file, optional=settings.keys_optional)
     event_log = EventLog()
     operation = web.Operation(web.metrics_gate(settings.metrics_access, keys))
@@ -156,9 +160,9 @@ def create_app(
 
     service = build_service(settings, source=source, cache=cache, observe=observe)
     service.counters = Counters(
-        settings.cache_url, fail_closed=settings.limits_fail_closed, observe=observe
+        service.server, fail_closed=settings.limits_fail_closed, observe=observe
     )
-    service.nonces = NonceStore(settings.cache_url, observe)
+    nonces = NonceStore(service.server, observe)
     operation.watch(
         web.Parts(
             state=lambda: service.state,
@@ -174,17 +178,34 @@ def create_app(
     app = web.create_web(
         service.searcher,
         operation,
-        _guard(settings, service.nonces, keys, limits),
+        _guard(settings, nonces, keys, limits),
         cors_origins=settings.cors_origins,
+        allowed_hosts=settings.allowed_hosts,
+        caller_tokens=settings.caller_tokens,
     )
     app.extensions["gistapi"] = service
     return app
+
+
+def check(settings: Settings) -> bool:
+    """Check the files that the settings name; return whether there are keys.
+
+    Raises:
+        SettingsError: there is a file at the cache's path that gistapi did not create.
+        KeyFileError: the keys cannot be read, or their file is gone.
+    """
+    open_cache(settings.cache_url)
+    return _key_file(settings).exists()
 
 
 def service_of(app: Flask) -> Service:
     """What an app made by `create_app` stands on."""
     service: Service = app.extensions["gistapi"]
     return service
+
+
+def _key_file(settings: Settings) -> KeyFile:
+    return KeyFile(settings.keys_file, required=settings.keys_required)
 
 
 def _github(settings: Settings, cache: Cache, observe: Observer) -> Github:

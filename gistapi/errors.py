@@ -108,6 +108,10 @@ class GoneError(GistapiError):
     """A gist or file has been deleted since it was listed."""
 
 
+class CacheMissError(GistapiError):
+    """A content of the cache is damaged, or part of it was evicted while it was read."""
+
+
 class DeadlineError(GistapiError):
     """The time for this search is used up."""
 

@@ -48,6 +48,23 @@ class GithubLimited:
     wait_seconds: float
 
 
+ContentWay = Literal["raw", "graphql", "gist", "git"]
+"""How a content comes: the raw host, GraphQL, the API's single gist, a clone."""
+WayReason = Literal["preferred", "limited", "failed", "mismatch", "shared"]
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRead:
+    """The content of a small file came from GitHub: by which way, and why by this one.
+
+    `preferred`: the cheapest way was free. Else a cheaper way was `limited`, had `failed`, or had
+    brought something else (`mismatch`). `shared`: it came along with another file of its gist.
+    """
+
+    way: ContentWay
+    reason: WayReason
+
+
 @dataclass(frozen=True, slots=True)
 class FileScanned:
     """`files` texts were matched; `matched` if at least one of them matches."""
@@ -125,6 +142,7 @@ Event = (
     GithubRequestEnded
     | GithubBudgetSeen
     | GithubLimited
+    | ContentRead
     | FileScanned
     | WorkerKilled
     | CacheRead

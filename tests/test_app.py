@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 import pytest
 from flask.testing import FlaskClient
+from gistapi.aio.deadline import Deadline
 
 import gistapi
-from gistapi.aio.deadline import Deadline
 from gistapi.app import create_app, service_of
 from gistapi.cache import open_cache
 from gistapi.errors import SettingsError

@@ -16,7 +16,6 @@ from gistapi.aio.scope import UsageMeter
 from gistapi.errors import CancelledError
 from gistapi.events import NotSearched, Observer, ignore
 from gistapi.models import Incomplete, Query, SearchEvent
-from gistapi.quota.usage import account
 from gistapi.search.report import plain_answer
 from gistapi.web import atom, csv_answer
 from gistapi.web.parsing import parse_body, parse_parameters
@@ -24,6 +23,7 @@ from gistapi.web.problems import InvalidRequestError
 from gistapi.web.protection.body_limits import receive
 from gistapi.web.protection.guard import Guard
 from gistapi.web.protection.headers import request_id
+from gistapi.web.protection.rate_limits import meter
 from gistapi.web.responses import ATOM, CSV, JSON, NDJSON, json_response, named
 from gistapi.web.schema import SearchRequest
 from gistapi.web.stream import lines
@@ -93,6 +93,7 @@ class _Api:
         """Answer a search in the form that `Accept` names."""
         body = receive()
         recheck = self._guard.admit()
+        request.environ["gistapi.hold"] = True
         if request.method in {"GET", "HEAD"}:
             form = parse_parameters(request.args)
         else:
@@ -125,7 +126,7 @@ class _Api:
         query = form.query()
         if named(NDJSON) or request.path.endswith(".atom"):  # these show where each gist matched
             query = replace(query, details=True)
-        return self._searcher.search(query, meter=account.get(), caller_token=token)
+        return self._searcher.search(query, meter=meter(), caller_token=token)
 
     def _watched(self, events: Events, recheck: Callable[[], None]) -> Iterator[SearchEvent]:
         """The events, while the client is connected and its key is valid.

@@ -41,13 +41,11 @@ PARTS = {
     "cache": Part("cache", "errors models events", "cachetools redis"),
     # Counters and nonces live in the Redis that the cache's URL names.
     "quota": Part("quota", "errors models events cache", "cachetools limits redis"),
-    "search": Part(
-        "search", "errors models events aio matching", "pydantic typing_extensions"
-    ),
+    "search": Part("search", "errors models events aio matching", "pydantic typing_extensions"),
     "web": Part(
         "web",
         "errors models events search quota settings matching",
-        "flask flask_cors werkzeug pydantic pydantic_core prometheus_client"
+        "aiohttp multidict flask flask_cors werkzeug pydantic pydantic_core prometheus_client"
         " structlog altcha typing_extensions",
     ),
     "app": Part(
@@ -58,7 +56,7 @@ PARTS = {
     "cli": Part(
         "cli __main__",
         "errors models events settings matching search quota web app",
-        "click rich granian flask requests",
+        "click rich flask requests",
     ),
     "wsgi": Part("__init__ gistapi", "app cli", "flask"),
 }

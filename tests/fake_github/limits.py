@@ -28,6 +28,7 @@ class RateLimit:
     limit_with_token: int = 5000
     window_seconds: float = 3600
     status: int = 403
+    resource: str = "core"
     _windows: dict[str, _Window] = field(default_factory=dict)
 
     def exceeded(self, request: Request) -> bool:
@@ -50,7 +51,7 @@ class RateLimit:
         """The five headers of every API answer."""
         state = self._state(request)
         named = {f"X-RateLimit-{name.title()}": str(value) for name, value in state.items()}
-        return named | {"X-RateLimit-Resource": "core"}
+        return named | {"X-RateLimit-Resource": self.resource}
 
     def refusal(self) -> Response:
         """The answer to a caller over the limit."""

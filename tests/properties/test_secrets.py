@@ -180,7 +180,7 @@ def test_no_object_shows_a_secret() -> None:
         observe=ignore,
     )
 
-    for held in (settings, cache, github, Captcha("canary" * 6, NonceStore("memory:"))):
+    for held in (settings, cache, github, Captcha("canary" * 6, NonceStore())):
         assert CANARY not in repr(held)
         assert CANARY not in str(held)
     github.close()

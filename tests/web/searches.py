@@ -44,10 +44,14 @@ class Searches:
     told: list[SearchEvent | BaseException] = field(default_factory=lambda: [Begin(), end()])
     refusal: Exception | None = None
     asked: list[tuple[Query, bool]] = field(default_factory=list)
+    tokens: list[str | None] = field(default_factory=list)
     closed: int = 0
 
-    def search(self, query: Query, *, in_order: bool) -> Generator[SearchEvent]:
+    def search(
+        self, query: Query, *, in_order: bool, caller_token: str | None = None
+    ) -> Generator[SearchEvent]:
         """Refuse at once, or begin to tell."""
+        self.tokens.append(caller_token)
         self.asked.append((query, in_order))
         if self.refusal is not None:
             raise self.refusal
@@ -66,10 +70,12 @@ class Searches:
         """A client of a web application around this searcher."""
         return create_web(self).test_client()
 
-    def post(self, *, headers: dict[str, str] | None = None, **body: object) -> TestResponse:
+    def post(
+        self, *, headers: dict[str, str] | None = None, buffered: bool = False, **body: object
+    ) -> TestResponse:
         """Ask for a search; `username` and `pattern` are given where the body leaves them out."""
         full = {"username": "octocat", "pattern": "import requests"} | body
-        return self.client().post(SEARCH, json=full, headers=headers)
+        return self.client().post(SEARCH, json=full, headers=headers, buffered=buffered)
 
 
 class Stream:

@@ -14,9 +14,9 @@ from typing import BinaryIO
 
 from gistapi.errors import IncompleteError
 from gistapi.github.client import CHUNK_BYTES
-from gistapi.github.contents import MAX_FILE_BYTES
 from gistapi.github.git import clone_child
 from gistapi.github.git.clone_child import END, FRAME, MAX_NAME_BYTES
+from gistapi.github.raw import MAX_FILE_BYTES
 
 CHILD = Path(clone_child.__file__)
 STALL_SECONDS = 60.0
@@ -49,6 +49,7 @@ class ClonedFile:
 
     name: str
     size_bytes: int
+    blob_sha: str
     chunks: AsyncGenerator[bytes]
 
 
@@ -110,12 +111,12 @@ class _Pipe:
     async def files(self) -> AsyncGenerator[ClonedFile]:
         """The files, as the child frames them, until it says that there are no more."""
         while (header := await self.read(FRAME.size)) != END:
-            name_size, size = FRAME.unpack(header)
+            name_size, size, sha = FRAME.unpack(header)
             if name_size > MAX_NAME_BYTES:
                 raise IncompleteError(*ENDS[clone_child.NAME_TOO_LONG])
             name = (await self.read(name_size)).decode("utf-8", "replace")
             content = _Content(self, size)
-            yield ClonedFile(name, size, content.chunks())
+            yield ClonedFile(name, size, sha.decode("ascii", "replace"), content.chunks())
             await content.skip()
 
     async def read(self, size: int) -> bytes:

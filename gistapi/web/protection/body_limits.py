@@ -49,10 +49,10 @@ def receive() -> Body:
         raise RequestEntityTooLarge
     try:
         content = request.get_data(cache=False)
-    except TimeoutError:
-        return Body(b"", RequestTimeout())
-    except (OSError, BadRequest):
-        return Body(b"", BadRequest())
+    except (OSError, BadRequest) as error:
+        # Werkzeug makes a BadRequest of what reading raises.
+        late = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
+        return Body(b"", RequestTimeout() if late else BadRequest())
     if len(content) > MAX_BODY_BYTES:
         raise RequestEntityTooLarge
     if len(content) < length:

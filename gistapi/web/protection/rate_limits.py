@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flask import Response, after_this_request
+from flask import Response, after_this_request, g
 
+from gistapi.aio.scope import UNMETERED, UsageMeter
 from gistapi.errors import OverloadedError, RateLimitedError
 from gistapi.quota.counters import Counters, Rate
 from gistapi.quota.leases import BYTES_BATCH, REQUESTS_BATCH, QuotaLease, SearchMeter
-from gistapi.quota.usage import NOBODYS, account
 from gistapi.web.protection.client_ip import network_of
 
 DAY_SECONDS = 24 * 3600
@@ -64,8 +64,8 @@ class RateLimits:
             self._share("github", requests, REQUESTS_BATCH, caller, fields),
             self._share("bytes", size, BYTES_BATCH, caller, fields),
         )
-        account.set(search)
-        after_this_request(_leave)
+        search.open()
+        g.meter = search
         _when_answered(search.close)
 
     def _begin(self, caller: str) -> None:
@@ -176,10 +176,10 @@ def caller_of(address: str, key_sha256: str | None) -> str:
     return f"address:{network_of(address)}"
 
 
-def _leave(response: Response) -> Response:
-    """Reset this thread's meter. The search's own threads have a copy of the context."""
-    account.set(NOBODYS)
-    return response
+def meter() -> UsageMeter:
+    """The meter of this request's search."""
+    found: UsageMeter = g.get("meter", UNMETERED)
+    return found
 
 
 def _when_answered(work: Callable[[], None]) -> None:

@@ -13,7 +13,7 @@ from gistapi.web.problems import InvalidRequestError
 
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 # A proxy in front may forbid paths. Every path has one spelling, so that none gets past it.
-_OTHER_SPELLING = re.compile(r"//|%|\\|/\.")
+_OTHER_SPELLING = re.compile(r"//|%|\\|/\.|[^/]/$")
 
 
 def init_app(app: Flask, allowed_hosts: Sequence[str]) -> None:

@@ -53,7 +53,10 @@ class Bridge:
     """Runs the application in threads of its own, all started before the first request.
 
     The environ has two additions: `gistapi.client_left`, a function that says whether the client
-    has closed its connection, and `REQUEST_URI`, the path and query as they were sent.
+    has closed its connection, and `REQUEST_URI`, the path and query as they were sent. An answer
+    with a Content-Length is sent without a thread, and closed before; if the application sets
+    `gistapi.hold` in the environ, it is closed afterwards, so that large answers that nobody reads
+    count as work.
     """
 
     def __init__(self, app: WsgiApp, *, threads: int) -> None:
@@ -85,10 +88,8 @@ class Bridge:
                 answer = await loop.run_in_executor(
                     self._executor, exchange.run, self._app, environ
                 )
-                if isinstance(answer, _Whole):
-                    await exchange.start(answer.status, answer.headers)
-                    for begin in range(0, len(answer.body), PART_BYTES):
-                        await exchange.write(answer.body[begin : begin + PART_BYTES])
+                if answer is not None:
+                    await exchange.send(answer)
             except BaseException:
                 exchange.left.set()
                 raise
@@ -120,7 +121,11 @@ class _Exchange:
         try:
             status, headers = head
             if _is_whole(environ, status, headers):
-                return _Whole(status, headers, b"".join(chunks))
+                answer = _Whole(status, headers, b"".join(chunks))
+                if not environ.get("gistapi.hold"):
+                    return answer
+                self._await(self.send(answer))
+                return None
             self._await(self.start(status, headers))
             for chunk in chunks:
                 self._await(self.write(chunk))
@@ -132,6 +137,12 @@ class _Exchange:
             if close is not None:
                 close()
         return None
+
+    async def send(self, answer: _Whole) -> None:
+        """Send an answer; raises as `write` does."""
+        await self.start(answer.status, answer.headers)
+        for begin in range(0, len(answer.body), PART_BYTES):
+            await self.write(answer.body[begin : begin + PART_BYTES])
 
     async def start(self, status: str, headers: Headers) -> None:
         """Send the head."""

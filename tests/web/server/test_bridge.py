@@ -125,6 +125,33 @@ def test_a_large_answer_that_is_not_read_holds_no_thread(monkeypatch: pytest.Mon
             assert other.recv(1000).startswith(b"HTTP/1.1 200 ")
 
 
+def test_an_answer_that_is_held_is_closed_after_it_was_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A search keeps its place while its large answer waits to be read."""
+    monkeypatch.setattr(bridge, "STALL_SECONDS", SECONDS)
+    closed = threading.Event()
+
+    class Body(list[bytes]):
+        """One large part."""
+
+        def close(self) -> None:
+            """Note it."""
+            closed.set()
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        environ["gistapi.hold"] = True
+        start_response("200 OK", [("Content-Length", "20000000")])
+        return Body([b"x" * 20_000_000])
+
+    with hosting(app) as host, host.connect(GET % b"/", buffer=4096) as slow:
+        assert slow.recv(1)
+        assert not closed.is_set()
+        slow.sendall(GET % b"/next")
+        while not closed.is_set():
+            assert slow.recv(65536)
+
+
 def test_the_application_learns_that_its_client_left() -> None:
     """While it works, not only when it sends."""
     began: SimpleQueue[Any] = SimpleQueue()
