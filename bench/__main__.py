@@ -45,7 +45,7 @@ BESIDE_IT: dict[str, Callable[[World, Plan], Any]] = {
     "start": starts,
 }
 SECTIONS = (*OF_A_SERVICE, *BESIDE_IT, "patterns")
-LIBRARIES = ("granian", "google-re2", "requests", "urllib3", "flask")
+LIBRARIES = ("aiohttp", "google-re2", "requests", "urllib3", "flask")
 
 
 def main() -> None:

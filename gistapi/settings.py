@@ -7,8 +7,10 @@ import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import (
@@ -18,60 +20,24 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    model_validator,
 )
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from gistapi import setting_values
+from gistapi import setting_values as values
 from gistapi.errors import SettingsError
 
 PREFIX = "GISTAPI_"
 FROM_FILE = "_FILE"
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+ANY_HOST = ("*",)
 
-# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _SERVICE_LINK = re.compile(rf"{PREFIX}(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
-_SERVICE_LINKS_HINT = (
-    "comes from a Kubernetes Service named gistapi; set `enableServiceLinks: false` in the pod"
-)
-
-
-def _cache_url(value: str) -> str:
-    schemes = ("sqlite:///", "redis://", "rediss://", "unix://")
-    if value not in {"memory:", "off"} and not value.startswith(schemes):
-        raise ValueError(f"should be `memory:`, `off`, or begin with one of {', '.join(schemes)}")
-    return value
-
-
-def _header_safe(value: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[!-~]+", value.get_secret_value()):
-        raise ValueError("should be one word of ASCII characters")
-    return value
-
-
-def _rate(value: str) -> str:
-    from limits import parse_many  # noqa: PLC0415 - slow to load, and few set a rate
-
-    try:
-        parsed = parse_many(value)
-    except ValueError:
-        parsed = []
-    if len(parsed) != 1 or parsed[0].amount < 1:
-        raise ValueError("should be as 30/minute, 500/hour or 100/2 hours")
-    return value
-
-
-def _stripped(value: object) -> object:
-    return value.strip() if isinstance(value, str) else value
 
 
 def _lowered(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
-
-
-def _port(value: object) -> object:
-    if isinstance(value, str) and value.startswith("tcp://"):
-        raise ValueError(_SERVICE_LINKS_HINT)
-    return value
 
 
 def _default_cache_url() -> str:
@@ -82,32 +48,26 @@ def _default_keys_file() -> Path:
     return user_data_path("gistapi") / "keys.json"
 
 
+def _default_hosts(fields: dict[str, Any]) -> tuple[str, ...]:
+    host = fields.get("host", "")
+    is_loopback = host == "localhost"
+    with suppress(ValueError):
+        is_loopback = ip_address(host).is_loopback
+    return LOOPBACK_NAMES if is_loopback else ("*",)
+
+
 def _default_log_format() -> Literal["json", "text"]:
     return "text" if sys.stderr.isatty() else "json"
 
 
+T = TypeVar("T")
+Listed = Annotated[tuple[T, ...], NoDecode, BeforeValidator(values.listed)]
+Networks = Listed[Annotated[str, AfterValidator(values.network)]]
+Rate = Annotated[str, AfterValidator(values.rate)]
 AtLeastOne = Annotated[int, Field(ge=1)]
-Rate = Annotated[str, AfterValidator(_rate)]
-
-
-def _long_enough(value: SecretStr) -> SecretStr:
-    if len(value.get_secret_value()) < MIN_KEY_CHARACTERS:
-        raise ValueError(f"should have at least {MIN_KEY_CHARACTERS} characters")
-    return value
-
-
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
-Networks = Annotated[
-    tuple[Annotated[str, AfterValidator(setting_values.network)], ...],
-    NoDecode,
-    BeforeValidator(setting_values.listed),
-]
-Origins = Annotated[
-    tuple[Annotated[str, AfterValidator(setting_values.origin)], ...],
-    NoDecode,
-    BeforeValidator(setting_values.listed),
-]
-MIN_KEY_CHARACTERS = 32
+Concurrency = Annotated[int, Field(ge=1, le=100)]
+Size = Annotated[ByteSize, Field(ge=2**20)]
 
 
 class Settings(BaseSettings):
@@ -115,39 +75,40 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535), BeforeValidator(_port)] = 9876
-    github_api_url: Annotated[
-        str, BeforeValidator(_stripped), AfterValidator(setting_values.api_url)
-    ] = "https://api.github.com"
-    github_content_hosts: Annotated[
-        tuple[Annotated[str, AfterValidator(setting_values.host)], ...],
-        NoDecode,
-        BeforeValidator(setting_values.listed),
-        Field(min_length=1),
-    ] = ("gist.githubusercontent.com", "gist.github.com")
-    github_token: Annotated[
-        SecretStr | None,
-        BeforeValidator(_stripped),
-        AfterValidator(lambda v: v and _header_safe(v)),
-    ] = None
-    github_concurrency: Annotated[int, Field(ge=1, le=100)] = 16
+    host: Annotated[str, AfterValidator(values.host)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535), BeforeValidator(values.port)] = 9876
+    # The names that requests may use for this service (`Host`); `*` is any.
+    allowed_hosts: Listed[Annotated[str, AfterValidator(values.host_name)]] = Field(
+        default_factory=_default_hosts
+    )
+    github_api_url: Annotated[str, AfterValidator(values.http_url)] = "https://api.github.com"
+    github_content_hosts: Listed[Annotated[str, AfterValidator(values.host_and_port)]] = (
+        "gist.githubusercontent.com",
+        "gist.github.com",
+    )
+    github_token: Annotated[SecretStr | None, AfterValidator(values.one_word)] = None
+    # Whether callers may send a GitHub token of their own.
+    caller_tokens: bool = False
+    github_concurrency: Concurrency = 16
     # GitHub's secondary limit is 100 concurrent requests, its API and its other hosts together.
-    github_concurrency_total: Annotated[int, Field(ge=1, le=100)] = 64
+    github_concurrency_total: Concurrency = 64
     github_timeout_seconds: Seconds = 10
     # Not in the repr: a redis:// URL may carry a password.
-    cache_url: Annotated[str, AfterValidator(_cache_url)] = Field(
+    cache_url: Annotated[str, AfterValidator(values.cache_url)] = Field(
         default_factory=_default_cache_url, repr=False
     )
-    cache_max_bytes: Annotated[ByteSize, Field(ge=2**20)] = ByteSize(2**30)
-    cache_max_file_bytes: Annotated[ByteSize, Field(ge=2**20)] = ByteSize(100 * 2**20)
+    cache_max_bytes: Size = ByteSize(2**30)
+    # The largest file that the cache keeps; GitHub takes none over 100 MiB.
+    cache_max_file_bytes: Size = ByteSize(100 * 2**20)
     listing_ttl_seconds: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] = 60
     # How old a listing may be when GitHub is down or its budget spent; 0: none is used.
     listing_stale_seconds: Annotated[float, Field(ge=0, le=2592000, allow_inf_nan=False)] = 0
     search_deadline_seconds: Seconds = 60
-    search_max_bytes: Annotated[ByteSize, Field(ge=2**20)] = ByteSize(2**30)
+    search_max_bytes: Size = ByteSize(2**30)
     pattern_timeout_seconds: Seconds = 2
     keys_file: Path = Field(default_factory=_default_keys_file)
+    # Whether a missing keys file lets nobody in, even if there never was one.
+    keys_required: bool = False
     keys_optional: bool = False
     metrics_access: Literal["open", "key", "off"] = "open"
     # Of one caller: a key, or without one an address. None: without limit.
@@ -156,18 +117,14 @@ class Settings(BaseSettings):
     key_total_limit: AtLeastOne | None = None
     caller_searches: AtLeastOne | None = None
     caller_github_requests: Rate | None = None
-    caller_github_bytes: Annotated[ByteSize, Field(ge=2**20)] | None = None
+    caller_github_bytes: Size | None = None
     limits_fail_closed: bool = False
-    # Who is denied stays out, whatever else is said; without a list everybody is allowed.
+    # Denied addresses stay out, allowed or not; without a list every address is allowed.
     allowed_addresses: Networks = ()
     denied_addresses: Networks = ()
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
-    cors_origins: Origins = ()
-    captcha_key: Annotated[
-        SecretStr | None,
-        BeforeValidator(_stripped),
-        AfterValidator(lambda v: v and _long_enough(v)),
-    ] = None
+    cors_origins: Listed[Annotated[str, AfterValidator(values.origin)]] = ()
+    captcha_key: Annotated[SecretStr | None, AfterValidator(values.long_enough)] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], BeforeValidator(_lowered)
     ] = "info"
@@ -175,8 +132,15 @@ class Settings(BaseSettings):
         default_factory=_default_log_format
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _strip(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        """Ignore white space around each value; what is only white space is not set."""
+        stripped = {k: v.strip() if isinstance(v, str) else v for k, v in fields.items()}
+        return {name: value for name, value in stripped.items() if value != ""}
+
     def public(self) -> dict[str, str]:
-        """Every variable's name and effective value, without what must not be seen."""
+        """Return each variable's name and effective value, secrets hidden."""
         return {variable(field): _shown(getattr(self, field)) for field in type(self).model_fields}
 
 
@@ -185,32 +149,41 @@ SECRETS = ("github_token", "cache_url", "captcha_key")
 
 
 def load_settings() -> Settings:
-    """The settings that the environment asks for.
+    """Return the settings that the environment asks for.
 
     Raises:
         SettingsError: something in it is unknown or malformed; the message has a line for each.
     """
-    names = {name.upper() for name, value in os.environ.items() if _is_ours(name) and value}
+    names = {name.upper() for name, value in os.environ.items() if _is_ours(name) and value.strip()}
     faults = list(_unknown(names))
-    from_files: dict[str, str] = {}
+    found: dict[str, object] = {}
     for name in names & {variable(field) + FROM_FILE for field in SECRETS}:
         field = name.removeprefix(PREFIX).removesuffix(FROM_FILE).lower()
         try:
-            from_files[field] = _read_secret(field, names)
-        except (OSError, ValueError) as error:
+            found[field] = _read_secret(field, names)
+        except ValueError as error:
             faults.append(f"{name}: {error}")
+    for field, default in (("cache_url", _default_cache_url), ("keys_file", _default_keys_file)):
+        if field not in found and variable(field) not in names:
+            try:
+                found[field] = default()
+            except RuntimeError:  # platformdirs' error
+                found[field] = "off"
+                faults.append(f"{variable(field)}: the user has no home directory; set it, or HOME")
+    settings = None
     try:
-        settings = Settings.model_validate(from_files)
+        settings = Settings.model_validate(found)
     except ValidationError as error:
-        faults += [_fault(detail) for detail in error.errors()]
-        raise SettingsError("\n".join(sorted(faults))) from None
-    if faults:
+        # A default that depends on a field that is malformed is no fault of its own.
+        details = [d for d in error.errors() if d["type"] != "default_factory_not_called"]
+        faults += map(_fault, details)
+    if faults or settings is None:
         raise SettingsError("\n".join(sorted(faults)))
     return settings
 
 
 def variable(field: str) -> str:
-    """The name of the environment variable that sets `field`."""
+    """Return the name of the environment variable that sets `field`."""
     return PREFIX + field.upper()
 
 
@@ -224,7 +197,7 @@ def _unknown(names: Iterable[str]) -> Iterator[str]:
     for name in names:
         word = name.removeprefix(PREFIX)
         if _SERVICE_LINK.fullmatch(name):
-            yield f"{name}: {_SERVICE_LINKS_HINT}"
+            yield f"{name}: {values.SERVICE_LINKS_HINT}"
         elif word not in known:
             near = difflib.get_close_matches(word, known, n=1)
             yield f"{name}: no such setting" + (
@@ -234,13 +207,13 @@ def _unknown(names: Iterable[str]) -> Iterator[str]:
 
 def _read_secret(field: str, names: Collection[str]) -> str:
     if variable(field) in names:
-        raise ValueError(f"{variable(field)} is set as well; one of them has to go")
+        raise ValueError(f"{variable(field)} is set as well; remove one of them")
     path = next(v for k, v in os.environ.items() if k.upper() == variable(field) + FROM_FILE)
-    return Path(path).read_text(encoding="utf-8").strip()
+    return values.content_of(Path(path.strip()))
 
 
 def _fault(detail: ErrorDetails) -> str:
-    """One line on one malformed variable, its value shown unless it may hold a secret."""
+    """Return a line on a malformed variable, with its value unless that may hold a secret."""
     field = str(detail["loc"][0])
     message = detail["msg"].removeprefix("Value error, ")
     value = os.environ.get(variable(field), "")[:80]

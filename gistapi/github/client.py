@@ -207,11 +207,13 @@ class Client:
                 raise LimitedError("GitHub asked for a wait.", retry_after_seconds=seconds)
             await host.wait(scope.ends_at)
             async with host.throttle.place(scope.lane):
+                if host.wait_seconds() > 0:
+                    continue  # the host refused another request meanwhile
                 await host.throttle.keep_pace()
                 async with scope.lane.place():
                     permit = host.begin()
                     if permit is None:
-                        continue  # the host refused another request meanwhile
+                        continue
                     try:
                         async with self._exchange(request, permit, scope.meter) as response:
                             yield response

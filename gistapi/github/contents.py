@@ -65,13 +65,13 @@ class Contents:
 
     async def read(self, gist: Gist, file: GistFile, scope: Scope) -> bytes:
         """A small file whole, proved by the listing's blob SHA if it has one."""
-        kept = self._whole.kept.get(file.blob_sha)
-        if kept is not None:
-            content, way = kept
-            self._observe(ContentRead(way, "shared"))
-            return content
         tried = _Tried()
         while True:
+            kept = self._whole.kept.get(file.blob_sha)
+            if kept is not None:  # it came along with another file
+                content, way = kept
+                self._observe(ContentRead(way, "shared"))
+                return content
             choice = self._choose(gist, file, scope, tried)
             if choice is None:
                 raise _failure(tried)
@@ -103,9 +103,10 @@ class Contents:
             if not file.raw_url:
                 return "raw", "preferred", inf
             raw = self._client.host(file.raw_url, "raw", scope)
-            if raw.is_usable() or 0 < raw.wait_seconds() <= SHORT_WAIT_SECONDS:
+            soon = raw.throttle.delay_seconds() <= SHORT_WAIT_SECONDS
+            if (soon and raw.is_usable()) or 0 < raw.wait_seconds() <= SHORT_WAIT_SECONDS:
                 return "raw", "preferred", SHORT_WAIT_SECONDS
-            reason: WayReason = "limited" if raw.is_limited() else "failed"
+            reason: WayReason = "limited" if raw.is_limited() or not soon else "failed"
         else:
             reason = _reason(tried.errors.get("raw"))
         for way in self._whole.ways(scope):

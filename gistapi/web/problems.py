@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from gistapi import errors
 from gistapi.search.report import ErrorAnswer, ErrorCode, FieldError
+from gistapi.web.causes import log_causes
 from gistapi.web.protection.headers import request_id
 from gistapi.web.responses import HTML, PROBLEM_JSON, json_response, named
 
@@ -232,6 +233,8 @@ def problem_of(error: Exception, request_id: str) -> Problem:
     for kind in type(error).__mro__:
         if kind in _ROWS:
             row = _ROWS[kind]
+            if isinstance(error, errors.GithubError | errors.DeadlineError):
+                log_causes(error, row.code)
             fields = error.errors if isinstance(error, InvalidRequestError) else ()
             return Problem(row.status, row.code, _sentence(str(error)), fields, _headers(error))
     _LOG.error("request %s failed", request_id, exc_info=error)

@@ -45,7 +45,7 @@ PARTS = {
     "web": Part(
         "web",
         "errors models events search quota settings matching",
-        "flask flask_cors werkzeug pydantic pydantic_core prometheus_client"
+        "aiohttp multidict flask flask_cors werkzeug pydantic pydantic_core prometheus_client"
         " structlog altcha typing_extensions",
     ),
     "app": Part(
@@ -56,7 +56,7 @@ PARTS = {
     "cli": Part(
         "cli __main__",
         "errors models events settings matching search quota web app",
-        "click rich granian flask requests",
+        "click rich flask requests",
     ),
     "wsgi": Part("__init__ gistapi", "app cli", "flask"),
 }

@@ -70,10 +70,12 @@ class Searches:
         """A client of a web application around this searcher."""
         return create_web(self).test_client()
 
-    def post(self, *, headers: dict[str, str] | None = None, **body: object) -> TestResponse:
+    def post(
+        self, *, headers: dict[str, str] | None = None, buffered: bool = False, **body: object
+    ) -> TestResponse:
         """Ask for a search; `username` and `pattern` are given where the body leaves them out."""
         full = {"username": "octocat", "pattern": "import requests"} | body
-        return self.client().post(SEARCH, json=full, headers=headers)
+        return self.client().post(SEARCH, json=full, headers=headers, buffered=buffered)
 
 
 class Stream:

@@ -242,10 +242,11 @@ def test_an_encoded_body_is_a_415(encoding: str) -> None:
 def test_a_body_that_broke_off_or_came_too_late_is_refused() -> None:
     """400 and 408, after the checks that come before."""
 
-    class Broken:
+    class Broken(Stream):
         """A body whose reading fails."""
 
         def __init__(self, error: OSError) -> None:
+            super().__init__(b"")
             self._error = error
 
         def read(self, _size: int) -> bytes:

@@ -35,10 +35,9 @@ from gistapi.events import (
     SearchEnded,
     WorkerKilled,
 )
-from gistapi.search.report import REASONS
 from gistapi.web.operations.health import MAX_AHEAD_SECONDS
+from gistapi.web.operations.search_metrics import SECONDS, SearchMetrics
 
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 CALLED_OFF = frozenset({"ByteQuotaError", "CancelledError", "DeadlineError"})
 """Errors by which the service itself ends a request to GitHub."""
 _REFUSED = 400
@@ -51,7 +50,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._http = _Http(self.registry)
         self._github = _Github(self.registry)
-        self._search = _Search(self.registry)
+        self._search = SearchMetrics(self.registry)
         self._cache = _Cache(self.registry)
         self.registry.register(_Process())
 
@@ -77,7 +76,7 @@ class Metrics:
             case SearchEnded():
                 self._search.ended(event)
             case NotSearched():
-                self._search.not_searched.labels(_known(event.reason)).inc()
+                self._search.missed(event)
 
     def request_began(self) -> None:
         """Count a request that has arrived."""
@@ -130,7 +129,7 @@ class _Http:
             "gistapi_http_request_duration_seconds",
             "Time from a request's head to the end of its answer.",
             ("route",),
-            buckets=_SECONDS,
+            buckets=SECONDS,
             registry=registry,
         )
         self.in_progress = Gauge(
@@ -151,7 +150,7 @@ class _Github:
             "gistapi_github_request_duration_seconds",
             "Time from sending a request to the end of its answer.",
             ("kind",),
-            buckets=_SECONDS,
+            buckets=SECONDS,
             registry=registry,
         )
         self.received = Counter(
@@ -204,68 +203,6 @@ class _Github:
         self.reset.set(time.time() + min(max(0.0, event.reset_seconds), MAX_AHEAD_SECONDS))
 
 
-class _Search:
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.searches = Counter(
-            "gistapi_searches",
-            "Searches by outcome: success, partial, cancelled, or an error's name.",
-            ("outcome",),
-            registry=registry,
-        )
-        self.duration = Histogram(
-            "gistapi_search_duration_seconds",
-            "How long searches took.",
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self.in_progress = Gauge(
-            "gistapi_searches_in_progress", "Searches running.", registry=registry
-        )
-        totals = {
-            "files": ("gistapi_scanned_files", "Files matched."),
-            "bytes": ("gistapi_scanned_bytes", "Bytes of text matched."),
-            "seconds": ("gistapi_scan_seconds", "Time spent matching."),
-        }
-        counters = {
-            name: Counter(full, words, ("engine",), registry=registry)
-            for name, (full, words) in totals.items()
-        }
-        # Looked up once: this is counted for every file.
-        self._scanned = {
-            engine: tuple(counters[name].labels(engine) for name in totals)
-            for engine in ("re2", "re")
-        }
-        self.workers = Gauge(
-            "gistapi_matching_workers", "Matching processes alive.", registry=registry
-        )
-        self.workers_killed = Counter(
-            "gistapi_matching_workers_killed",
-            "Matching processes that hit their deadline (timeout), died or could not be started.",
-            ("reason",),
-            registry=registry,
-        )
-        for reason in ("timeout", "died", "not_started"):
-            self.workers_killed.labels(reason)  # so that the first is seen as an increase
-        self.not_searched = Counter(
-            "gistapi_not_searched",
-            "Gists, files and listings that could not be searched, by the contract's reason.",
-            ("reason",),
-            registry=registry,
-        )
-        for reason in REASONS:
-            self.not_searched.labels(reason)
-
-    def file_scanned(self, event: FileScanned) -> None:
-        files, size, seconds = self._scanned[event.engine]
-        files.inc(event.files)
-        size.inc(event.size_bytes)
-        seconds.inc(event.duration_seconds)
-
-    def ended(self, event: SearchEnded) -> None:
-        self.searches.labels(event.outcome).inc()
-        self.duration.observe(event.duration_seconds)
-
-
 class _Cache:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.reads = Counter(
@@ -285,10 +222,6 @@ class _Cache:
             "Size of the cache; NaN if it is shared or unknown.",
             registry=registry,
         )
-
-
-def _known(reason: str) -> str:
-    return reason if reason in REASONS else "other"
 
 
 def _outcome(event: GithubRequestEnded) -> str:

@@ -73,7 +73,8 @@ class Connection(web.RequestHandler):
         super().data_received(data)
         if self._request_count > count:
             self._body = self._messages[-1][1]
-        if self._request_count > count or self._current_request is not None:
+        in_body = self._body is not None and not self._body.is_eof()
+        if self._request_count > count or self._current_request is not None or in_body:
             self._head_bytes = 0
             return
         self._head_bytes += len(data)
