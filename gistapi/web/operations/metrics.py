@@ -104,7 +104,7 @@ class _Process(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily(
-            "gistapi_build", "Which version runs.", {"version": version("gistapi")}
+            "gistapi_build", "Which version runs.", {"version": version("gistgrep")}
         )
         for kind in (ProcessCollector, PlatformCollector, GCCollector):
             yield from kind(registry=CollectorRegistry()).collect()
