@@ -289,11 +289,12 @@ def test_probes_and_variables_are_the_services() -> None:
 
 def test_whoever_stops_the_service_waits_for_it() -> None:
     """The grace of Compose and of Kubernetes is longer than the service's own."""
-    from gistapi.cli.server import GRACE_SECONDS, KILL_AFTER_SECONDS, LINGER_SECONDS  # noqa: PLC0415
+    from gistapi.cli.server import EXIT_SECONDS, GRACE_SECONDS, LINGER_SECONDS  # noqa: PLC0415
 
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
     pod = next(objects())["spec"]["template"]["spec"]
     grace = int(compose["services"]["gistapi"]["stop_grace_period"].removesuffix("s"))
-    assert GRACE_SECONDS + LINGER_SECONDS < KILL_AFTER_SECONDS < grace
+    longest = GRACE_SECONDS + LINGER_SECONDS + EXIT_SECONDS
+    assert longest < grace
     sleep = int(pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert sleep + KILL_AFTER_SECONDS < pod["terminationGracePeriodSeconds"]
+    assert sleep + longest < pod["terminationGracePeriodSeconds"]
