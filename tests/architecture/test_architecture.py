@@ -41,22 +41,24 @@ PARTS = {
     "cache": Part("cache", "errors models events", "cachetools redis"),
     # Counters and nonces live in the Redis that the cache's URL names.
     "quota": Part("quota", "errors models events cache", "cachetools limits redis"),
-    "search": Part("search", "errors models events aio matching", "pydantic typing_extensions"),
+    "search": Part("search", "errors models events aio matching", "cachetools pydantic typing_extensions"),
+    # `web.server` takes connections on a loop of its own, by aiohttp.
     "web": Part(
         "web",
-        "errors models events search quota settings matching",
-        "flask flask_cors werkzeug pydantic pydantic_core prometheus_client"
-        " structlog altcha typing_extensions",
+        "errors models events aio search quota settings matching",
+        "aiohttp altcha flask flask_cors multidict prometheus_client pydantic pydantic_core"
+        " structlog typing_extensions werkzeug yarl",
     ),
     "app": Part(
         "app",
         "errors models events settings aio matching search github cache quota web",
         "flask",
     ),
+    "client": Part("client", "models", "requests"),
     "cli": Part(
         "cli __main__",
-        "errors models events settings matching search quota web app",
-        "click rich granian flask requests",
+        "errors models events settings matching search quota web app client",
+        "click flask platformdirs requests rich wcwidth",
     ),
     "wsgi": Part("__init__ gistapi", "app cli", "flask"),
 }
