@@ -55,9 +55,10 @@ PARTS = {
     ),
     "cli": Part(
         "cli __main__",
-        "errors models events settings matching search quota web app",
-        "click rich flask requests",
+        "errors models events settings matching search quota web app client",
+        "click wcwidth platformdirs pydantic",
     ),
+    "client": Part("client", "models", "requests"),
     "wsgi": Part("__init__ gistapi", "app cli", "flask"),
 }
 PART_OF = {module: name for name, part in PARTS.items() for module in part.modules.split()}
