@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from gistapi.cli.terminal import say
 from gistapi.cli.tokens import find_token
-from gistapi.client.answers import Line, parse
+from gistapi.client.answers import Line
 from gistapi.client.fields import Fields
+from gistapi.client.parsing import parse
 from gistapi.models import Query
 
 if TYPE_CHECKING:

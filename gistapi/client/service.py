@@ -11,8 +11,9 @@ import requests
 from requests import PreparedRequest
 from requests import exceptions as errors
 
-from gistapi.client.answers import ClientError, Line, error_of, parse
+from gistapi.client.answers import ClientError, Line
 from gistapi.client.fields import Fields
+from gistapi.client.parsing import error_of, parse
 
 PATH = "/api/v1/search"
 CONNECT_SECONDS = 10

@@ -58,7 +58,7 @@ PARTS = {
     "cli": Part(
         "cli __main__",
         "errors models events settings matching search quota web app client",
-        "click flask platformdirs requests rich wcwidth",
+        "click platformdirs pydantic wcwidth",
     ),
     "wsgi": Part("__init__ gistapi", "app cli", "flask"),
 }

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from click import Context, Option
 
 from gistapi.cli import main
 from gistapi.search.report import REASONS, ErrorCode
-from gistapi.settings import FROM_FILE, SECRETS, Settings, variable
+from gistapi.settings import COMMAND, FROM_FILE, PREFIX, SECRETS, Settings, variable
 from gistapi.web import create_web
 from gistapi.web.schema import SearchRequest
 from tests.fake_github import FakeGithub
@@ -45,7 +46,8 @@ def test_every_setting_is_in_the_documentation_and_the_other_way_round() -> None
     known = {variable(field) for field in Settings.model_fields}
     named = set(re.findall(r"\bGISTAPI_[A-Z0-9_]+", EVERYTHING))
     from_files = {variable(field) + FROM_FILE for field in SECRETS}
-    assert named - from_files == known
+    of_the_command = {PREFIX + name for name in COMMAND}
+    assert named - from_files - of_the_command == known
     tables = "\n".join(line for line in EVERYTHING.splitlines() if line.startswith("|"))
     assert [name for name in sorted(known) if f"`{name}`" not in tables] == []
 
@@ -100,13 +102,17 @@ def test_every_command_is_in_the_readme_and_the_other_way_round() -> None:
     commands = set(
         re.findall(r"(?<!--app )(?<!exec )\bgistapi ([a-z]+)\b", "\n".join(code_of(EVERYTHING)))
     )
-    assert commands == set(main.commands)
-    search = main.commands["search"]
-    options = {name for option in search.params for name in option.opts if name.startswith("-")}
-    told = set(re.findall(r"(?<![\w-])(--?[a-zA-Z][a-z-]*)", "\n".join(cells("option | does", 0))))
-    told |= set(re.findall(r"`(--[a-z-]+)", README)) & options
-    assert told <= options
-    assert [o.opts for o in search.params if o.opts[0][0] == "-" and not told & set(o.opts)] == []
+    context = Context(main)
+    assert commands == set(main.list_commands(context))
+    search = main.get_command(context, "search")
+    assert search is not None
+    shown = [o for o in search.params if isinstance(o, Option) and not o.hidden]
+    options = {name for option in shown for name in option.opts + option.secondary_opts}
+    rows = re.findall(
+        r"^\| (`--?[a-zA-Z].*?) \| ", (ROOT / "docs/cli.md").read_text("utf-8"), re.MULTILINE
+    )
+    told = set(re.findall(r"(?<![\w-])--?[a-zA-Z][a-z-]*", "\n".join(rows)))
+    assert told == options
     makefile = (ROOT / "Makefile").read_text("utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
     assert set(re.findall(r"\bmake ([a-z]+)\b", "\n".join(code_of(README)))) <= targets
