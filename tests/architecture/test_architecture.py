@@ -44,7 +44,7 @@ PARTS = {
     "search": Part("search", "errors models events aio matching", "pydantic typing_extensions"),
     "web": Part(
         "web",
-        "errors models events search quota settings matching",
+        "errors models events search quota settings matching aio",
         "aiohttp multidict flask flask_cors werkzeug pydantic pydantic_core prometheus_client"
         " structlog altcha typing_extensions",
     ),
