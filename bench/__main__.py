@@ -110,7 +110,7 @@ def _machine() -> dict[str, Any]:
         "memory_gib": round(int(memory) / 2**20, 1),
         "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("gistapi", *LIBRARIES)},
+        "versions": {name: version(name) for name in ("gistgrep", *LIBRARIES)},
     }
 
 

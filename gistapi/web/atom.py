@@ -76,7 +76,7 @@ def feed(query: Query, found: Found, url: str) -> bytes:
     _text(root, "updated", _time(max((m.gist.updated_at for m in found.matches), default=_NEVER)))
     _text(ET.SubElement(root, "author"), "name", query.username or "GitHub")
     generator = _text(root, "generator", "gistapi")
-    generator.set("version", version("gistapi"))
+    generator.set("version", version("gistgrep"))
     ET.SubElement(root, "link", rel="self", type="application/atom+xml", href=_clean(url))
     if found.not_searched:
         reasons = ", ".join(sorted({gap.reason for gap in found.not_searched}))

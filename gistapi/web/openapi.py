@@ -75,7 +75,7 @@ def document() -> dict[str, Any]:
             "summary": "Search GitHub users' gists by regular expression.",
             "description": "Every error has one shape, and every answer carries `X-Request-ID`.",
             "license": {"name": "MIT", "identifier": "MIT"},
-            "version": version("gistapi"),
+            "version": version("gistgrep"),
         },
         "servers": [{"url": "/", "description": "This service."}],
         "tags": [{"name": "search"}, {"name": "operation"}],

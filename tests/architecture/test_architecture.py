@@ -33,7 +33,7 @@ PARTS = {
     "settings": Part(
         "settings",
         "errors values",
-        "limits pydantic pydantic_core pydantic_settings platformdirs",
+        "limits pydantic pydantic_core pydantic_settings platformdirs redis",
     ),
     "aio": Part("aio", "errors"),
     "matching": Part("matching", "errors models events aio", "re2"),
@@ -56,7 +56,7 @@ PARTS = {
     "cli": Part(
         "cli __main__",
         "errors models events settings matching search quota web app",
-        "click rich flask requests",
+        "click rich granian flask requests",
     ),
     "wsgi": Part("__init__ gistapi", "app cli", "flask"),
 }

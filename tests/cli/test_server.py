@@ -202,7 +202,7 @@ def test_a_port_that_is_taken_is_told_in_a_line(github: FakeGithub) -> None:
     """The second service at a port says why it does not start, and the first goes on."""
     with serving(github) as service:
         second = run(*SERVE, environ=environment(port=service.port))
-        assert second.returncode == 1
+        assert second.returncode == 2
         assert second.stderr == (
             f"Error: can't listen at 127.0.0.1 port {service.port}: Address already in use\n"
         )
@@ -213,7 +213,7 @@ def test_a_port_that_is_taken_is_told_in_a_line(github: FakeGithub) -> None:
 def test_an_address_that_is_not_ours_is_told_in_a_line(host: str) -> None:
     """So is a host that no interface or name server knows."""
     done = run(*SERVE, environ=environment(host=host, port=free_port()))
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert re.fullmatch(rf"Error: can't listen at {re.escape(host)} port \d+: .+\n", done.stderr)
 
 

@@ -23,6 +23,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from gistapi.events import (
     CacheFailed,
+    ContentRead,
     CountingFailed,
     Event,
     GithubLimited,
@@ -31,12 +32,13 @@ from gistapi.events import (
     WorkerKilled,
 )
 from gistapi.settings import Settings
-from gistapi.web.operations.metrics import CALLED_OFF
+from gistapi.web.operations.github_metrics import CALLED_OFF
 
 _LOGGED = {
     SearchEnded: (logging.INFO, "search"),
     GithubRequestEnded: (logging.DEBUG, "request to GitHub"),
     GithubLimited: (logging.WARNING, "GitHub asks to wait"),
+    ContentRead: (logging.DEBUG, "content read from GitHub"),
     WorkerKilled: (logging.WARNING, "matching worker ended"),
     CacheFailed: (logging.DEBUG, "cache failed"),
     CountingFailed: (logging.DEBUG, "a limit could not be checked"),
