@@ -250,11 +250,11 @@ def test_the_command_makes_lists_and_revokes(path: Path) -> None:
     assert twice.stderr == "Error: there is a key named ci already\n"
     revoked = run(*gistapi, "revoke", "ci", environ=environ)
     assert (revoked.returncode, revoked.stdout) == (0, "")
-    assert "nobody is let in" in revoked.stderr
+    assert "every request to /api is refused" in revoked.stderr
     path.write_text("{")
     damaged = run(*gistapi, "list", environ=environ)
     assert damaged.returncode == 2
     assert "is damaged" in damaged.stderr
     served = run(sys.executable, "-m", "gistapi", "serve", environ=environ)
-    assert (served.returncode, served.stdout) == (1, "")
+    assert (served.returncode, served.stdout) == (2, "")
     assert served.stderr.startswith(f"Error: the key file {path} is damaged: ")
