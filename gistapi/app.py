@@ -18,7 +18,7 @@ from gistapi.quota.counters import Counters, Rate
 from gistapi.quota.keys import KeyFile
 from gistapi.quota.nonces import NonceStore
 from gistapi.search import Bounds, Searcher
-from gistapi.search.reader import GistSource
+from gistapi.search.source import GistSource
 from gistapi.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -171,6 +171,7 @@ def create_app(
             max_searches=MAX_SEARCHES,
             workers=lambda: len(service.matching.workers.pids),
             tasks=service.portal.waiting,
+            hosts=tuple if service.github is None else service.github.hosts,
             warnings=lambda: warnings(settings, keys_exist=key_file.exists()),
         )
     )

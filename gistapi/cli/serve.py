@@ -31,7 +31,7 @@ def serve(host: str | None, port: int | None) -> None:
     process.unwatch()  # the server ends in its own way
     try:
         server.serve(settings(given))
-    except (server.AddressError, KeyFileError, SettingsError) as error:
+    except (server.AddressError, server.DescriptorsError, KeyFileError, SettingsError) as error:
         raise Fault(str(error)) from error
 
 
@@ -51,6 +51,7 @@ def settings(given: dict[str, object]) -> Settings:
     from gistapi.settings import load_settings  # noqa: PLC0415 - --help and completion need none
 
     try:
-        return load_settings(given)
+        loaded = load_settings()
     except SettingsError as error:
         raise Fault(f"the settings are not valid\n{error}") from error
+    return loaded.model_copy(update=given)
