@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gistapi.cli.terminal import say
 from gistapi.cli.tokens import find_token
 from gistapi.client.answers import Line, parse
 from gistapi.client.fields import Fields
-from gistapi.models import Match, Query, SearchEvent
+from gistapi.models import Query
 
 if TYPE_CHECKING:
     from gistapi.settings import Settings
@@ -25,6 +25,7 @@ Backend = Callable[[Query], Ask]
 def local(settings: Settings, *, verbose: bool) -> Iterator[Backend]:
     """Search in this process, with the settings' cache and the user's own GitHub token."""
     from gistapi.app import build_service  # noqa: PLC0415 - a remote search needs none
+    from gistapi.search.report import line  # noqa: PLC0415
 
     service = build_service(_with_token(settings, verbose=verbose))
 
@@ -33,7 +34,7 @@ def local(settings: Settings, *, verbose: bool) -> Iterator[Backend]:
             asked = replace(query, cursor=cursor, limit=limit)
             with closing(service.searcher.search(asked)) as events:
                 for event in events:
-                    yield parse(_line(asked, event))
+                    yield parse(line(asked, event))
 
         return ask
 
@@ -102,35 +103,3 @@ def _set_token(settings: Settings, token: str) -> Settings:
     from pydantic import SecretStr  # noqa: PLC0415 - settings have loaded it
 
     return settings.model_copy(update={"github_token": SecretStr(token)})
-
-
-def _line(query: Query, event: SearchEvent) -> object:
-    """One event as a line of the stream. Goes when search.report has the contract's matches."""
-    if not isinstance(event, Match):
-        from gistapi.search.report import line  # noqa: PLC0415
-
-        return line(query, event)  # type: ignore[return-value, unused-ignore]
-    gist = event.gist
-    return {
-        "type": "match",
-        "data": {
-            "gist": gist.html_url,
-            "owner": None,
-            "description": gist.description,
-            "created_at": f"{gist.created_at:%Y-%m-%dT%H:%M:%SZ}",
-            "updated_at": f"{gist.updated_at:%Y-%m-%dT%H:%M:%SZ}",
-            "files": [
-                {
-                    "file": found.file.name if found.file else "",
-                    "language": None,
-                    "size_bytes": None,
-                    "more": found.more,
-                    "matches": [
-                        {**asdict(hit), "before": [*hit.before], "after": [*hit.after]}
-                        for hit in found.hits
-                    ],
-                }
-                for found in event.files
-            ],
-        },
-    }

@@ -36,7 +36,7 @@ class _CountFormat:
         """`ADDRESS/FILE:COUNT` for each file."""
         lines = []
         for file in match.files:
-            path = self._style.paint(safe(f"{match.gist}/{file.file}", keep=""), PATH)
+            path = self._style.paint(_path(match, file), PATH)
             lines.append(f"{path}:{count(file, self._max_lines)}\n")
         return "".join(lines)
 
@@ -69,9 +69,7 @@ class LineFormat:
         """The file's runs of adjacent lines, each as text."""
         options = self._options
         found = rows(file, before=options.before, after=options.after, max_lines=options.max_count)
-        where = file.matches[0].where if file.matches else None
-        name = PLACES.get(where, safe(where, keep="")) if where else safe(file.file, keep="")
-        path = name if self._headed else f"{safe(match.gist, keep='')}/{name}"
+        path = _place(file) if self._headed else _path(match, file)
         return ["".join(self._lines(path, run)) for run in separated(found)]
 
     def _lines(self, path: str, run: list[Row]) -> Iterator[str]:
@@ -135,6 +133,15 @@ class LineFormat:
 
     def _marked(self, text: str) -> str:
         return self._style.paint(safe(text), MATCH) if text else ""
+
+
+def _place(file: FileMatches) -> str:
+    """The file's name, or what else matches."""
+    return PLACES.get(file.found_in) or safe(file.file or "", keep="")
+
+
+def _path(match: Match, file: FileMatches) -> str:
+    return f"{safe(match.gist, keep='')}/{_place(file)}"
 
 
 def _address(match: Match, style: Style) -> str:

@@ -30,9 +30,8 @@ ENVIRONMENT = (
         "GH_TOKEN, GITHUB_TOKEN",
         (
             "Used in this order where GISTAPI_GITHUB_TOKEN is not set, then what `gh auth token`"
-            " prints."
-            " They are sent to github.com only. For GitHub Enterprise Server, GH_ENTERPRISE_TOKEN and"
-            " GITHUB_ENTERPRISE_TOKEN are read."
+            " prints. They are sent to github.com only. For GitHub Enterprise Server,"
+            " GH_ENTERPRISE_TOKEN and GITHUB_ENTERPRISE_TOKEN are read."
         ),
     ),
     ("NO_COLOR", "If it is set, --color=auto uses no colours."),
@@ -42,8 +41,8 @@ FILES = (
     (
         "~/.config/gistapi/config.toml",
         (
-            'Defaults for options of gistapi search, such as server = "https://gists.example.com" or'
-            " smart-case = true."
+            "Defaults for options of gistapi search, such as"
+            ' server = "https://gists.example.com" or smart-case = true.'
         ),
     ),
 )
@@ -64,7 +63,7 @@ def page(command: click.Command) -> str:
 
 
 def _lines(command: click.Command) -> Iterator[str]:
-    yield f'.TH GISTAPI 1 "" "gistapi {version("gistapi")}" "User Commands"'
+    yield f'.TH GISTAPI 1 "" "gistapi {version("gistgrep")}" "User Commands"'
     yield from (".SH NAME", r"gistapi \- search GitHub gists by regular expression")
     yield ".SH SYNOPSIS"
     root = click.Context(command, info_name="gistapi")

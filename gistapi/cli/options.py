@@ -106,6 +106,7 @@ WHICH = (
         "languages",
         metavar="LANG",
         multiple=True,
+        callback=query.languages,
         help="Search files in this language, as GitHub names it.",
     ),
     click.option(

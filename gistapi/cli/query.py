@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TextIO
 
 import click
@@ -169,16 +168,29 @@ def _ignores_case(options: Options, sought: Sequence[str]) -> bool:
 
 
 def time(_context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
-    """A day or an RFC 3339 time, in UTC where it names no zone; `--until` a day is to its end."""
+    """A date or an RFC 3339 time; `--until` a date is to its end."""
     if value is None:
         return None
+    from gistapi.search.times import parse_time  # noqa: PLC0415 - --help needs no search
+
     try:
-        parsed = datetime.fromisoformat(value)
-        if parameter.name == "until" and re.fullmatch(r"[0-9-]+", value):
-            parsed += timedelta(days=1, seconds=-1)
-        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise click.BadParameter("write a time as 2024-01-31 or 2024-01-31T12:00:00Z") from None
+        return parse_time(value, end_of_day=parameter.name == "until")
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def languages(
+    _context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    """GitHub's names of languages; one that is like a name of GitHub's is refused."""
+    if value:
+        from gistapi.search.languages import misspelt  # noqa: PLC0415 - --help needs no search
+
+        for name in value:
+            meant = misspelt(name)
+            if meant is not None:
+                raise click.BadParameter(f"GitHub knows no language {name}; did you mean {meant}?")
+    return value
 
 
 def globs(

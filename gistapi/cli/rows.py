@@ -89,11 +89,11 @@ def without_phantoms(match: Match) -> Match | None:
 
 
 def _without_phantom(file: FileMatches) -> FileMatches:
-    if not file.matches or file.more:
+    if not file.matches or file.more or file.found_in != "content":
         return file
     last = file.matches[-1]
     # A real empty line that is the file's last one is followed by the phantom, so is never last.
-    is_phantom = not (last.text or last.after or last.where)
+    is_phantom = not (last.text or last.after)
     return replace(file, matches=file.matches[:-1]) if is_phantom else file
 
 

@@ -11,7 +11,6 @@ import click
 from gistapi.models import USERNAME, Target
 
 _HEX_ID = r"[0-9a-f]{20}|[0-9a-f]{32}"
-GIST_ID = rf"{_HEX_ID}|[0-9]{{5,8}}"
 _GIST_HOST = "gist."
 
 
@@ -38,15 +37,12 @@ def gist(word: str) -> str:
     Raises:
         click.UsageError: it names none.
     """
-    parts = _path(word)
-    path = [word] if parts is None else parts[1]
-    if path and path[0] == "gist" and parts and not parts[0].startswith(_GIST_HOST):
-        path = path[1:]  # GitHub Enterprise Server: HOST/gist/USER/ID
-    for name in path[:2]:
-        found = re.fullmatch(rf"({GIST_ID})(\.git)?", name, re.IGNORECASE)
-        if found:
-            return found[1].lower()
-    raise click.UsageError(f"{word} is not the id or address of a gist.")
+    from gistapi.search.gist_ids import gist_id  # noqa: PLC0415 - --help needs no search
+
+    try:
+        return gist_id(word)
+    except ValueError as error:
+        raise click.UsageError(f"{word}: {error}") from None
 
 
 def from_lines(lines: Iterable[str]) -> list[str]:
@@ -67,9 +63,8 @@ def _path(word: str) -> tuple[str, list[str]] | None:
 
 
 def _is_gist(path: list[str]) -> bool:
-    # A login may look like the old ids of digits: only an owner before it makes sure.
-    ids = GIST_ID if len(path) > 1 else _HEX_ID
-    return re.fullmatch(rf"({ids})(\.git)?", path[:2][-1], re.IGNORECASE) is not None
+    """Whether a path on the gists' host is a gist's: USER/ID, or an ID that is no login."""
+    return len(path) > 1 or re.fullmatch(_HEX_ID, path[0].removesuffix(".git")) is not None
 
 
 def _login(word: str) -> str:

@@ -35,7 +35,7 @@ class ClientError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LineMatch:
-    """One match in a file, or in what `where` names (`in` of the contract: a description, a name).
+    """One match.
 
     `line`, `column`, `end_line` and `end_column` count from 1, columns in characters, the end
     exclusive. `text` is the line or lines of the match, `text[start:end]` the match; `cut`: the
@@ -53,18 +53,22 @@ class LineMatch:
     before: tuple[str, ...]
     after: tuple[str, ...]
     url: str | None
-    where: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class FileMatches:
-    """The matches in one file; `more`: it has others."""
+    """The matches in one file; `more`: it has others.
 
-    file: str
+    `found_in` is `content`; or `name` for matches in the file's name, or `description` for those in
+    the gist's description, where `file` is None.
+    """
+
+    file: str | None
     language: str | None
     size_bytes: int | None
     more: bool
     matches: tuple[LineMatch, ...]
+    found_in: str = "content"
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +234,8 @@ class Shape:
         return float(self._get(name, (int, float)))
 
     def flag(self, name: str) -> bool:
-        """A boolean."""
-        flag: bool = self._get(name, bool)
-        return flag
+        """A boolean; false if it is null or missing."""
+        return self.value.get(name) is not None and bool(self._get(name, bool))
 
     def texts(self, name: str) -> tuple[str, ...]:
         """A list of strings; empty if it is missing."""
@@ -256,11 +259,12 @@ class Shape:
 def _match(shape: Shape) -> Match:
     files = tuple(
         FileMatches(
-            file.text("file"),
+            file.optional_text("file"),
             file.optional_text("language"),
             file.optional_integer("size_bytes"),
             file.flag("more"),
             tuple(_line_match(found) for found in file.shapes("matches")),
+            file.optional_text("in") or "content",
         )
         for file in shape.shapes("files")
     )
@@ -290,7 +294,6 @@ def _line_match(shape: Shape) -> LineMatch:
         shape.texts("before"),
         shape.texts("after"),
         shape.optional_text("url"),
-        shape.optional_text("in"),
     )
 
 

@@ -54,6 +54,10 @@ class Github:
         """The pages of a target's gists (`listing.Listings.pages`)."""
         return self._listings.pages(target, scope)
 
+    def members(self, organization: str, scope: Scope) -> AsyncGenerator[str]:
+        """The logins of an organization's members (`listing.Listings.members`)."""
+        return self._listings.members(organization, scope)
+
     async def read(self, gist: Gist, file: GistFile, scope: Scope) -> bytes:
         """A small file whole (`contents.Contents.read`)."""
         return await self._contents.read(gist, file, scope)

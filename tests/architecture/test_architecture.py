@@ -33,7 +33,7 @@ PARTS = {
     "settings": Part(
         "settings",
         "errors values",
-        "limits pydantic pydantic_core pydantic_settings platformdirs",
+        "limits pydantic pydantic_core pydantic_settings platformdirs redis",
     ),
     "aio": Part("aio", "errors"),
     "matching": Part("matching", "errors models events aio", "re2"),

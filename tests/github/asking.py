@@ -73,6 +73,11 @@ def on_loop(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
     return wrapper
 
 
+def close_later(closing: Closing) -> None:
+    """Let `on_loop` close something at the end of the test."""
+    _open.append(closing)
+
+
 def client_of(github: FakeGithub, *, content_hosts: tuple[str, ...] = (), **about: Any) -> Client:
     """A client that asks the fake; contents may come from its raw origin, and `content_hosts`."""
     return open_client(github.api_url, github.raw_host, *content_hosts, **about)
@@ -94,7 +99,7 @@ def open_client(
         concurrency_total=64,
         observe=observe,
     )
-    _open.append(client)
+    close_later(client)
     return client
 
 

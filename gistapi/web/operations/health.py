@@ -78,7 +78,7 @@ class Health:
         state = "ready" if parts is None else parts.state()
         checks = {} if parts is None else _parts(parts)
         checks |= {"github:contact": self._check_contact(), "github:budget": self._check_budget()}
-        body: dict[str, Any] = {"status": "pass", "version": version("gistapi")}
+        body: dict[str, Any] = {"status": "pass", "version": version("gistgrep")}
         if state != "ready":
             body |= {"status": "fail", "output": f"The service is {state}."}
         elif any(check["status"] == "warn" for check in checks.values()):

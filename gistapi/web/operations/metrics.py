@@ -35,8 +35,8 @@ from gistapi.events import (
     SearchEnded,
     WorkerKilled,
 )
-from gistapi.search.report import REASONS
-from gistapi.web.operations.github_metrics import SECONDS, GithubMetrics
+from gistapi.web.operations.github_metrics import GithubMetrics
+from gistapi.web.operations.search_metrics import SECONDS, SearchMetrics
 
 
 class Metrics:
@@ -46,7 +46,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._http = _Http(self.registry)
         self._github = GithubMetrics(self.registry)
-        self._search = _Search(self.registry)
+        self._search = SearchMetrics(self.registry)
         self._cache = _Cache(self.registry)
         self.registry.register(_Process())
 
@@ -67,7 +67,7 @@ class Metrics:
             case SearchEnded():
                 self._search.ended(event)
             case NotSearched():
-                self._search.not_searched.labels(_known(event.reason)).inc()
+                self._search.missed(event)
 
     def request_began(self) -> None:
         """Count a request that has arrived."""
@@ -104,7 +104,7 @@ class _Process(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily(
-            "gistapi_build", "Which version runs.", {"version": version("gistapi")}
+            "gistapi_build", "Which version runs.", {"version": version("gistgrep")}
         )
         for kind in (ProcessCollector, PlatformCollector, GCCollector):
             yield from kind(registry=CollectorRegistry()).collect()
@@ -130,68 +130,6 @@ class _Http:
         )
 
 
-class _Search:
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.searches = Counter(
-            "gistapi_searches",
-            "Searches by outcome: success, partial, cancelled, or an error's name.",
-            ("outcome",),
-            registry=registry,
-        )
-        self.duration = Histogram(
-            "gistapi_search_duration_seconds",
-            "How long searches took.",
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self.in_progress = Gauge(
-            "gistapi_searches_in_progress", "Searches running.", registry=registry
-        )
-        totals = {
-            "files": ("gistapi_scanned_files", "Files matched."),
-            "bytes": ("gistapi_scanned_bytes", "Bytes of text matched."),
-            "seconds": ("gistapi_scan_seconds", "Time spent matching."),
-        }
-        counters = {
-            name: Counter(full, words, ("engine",), registry=registry)
-            for name, (full, words) in totals.items()
-        }
-        # Looked up once: this is counted for every file.
-        self._scanned = {
-            engine: tuple(counters[name].labels(engine) for name in totals)
-            for engine in ("re2", "re")
-        }
-        self.workers = Gauge(
-            "gistapi_matching_workers", "Matching processes alive.", registry=registry
-        )
-        self.workers_killed = Counter(
-            "gistapi_matching_workers_killed",
-            "Matching processes that hit their deadline (timeout), died or could not be started.",
-            ("reason",),
-            registry=registry,
-        )
-        for reason in ("timeout", "died", "not_started"):
-            self.workers_killed.labels(reason)  # so that the first is seen as an increase
-        self.not_searched = Counter(
-            "gistapi_not_searched",
-            "Gists, files and listings that could not be searched, by the contract's reason.",
-            ("reason",),
-            registry=registry,
-        )
-        for reason in REASONS:
-            self.not_searched.labels(reason)
-
-    def file_scanned(self, event: FileScanned) -> None:
-        files, size, seconds = self._scanned[event.engine]
-        files.inc(event.files)
-        size.inc(event.size_bytes)
-        seconds.inc(event.duration_seconds)
-
-    def ended(self, event: SearchEnded) -> None:
-        self.searches.labels(event.outcome).inc()
-        self.duration.observe(event.duration_seconds)
-
-
 class _Cache:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.reads = Counter(
@@ -211,7 +149,3 @@ class _Cache:
             "Size of the cache; NaN if it is shared or unknown.",
             registry=registry,
         )
-
-
-def _known(reason: str) -> str:
-    return reason if reason in REASONS else "other"
