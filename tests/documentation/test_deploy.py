@@ -17,12 +17,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from gistapi.events import (
     CacheFailed,
     CacheRead,
+    ContentRead,
     CountingFailed,
     Event,
     FileScanned,
     GithubBudgetSeen,
     GithubLimited,
     GithubRequestEnded,
+    HostState,
     NotSearched,
     SearchEnded,
     WorkerKilled,
@@ -102,7 +104,12 @@ def exposed() -> Series:
         CountingFailed("ConnectionError: refused"),
         NotSearched("deadline"),
         SearchEnded("success", 1, 1, 1, 1, 1),
+        ContentRead("graphql", "limited"),
     ]
+    host = HostState("host", "raw", 1, 1, 16, 1.0, 1.0, 1, 60, 60.0)
+    operation.metrics.watch(
+        searches=lambda: 0, workers=lambda: 0, cache_bytes=lambda: 0, hosts=lambda: (host,)
+    )
     for event in events:
         operation.observe(event)
     found: Series = {"up": dict(SCRAPED)}
