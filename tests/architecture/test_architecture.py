@@ -41,7 +41,9 @@ PARTS = {
     "cache": Part("cache", "errors models events", "cachetools redis"),
     # Counters and nonces live in the Redis that the cache's URL names.
     "quota": Part("quota", "errors models events cache", "cachetools limits redis"),
-    "search": Part("search", "errors models events aio matching", "cachetools pydantic typing_extensions"),
+    "search": Part(
+        "search", "errors models events aio matching", "cachetools pydantic typing_extensions"
+    ),
     # `web.server` takes connections on a loop of its own, by aiohttp.
     "web": Part(
         "web",
