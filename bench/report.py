@@ -57,9 +57,7 @@ def summary(found: Found) -> str:
 def _missed(found: Found) -> str:
     """The aims that were missed, as a sentence, and what was measured."""
     all_of_them = aims(found)
-    missed = [
-        f"{aim.what}: {aim.measured} ({aim.wanted})" for aim in all_of_them if not aim.met
-    ]
+    missed = [f"{aim.what}: {aim.measured} ({aim.wanted})" for aim in all_of_them if not aim.met]
     machine = found["machine"]
     where = (
         f"Measured with gistapi {machine['versions']['gistapi']} on {machine['cores']} cores"
