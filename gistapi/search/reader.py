@@ -78,7 +78,7 @@ class GistSource(Protocol):
         """Read all files of a gist by git."""
 
 
-class Contents(Protocol):
+class ContentStore(Protocol):
     """Where contents outlive a search; called from threads, raises nothing."""
 
     def get_contents(self, blobs: dict[str, int | None]) -> Iterator[tuple[str, bytes]]:
@@ -89,14 +89,14 @@ class Contents(Protocol):
 
 
 @dataclass
-class Shared:
+class Resources:
     """What the searches of a process share for reading.
 
     `budget` bounds the contents in hand; `landed` are addresses whose content was put into the
     cache lately, perhaps after another search had missed it there.
     """
 
-    contents: Contents
+    contents: ContentStore
     executor: Executor
     budget: ByteBudget
     flights: SingleFlight[bytes] = field(default_factory=SingleFlight)
@@ -108,7 +108,7 @@ class Reader:
     """One search's reading. `count` is called with each file's bytes, and may stop the search."""
 
     source: GistSource
-    shared: Shared
+    shared: Resources
     matcher: Matcher
     wanted: Filter
     scope: Scope

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from gistapi.aio.limiter import Window
+from gistapi.aio.limiter import WorkWindow
 from gistapi.aio.portal import Outbox
 from gistapi.errors import GistapiError, GithubTimeoutError, OverloadedError
 from gistapi.models import (
@@ -30,7 +30,7 @@ from gistapi.search.gist_state import GistState
 from gistapi.search.reader import Reader
 from gistapi.search.reorder import Outcome, ReorderBuffer, Slot
 from gistapi.search.stop import Full, Stop, cause, stop_of
-from gistapi.search.tally import Tally
+from gistapi.search.tally import TargetTally
 from gistapi.search.targets import Listed, listed
 
 PROGRESS_SECONDS = 1.0
@@ -48,7 +48,7 @@ OWED_BY_LIMIT = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class SearchBounds:
     """How much one search may decide and read, what the cache has included."""
 
     gists: int = 10_000
@@ -63,7 +63,7 @@ class Session:
         self,
         query: Query,
         start: Cursor,
-        bounds: Bounds,
+        bounds: SearchBounds,
         deadline_seconds: float,
         outbox: Outbox[SearchEvent],
     ) -> None:
@@ -78,8 +78,8 @@ class Session:
         self.files_done = 0
         self.bytes_done = 0
         self.partial = False
-        self._tally = Tally(query.targets)
-        self._window = Window(WINDOW)
+        self._tally = TargetTally(query.targets)
+        self._window = WorkWindow(WINDOW)
         self._stopped: asyncio.Future[Stop] = self._loop.create_future()
         self._has_begun = False
         self._has_listed = False
