@@ -20,7 +20,7 @@ install = $(TOOLS)/uv pip install --quiet --python $(1) $(2) \
 	|| $(TOOLS)/pip --python $(1) install --quiet --no-compile $(2)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check format nightly bench bench-quick screenshots hooks lock
+.PHONY: help run demo test test-fast check format nightly bench bench-quick screenshots hooks lock
 .DELETE_ON_ERROR:
 
 help: ## list these commands
@@ -36,10 +36,13 @@ test: $(DEV) ## run every test, with branch coverage
 	@$(BIN)/python -m tests.browser_path
 	$(BIN)/pytest --cov --numprocesses 4
 
+test-fast: $(DEV) ## run the tests that start no programs, with few examples: while you write
+	HYPOTHESIS_PROFILE=fast $(BIN)/pytest --quiet --numprocesses 4 -m 'not programs'
+
 check: $(DEV) ## run every other check: lint, format, types, import rules, image, workflow, lock
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/pylint --jobs 2 gistapi tests bench
+	$(BIN)/pylint gistapi tests bench
 	$(BIN)/mypy
 	$(BIN)/pytest --quiet tests/architecture/test_architecture.py
 	$(BIN)/hadolint Dockerfile

@@ -45,7 +45,7 @@ BESIDE_IT: dict[str, Callable[[World, Plan], Any]] = {
     "start": starts,
 }
 SECTIONS = (*OF_A_SERVICE, *BESIDE_IT, "patterns")
-LIBRARIES = ("granian", "google-re2", "requests", "urllib3", "flask")
+LIBRARIES = ("aiohttp", "google-re2", "requests", "urllib3", "flask")
 
 
 def main() -> None:
@@ -110,7 +110,7 @@ def _machine() -> dict[str, Any]:
         "memory_gib": round(int(memory) / 2**20, 1),
         "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("gistapi", *LIBRARIES)},
+        "versions": {name: version(name) for name in ("gistgrep", *LIBRARIES)},
     }
 
 

@@ -18,7 +18,7 @@ from gistapi.quota.counters import Counters, Rate
 from gistapi.quota.keys import KeyFile
 from gistapi.quota.nonces import NonceStore
 from gistapi.search import SearchBounds, Searcher
-from gistapi.search.reader import GistSource
+from gistapi.search.source import GistSource
 from gistapi.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def create_app(
     from gistapi.web.protection.exposure import warnings  # noqa: PLC0415
 
     settings = load_settings() if settings is None else settings
-    key_file = KeyFile(settings.keys_file)
+    key_file = _key_file(settings)
     keys = web.Authentication(key_file, optional=settings.keys_optional)
     event_log = EventLog()
     operation = web.Operation(web.metrics_gate(settings.metrics_access, keys))
@@ -171,6 +171,7 @@ def create_app(
             max_searches=MAX_SEARCHES,
             workers=lambda: len(service.matching.workers.pids),
             tasks=service.portal.waiting,
+            hosts=tuple if service.github is None else service.github.hosts,
             warnings=lambda: warnings(settings, keys_exist=key_file.exists()),
         )
     )
@@ -180,15 +181,32 @@ def create_app(
         operation,
         _guard(settings, nonces, keys, limits),
         cors_origins=settings.cors_origins,
+        allowed_hosts=settings.allowed_hosts,
+        caller_tokens=settings.caller_tokens,
     )
     app.extensions["gistapi"] = service
     return app
+
+
+def check(settings: Settings) -> bool:
+    """Check the files that the settings name before anything is started; True if keys exist.
+
+    Raises:
+        SettingsError: there is a file at the cache's path that gistapi did not create.
+        KeyFileError: the keys cannot be read, or their file is gone.
+    """
+    open_cache(settings.cache_url)
+    return _key_file(settings).exists()
 
 
 def service_of(app: Flask) -> Service:
     """What an app made by `create_app` stands on."""
     service: Service = app.extensions["gistapi"]
     return service
+
+
+def _key_file(settings: Settings) -> KeyFile:
+    return KeyFile(settings.keys_file, required=settings.keys_required)
 
 
 def _github(settings: Settings, cache: Cache, observe: Observer) -> Github:

@@ -176,11 +176,16 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A gist that matches, and where. `number` is its place in the order of the answer."""
+    """A gist that matches, and where.
+
+    `number` is its place in the order of the answer; `has_more` if it has more matches than an
+    answer shows of one gist.
+    """
 
     gist: Gist
     files: tuple[FileMatch, ...]
     number: int = 0
+    has_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,9 +103,8 @@ class Printer:
             tally.first_url = tally.first_url or next((m.url for m in file.matches), None)
             if file.more and len(file.matches) >= MAX_MATCHES and self.max_lines is None:
                 tally.missing += 1
-                self.message(
-                    f"{found.gist}/{file.file or ''}: only the first {MAX_MATCHES:,} matches"
-                )
+                where = "/".join(part for part in (found.gist, file.file) if part)
+                self.message(f"{where}: only the first {MAX_MATCHES:,} matches are shown")
         tally.first_url = tally.first_url or found.gist
 
     def _miss(self, missing: Incomplete) -> None:

@@ -31,7 +31,7 @@ def serve(host: str | None, port: int | None) -> None:
     process.unwatch()  # the server ends in its own way
     try:
         server.serve(settings(given))
-    except (server.AddressError, KeyFileError) as error:
+    except (server.AddressError, server.DescriptorsError, KeyFileError, SettingsError) as error:
         raise Fault(str(error)) from error
 
 

@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 from gistapi.aio.scope import Scope, UsageMeter
 from gistapi.errors import GithubError
-from gistapi.events import GithubRequestEnded, Observer
+from gistapi.events import GithubRequestEnded, Observer, Resource
 from gistapi.github import api
-from gistapi.github.host_limits import Host, HostLimits, Permit, Resource
+from gistapi.github.host_limits import Host, HostLimits, Permit
 from gistapi.github.http import CHUNK_BYTES, Answer, Http, SilenceError, TransientError
 from gistapi.github.http_errors import cause_of
 from gistapi.github.retries import LimitedError, Retries
@@ -207,11 +207,13 @@ class Client:
                 raise LimitedError("GitHub asked for a wait.", retry_after_seconds=seconds)
             await host.wait(scope.ends_at)
             async with host.throttle.place(scope.lane):
+                if host.wait_seconds() > 0:
+                    continue  # the host refused another request meanwhile
                 await host.throttle.keep_pace()
                 async with scope.lane.place():
                     permit = host.begin()
                     if permit is None:
-                        continue  # the host refused another request meanwhile
+                        continue
                     try:
                         async with self._exchange(request, permit, scope.meter) as response:
                             yield response

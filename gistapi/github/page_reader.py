@@ -20,13 +20,13 @@ from gistapi.events import CacheRead, Observer
 from gistapi.github import api
 from gistapi.github.chain import SmallerPageError
 from gistapi.github.client import Client, LimitedError, Response, Retries, TransientError
-from gistapi.github.entries import Entries, ForeignGistError
+from gistapi.github.entries import MAX_TEXT_BYTES, Entries, ForeignGistError
 from gistapi.github.listing_codec import StoredPage, decode, encode, pack
+from gistapi.github.long_strings import ShortStrings
 from gistapi.github.paging import SIZES, Numbers, number_of
 
 T = TypeVar("T")
 
-HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 PAGE_BYTES = 2**20
 """A larger page is asked for with fewer entries: 100 gists take about 200 kB."""
 MAX_PAGE_BYTES = 16 * 2**20
@@ -51,7 +51,8 @@ class ListingStore(Protocol):
 class Wanted:
     """A page to ask for: its address, its key in the store, how its body is read.
 
-    `numbers` are None where the list is not counted. `known` is the page as it was.
+    `numbers` are None where the list is not counted. `known` is the page as it was. `is_single`: a
+    gist with its contents, which are not kept.
     """
 
     url: str
@@ -59,6 +60,7 @@ class Wanted:
     parse: Callable[[bytes], Entries]
     numbers: Numbers | None = None
     known: StoredPage | None = None
+    is_single: bool = False
 
 
 class PageReader:
@@ -141,15 +143,18 @@ class PageReader:
 
     async def _exchange(self, wanted: Wanted, scope: Scope) -> StoredPage:
         """Ask once."""
-        headers, known = HEADERS, wanted.known
+        headers, known = api.HEADERS, wanted.known
         if known is None or known.etag is None or known.url != wanted.url:
             known = None
         else:
-            headers = {**HEADERS, "If-None-Match": known.etag}
+            headers = {**api.HEADERS, "If-None-Match": known.etag}
         now = self.now()
         async with AsyncExitStack() as large:
             async with self._client.get(
-                wanted.url, kind="list", scope=scope, headers=headers
+                wanted.url,
+                kind="gist" if wanted.is_single else "list",
+                scope=scope,
+                headers=headers,
             ) as response:
                 self._note_budget(response, scope, now)
                 page = _head(wanted, response, now)
@@ -162,7 +167,7 @@ class PageReader:
                     raise UnauthorizedError("GitHub refused the token in X-GitHub-Token.")
                 if response.status != HTTPStatus.OK:
                     raise GithubError(await response.error_message())
-                body = await self._body(response, wanted.numbers, large)
+                body = await self._body(response, wanted, large)
             try:
                 return await _in(self._parsing, lambda: _filled(page, wanted, body))
             except ForeignGistError:
@@ -170,15 +175,14 @@ class PageReader:
             except GithubError as error:
                 raise TransientError(str(error), response.status) from error
 
-    async def _body(
-        self, response: Response, numbers: Numbers | None, large: AsyncExitStack
-    ) -> bytes:
-        """The whole body. One over PAGE_BYTES waits for its turn, which `large` ends."""
+    async def _body(self, response: Response, wanted: Wanted, large: AsyncExitStack) -> bytes:
+        """The whole body, without contents. One over PAGE_BYTES waits for its turn in `large`."""
         body = bytearray()
-        may_shrink = numbers is not None and numbers.per_page > SIZES[-1]
+        strings = ShortStrings(MAX_TEXT_BYTES) if wanted.is_single else None
+        may_shrink = wanted.numbers is not None and wanted.numbers.per_page > SIZES[-1]
         is_large = False
         async for chunk in response.chunks():
-            body += chunk
+            body += chunk if strings is None else strings.feed(chunk)
             if len(body) > PAGE_BYTES and not is_large:
                 if may_shrink:
                     raise SmallerPageError("GitHub's page is too large.")
@@ -204,7 +208,7 @@ def _head(wanted: Wanted, response: Response, now: float) -> StoredPage:
         numbers=numbers,
         etag=response.headers.get("ETag"),
         date=api.date(response.headers),
-        next_url=None if links.next is None else _joined(wanted.url, links.next),
+        next_url=None if links.next is None else _joined(response.url, links.next),
         total=(pages - 1) * numbers.per_page + 1 if pages and numbers else None,
     )
 

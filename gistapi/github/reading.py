@@ -58,12 +58,13 @@ class Reading:
             await self._judge(known)
             if self._is_fresh(known):
                 return known
-        numbers = self._first_numbers(known)
+        numbers = None if self._source.is_single else self._first_numbers(known)
         while True:
             try:
                 return await self._ask(self._source.first(numbers), numbers, known)
             except SmallerPageError:
-                numbers = Numbers(smaller(numbers.per_page) or numbers.per_page, 1)
+                most = FIRST.per_page if numbers is None else numbers.per_page
+                numbers = Numbers(smaller(most) or most, 1)
 
     def _age(self, page: StoredPage) -> float:
         return page.age_seconds(self._reader.now())
@@ -147,7 +148,8 @@ class Reading:
     async def _ask(self, url: str, numbers: Numbers | None, known: StoredPage | None) -> StoredPage:
         """Ask GitHub; `known` stands in for it where it can't be asked, if it is not too old."""
         key = self._key_of(url, numbers)
-        wanted = Wanted(url, key, self._source.parse, numbers, known)
+        source = self._source
+        wanted = Wanted(url, key, source.parse, numbers, known, source.is_single)
         try:
             return await self._reader.ask(wanted, self._scope)
         except UNAVAILABLE:
@@ -163,6 +165,6 @@ class Reading:
         self._fresh_after = self._reader.now() - self._freshness.stale_if_error_seconds
 
     def _key_of(self, url: str, numbers: Numbers | None) -> str:
-        if numbers is not None and numbers.page == 1:
+        if self._source.is_single or (numbers is not None and numbers.page == 1):
             return self._key
         return url + suffix(self._scope.caller_token)

@@ -10,6 +10,7 @@ from gistapi.quota.counters import Count, Counters, Rate
 
 REQUESTS_BATCH = 16
 BYTES_BATCH = 256 * 1024
+_MANY_MINUTES = 120
 
 
 class QuotaLease:
@@ -125,4 +126,6 @@ class SearchMeter:
 
 
 def _resets(lease: QuotaLease) -> str:
-    return f"It resets in {math.ceil(lease.ends_in_seconds / 60):,} minutes."
+    minutes = math.ceil(lease.ends_in_seconds / 60)
+    left = f"{minutes} minutes" if minutes <= _MANY_MINUTES else f"{math.ceil(minutes / 60)} hours"
+    return f"It resets in {left}."

@@ -22,8 +22,9 @@ from gistapi.matching import Matching, Wanted, compile_pattern
 from gistapi.models import Query, SearchEvent
 from gistapi.search import cursor as cursors
 from gistapi.search.filters import Filter
-from gistapi.search.reader import ContentStore, GistSource, Reader, Resources
+from gistapi.search.reader import Reader, Resources
 from gistapi.search.session import SearchBounds, Session
+from gistapi.search.source import ContentStore, GistSource
 from gistapi.search.stop import GO_ON, Stop
 
 __all__ = ["SearchBounds", "Searcher"]
@@ -133,7 +134,8 @@ class Searcher:
         pattern = await loop.run_in_executor(
             self._compiler, self._compile, query.pattern, query.flags
         )
-        matcher = self._matching.matcher(pattern, Wanted(query.max_count, query.context))
+        wanted = Wanted(query.max_count, query.context, more=query.details)
+        matcher = self._matching.matcher(pattern, wanted)
         reader = Reader(
             source=self._source,
             shared=self._shared,
@@ -142,6 +144,7 @@ class Searcher:
             scope=Scope(self._limiter.lane(), session.ends_at, meter, caller_token),
             wants_all=query.max_count is not None,
             wants_first=query.details,
+            wants_names=query.names,
             count=session.count,
         )
         outcome = "cancelled"

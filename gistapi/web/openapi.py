@@ -13,7 +13,8 @@ from pydantic import TypeAdapter
 
 from gistapi.search.report import ErrorAnswer, Line, SearchAnswer
 from gistapi.web import openapi_examples as examples
-from gistapi.web.problems import TABLE, ProblemDetails, Row
+from gistapi.web.error_table import TABLE, Row
+from gistapi.web.problems import ProblemDetails
 from gistapi.web.responses import ATOM, CSV, JSON, NDJSON, PROBLEM_JSON
 from gistapi.web.schema import SearchRequest
 
@@ -74,7 +75,7 @@ def document() -> dict[str, Any]:
             "summary": "Search GitHub users' gists by regular expression.",
             "description": "Every error has one shape, and every answer carries `X-Request-ID`.",
             "license": {"name": "MIT", "identifier": "MIT"},
-            "version": version("gistapi"),
+            "version": version("gistgrep"),
         },
         "servers": [{"url": "/", "description": "This service."}],
         "tags": [{"name": "search"}, {"name": "operation"}],

@@ -30,12 +30,12 @@ class Part:
 PARTS = {
     "errors": Part("errors"),
     "models": Part("models"),
-    "events": Part("events", "models"),
+    "events": Part("events"),
     "values": Part("setting_values"),
     "settings": Part(
         "settings",
         "errors values",
-        "limits pydantic pydantic_core pydantic_settings platformdirs",
+        "limits pydantic pydantic_core pydantic_settings platformdirs redis",
     ),
     "aio": Part("aio", "errors"),
     "matching": Part("matching", "errors models events aio", "re2"),
@@ -65,7 +65,7 @@ PARTS = {
         "errors models settings search quota web app client",
         "click platformdirs pydantic wcwidth",
     ),
-    "wsgi": Part("__init__ gistapi", "app", "flask"),
+    "wsgi": Part("__init__ gistapi", "app"),
 }
 SAME_THING = {
     "ClonedFile": "what a search needs of it, and what git yields",

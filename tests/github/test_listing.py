@@ -4,111 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import aclosing
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from gistapi.errors import GithubError, GithubRateLimitedError, UserNotFoundError
-from gistapi.events import CacheRead, Event, ignore
+from gistapi.events import CacheRead, Event
 from gistapi.github.chain import AT_ONCE, IDLE_PAGES
 from gistapi.github.freshness import Freshness
-from gistapi.github.listing import Listings
-from gistapi.models import Gist, Page, Target
+from gistapi.models import Page, Target
 from tests.fake_github import FakeGithub, Fault, Literal, Request, Response, User, answers
 from tests.fake_github.message import from_json
-from tests.github.asking import Store, client_of, on_loop, scope_of, user_of
-
-FIRST = "/users/octocat/gists?per_page=100"
-OCTOCAT = Target("username", "octocat")
-ASK_ALWAYS = Freshness(0, reconcile_seconds=0)
-TRUSTING = Freshness(600)
-
-_open: list[Listings] = []
-
-
-@pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    yield
-    while _open:
-        _open.pop().close()
-
-
-class Clock:
-    """The time of day, as a test sets it; a millisecond passes each time it is read."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        self.now += 0.001
-        return self.now
-
-
-TICKING = Clock()
-
-
-def listings_of(
-    github: FakeGithub,
-    freshness: Freshness = ASK_ALWAYS,
-    store: Store | None = None,
-    observe: Callable[[Event], None] = ignore,
-    clock: Callable[[], float] = TICKING,
-    **about: Any,
-) -> Listings:
-    """Listings of the fake, remembered in `store`."""
-    client = client_of(github, **about)
-    listings = Listings(client, Store() if store is None else store, freshness, observe, clock)
-    _open.append(listings)
-    return listings
-
-
-async def pages(listings: Listings, target: Target = OCTOCAT, seconds: float = 30) -> list[Page]:
-    """All pages; the last one says so, and no other."""
-    async with aclosing(listings.pages(target, scope_of(seconds))) as found:
-        read = [page async for page in found]
-    assert [page.last for page in read] == [False] * (len(read) - 1) + [True]
-    return read
-
-
-async def listed(listings: Listings, target: Target = OCTOCAT) -> list[Gist]:
-    """All gists, each once, their times in order."""
-    gists = [gist for page in await pages(listings, target) for gist in page.gists]
-    assert len({gist.id for gist in gists}) == len(gists)
-    times = [gist.created_at for gist in gists]
-    assert times == sorted(times, reverse=True)
-    return gists
-
-
-async def ids(listings: Listings, target: Target = OCTOCAT) -> list[str]:
-    """The ids of all gists."""
-    return [gist.id for gist in await listed(listings, target)]
-
-
-def true_ids(user: User) -> list[str]:
-    """The ids as GitHub would list them."""
-    return [gist.id for gist in user.in_order() if gist.public]
-
-
-def with_gists(github: FakeGithub, count: int, *, public: bool = True) -> User:
-    """The user with `count` more gists of no file."""
-    user = user_of(github)
-    for _ in range(count):
-        user.add_gist(public=public)
-    return user
-
-
-def turn_to_now(github: FakeGithub) -> None:
-    """Let what is changed from now on be newer than what has been read."""
-    github.world.turn_to(datetime.now(UTC))
-
-
-def targets(github: FakeGithub) -> list[str]:
-    """The addresses of the requests."""
-    return [request.target for request in github.requests]
-
+from tests.github.asking import Store, on_loop, scope_of, user_of
+from tests.github.listings import (
+    ASK_ALWAYS,
+    FIRST,
+    OCTOCAT,
+    TRUSTING,
+    Clock,
+    ids,
+    listed,
+    listings_of,
+    pages,
+    targets,
+    true_ids,
+    with_gists,
+)
 
 # fresh listings
 
@@ -669,105 +591,3 @@ async def test_searches_of_one_user_share_requests(github: FakeGithub) -> None:
     found = await asyncio.gather(*(ids(listings) for _ in range(20)))
     assert all(each == true_ids(user) for each in found)
     assert len(github.requests) == 3
-
-
-# what was updated since
-
-
-MINUTES = Freshness(60)
-
-
-@on_loop
-async def test_one_request_brings_a_list_up_to_date(github: FakeGithub) -> None:
-    """After the TTL additions and edits on any page show at the cost of one request."""
-    user = with_gists(github, 350)
-    store, clock = Store(), Clock()
-    await ids(listings_of(github, MINUTES, store, clock=clock))
-    turn_to_now(github)
-    user.add_gist()
-    edited = user.in_order()[222]
-    edited.edit({"new": "x"})
-    github.forget()
-    beginning = clock.now
-    for _ in range(3):
-        clock.now += 59
-        gists = await listed(listings_of(github, MINUTES, store, clock=clock))
-        changed = next(gist for gist in gists if gist.id == edited.id)
-        if clock.now > beginning + 61:
-            assert [gist.id for gist in gists] == true_ids(user)
-            assert [file.name for file in changed.files] == ["new"]
-    assert ["since=" in target for target in targets(github)] == [True]
-
-
-@on_loop
-async def test_a_deletion_shows_after_ten_minutes(github: FakeGithub) -> None:
-    """Every ten minutes each page is asked for by its ETag."""
-    user = with_gists(github, 350)
-    store, clock = Store(), Clock()
-    before = await ids(listings_of(github, MINUTES, store, clock=clock, token="t"))
-    user.in_order()[300].delete()
-    clock.now += 300
-    assert await ids(listings_of(github, MINUTES, store, clock=clock, token="t")) == before
-    github.forget()
-    clock.now += 301
-    assert await ids(listings_of(github, MINUTES, store, clock=clock, token="t")) == true_ids(user)
-    assert sorted(request.status or 0 for request in github.requests) == [200, 304, 304, 304]
-
-
-@on_loop
-async def test_many_changes_are_read_page_by_page(github: FakeGithub) -> None:
-    """More than a page of changes proves nothing, and all pages are asked for."""
-    user = with_gists(github, 150)
-    store, clock = Store(), Clock()
-    await ids(listings_of(github, MINUTES, store, clock=clock))
-    turn_to_now(github)
-    with_gists(github, 120)
-    clock.now += 61
-    assert await ids(listings_of(github, MINUTES, store, clock=clock)) == true_ids(user)
-
-
-@on_loop
-async def test_a_gist_that_is_secret_now_is_not_listed(github: FakeGithub) -> None:
-    """The owner's token shows it among the changes."""
-    user = with_gists(github, 150)
-    store, clock = Store(), Clock()
-    await ids(listings_of(github, MINUTES, store, clock=clock, token="t"))
-    turn_to_now(github)
-    gist = user.in_order()[120]
-    gist.public = False
-    gist.edit({"a": "x"})
-    clock.now += 61
-    assert gist.id not in await ids(listings_of(github, MINUTES, store, clock=clock, token="t"))
-
-
-@on_loop
-async def test_a_search_a_minute_leaves_budget(github: FakeGithub) -> None:
-    """A user of 1,000 gists, searched once a minute without a token: 40 requests an hour at most.
-
-    What is listed is never older than ten minutes, and an hour later the same.
-    """
-    with_gists(github, 1000)
-    store, clock = Store(), Clock()
-    listings = listings_of(github, MINUTES, store, clock=clock)
-    for _hour in range(2):
-        github.forget()
-        github.rate_limit.window_seconds = 3600
-        for _ in range(60):
-            found = await pages(listings)
-            assert sum(len(page.gists) for page in found) == 1000
-            assert found[0].age_seconds <= 600
-            clock.now += 60
-        assert len(github.requests) <= 40
-        github.rate_limit.start_again()
-
-
-@on_loop
-async def test_with_a_token_the_ttl_holds(github: FakeGithub) -> None:
-    """Trust does not stretch where a 304 is free."""
-    with_gists(github, 150)
-    clock = Clock()
-    listings = listings_of(github, MINUTES, clock=clock, token="t")
-    for _ in range(20):
-        found = await pages(listings)
-        assert found[0].age_seconds < 60
-        clock.now += 30

@@ -402,3 +402,45 @@ def test_following_next_finds_every_match_once(seed: int) -> None:
     assert len(urls) == len(found)
     assert world.always <= urls
     assert blamed <= world.slow - urls
+
+
+def test_one_gist_shows_a_thousand_matches() -> None:
+    """The rest is marked by `more`, and the answer says so once."""
+    github = Github()
+    github.add("octocat", *(File(name, b"needle " * 400) for name in "abcd"))
+    github.add("octocat", File("few", b"needle " * 3))
+    answer = search(github, replace(NEEDLE, max_count=1000))
+    few, many = [event for event in answer.events if isinstance(event, Match)]
+    assert [len(file.hits) for file in many.files] == [400, 400, 200]
+    assert [file.more for file in many.files] == [False, False, True]
+    assert [file.more for file in few.files] == [False]
+    assert reasons(answer) == [(None, "too_many_matches")]
+    assert answer.end.next is None
+
+
+def test_one_answer_shows_ten_thousand_matches() -> None:
+    """The gist that would exceed it is owed; every match comes by `next`."""
+    github = Github()
+    for _ in range(25):
+        github.add("octocat", File(text=b"needle " * 900))
+    answers = list(follow(github, replace(NEEDLE, max_count=1000)))
+    assert [len(answer.matches) for answer in answers] == [11, 11, 3]
+    assert [reasons(answer) for answer in answers] == [
+        [(None, "too_many_matches")],
+        [(None, "too_many_matches")],
+        [],
+    ]
+
+
+def test_names_and_descriptions_are_searched_if_asked() -> None:
+    """A match in a name says so, and needs no file to be read."""
+    github = Github()
+    github.add("octocat", File("needle.txt"), File("other"))
+    assert search(github, NEEDLE).matches == []
+    github.asked.clear()
+    answer = search(github, replace(NEEDLE, names=True))
+    (match,) = [event for event in answer.events if isinstance(event, Match)]
+    assert [(found.found_in, found.hits[0].text) for found in match.files] == [
+        ("name", "needle.txt")
+    ]
+    assert github.asked == ["octocat page 1"]

@@ -135,8 +135,25 @@ def test_a_foreseen_error_is_not_logged_as_a_fault_of_ours(
 ) -> None:
     """A caller's mistake or GitHub's leaves no traceback."""
     with caplog.at_level(logging.DEBUG):
-        Searches(refusal=errors.GithubError("GitHub answered 500.")).post()
-    assert caplog.records == []
+        Searches(refusal=errors.GithubError("GitHub answered 500.")).post(buffered=True)
+        Searches().post(limit=0, buffered=True)
+    assert all(record.exc_info is None for record in caplog.records)
+    assert max(record.levelno for record in caplog.records) == logging.WARNING
+
+
+def test_the_log_has_the_cause_that_the_answer_leaves_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The library's words, without credentials and without the user's name."""
+    error = errors.GithubError("GitHub could not be reached.")
+    error.__cause__ = OSError("proxy http://me:secret@proxy:80: /users/canary/gists: refused")
+    answer = Searches(refusal=error).post()
+    (record,) = [record for record in caplog.records if record.getMessage() == "request failed"]
+    assert vars(record)["causes"] == [
+        "GithubError: GitHub could not be reached.",
+        "OSError: proxy http://…@proxy:80: /users/…/gists: refused",
+    ]
+    assert "proxy" not in answer.text
 
 
 def test_every_error_that_can_end_a_search_has_a_row() -> None:
@@ -149,6 +166,7 @@ def test_every_error_that_can_end_a_search_has_a_row() -> None:
         errors.RawRefusedError,  # the file is asked of git
         errors.GoneError,  # is left out
         errors.CancelledError,  # the client has left
+        errors.CacheMissError,  # the content is asked of GitHub
     }
     mapped = {type(error) for error, _, _ in KNOWN}
     mapped |= {errors.InvalidPatternError, errors.InvalidGlobError}

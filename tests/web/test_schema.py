@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gistapi.models import Flags, Query, Target
+from gistapi.models import Flags, Query
+from gistapi.web.error_table import InvalidRequestError
 from gistapi.web.parsing import parse_body
-from gistapi.web.problems import InvalidRequestError
 from gistapi.web.schema import SearchRequest
 from tests.web.searches import SEARCH, Searches
 
 LEAST = {"username": "octocat", "pattern": "x"}
-LEAST_QUERY = Query("octocat", "x", targets=(Target("username", "octocat"),))
+LEAST_QUERY = Query("octocat", "x")
 
 
 def body(**more: object) -> bytes:
@@ -72,7 +72,7 @@ def test_every_field_reaches_the_query() -> None:
         updated_until=datetime(2024, 12, 31, 23, 59, 59, 500000, tzinfo=UTC),
         limit=1000,
         cursor="c",
-        targets=(Target("username", "octocat"),),
+        details=True,
         names=True,
         max_count=5,
         context=2,
@@ -209,7 +209,7 @@ def test_targets_come_in_the_contracts_order_each_once() -> None:
             }
         ).encode()
     )
-    assert [(target.kind, target.name) for target in form.targets()] == [
+    assert [(target.kind, target.name.lower()) for target in form.query().targets] == [
         ("username", "octocat"),
         ("username", "b"),
         ("username", "a"),

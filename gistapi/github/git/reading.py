@@ -49,6 +49,7 @@ class ClonedFile:
 
     name: str
     size_bytes: int
+    blob_sha: str
     chunks: AsyncGenerator[bytes]
 
 
@@ -110,12 +111,12 @@ class _Pipe:
     async def files(self) -> AsyncGenerator[ClonedFile]:
         """The files, as the child frames them, until it says that there are no more."""
         while (header := await self.read(FRAME.size)) != END:
-            name_size, size = FRAME.unpack(header)
+            name_size, size, sha = FRAME.unpack(header)
             if name_size > MAX_NAME_BYTES:
                 raise IncompleteError(*ENDS[clone_child.NAME_TOO_LONG])
             name = (await self.read(name_size)).decode("utf-8", "replace")
             content = _Content(self, size)
-            yield ClonedFile(name, size, content.chunks())
+            yield ClonedFile(name, size, sha.decode("ascii", "replace"), content.chunks())
             await content.skip()
 
     async def read(self, size: int) -> bytes:

@@ -431,5 +431,8 @@ def test_the_frame_of_a_file(tmp_path: Path) -> None:
     pack.seek(0)
     write_files(pack, head.decode("ascii"), written)
     expected = [(b"dir/caf\xe9", b"below"), (b"file", b"top"), (b"link", b"top/file")]
-    frames = [FRAME.pack(len(name), len(data)) + name + data for name, data in expected]
+    frames = [
+        FRAME.pack(len(name), len(data), Blob.from_string(data).id) + name + data
+        for name, data in expected
+    ]
     assert written.getvalue() == b"".join(frames) + END

@@ -1,0 +1,405 @@
+"""Which way a content comes: whatever refuses or fails, another way brings the same bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from gistapi.aio.limiter import FairLimiter
+from gistapi.aio.scope import Scope
+from gistapi.errors import GithubError, GithubRateLimitedError, GoneError, IncompleteError
+from gistapi.events import ContentRead, Event
+from gistapi.github.client import Client
+from gistapi.github.contents import Contents
+from gistapi.github.git.clone import Clones
+from gistapi.models import Gist
+from tests.fake_github import FakeGithub, Fault, Request, Response, answers
+from tests.fake_github.message import OriginName, text
+from tests.github.asking import client_of, listed_gist, on_loop, scope_of, user_of
+
+TOKEN = "canary-token"
+FILES = {"a.py": "import os\n", "b.md": "# héllo\r\n"}
+AT_ONCE = 32
+"""Gists that a search works on at the same time."""
+
+
+class Reader:
+    """Reads gists as a search does, and remembers the ways."""
+
+    def __init__(self, github: FakeGithub, token: str | None = None) -> None:
+        self.events: list[Event] = []
+        self.client: Client = client_of(github, token=token, observe=self.events.append)
+        self.contents = Contents(self.client, Clones(self.client), self.events.append)
+
+    async def read(self, gist: Gist, scope: Scope | None = None) -> dict[str, bytes]:
+        """The contents of a gist's files, read at the same time."""
+        scope = scope or scope_of()
+        found = await asyncio.gather(
+            *[self.contents.read(gist, file, scope) for file in gist.files]
+        )
+        return {file.name: content for file, content in zip(gist.files, found, strict=True)}
+
+    async def read_all(self, gists: Iterable[Gist]) -> list[dict[str, bytes]]:
+        """The contents of many gists, AT_ONCE of them at the same time."""
+        scope, places = scope_of(limiter=FairLimiter(64, 16)), asyncio.Semaphore(AT_ONCE)
+
+        async def one(gist: Gist) -> dict[str, bytes]:
+            async with places:
+                return await self.read(gist, scope)
+
+        return await asyncio.gather(*[one(gist) for gist in gists])
+
+    @property
+    def ways(self) -> Counter[tuple[str, str]]:
+        """How often each way was taken, by reason."""
+        reads = [event for event in self.events if isinstance(event, ContentRead)]
+        return Counter((event.way, event.reason) for event in reads)
+
+
+def add(github: FakeGithub, files: dict[str, bytes | str] | None = None) -> Gist:
+    """Add a gist; as the listing shows it."""
+    return listed_gist(github, user_of(github).add_gist(files or FILES))
+
+
+def as_bytes(files: dict[str, str]) -> dict[str, bytes]:
+    """Texts in UTF-8."""
+    return {name: text.encode() for name, text in files.items()}
+
+
+def refuse(github: FakeGithub, origin: OriginName, retry_after: str | None = "300") -> None:
+    """Let an origin refuse everything."""
+    github.faults.inject(Fault(answer=answers.raw_limit(retry_after)), origin=origin)
+
+
+def to(github: FakeGithub, path: str) -> list[Request]:
+    """The requests whose path begins so."""
+    return [request for request in github.requests if request.path.startswith(path)]
+
+
+@on_loop
+async def test_raw_is_preferred(github: FakeGithub) -> None:
+    """While the raw host answers, nothing else is asked."""
+    reader = Reader(github, TOKEN)
+    assert await reader.read(add(github)) == as_bytes(FILES)
+    assert {request.origin for request in github.requests} == {"raw"}
+    assert reader.ways == {("raw", "preferred"): 2}
+
+
+@on_loop
+async def test_with_a_token_graphql_brings_what_raw_refuses(github: FakeGithub) -> None:
+    """A user of 100 gists is read whole at the cost of at most five points."""
+    user = user_of(github)
+    texts = [{"a.py": f"import n{n}\n", "b.md": f"# {n} é\n"} for n in range(100)]
+    gists = [listed_gist(github, user.add_gist(files)) for files in texts]
+    refuse(github, "raw")
+    reader = Reader(github, TOKEN)
+    assert await reader.read_all(gists) == [as_bytes(files) for files in texts]
+    assert len(to(github, "/graphql")) <= 5
+    assert len(github.requests_to("raw")) <= 16
+    assert not github.requests_to("git")
+    assert len(github.requests_to("api")) == len(to(github, "/graphql"))
+    assert set(reader.ways) <= {("graphql", "limited"), ("graphql", "shared")}
+    assert {r.headers["authorization"] for r in to(github, "/graphql")} == {f"Bearer {TOKEN}"}
+
+
+@on_loop
+async def test_without_a_token_git_brings_what_raw_refuses(github: FakeGithub) -> None:
+    """Each gist is cloned once, whatever the number of its files; the API's budget is spared."""
+    user = user_of(github)
+    texts = [{f"{name}.py": f"{name} {n}" for name in "abc"} for n in range(8)]
+    gists = [listed_gist(github, user.add_gist(files)) for files in texts]
+    refuse(github, "raw")
+    reader = Reader(github)
+    assert await reader.read_all(gists) == [as_bytes(files) for files in texts]
+    assert not github.requests_to("api")
+    assert len(github.requests_to("git")) == 2 * 8
+    assert set(reader.ways) <= {("git", "limited"), ("git", "shared")}
+
+
+@on_loop
+async def test_when_everything_refuses_the_answer_is_honest(github: FakeGithub) -> None:
+    """Without a token, and with raw and git refusing, the wait is named; nothing hammers on."""
+    gists = [add(github) for _ in range(4)]
+    refuse(github, "raw")
+    refuse(github, "git")
+    github.rate_limit.use_up()
+    reader = Reader(github)
+    for gist in gists:
+        with pytest.raises(GithubRateLimitedError) as raised:
+            await reader.contents.read(gist, gist.files[0], scope_of())
+        assert 200 < raised.value.retry_after_seconds <= 300
+    assert len(github.requests) <= 3
+
+
+@on_loop
+async def test_without_a_token_the_api_is_the_last_way(github: FakeGithub) -> None:
+    """It may take half of the hour's budget, and leaves the other half to listings."""
+    user = user_of(github)
+    gists = [listed_gist(github, user.add_gist({"a": str(n)})) for n in range(40)]
+    refuse(github, "raw")
+    refuse(github, "git")
+    reader = Reader(github)
+    read = 0
+    for gist in gists:
+        try:
+            assert await reader.read(gist)
+            read += 1
+        except GithubRateLimitedError:
+            break
+    assert 28 <= read <= 31
+    assert reader.ways == {("gist", "limited"): read}
+
+
+@on_loop
+async def test_a_short_wait_of_raw_is_waited_for(github: FakeGithub) -> None:
+    """A second costs less than another way."""
+    github.faults.inject(Fault(answer=answers.raw_limit("1")), origin="raw", times=1)
+    reader = Reader(github, TOKEN)
+    assert await reader.read(add(github, {"a": "text"})) == {"a": b"text"}
+    assert reader.ways == {("raw", "preferred"): 1}
+
+
+@on_loop
+async def test_raw_is_taken_again_when_its_wait_is_over(github: FakeGithub) -> None:
+    """One request tries it; it came through, so that the next ones go there."""
+    rule = github.faults.inject(Fault(answer=answers.raw_limit("300")), origin="raw")
+    reader, gists = Reader(github, TOKEN), [add(github, {"a": str(n)}) for n in range(4)]
+    await reader.read(gists[0])
+    await reader.read(gists[1])
+    github.faults.remove(rule)
+    reader.client.limits.host(github.raw_host, "raw").until = 0.0
+    await reader.read(gists[2])
+    await reader.read(gists[3])
+    assert reader.ways == {("graphql", "limited"): 2, ("raw", "preferred"): 2}
+
+
+@on_loop
+async def test_a_raw_host_that_fails_is_left_alone(github: FakeGithub) -> None:
+    """After five failures in a row it is asked once in a while, not for every file."""
+    github.faults.inject(Fault(answer=text(503, "no")), origin="raw")
+    reader, user = Reader(github, TOKEN), user_of(github)
+    texts = [{"a": str(n)} for n in range(12)]
+    gists = [listed_gist(github, user.add_gist(files)) for files in texts]
+    for gist, files in zip(gists, texts, strict=True):
+        assert await reader.read(gist) == as_bytes(files)
+    assert len(github.requests_to("raw")) <= 8
+    assert reader.ways == {("graphql", "failed"): 12}
+
+
+@on_loop
+async def test_a_file_that_raw_refuses_comes_another_way(github: FakeGithub) -> None:
+    """A 403 without signs of a limit is for that gist: others are read from raw."""
+    odd, other = add(github, {"a": "odd", "b": "b"}), add(github, {"a": "other"})
+    github.faults.inject(Fault(answer=answers.too_big()), path=odd.id, origin="raw")
+    reader = Reader(github, TOKEN)
+    scope = scope_of()
+    for file in odd.files:
+        assert await reader.contents.read(odd, file, scope)
+    assert await reader.read(other) == {"a": b"other"}
+    assert len([r for r in github.requests_to("raw") if odd.id in r.path]) == 1
+    assert reader.ways == {
+        ("graphql", "failed"): 1,
+        ("graphql", "shared"): 1,
+        ("raw", "preferred"): 1,
+    }
+
+
+@on_loop
+async def test_what_does_not_hash_to_the_listing_is_not_used(github: FakeGithub) -> None:
+    """A raw host that answers a login page is passed over; what is right comes another way."""
+    github.faults.inject(Fault(answer=text(200, "<html>login</html>")), origin="raw")
+    reader = Reader(github, TOKEN)
+    assert await reader.read(add(github)) == as_bytes(FILES)
+    assert all(reason in {"mismatch", "shared"} for _, reason in reader.ways)
+
+
+@on_loop
+async def test_a_file_that_no_way_brings_is_a_gap(github: FakeGithub) -> None:
+    """A gist that was edited since is not what was listed, by whatever way but raw."""
+    gist = add(github, {"a": "old"})
+    github.world.gists[gist.id].edit({"a": "new"})
+    reader = Reader(github, TOKEN)
+    assert await reader.read(gist) == {"a": b"old"}
+    github.faults.inject(Fault(answer=answers.too_big()), origin="raw")
+    with pytest.raises(IncompleteError) as raised:
+        await Reader(github, TOKEN).read(gist)
+    assert raised.value.reason == "file_unavailable"
+
+
+@on_loop
+async def test_binaries_come_by_the_single_gist(github: FakeGithub) -> None:
+    """GraphQL shows no text for them, REST has them in base64."""
+    files: dict[str, bytes | str] = {"a.bin": b"\0\xff\xfe" * 100, "b.txt": "text"}
+    refuse(github, "raw")
+    reader = Reader(github, TOKEN)
+    gist = add(github, files)
+    assert await reader.read(gist) == {"a.bin": b"\0\xff\xfe" * 100, "b.txt": b"text"}
+    assert reader.ways == {("gist", "limited"): 1, ("graphql", "limited"): 1}
+    assert len(to(github, "/gists/")) == 1
+
+
+@on_loop
+async def test_a_query_that_asks_for_too_much_is_halved(github: FakeGithub) -> None:
+    """Until it is small enough; a single gist that is too much comes another way."""
+    user = user_of(github)
+    texts = [{"a": f"{n} " + "x" * 1000} for n in range(16)] + [{"a": "x" * 9000}]
+    gists = [listed_gist(github, user.add_gist(files)) for files in texts]
+    refuse(github, "raw")
+    github.api.graphql.max_bytes = 5000
+    reader = Reader(github, TOKEN)
+    assert await reader.read_all(gists) == [as_bytes(files) for files in texts]
+    assert reader.ways == {("graphql", "limited"): 16, ("gist", "limited"): 1}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        text(502, "too slow"),
+        text(200, "no JSON"),
+        text(200, '{"data": null, "errors": [{"type": "FORBIDDEN"}, 7]}'),
+        text(200, '{"data": {"nodes": [null]}}'),
+        text(200, '{"data": {"nodes": [{"files": [null, {"name": 1}, {"name": "a"}]}]}}'),
+        text(200, '{"data": {"nodes": []}}'),
+        text(200, '{"data": null, "errors": [{"type": "RATE_LIMITED"}]}'),
+        text(200, "[]"),
+        answers.bad_credentials(),
+        answers.secondary_limit(),
+    ],
+)
+@on_loop
+async def test_whatever_graphql_answers_another_way_is_taken(
+    github: FakeGithub, answer: Response
+) -> None:
+    """Nothing of it passes for a content, and none of it ends the search."""
+    refuse(github, "raw")
+    github.faults.inject(Fault(answer=answer), path="/graphql")
+    reader = Reader(github, TOKEN)
+    assert await reader.read(add(github, {"a": "text"})) == {"a": b"text"}
+    assert reader.ways == {("gist", "limited"): 1}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        text(502, "no"),
+        text(200, "no JSON"),
+        text(200, '{"files": null}'),
+        text(200, '{"files": {"a": null}}'),
+        text(200, '{"files": {"a": {"content": "text", "truncated": true}}}'),
+        text(200, '{"files": {"a": {"content": "te", "truncated": false}}}'),
+        text(200, '{"files": {"a": {"content": "%%%", "encoding": "base64"}}}'),
+        text(200, '{"files": {"a": {"content": "\\\\ud800"}}}'),
+        answers.blocked(403),
+    ],
+)
+@on_loop
+async def test_whatever_the_single_gist_answers_git_is_taken(
+    github: FakeGithub, answer: Response
+) -> None:
+    """The last way brings it."""
+    refuse(github, "raw")
+    github.faults.inject(Fault(answer=text(200, "[]")), path="/graphql")
+    github.faults.inject(Fault(answer=answer), path="/gists/")
+    reader = Reader(github, TOKEN)
+    assert await reader.read(add(github, {"a": "text"})) == {"a": b"text"}
+    assert reader.ways == {("git", "limited"): 1}
+
+
+@on_loop
+async def test_a_gist_that_was_deleted_is_gone(github: FakeGithub) -> None:
+    """Raw's 404 says so, and that of the other ways."""
+    gist = add(github, {"a": "text"})
+    github.world.gists[gist.id].delete()
+    with pytest.raises(GoneError):
+        await Reader(github, TOKEN).read(gist)
+    assert len(github.requests) == 1
+    refuse(github, "raw")
+    with pytest.raises(GoneError):
+        await Reader(github).read(gist)
+
+
+@on_loop
+async def test_what_can_not_be_proved_comes_from_raw_alone(github: FakeGithub) -> None:
+    """Without a listed SHA no other way is taken: raw's limit is the answer."""
+    gist = add(github, {"a": "text"})
+    gist = replace(gist, files=(replace(gist.files[0], blob_sha=None),))
+    refuse(github, "raw")
+    with pytest.raises(GithubRateLimitedError):
+        await Reader(github, TOKEN).read(gist)
+    assert {request.origin for request in github.requests} == {"raw"}
+
+
+@on_loop
+async def test_an_address_that_is_not_allowed_is_a_gap(github: FakeGithub) -> None:
+    """Nobody is asked."""
+    gist = add(github, {"a": "text"})
+    gist = replace(gist, files=(replace(gist.files[0], raw_url="https://evil.example/a"),))
+    with pytest.raises(IncompleteError) as raised:
+        await Reader(github, TOKEN).read(gist)
+    assert raised.value.reason == "host_not_allowed"
+    assert not github.requests
+
+
+@on_loop
+async def test_a_failure_of_the_only_way_is_raised_as_it_is(github: FakeGithub) -> None:
+    """Where raw is all there is, its error is told, after its retries."""
+    gist = replace(add(github, {"a": "text"}), git_pull_url=None, node_id=None)
+    github.faults.inject(Fault(answer=text(422, "no")), origin="raw")
+    github.rate_limit.use_up()
+    github.faults.inject(Fault(answer=answers.primary_limit()), origin="api")
+    with pytest.raises(GithubError):
+        await Reader(github).read(gist)
+    assert len(github.requests_to("raw")) == 1
+
+
+@on_loop
+async def test_a_callers_token_asks_graphql(github: FakeGithub) -> None:
+    """In place of the service's, which has none here."""
+    refuse(github, "raw")
+    reader = Reader(github)
+    gist = add(github)
+    assert await reader.read(gist, scope_of(caller_token="callers")) == as_bytes(FILES)
+    assert [r.headers["authorization"] for r in to(github, "/graphql")] == ["Bearer callers"]
+
+
+@on_loop
+async def test_a_cancelled_search_asks_graphql_no_more(github: FakeGithub) -> None:
+    """The query of gists that nobody waits for is ended, and none follows."""
+    refuse(github, "raw")
+    reader, user = Reader(github, TOKEN), user_of(github)
+    gists = [listed_gist(github, user.add_gist({"a": str(n)})) for n in range(40)]
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    github.faults.inject(Fault(latency_seconds=3600), path="/graphql")
+
+    def tell(request: Request) -> None:
+        if request.path == "/graphql":
+            loop.call_soon_threadsafe(asked.set)
+
+    github.on_request(tell)
+    task = asyncio.create_task(reader.read_all(gists))
+    await asked.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.to_thread(github.wait_quiet)
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "graphql contents"]
+    assert len(to(github, "/graphql")) == 1
+
+
+@on_loop
+async def test_hosts_can_be_looked_at(github: FakeGithub) -> None:
+    """Requests, refusals, the wait and the budget of each host, by what is limited there."""
+    refuse(github, "raw")
+    reader = Reader(github, TOKEN)
+    await reader.read(add(github))
+    states = {state.resource: state for state in reader.client.limits.states()}
+    assert (states["raw"].refusals, states["raw"].budget) == (states["raw"].requests, None)
+    assert 200 < states["raw"].wait_seconds <= 300
+    assert states["raw"].concurrency < 16
+    assert (states["graphql"].budget, states["graphql"].budget_limit) == (4999, 5000)
+    assert 3000 < (states["graphql"].budget_reset_seconds or 0) <= 3600
