@@ -296,8 +296,8 @@ def test_probes_and_variables_are_the_services() -> None:
     assert f"USER {user['runAsUser']}:{user['runAsGroup']}\n" in dockerfile
 
 
-def test_whoever_stops_the_service_waits_for_it() -> None:
-    """The grace of Compose and of Kubernetes is longer than the service's own."""
+def test_compose_and_kubernetes_wait_for_the_end_of_the_service() -> None:
+    """Their grace periods are longer than the service takes to end."""
     from gistapi.cli.server import EXIT_SECONDS, GRACE_SECONDS, LINGER_SECONDS  # noqa: PLC0415
 
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
