@@ -205,7 +205,9 @@ class Settings(BaseSettings):
 
     def public(self) -> dict[str, str]:
         """Return each variable's name and effective value, secrets hidden."""
-        return {variable(field): _shown(getattr(self, field)) for field in type(self).model_fields}
+        return {
+            variable(field): values.shown(getattr(self, field)) for field in type(self).model_fields
+        }
 
 
 SECRETS = ("github_token", "cache_url", "captcha_key")
@@ -295,14 +297,3 @@ def _fault(detail: ErrorDetails) -> str:
     value = os.environ.get(variable(field), "")[:80]
     secret = field in SECRETS or "@" in value or not value
     return f"{variable(field)}: {message}" + ("" if secret else f" (it is {value!r})")
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, tuple):
-        return ",".join(value)
-    if isinstance(value, str) and "://" in value:
-        # redis-py reads a user and a password from the query too.
-        return re.sub(r"//.*@", "//**********@", value.partition("?")[0])
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "" if value is None else str(value)
