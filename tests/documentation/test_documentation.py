@@ -5,18 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import get_args
 
 import click
 import pytest
 
 from gistapi.cli import configuration, main
 from gistapi.cli.manual import ENVIRONMENT, EXIT_STATUS
-from gistapi.search.report import REASONS, ErrorCode
+from gistapi.search.report import REASONS
 from gistapi.settings import FROM_FILE, SECRETS, Settings, variable
 from gistapi.web import create_web
-from gistapi.web.problems import TABLE
-from gistapi.web.schema import SearchRequest
 from tests.serving import ROOT
 from tests.web.searches import Searches
 
@@ -91,26 +88,9 @@ def test_every_route_is_in_the_documentation_and_the_other_way_round() -> None:
     assert set(named) == routes
 
 
-def test_the_table_of_errors_is_that_of_the_code() -> None:
-    """Status, code and reason of each error, word for word."""
-    wanted = [[str(row.status), f"`{row.code}`", row.when] for row in TABLE]
-    assert rows(API, "status | code") == wanted
-    assert {row.code for row in TABLE} == set(get_args(ErrorCode))
-
-
 def test_the_table_of_reasons_is_that_of_the_code() -> None:
     """Each reason of an incomplete answer, and no other."""
     assert words(row[0] for row in rows(API, "reason | meaning")) == list(REASONS)
-
-
-def test_the_table_of_fields_is_that_of_the_code() -> None:
-    """Each field of a request in the code's order, with its default."""
-    found = rows(API, "field | type")
-    assert words(row[0] for row in found) == list(SearchRequest.model_fields)
-    for name, _, default, _ in found:
-        value = SearchRequest.model_fields[name.strip("`")].get_default()
-        if isinstance(value, bool | int):
-            assert default == f"`{str(value).lower()}`", name
 
 
 def test_the_tables_of_the_command_are_those_of_its_help() -> None:
