@@ -46,12 +46,26 @@ def summary(found: Found) -> str:
         if (row["store"], row["state"]) == ("embedded", "within the TTL")
     )
     words = (
-        f"A new pattern over {found['conditions']['plan']['warm_gists']:,} gists that are known"
+        f"A new pattern over {found['conditions']['plan']['warm_gists']:,} gists that are cached"
         f" takes {_s(warm['seconds'])} s and no request to GitHub. Twenty everyday patterns over"
-        f" source text are {found['patterns']['all_files']['geometric_mean']:.1f} times as fast as"
-        " Python's `re` (geometric mean)."
+        f" source text are searched {found['patterns']['all_files']['geometric_mean']:.1f} times as"
+        " fast as by Python's `re` (geometric mean)."
     )
-    return f"{_md(_cold_head(), rows)}\n\n{words}\n"
+    return f"{_md(_cold_head(), rows)}\n\n{words}\n\n{_missed(found)}\n"
+
+
+def _missed(found: Found) -> str:
+    """The aims that were missed, as a sentence, and what was measured."""
+    all_of_them = aims(found)
+    missed = [f"{aim.what}: {aim.measured} ({aim.wanted})" for aim in all_of_them if not aim.met]
+    machine = found["machine"]
+    where = (
+        f"Measured with gistapi {machine['versions']['gistapi']} on {machine['cores']} cores"
+        f" against a GitHub on the same machine."
+    )
+    if not missed:
+        return f"{where} All {len(all_of_them)} aims are met."
+    return f"{where} Missed are {len(missed)} of {len(all_of_them)} aims: {'; '.join(missed)}."
 
 
 def _conditions(found: Found) -> str:

@@ -8,34 +8,46 @@ from typing import TYPE_CHECKING, Literal
 
 from gistapi.aio.limiter import FairLimiter
 from gistapi.aio.portal import Portal
-from gistapi.cache import Cache, open_cache
+from gistapi.cache import Cache, open_cache, redis_server
+from gistapi.cache.redis import RedisServer
 from gistapi.errors import OverloadedError
-from gistapi.events import Observer, ignore
-from gistapi.github import Freshness, Github
+from gistapi.events import Event, Observer, ignore
+from gistapi.github import Freshness, Github, check_environment
 from gistapi.matching import Matching
-from gistapi.search import Bounds, Searcher
-from gistapi.search.reader import GistSource
+from gistapi.quota.counters import Counters, Rate
+from gistapi.quota.keys import KeyFile
+from gistapi.quota.nonces import NonceStore
+from gistapi.search import SearchBounds, Searcher
+from gistapi.search.source import GistSource
 from gistapi.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from flask import Flask
 
+    from gistapi.web import Authentication, Guard, Policy, RateLimits
+
 MAX_SEARCHES = 64
 HOT_BYTES = 16 * 2**20
 """Contents that stay in memory in front of the cache."""
+THREADS = MAX_SEARCHES + 32
+"""The searches cannot hold all of them: the others answer /ping and refuse."""
+CALLER_SEARCHES = MAX_SEARCHES // 4
+"""Searches that one caller may have running unless GISTAPI_CALLER_SEARCHES is set."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass
 class Service:
-    """What searches stand on, for whoever starts and ends it. Building it opens nothing."""
+    """What searches stand on, for whoever starts and ends it."""
 
     portal: Portal
     searcher: Searcher
     matching: Matching
     cache: Cache
     github: Github | None
+    server: RedisServer | None = None
+    counters: Counters | None = None
     _warming: bool = field(default=False, repr=False)
 
     @property
@@ -67,6 +79,10 @@ class Service:
         self.portal.close()
         self.searcher.close()
         self.cache.close()
+        if self.counters is not None:
+            self.counters.close()
+        if self.server is not None:
+            self.server.close()
 
     async def _close_async(self) -> None:
         await self.matching.close()
@@ -81,32 +97,37 @@ def build_service(
     cache: Cache | None = None,
     observe: Observer = ignore,
 ) -> Service:
-    """Put a searcher together; it opens no file, socket, thread or process before its first use.
+    """Put a searcher together. It opens no file, socket, thread or process before its first use.
 
     `source` and `cache` replace GitHub and the cache that the settings name.
     """
+    server = redis_server(settings.cache_url)
     if cache is None:
         cache = open_cache(
             settings.cache_url,
+            server=server,
             max_bytes=settings.cache_max_bytes,
-            recent_bytes=HOT_BYTES,
+            max_file_bytes=settings.cache_max_file_bytes,
+            hot_bytes=HOT_BYTES,
             observe=observe,
         )
-    github = None if source is not None else _github(settings, cache, observe)
+    github = None
+    if source is None:
+        source = github = _github(settings, cache, observe)
     matching = Matching(pattern_timeout_seconds=settings.pattern_timeout_seconds, observe=observe)
     portal = Portal()
     searcher = Searcher(
-        source or github,
+        source,
         cache,
         matching,
         FairLimiter(settings.github_concurrency_total, settings.github_concurrency),
         portal,
         deadline_seconds=settings.search_deadline_seconds,
         max_searches=MAX_SEARCHES,
-        bounds=Bounds(size_bytes=settings.search_max_bytes),
+        bounds=SearchBounds(size_bytes=settings.search_max_bytes),
         observe=observe,
     )
-    return Service(portal, searcher, matching, cache, github)
+    return Service(portal, searcher, matching, cache, github, server)
 
 
 def create_app(
@@ -115,12 +136,122 @@ def create_app(
     source: GistSource | None = None,
     cache: Cache | None = None,
 ) -> Flask:
-    """The service as a WSGI application; building it opens no file, socket or process.
+    """The service as a WSGI application. Building it opens no file, socket or process.
+
+    `source` and `cache` replace GitHub and the cache that the settings name.
 
     Raises:
         SettingsError: `settings` was left to the environment, which names no valid ones.
     """
-    from gistapi.web.assembly import assemble  # noqa: PLC0415 - a local search needs no Flask
+    # A local search needs no Flask, no metrics and no structured log.
+    from gistapi import web  # noqa: PLC0415
+    from gistapi.web.operations.access_log import EventLog  # noqa: PLC0415
+    from gistapi.web.protection.exposure import warnings  # noqa: PLC0415
 
     settings = load_settings() if settings is None else settings
-    return assemble(settings, build_service, source=source, cache=cache)
+    key_file = _key_file(settings)
+    keys = web.Authentication(key_file, optional=settings.keys_optional)
+    event_log = EventLog()
+    operation = web.Operation(web.metrics_gate(settings.metrics_access, keys))
+
+    def observe(event: Event) -> None:
+        operation.observe(event)
+        event_log.observe(event)
+
+    service = build_service(settings, source=source, cache=cache, observe=observe)
+    service.counters = Counters(
+        service.server, fail_closed=settings.limits_fail_closed, observe=observe
+    )
+    nonces = NonceStore(service.server, observe)
+    operation.watch(
+        web.Parts(
+            state=lambda: service.state,
+            cache=service.cache.status,
+            searches=lambda: service.searcher.running,
+            max_searches=MAX_SEARCHES,
+            workers=lambda: len(service.matching.workers.pids),
+            tasks=service.portal.waiting,
+            hosts=tuple if service.github is None else service.github.hosts,
+            warnings=lambda: warnings(settings, keys_exist=key_file.exists()),
+        )
+    )
+    limits = web.RateLimits(_policy(settings), service.counters)
+    app = web.create_web(
+        service.searcher,
+        operation,
+        _guard(settings, nonces, keys, limits),
+        cors_origins=settings.cors_origins,
+        allowed_hosts=settings.allowed_hosts,
+        caller_tokens=settings.caller_tokens,
+    )
+    app.extensions["gistapi"] = service
+    return app
+
+
+def check(settings: Settings) -> bool:
+    """Check the files and proxies that are named before anything is started; True if keys exist.
+
+    Raises:
+        SettingsError: there is a file at the cache's path that gistapi did not create, or GitHub
+            cannot be reached by the proxy or the certificates that the environment names.
+        KeyFileError: the keys cannot be read, or their file is gone.
+    """
+    open_cache(settings.cache_url)
+    check_network(settings)
+    return _key_file(settings).exists()
+
+
+def check_network(settings: Settings) -> None:
+    """Raise SettingsError if the environment's proxies or certificates cannot be used."""
+    check_environment(settings.github_api_url, settings.github_content_hosts)
+
+
+def service_of(app: Flask) -> Service:
+    """What an app made by `create_app` stands on."""
+    service: Service = app.extensions["gistapi"]
+    return service
+
+
+def _key_file(settings: Settings) -> KeyFile:
+    return KeyFile(settings.keys_file, required=settings.keys_required)
+
+
+def _github(settings: Settings, cache: Cache, observe: Observer) -> Github:
+    token = settings.github_token
+    return Github(
+        api_url=settings.github_api_url,
+        content_hosts=settings.github_content_hosts,
+        token=None if token is None else token.get_secret_value(),
+        timeout_seconds=settings.github_timeout_seconds,
+        concurrency_total=settings.github_concurrency_total,
+        store=cache,
+        freshness=Freshness(settings.listing_ttl_seconds, settings.listing_stale_seconds),
+        observe=observe,
+    )
+
+
+def _policy(settings: Settings) -> Policy:
+    from gistapi.web import Policy  # noqa: PLC0415 - see create_app
+
+    period, requests = settings.rate_limit, settings.caller_github_requests
+    return Policy(
+        period=None if period is None else Rate.parsed(period),
+        day=settings.daily_limit,
+        key_total=settings.key_total_limit,
+        searches=settings.caller_searches or CALLER_SEARCHES,
+        github_requests=None if requests is None else Rate.parsed(requests),
+        github_bytes=settings.caller_github_bytes,
+    )
+
+
+def _guard(
+    settings: Settings, nonces: NonceStore, keys: Authentication, limits: RateLimits
+) -> Guard:
+    from gistapi.web import Captcha, ClientAddresses, Guard  # noqa: PLC0415 - see create_app
+
+    addresses = ClientAddresses(
+        settings.allowed_addresses, settings.denied_addresses, settings.trusted_proxies
+    )
+    key = settings.captcha_key
+    captcha = None if key is None else Captcha(key.get_secret_value(), nonces)
+    return Guard(addresses=addresses, keys=keys, captcha=captcha, limits=limits)

@@ -5,6 +5,7 @@ GistapiError
 ├── KeyFileError                  the file of the callers' keys can't be read or written
 ├── QueryError                    the caller's words make no sense
 │   ├── InvalidPatternError       not a regular expression, or too costly a one
+│   ├── InvalidGlobError          not a glob, or too large a list of them
 │   └── InvalidCursorError        not a cursor of this query
 ├── GithubError                   GitHub failed before anything could be searched
 │   ├── UserNotFoundError         GitHub knows no such user
@@ -56,6 +57,10 @@ class InvalidPatternError(QueryError):
         self.position = position
 
 
+class InvalidGlobError(QueryError, ValueError):
+    """A glob of file names is malformed, or the globs are too large."""
+
+
 class InvalidCursorError(QueryError):
     """The cursor is damaged, or was given out for another query."""
 
@@ -101,6 +106,10 @@ class RawRefusedError(GistapiError):
 
 class GoneError(GistapiError):
     """A gist or file has been deleted since it was listed."""
+
+
+class CacheMissError(GistapiError):
+    """A content of the cache is damaged, or part of it was evicted while it was read."""
 
 
 class DeadlineError(GistapiError):

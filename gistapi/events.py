@@ -1,6 +1,6 @@
-"""What happened, as events, and one Protocol to tell them to.
+"""Events: what happened, for metrics, the log and health.
 
-Metrics, logs and health hang on these; the code that does the work only tells.
+The code that does the work only reports; what is made of a report is decided by the observers.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ RequestKind = Literal["list", "gist", "graphql", "raw", "git"]
 class GithubRequestEnded:
     """One HTTP request to GitHub ended.
 
-    `status` is None when no answer came. `error` is the class of the error that ended the request,
-    `cause` its words for the operator's log, without credentials.
+    `status` is None if no answer came. `error` is the class name of what broke the request or its
+    answer; `message` is GitHub's own message or the library's words, without credentials.
     """
 
     kind: RequestKind
@@ -27,12 +27,12 @@ class GithubRequestEnded:
     error: str | None
     duration_seconds: float
     size_bytes: int
-    cause: str | None = None
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GithubBudgetSeen:
-    """What the API said of its primary limit: `reset_seconds` from now."""
+    """The state of the API's primary limit; `reset_seconds` is from now."""
 
     limit: int
     remaining: int
@@ -41,16 +41,58 @@ class GithubBudgetSeen:
 
 @dataclass(frozen=True, slots=True)
 class GithubLimited:
-    """A host of GitHub wants us to wait."""
+    """A host of GitHub asked to wait."""
 
     host: str
     kind: Literal["primary", "secondary"]
     wait_seconds: float
 
 
+ContentWay = Literal["raw", "graphql", "gist", "git"]
+"""How a content comes: the raw host, GraphQL, the API's single gist, a clone."""
+WayReason = Literal["preferred", "limited", "failed", "mismatch", "shared"]
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRead:
+    """The content of a small file came from GitHub: by which way, and why by this one.
+
+    `preferred`: the cheapest way was free. Else a cheaper way was `limited`, had `failed`, or had
+    brought something else (`mismatch`). `shared`: it came along with another file of its gist.
+    """
+
+    way: ContentWay
+    reason: WayReason
+
+
+Resource = Literal["api", "graphql", "raw", "git"]
+"""What GitHub limits separately."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """The state of a host of GitHub, which an observer may ask for.
+
+    `concurrency` (requests at once) and `pace` (requests a second, None without a bound) are those
+    in force. `wait_seconds` is how long the host is left alone. The budget is None where the host
+    names none.
+    """
+
+    host: str
+    resource: Resource
+    requests: int
+    refusals: int
+    concurrency: int
+    pace: float | None
+    wait_seconds: float
+    budget: int | None
+    budget_limit: int | None
+    budget_reset_seconds: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class FileScanned:
-    """A text went through the matcher, or `files` of them; `matched`: one of them at least."""
+    """`files` texts were matched; `matched` if at least one of them matches."""
 
     engine: Literal["re2", "re"]
     size_bytes: int
@@ -68,7 +110,7 @@ class WorkerKilled:
 
 @dataclass(frozen=True, slots=True)
 class CacheRead:
-    """The cache was asked for `kind`: so many were there, so many not."""
+    """Entries of a kind were looked up in the cache."""
 
     kind: Literal["content", "listing"]
     hits: int
@@ -77,22 +119,41 @@ class CacheRead:
 
 @dataclass(frozen=True, slots=True)
 class CacheFailed:
-    """The cache could not do what it was asked to; the search went on without it."""
+    """An operation of the cache failed; the search goes on without it."""
 
     operation: str
     error: str
 
 
 @dataclass(frozen=True, slots=True)
+class CacheStatus:
+    """The state of a cache, which an observer may ask for; `warn` while reading or writing fails.
+
+    `message` says which fails, without a path or host. `size_bytes` is None if unknown or shared.
+    """
+
+    state: Literal["ok", "warn"]
+    message: str | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotSearched:
+    """Something could not be searched; `reason` is one of the contract's codes."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CountingFailed:
-    """A limit could not be checked, for the store of the counters failed."""
+    """A limit could not be checked because the store of the counters failed."""
 
     error: str
 
 
 @dataclass(frozen=True, slots=True)
 class SearchEnded:
-    """A search is over. `outcome` is `success`, `partial`, `cancelled` or an error's class name."""
+    """A search ended. `outcome` is `success`, `partial`, `cancelled` or an error's class name."""
 
     outcome: str
     duration_seconds: float
@@ -106,16 +167,18 @@ Event = (
     GithubRequestEnded
     | GithubBudgetSeen
     | GithubLimited
+    | ContentRead
     | FileScanned
     | WorkerKilled
     | CacheRead
     | CacheFailed
     | CountingFailed
+    | NotSearched
     | SearchEnded
 )
 
 Observer = Callable[[Event], None]
-"""Is told every event, from any thread; must be quick and raise nothing."""
+"""Receives every event, from any thread; must be quick and raise nothing."""
 
 
 def ignore(event: Event) -> None:

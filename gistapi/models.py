@@ -40,7 +40,7 @@ class GistFile:
 class Gist:
     """One public gist, as GitHub's listing shows it. Times are aware and in UTC.
 
-    `truncated`: GitHub shows only the first 300 of its files.
+    `truncated`: GitHub shows only the first 300 of its files. `node_id` names it in GraphQL.
     """
 
     id: str
@@ -52,6 +52,7 @@ class Gist:
     truncated: bool
     git_pull_url: str | None
     owner: str | None = None
+    node_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +176,16 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A gist that matches, and where. `number` is its place in the order of the answer."""
+    """A gist that matches, and where.
+
+    `number` is its place in the order of the answer; `has_more` if it has more matches than an
+    answer shows of one gist.
+    """
 
     gist: Gist
     files: tuple[FileMatch, ...]
     number: int = 0
+    has_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
 """How values from outside are read: lists, hosts, networks, origins and URLs.
 
 The settings' check and the code that uses a value read it by the same function, so that what
-passes the check cannot fail later. Each returns the value, or raises ValueError.
+passes the check cannot fail later. Each returns the value, or raises ValueError with words for
+people.
 """
 
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
+from pathlib import Path
 from typing import NamedTuple
 
 _IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
@@ -19,13 +21,19 @@ URL = re.compile(
 """No user part, no backslash, no space: nothing that two readers of URLs understand differently."""
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 MAX_PORT = 65535
+MAX_FILE_BYTES = 2**20
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
+_NAME = rf"{_LABEL}(?:\.{_LABEL})*\.?"
 
 
 def listed(value: object) -> object:
-    """The words of a list with commas, in lower case."""
+    """Split a list at its commas, in lower case; an empty one says nothing and is refused."""
     if not isinstance(value, str):
         return value
-    return tuple(word.strip().lower() for word in value.split(",") if word.strip())
+    words = tuple(word.strip().lower() for word in value.split(",") if word.strip())
+    if not words:
+        raise ValueError("is a list without entries; leave the variable out instead")
+    return words
 
 
 class Origin(NamedTuple):
@@ -73,6 +81,32 @@ def api_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def listen_host(value: str) -> str:
+    """A host name or an IP address to listen at."""
+    try:
+        ip_address(value)
+    except ValueError:
+        if not re.fullmatch(_NAME, value):
+            raise ValueError("should be a host name or an IP address") from None
+    return value
+
+
+def is_loopback(value: str) -> bool:
+    """Whether only this machine can reach a service that listens at this host."""
+    try:
+        return ip_address(value).is_loopback
+    except ValueError:
+        return value.lower() == "localhost"
+
+
+def host_name(value: str) -> str:
+    """A name that requests may use for a service, without port and brackets; `*` is any."""
+    name = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    if value != "*" and not _is_ipv6(name) and not re.fullmatch(_NAME, value):
+        raise ValueError(f"{value!r} is not a host without a port, nor *")
+    return name
+
+
 def host(value: str) -> str:
     """A host, or host:port."""
     if "/" in value or "?" in value or origin_of(f"https://{value}") is None:
@@ -93,6 +127,34 @@ def network(value: str) -> str:
 
 def origin(value: str) -> str:
     """The origin of a page: scheme, host and port, no wildcard."""
-    if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", value):
+    rest = value.partition("://")[2]
+    if origin_of(value) is None or "/" in rest or "?" in rest:
         raise ValueError(f"{value!r} is not an origin such as https://example.com")
     return value
+
+
+def content_of(path: Path) -> str:
+    """The text of a file that holds a secret, white space around it removed."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"{path} is larger than 1 MiB")
+    try:
+        return content.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not UTF-8 text; save it as UTF-8") from None
+
+
+def shown(value: object) -> str:
+    """Return a value as text, without the credentials in a URL."""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if isinstance(value, str) and "://" in value:
+        # redis-py reads a user and a password from the query too.
+        return re.sub(r"//.*@", "//**********@", value.partition("?")[0])
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "" if value is None else str(value)

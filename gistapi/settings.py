@@ -6,9 +6,9 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import (
@@ -18,33 +18,62 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    model_validator,
 )
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from gistapi import setting_values
+from gistapi import setting_values as values
 from gistapi.errors import SettingsError
 
 PREFIX = "GISTAPI_"
 FROM_FILE = "_FILE"
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+
+MIN_KEY_CHARACTERS = 32
+
+_REDIS = ("redis://", "rediss://", "unix://")
+_SQLITE = "sqlite:///"
 
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
-_SERVICE_LINK = re.compile(rf"{PREFIX}(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 _SERVICE_LINKS_HINT = (
     "comes from a Kubernetes Service named gistapi; set `enableServiceLinks: false` in the pod"
 )
+_SERVICE_LINK = re.compile(rf"{PREFIX}(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 
 
-def _cache_url(value: str) -> str:
-    schemes = ("sqlite:///", "redis://", "rediss://", "unix://")
-    if value not in {"memory:", "off"} and not value.startswith(schemes):
-        raise ValueError(f"should be `memory:`, `off`, or begin with one of {', '.join(schemes)}")
+def _port(value: object) -> object:
+    if isinstance(value, str) and value.startswith("tcp://"):
+        raise ValueError(_SERVICE_LINKS_HINT)
     return value
 
 
-def _header_safe(value: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[!-~]+", value.get_secret_value()):
-        raise ValueError("should be one word of ASCII characters")
+def _cache_url(value: str) -> str:
+    """`memory:`, `off`, a path for SQLite, or an address that redis-py itself can read."""
+    if value in {"memory:", "off"}:
+        return value
+    if value.startswith(_REDIS):
+        return _redis_url(value)
+    path = Path(value.removeprefix(_SQLITE))
+    if not value.startswith(_SQLITE) or "\0" in value or path.name in {"", ":memory:"}:
+        known = ", ".join((f"{_SQLITE}PATH", *_REDIS))
+        raise ValueError(f"should be `memory:`, `off`, or one of {known}")
+    return value
+
+
+def _redis_url(value: str) -> str:
+    from redis.connection import ConnectionPool  # noqa: PLC0415 - slow to load
+
+    try:
+        pool: ConnectionPool = ConnectionPool.from_url(value)
+        options = pool.connection_kwargs
+        pool.connection_class(**options)  # reads the options; connects later
+    except Exception:  # noqa: BLE001  redis-py raises what its options' own readers raise
+        raise ValueError("is no address that redis-py can read") from None
+    if value.startswith("unix:") and not options.get("path"):
+        raise ValueError("names no socket")
+    if not 1 <= options.get("port", 1) <= values.MAX_PORT:
+        raise ValueError(f"has no valid port; it should be 1 to {values.MAX_PORT}")
     return value
 
 
@@ -60,18 +89,20 @@ def _rate(value: str) -> str:
     return value
 
 
-def _stripped(value: object) -> object:
-    return value.strip() if isinstance(value, str) else value
+def _one_word(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+        raise ValueError("should be one word of ASCII characters")
+    return value
+
+
+def _long_enough(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and len(value.get_secret_value()) < MIN_KEY_CHARACTERS:
+        raise ValueError(f"should have at least {MIN_KEY_CHARACTERS} characters")
+    return value
 
 
 def _lowered(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
-
-
-def _port(value: object) -> object:
-    if isinstance(value, str) and value.startswith("tcp://"):
-        raise ValueError(_SERVICE_LINKS_HINT)
-    return value
 
 
 def _default_cache_url() -> str:
@@ -82,32 +113,26 @@ def _default_keys_file() -> Path:
     return user_data_path("gistapi") / "keys.json"
 
 
+def _default_hosts(fields: dict[str, Any]) -> tuple[str, ...]:
+    return LOOPBACK_NAMES if values.is_loopback(fields["host"]) else ()
+
+
+def _any_host(names: tuple[str, ...]) -> tuple[str, ...]:
+    return () if "*" in names else names
+
+
 def _default_log_format() -> Literal["json", "text"]:
     return "text" if sys.stderr.isatty() else "json"
 
 
-AtLeastOne = Annotated[int, Field(ge=1)]
+T = TypeVar("T")
+Listed = Annotated[tuple[T, ...], NoDecode, BeforeValidator(values.listed)]
+Networks = Listed[Annotated[str, AfterValidator(values.network)]]
 Rate = Annotated[str, AfterValidator(_rate)]
-
-
-def _long_enough(value: SecretStr) -> SecretStr:
-    if len(value.get_secret_value()) < MIN_KEY_CHARACTERS:
-        raise ValueError(f"should have at least {MIN_KEY_CHARACTERS} characters")
-    return value
-
-
+AtLeastOne = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
-Networks = Annotated[
-    tuple[Annotated[str, AfterValidator(setting_values.network)], ...],
-    NoDecode,
-    BeforeValidator(setting_values.listed),
-]
-Origins = Annotated[
-    tuple[Annotated[str, AfterValidator(setting_values.origin)], ...],
-    NoDecode,
-    BeforeValidator(setting_values.listed),
-]
-MIN_KEY_CHARACTERS = 32
+Concurrency = Annotated[int, Field(ge=1, le=100)]
+Size = Annotated[ByteSize, Field(ge=2**20)]
 
 
 class Settings(BaseSettings):
@@ -115,38 +140,39 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(values.listen_host)] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535), BeforeValidator(_port)] = 9876
-    github_api_url: Annotated[
-        str, BeforeValidator(_stripped), AfterValidator(setting_values.api_url)
-    ] = "https://api.github.com"
-    github_content_hosts: Annotated[
-        tuple[Annotated[str, AfterValidator(setting_values.host)], ...],
-        NoDecode,
-        BeforeValidator(setting_values.listed),
-        Field(min_length=1),
-    ] = ("gist.githubusercontent.com", "gist.github.com")
-    github_token: Annotated[
-        SecretStr | None,
-        BeforeValidator(_stripped),
-        AfterValidator(lambda v: v and _header_safe(v)),
-    ] = None
-    github_concurrency: Annotated[int, Field(ge=1, le=100)] = 16
+    # The names that requests may use for this service (`Host`), without ports; none: any.
+    allowed_hosts: Annotated[
+        Listed[Annotated[str, AfterValidator(values.host_name)]], AfterValidator(_any_host)
+    ] = Field(default_factory=_default_hosts)
+    github_api_url: Annotated[str, AfterValidator(values.api_url)] = "https://api.github.com"
+    github_content_hosts: Listed[Annotated[str, AfterValidator(values.host)]] = (
+        "gist.githubusercontent.com",
+        "gist.github.com",
+    )
+    github_token: Annotated[SecretStr | None, AfterValidator(_one_word)] = None
+    # Whether callers may send a GitHub token of their own.
+    caller_tokens: bool = False
+    github_concurrency: Concurrency = 16
     # GitHub's secondary limit is 100 concurrent requests, its API and its other hosts together.
-    github_concurrency_total: Annotated[int, Field(ge=1, le=100)] = 64
+    github_concurrency_total: Concurrency = 64
     github_timeout_seconds: Seconds = 10
     # Not in the repr: a redis:// URL may carry a password.
     cache_url: Annotated[str, AfterValidator(_cache_url)] = Field(
         default_factory=_default_cache_url, repr=False
     )
-    cache_max_bytes: Annotated[ByteSize, Field(ge=2**20)] = ByteSize(2**30)
+    cache_max_bytes: Size = ByteSize(2**30)
+    cache_max_file_bytes: Size = ByteSize(100 * 2**20)
     listing_ttl_seconds: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] = 60
     # How old a listing may be when GitHub is down or its budget spent; 0: none is used.
     listing_stale_seconds: Annotated[float, Field(ge=0, le=2592000, allow_inf_nan=False)] = 0
     search_deadline_seconds: Seconds = 60
-    search_max_bytes: Annotated[ByteSize, Field(ge=2**20)] = ByteSize(2**30)
+    search_max_bytes: Size = ByteSize(2**30)
     pattern_timeout_seconds: Seconds = 2
     keys_file: Path = Field(default_factory=_default_keys_file)
+    # Whether a missing keys file lets nobody in, even if there never was one.
+    keys_required: bool = False
     keys_optional: bool = False
     metrics_access: Literal["open", "key", "off"] = "open"
     # Of one caller: a key, or without one an address. None: without limit.
@@ -155,18 +181,14 @@ class Settings(BaseSettings):
     key_total_limit: AtLeastOne | None = None
     caller_searches: AtLeastOne | None = None
     caller_github_requests: Rate | None = None
-    caller_github_bytes: Annotated[ByteSize, Field(ge=2**20)] | None = None
+    caller_github_bytes: Size | None = None
     limits_fail_closed: bool = False
-    # Who is denied stays out, whatever else is said; without a list everybody is allowed.
+    # Denied addresses stay out, allowed or not; without a list every address is allowed.
     allowed_addresses: Networks = ()
     denied_addresses: Networks = ()
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
-    cors_origins: Origins = ()
-    captcha_key: Annotated[
-        SecretStr | None,
-        BeforeValidator(_stripped),
-        AfterValidator(lambda v: v and _long_enough(v)),
-    ] = None
+    cors_origins: Listed[Annotated[str, AfterValidator(values.origin)]] = ()
+    captcha_key: Annotated[SecretStr | None, AfterValidator(_long_enough)] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], BeforeValidator(_lowered)
     ] = "info"
@@ -174,42 +196,51 @@ class Settings(BaseSettings):
         default_factory=_default_log_format
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _strip(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        """Ignore white space around each value; what is only white space is not set."""
+        stripped = {k: v.strip() if isinstance(v, str) else v for k, v in fields.items()}
+        return {name: value for name, value in stripped.items() if value != ""}
+
     def public(self) -> dict[str, str]:
-        """Every variable's name and effective value, without what must not be seen."""
-        return {variable(field): _shown(getattr(self, field)) for field in type(self).model_fields}
+        """Return each variable's name and effective value, secrets hidden."""
+        return {
+            variable(field): values.shown(getattr(self, field)) for field in type(self).model_fields
+        }
 
 
 SECRETS = ("github_token", "cache_url", "captcha_key")
 """The fields that can come from a file named by `GISTAPI_<NAME>_FILE`."""
 
 
-def load_settings() -> Settings:
-    """The settings that the environment asks for.
+COMMAND = ("SERVER", "SERVER_KEY_FILE", "CONFIG_FILE")
+"""Variables of `gistapi search`, which are no settings of the service."""
+
+
+def load_settings(given: Mapping[str, object] | None = None) -> Settings:
+    """Return the settings that the environment asks for; `given` fields win over it.
 
     Raises:
         SettingsError: something in it is unknown or malformed; the message has a line for each.
     """
-    names = {name.upper() for name, value in os.environ.items() if _is_ours(name) and value}
-    faults = list(_unknown(names))
-    from_files: dict[str, str] = {}
-    for name in names & {variable(field) + FROM_FILE for field in SECRETS}:
-        field = name.removeprefix(PREFIX).removesuffix(FROM_FILE).lower()
-        try:
-            from_files[field] = _read_secret(field, names)
-        except (OSError, ValueError) as error:
-            faults.append(f"{name}: {error}")
+    names = {name.upper() for name, value in os.environ.items() if _is_ours(name) and value.strip()}
+    found: dict[str, object] = {}
+    faults = [*_unknown(names), *_from_files(names, found), *_homeless(names, found)]
+    settings = None
     try:
-        settings = Settings.model_validate(from_files)
+        settings = Settings.model_validate(found | dict(given or {}))
     except ValidationError as error:
-        faults += [_fault(detail) for detail in error.errors()]
-        raise SettingsError("\n".join(sorted(faults))) from None
-    if faults:
+        # A default that depends on a field that is malformed is no fault of its own.
+        details = [d for d in error.errors() if d["type"] != "default_factory_not_called"]
+        faults += map(_fault, details)
+    if faults or settings is None:
         raise SettingsError("\n".join(sorted(faults)))
     return settings
 
 
 def variable(field: str) -> str:
-    """The name of the environment variable that sets `field`."""
+    """Return the name of the environment variable that sets `field`."""
     return PREFIX + field.upper()
 
 
@@ -220,6 +251,7 @@ def _is_ours(name: str) -> bool:
 def _unknown(names: Iterable[str]) -> Iterator[str]:
     known = [field.upper() for field in Settings.model_fields]
     known += [field.upper() + FROM_FILE for field in SECRETS]
+    known += COMMAND
     for name in names:
         word = name.removeprefix(PREFIX)
         if _SERVICE_LINK.fullmatch(name):
@@ -231,28 +263,37 @@ def _unknown(names: Iterable[str]) -> Iterator[str]:
             )
 
 
-def _read_secret(field: str, names: Collection[str]) -> str:
-    if variable(field) in names:
-        raise ValueError(f"{variable(field)} is set as well; one of them has to go")
-    path = next(v for k, v in os.environ.items() if k.upper() == variable(field) + FROM_FILE)
-    return Path(path).read_text(encoding="utf-8").strip()
+def _from_files(names: Collection[str], found: dict[str, object]) -> Iterator[str]:
+    """Read the secrets that come from files into `found`; yield what is wrong with them."""
+    for field in SECRETS:
+        name = variable(field) + FROM_FILE
+        if name not in names:
+            continue
+        if variable(field) in names:
+            yield f"{name}: {variable(field)} is set as well; remove one of them"
+            continue
+        path = {key.upper(): value for key, value in os.environ.items()}[name]
+        try:
+            found[field] = values.content_of(Path(path.strip()))
+        except ValueError as error:
+            yield f"{name}: {error}"
+
+
+def _homeless(names: Collection[str], found: dict[str, object]) -> Iterator[str]:
+    """Yield the settings whose default lies in a home directory that the user does not have."""
+    for field, default in (("cache_url", _default_cache_url), ("keys_file", _default_keys_file)):
+        if field not in found and variable(field) not in names:
+            try:
+                found[field] = default()
+            except RuntimeError:  # platformdirs' error
+                found[field] = "off"
+                yield f"{variable(field)}: the user has no home directory; set it, or HOME"
 
 
 def _fault(detail: ErrorDetails) -> str:
-    """One line on one malformed variable, its value shown unless it may hold a secret."""
+    """Return a line on a malformed variable, with its value unless that may hold a secret."""
     field = str(detail["loc"][0])
     message = detail["msg"].removeprefix("Value error, ")
     value = os.environ.get(variable(field), "")[:80]
     secret = field in SECRETS or "@" in value or not value
     return f"{variable(field)}: {message}" + ("" if secret else f" (it is {value!r})")
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, tuple):
-        return ",".join(value)
-    if isinstance(value, str) and "://" in value:
-        # redis-py reads a user and a password from the query too.
-        return re.sub(r"//.*@", "//**********@", value.partition("?")[0])
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "" if value is None else str(value)

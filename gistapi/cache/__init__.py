@@ -1,47 +1,68 @@
-"""What outlives a request: contents by git blob SHA-1, and listings (docs/decisions/cache.md)."""
+"""What outlives a request: contents by git blob SHA-1, and listings (docs/decisions/cache.md).
+
+Offers `open_cache` and `redis_server`. May import `errors`, `models` and `events`.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from gistapi.cache.contract import Cache, CacheStatus, Store
-from gistapi.cache.hot import HotCache
-from gistapi.cache.memory import MemoryCache
-from gistapi.cache.redis import RedisStore
+from gistapi.cache.contract import Cache, Store
+from gistapi.cache.memory import MemoryStore
+from gistapi.cache.redis import RedisServer, RedisStore
 from gistapi.cache.resilient import ResilientCache
 from gistapi.cache.sqlite import SqliteStore
 from gistapi.errors import SettingsError
 from gistapi.events import Observer, ignore
 
-__all__ = ["Cache", "CacheStatus", "open_cache"]
+__all__ = ["Cache", "open_cache", "redis_server"]
+
+MAX_FILE_BYTES = 100 * 2**20
+"""GitHub takes no larger files."""
 
 _SQLITE = "sqlite:///"
 _KNOWN = "sqlite:///path, redis://, rediss://, unix://, memory: and off"
 
 
 def open_cache(
-    url: str, *, max_bytes: int = 2**30, recent_bytes: int = 0, observe: Observer = ignore
+    url: str,
+    *,
+    server: RedisServer | None = None,
+    max_bytes: int = 2**30,
+    max_file_bytes: int = MAX_FILE_BYTES,
+    hot_bytes: int = 0,
+    observe: Observer = ignore,
 ) -> Cache:
-    """The cache that `url` names; no file, socket or thread is opened before it is first used.
+    """Return the cache that `url` names; no file, socket or thread is made before its first use.
 
     `sqlite:///relative/path`, `sqlite:////absolute/path`, `redis://`, `rediss://`, `unix://` (as
-    redis-py reads them), `memory:` or `off`. `max_bytes` bounds what the embedded ones keep,
-    `recent_bytes` what is kept in memory besides of a store's contents.
-    Raises SettingsError when the URL is none of these; its message never shows the URL.
+    redis-py reads them; `server` is what `redis_server` made of it), `memory:` or `off`.
+    `max_bytes` bounds what the embedded stores keep, `max_file_bytes` one file, `hot_bytes` what
+    stays in memory in front of a store.
+
+    Raises SettingsError for another URL, which the message does not show, and for a path at which
+    there is a file that gistapi did not create.
     """
-    if url == "off":
-        return MemoryCache(0, observe)
-    if url == "memory:":
-        return MemoryCache(max_bytes, observe)
-    if url.startswith(("redis://", "rediss://", "unix://")):
-        return _over(RedisStore(url), recent_bytes, observe)
+    return ResilientCache(
+        _store(url, server, max_bytes, observe),
+        observe,
+        hot_bytes=hot_bytes,
+        max_file_bytes=max_file_bytes,
+    )
+
+
+def redis_server(url: str) -> RedisServer | None:
+    """Return the server that a cache's URL names, to be shared by all who use it; None if none."""
+    return RedisServer(url) if url.startswith(("redis://", "rediss://", "unix://")) else None
+
+
+def _store(url: str, server: RedisServer | None, max_bytes: int, observe: Observer) -> Store:
+    if url in {"off", "memory:"}:
+        return MemoryStore(0 if url == "off" else max_bytes)
+    if server := server or redis_server(url):
+        return RedisStore(server)
     if url.startswith(_SQLITE):
         path = Path(url.removeprefix(_SQLITE))
         if path.name and path.name != ":memory:" and "\0" not in url:
-            return _over(SqliteStore(path, max_bytes, observe), recent_bytes, observe)
+            return SqliteStore(path, max_bytes, observe)
     raise SettingsError(f"the cache's URL has none of the known forms: {_KNOWN}")
-
-
-def _over(store: Store, recent_bytes: int, observe: Observer) -> Cache:
-    cache = ResilientCache(store, observe)
-    return HotCache(cache, recent_bytes, observe) if recent_bytes else cache

@@ -1,46 +1,59 @@
-"""Leaves alone what does not work, and asks again after a while (a circuit breaker)."""
+"""A circuit breaker: leaves alone what does not work, and has it tried again after a while."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 RETRY_AFTER_SECONDS = 5.0
 """How long a store that failed is left alone."""
 
 
 class Breaker:
-    """Whether one kind of work (`reading`, `writing`) may be tried. For any thread."""
+    """Whether one kind of work (`reading`, `writing`) on one store may be tried. Thread-safe."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._kind = kind
+        self._clock = clock
         self._lock = threading.Lock()
-        self._error: str | None = None
+        self._cause: str | None = None
         self._retry_at = 0.0
 
     @property
-    def error(self) -> str | None:
-        """Why the work is left alone; None while it works."""
-        return self._error
+    def cause(self) -> str | None:
+        """Why the work is left alone, in words without a path or host; None while it works."""
+        return self._cause
 
     @property
     def message(self) -> str | None:
-        """What an operator is told: the kind of work and of error, no path and no host."""
-        error = self._error
-        return None if error is None else f"{self._kind} fails: {error.partition(':')[0]}"
+        """The kind of work and the cause, as a sentence; None while it works."""
+        cause = self._cause
+        return None if cause is None else f"{self._kind.capitalize()} fails: {cause}."
 
     def due(self) -> bool:
-        """Whether the work failed so long ago that it is worth another try."""
-        return self._error is not None and time.monotonic() >= self._retry_at
+        """Whether the work failed long enough ago to be worth another try."""
+        return self._cause is not None and self._clock() >= self._retry_at
 
-    def failed(self, error: str) -> None:
-        """The work failed just now; `error` begins with its class and a colon."""
+    def allows(self) -> bool:
+        """Whether to try: always while it works, else one caller each RETRY_AFTER_SECONDS."""
         with self._lock:
-            self._error = error
-            self._retry_at = time.monotonic() + RETRY_AFTER_SECONDS
+            if self._cause is None:
+                return True
+            now = self._clock()
+            if now < self._retry_at:
+                return False
+            self._retry_at = now + RETRY_AFTER_SECONDS
+            return True
+
+    def failed(self, cause: str) -> None:
+        """Record that the work failed just now."""
+        with self._lock:
+            self._cause = cause
+            self._retry_at = self._clock() + RETRY_AFTER_SECONDS
 
     def worked(self) -> None:
-        """The work was done just now."""
-        if self._error is not None:
+        """Record that the work succeeded just now."""
+        if self._cause is not None:
             with self._lock:
-                self._error = None
+                self._cause = None

@@ -1,50 +1,61 @@
 """What a cache promises to the search, and what a store promises to the cache.
 
-Bytes only: when a listing is to be trusted, and who asks GitHub for what is missing, is decided
+Bytes only: when a listing is fresh, and which way to GitHub brings what is missing, is decided
 elsewhere.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from contextlib import AbstractContextManager
+from typing import Protocol
 
-MAX_CONTENT_BYTES = 2**20
-"""Larger contents are not kept."""
-
-# From 2,048 bytes on hashlib frees the interpreter lock, and beside one busy thread each turn to
-# get it back can take 5 ms: seconds for the 2,000 files of a search. Slices keep it.
-_SLICE_BYTES = 2047
+from gistapi.cache.breaker import Breaker
+from gistapi.cache.large import ContentSink
+from gistapi.events import CacheStatus
 
 
 class Cache(Protocol):
     """Contents by git blob SHA-1 and listings by key, for any thread.
 
     No method raises for a store that fails: a read is a miss, a write is dropped, and the observer
-    is told CacheFailed. A store that is down or slow costs a caller about a second once, and
-    is then left alone until a try in the background shows that it works again.
+    receives CacheFailed. A store that is down or slow costs a caller about a second once; it is
+    then left alone until a try in the background shows that it works again.
     """
 
     def get_contents(self, blobs: Mapping[str, int | None]) -> Iterator[tuple[str, bytes]]:
         """Yield the contents that are there as (SHA-1, content), in any order, each at most once.
 
-        `blobs` maps 40 lower-case hex digits to the size in bytes, None where it is unknown.
-        Reads in bulk as the caller goes on, never more than a few MiB ahead.
+        `blobs` maps 40 lower-case hex digits to the size in bytes, None if unknown. Reads in bulk
+        as the caller goes on, at most a few MiB ahead. Larger contents than MAX_CONTENT_BYTES are
+        never among them.
         """
         ...
 
     def put_content(self, blob_sha: str, content: bytes) -> None:
-        """Keep a content; returns at once.
+        """Keep a content of at most MAX_CONTENT_BYTES; returns at once.
 
-        It is written in the background, and not at all when it is larger than
-        MAX_CONTENT_BYTES, does not hash to `blob_sha`, or more is waiting than memory allows.
+        It is written in the background, and dropped if it is larger, does not hash to `blob_sha`
+        (old addresses carry a commit's SHA-1), or too much is waiting.
         """
         ...
 
+    def open_content(
+        self, blob_sha: str, size_bytes: int
+    ) -> AbstractContextManager[Iterator[bytes]] | None:
+        """Return a content of any size as chunks of at most 1 MiB; None if it is not there.
+
+        Reading proves it: the last chunk comes only if all of them hash to `blob_sha`. Raises
+        CacheMissError from the iterator if they do not, or if a part has been evicted.
+        """
+        ...
+
+    def store_content(self, blob_sha: str, size_bytes: int) -> ContentSink:
+        """Return a sink for a content of any size, which keeps it once it is whole and proved."""
+        ...
+
     def get_listing(self, key: str) -> bytes | None:
-        """The listing last put under this key, None when there is none."""
+        """Return the listing last put under this key, None if there is none."""
         ...
 
     def put_listing(self, key: str, listing: bytes) -> None:
@@ -52,67 +63,55 @@ class Cache(Protocol):
         ...
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Wait until all that was put is written or dropped; False when the time was too short."""
+        """Wait until all that was put is written or dropped; False if the time was too short."""
         ...
 
     def status(self) -> CacheStatus:
-        """How the cache is, as last seen; asks nobody, so never waits."""
+        """Return how the cache was last seen. Never waits."""
         ...
 
     def close(self) -> None:
-        """Write what is waiting, for a second at most, and let go of everything.
+        """Write what is waiting, for a second at most, and release everything. Idempotent.
 
-        May be called again; a closed cache misses and drops.
+        A closed cache misses and drops.
         """
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class CacheStatus:
-    """`warn` while reading or writing fails, and `message` says which, naming no path or host.
-
-    `size_bytes` is None where the store is not ours alone, or has not been looked at.
-    """
-
-    state: Literal["ok", "warn"]
-    message: str | None = None
-    size_bytes: int | None = None
-
-
 class StoreError(Exception):
-    """A store could not do what it was asked to; the message is `ErrorClass: what it said`."""
+    """A store failed. `cause` says why in words, the message adds the library's own."""
+
+    def __init__(self, cause: str, detail: object = "") -> None:
+        super().__init__(f"{cause} ({detail})" if detail else cause)
+        self.cause = cause
 
 
 class Store(Protocol):
-    """Where a cache keeps its bytes. Opens nothing before its first use; raises only StoreError."""
+    """Where a cache keeps its bytes. Opens nothing before its first use; raises only StoreError.
+
+    `reading` and `writing` are the breakers of its server or file, shared by all who use that.
+    """
+
+    reading: Breaker
+    writing: Breaker
+    max_content_bytes: int
+    """Contents that are larger than this are not kept; less than 0: none is."""
 
     def read(self, keys: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
-        """The entries that are there, in any order, and the keys whose use is to be noted."""
+        """Return the entries that are there, in any order, and the keys to note the use of."""
         ...
 
-    def write(self, entries: Sequence[tuple[str, bytes]], used: Sequence[str]) -> None:
-        """Keep entries in place of earlier ones, and note that others were used.
+    def write(self, entries: Sequence[tuple[str, bytes | None]], used: Sequence[str]) -> None:
+        """Keep entries in place of earlier ones, remove those of None, note the use of others.
 
         One thread at a time calls it. An entry too large for the store is left out.
         """
         ...
 
     def size_bytes(self) -> int | None:
-        """What the store takes up; None where that can't be said. Raises nothing."""
+        """Return what the store takes up; None if that is not known. Raises nothing."""
         ...
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
         ...
-
-
-def is_blob(blob_sha: str, content: bytes) -> bool:
-    """Whether git names this content so: SHA-1 over `blob SIZE NUL` and the content.
-
-    Source: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
-    """
-    digest = hashlib.sha1(b"blob %d\0" % len(content), usedforsecurity=False)
-    view = memoryview(content)
-    for start in range(0, len(content), _SLICE_BYTES):
-        digest.update(view[start : start + _SLICE_BYTES])
-    return digest.hexdigest() == blob_sha

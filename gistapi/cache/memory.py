@@ -1,92 +1,50 @@
-"""The cache that lives and dies with its process."""
+"""The store that lives and dies with its process."""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 
-from gistapi.cache.contract import MAX_CONTENT_BYTES, CacheStatus, is_blob
-from gistapi.events import CacheFailed, CacheRead, Observer
+from cachetools import LRUCache
+
+from gistapi.cache.breaker import Breaker
 
 _ENTRY_BYTES = 300
 """What Python needs for an entry besides its value: key, two headers, a place in the mapping."""
 
 
-class MemoryCache:
-    """A Cache in a mapping that forgets the least recently used beyond `max_bytes`.
+def entry_bytes(value: bytes) -> int:
+    """Return what an entry of this value takes up in memory, roughly."""
+    return len(value) + _ENTRY_BYTES
 
-    With 0 bytes it keeps nothing: that is the cache named `off`.
-    """
 
-    def __init__(self, max_bytes: int, observe: Observer) -> None:
-        self._max_bytes = max_bytes
-        self._observe = observe
+class MemoryStore:
+    """A Store that forgets the least recently used entries beyond `max_bytes`; 0 keeps none."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.reading, self.writing = Breaker("reading"), Breaker("writing")
+        self.max_content_bytes = max_bytes // 8 if max_bytes else -1
         self._lock = threading.Lock()
-        self._entries: OrderedDict[str, bytes] = OrderedDict()
-        self._size_bytes = 0
-        self._closed = False
+        self._entries: LRUCache[str, bytes] = LRUCache(max_bytes, entry_bytes)
 
-    def get_contents(self, blobs: Mapping[str, int | None]) -> Iterator[tuple[str, bytes]]:
-        """Yield the contents that are there; see Cache."""
-        found = [(blob, content) for blob in blobs if (content := self._get(blob)) is not None]
-        self._observe(CacheRead("content", len(found), len(blobs) - len(found)))
-        yield from found
+    def read(self, keys: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
+        """Return the entries that are there; see Store."""
+        with self._lock:
+            return [(key, self._entries[key]) for key in keys if key in self._entries], []
 
-    def put_content(self, blob_sha: str, content: bytes) -> None:
-        """Keep a content at once; see Cache."""
-        if len(content) > min(MAX_CONTENT_BYTES, self._max_bytes):
-            return
-        if is_blob(blob_sha, content):
-            self.keep(blob_sha, content)
-        else:
-            self._observe(CacheFailed("put_content", "the content has another SHA-1"))
+    def write(self, entries: Sequence[tuple[str, bytes | None]], used: Sequence[str]) -> None:  # noqa: ARG002  a read is a use
+        """Keep entries; see Store."""
+        with self._lock:
+            for key, value in entries:
+                self._entries.pop(key, None)
+                if value is not None and entry_bytes(value) <= self._entries.maxsize:
+                    self._entries[key] = value
 
-    def keep(self, blob_sha: str, content: bytes) -> None:
-        """Keep a content that is known to hash to `blob_sha`."""
-        self._put(blob_sha, content)
-
-    def get_listing(self, key: str) -> bytes | None:
-        """The listing last put under this key; see Cache."""
-        return self._get(f"listing:{key}")
-
-    def put_listing(self, key: str, listing: bytes) -> None:
-        """Keep a listing at once; see Cache."""
-        self._put(f"listing:{key}", listing)
-
-    def flush(self, timeout_seconds: float) -> bool:  # noqa: ARG002  nothing ever waits
-        """All is written: True."""
-        return True
-
-    def status(self) -> CacheStatus:
-        """Always `ok`."""
-        return CacheStatus("ok", size_bytes=self._size_bytes)
+    def size_bytes(self) -> int:
+        """Return what the entries take up."""
+        return int(self._entries.currsize)
 
     def close(self) -> None:
         """Forget everything."""
         with self._lock:
-            self._closed = True
             self._entries.clear()
-            self._size_bytes = 0
-
-    def _get(self, key: str) -> bytes | None:
-        with self._lock:
-            value = self._entries.get(key)
-            if value is not None:
-                self._entries.move_to_end(key)
-            return value
-
-    def _put(self, key: str, value: bytes) -> None:
-        with self._lock:
-            self._forget(key)
-            if self._closed or len(value) + _ENTRY_BYTES > self._max_bytes:
-                return
-            self._entries[key] = value
-            self._size_bytes += len(value) + _ENTRY_BYTES
-            while self._size_bytes > self._max_bytes:
-                self._forget(next(iter(self._entries)))
-
-    def _forget(self, key: str) -> None:
-        value = self._entries.pop(key, None)
-        if value is not None:
-            self._size_bytes -= len(value) + _ENTRY_BYTES

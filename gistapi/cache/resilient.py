@@ -1,16 +1,25 @@
-"""The cache over a store that can fail: bulk reads, writes in the background, a circuit breaker."""
+"""The cache over a store that can fail: bulk reads, writes in the background, circuit breakers."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, closing
 
-from gistapi.cache.breaker import Breaker
-from gistapi.cache.contract import MAX_CONTENT_BYTES, CacheStatus, Store, StoreError, is_blob
+from cachetools import TTLCache
+
+from gistapi.cache.blobs import MAX_CONTENT_BYTES, is_blob
+from gistapi.cache.contract import Store, StoreError
+from gistapi.cache.large import ContentSink, read_parts
+from gistapi.cache.memory import entry_bytes
 from gistapi.cache.writer import Writer
-from gistapi.events import CacheFailed, CacheRead, Observer
+from gistapi.errors import CacheMissError
+from gistapi.events import CacheFailed, CacheRead, CacheStatus, Observer
+
+REFRESH_SECONDS = 600
+"""How long a content stays in memory: read from its store again, it counts there as used."""
 
 _BATCH_BYTES = 4 * 2**20
 _BATCH_KEYS = 500
@@ -19,7 +28,7 @@ _ASSUMED_BYTES = 2**18
 
 _PATIENCE_SECONDS = 1.0
 _PATIENCE_PER_BATCH_SECONDS = 0.25
-"""All reading for one search may take so long, or the store counts as failed."""
+"""All reading for one search may take this long, or the store counts as failed."""
 _READERS = 4
 """More at once would only wait for one another, for the interpreter and the store: a search that
 waited so would take the store for slow."""
@@ -28,72 +37,134 @@ waited so would take the store for slow."""
 class ResilientCache:
     """A Cache over any Store.
 
-    What is read proves itself: contents by their name, listings by a digest stored with them.
+    What is read proves itself: contents by their name, listings by a digest stored with them. Up to
+    `hot_bytes` of the contents read last stay in memory. `clock` returns seconds.
     """
 
-    def __init__(self, store: Store, observe: Observer) -> None:
+    def __init__(
+        self,
+        store: Store,
+        observe: Observer,
+        *,
+        hot_bytes: int = 0,
+        max_file_bytes: int = MAX_CONTENT_BYTES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
         self._observe = observe
-        self._reading = Breaker("reading")
+        self._max_file_bytes = max_file_bytes
+        self._clock = clock
         self._turns = threading.Semaphore(_READERS)
         self._asked = False
         self._closed = False
         self._writer = Writer(store, observe, self._probe)
+        self._hot_lock = threading.Lock()
+        self._hot: TTLCache[str, bytes] = TTLCache(hot_bytes, REFRESH_SECONDS, clock, entry_bytes)
 
     def get_contents(self, blobs: Mapping[str, int | None]) -> Iterator[tuple[str, bytes]]:
         """Yield the contents that are there; see Cache."""
+        hot = self._hot_contents(blobs)
+        if hot:
+            self._observe(CacheRead("content", len(hot), 0))
+            yield from hot.items()
         patience_seconds = _PATIENCE_SECONDS
-        for batch in _batches(blobs):
+        for batch in _batches({blob: size for blob, size in blobs.items() if blob not in hot}):
             patience_seconds += _PATIENCE_PER_BATCH_SECONDS
             with self._turns:
-                started = time.monotonic()
+                started = self._clock()
                 values = self._read("get_contents", [f"blob:{blob}" for blob in batch])
-                patience_seconds -= time.monotonic() - started
+                patience_seconds -= self._clock() - started
             found = [(key.removeprefix("blob:"), content) for key, content in values]
             found = [entry for entry in found if self._is_whole(*entry)]
             self._observe(CacheRead("content", len(found), len(batch) - len(found)))
             if patience_seconds < 0:
-                self._read_failed("get_contents", "TimeoutError: the store is slow")
+                self._read_failed("get_contents", StoreError("the store is slow"))
+            self._keep_hot(found)
             yield from found
 
     def put_content(self, blob_sha: str, content: bytes) -> None:
         """Have a content written; see Cache."""
-        if len(content) > MAX_CONTENT_BYTES:
-            return
-        if is_blob(blob_sha, content):
+        if len(content) <= self._limit_bytes(MAX_CONTENT_BYTES) and is_blob(blob_sha, content):
             self._writer.put(f"blob:{blob_sha}", content)
-        else:
-            self._observe(CacheFailed("put_content", "the content has another SHA-1"))
+
+    def open_content(
+        self, blob_sha: str, size_bytes: int
+    ) -> AbstractContextManager[Iterator[bytes]] | None:
+        """Return a content's chunks; see Cache."""
+        if size_bytes <= MAX_CONTENT_BYTES:
+            found = [content for _, content in self.get_contents({blob_sha: size_bytes})]
+            return closing(_each(found)) if found else None
+        name = self._read_one("open_content", f"large:{blob_sha}")
+        self._observe(CacheRead("content", int(name is not None), int(name is None)))
+        if name is None:
+            return None
+        return closing(self._large(blob_sha, size_bytes, name))
+
+    def store_content(self, blob_sha: str, size_bytes: int) -> ContentSink:
+        """Return a sink for a content; see Cache."""
+        kept = size_bytes <= self._limit_bytes(max(self._max_file_bytes, MAX_CONTENT_BYTES))
+        return ContentSink(self._writer.put, blob_sha, size_bytes, kept=kept)
 
     def get_listing(self, key: str) -> bytes | None:
-        """The listing last put under this key; see Cache."""
-        values = self._read("get_listing", [f"listing:{key}"])
-        listing = _unseal(key, values[0][1]) if values else None
-        if values and listing is None:
+        """Return the listing last put under this key; see Cache."""
+        sealed = self._read_one("get_listing", f"listing:{key}")
+        listing = None if sealed is None else _unseal(key, sealed)
+        if sealed is not None and listing is None:
             self._observe(CacheFailed("get_listing", "the listing is damaged"))
         return listing
 
     def put_listing(self, key: str, listing: bytes) -> None:
         """Have a listing written; see Cache."""
-        self._writer.put(f"listing:{key}", _digest(key, listing) + listing)
+        if self._store.max_content_bytes >= 0:
+            self._writer.put(f"listing:{key}", _digest(key, listing) + listing)
 
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until all that was put is written or dropped; see Cache."""
         return self._writer.flush(timeout_seconds)
 
     def status(self) -> CacheStatus:
-        """How the cache is, as last seen; has it looked again where that is worth it."""
-        if not self._asked or self._reading.due() or self._writer.breaker.due():
+        """Return how the cache was last seen; has a failing store tried again in time."""
+        if not self._asked or self._is_due():
             self._asked = True
             self._writer.ask()
-        message = self._reading.message or self._writer.breaker.message
+        message = self._store.reading.message or self._store.writing.message
         return CacheStatus("warn" if message else "ok", message, self._store.size_bytes())
 
     def close(self) -> None:
-        """Write what is waiting, for a second at most, and let go of the store."""
+        """Write what is waiting, for a second at most, and release the store; see Cache."""
         self._closed = True
         self._writer.close()
         self._store.close()
+        with self._hot_lock:
+            self._hot.clear()
+
+    def _limit_bytes(self, wanted_bytes: int) -> int:
+        return min(wanted_bytes, self._store.max_content_bytes)
+
+    def _hot_contents(self, blobs: Mapping[str, int | None]) -> dict[str, bytes]:
+        with self._hot_lock:
+            return {blob: self._hot[blob] for blob in blobs if blob in self._hot}
+
+    def _keep_hot(self, found: list[tuple[str, bytes]]) -> None:
+        with self._hot_lock:
+            for blob, content in found:
+                if entry_bytes(content) <= self._hot.maxsize and not self._closed:
+                    self._hot[blob] = content
+
+    def _large(self, blob_sha: str, size_bytes: int, name: bytes) -> Generator[bytes]:
+        def read(key: str) -> bytes | None:
+            return self._read_one("open_content", key)
+
+        try:
+            yield from read_parts(read, blob_sha, size_bytes, name)
+        except CacheMissError as error:
+            self._observe(CacheFailed("open_content", str(error)))
+            self._writer.put(f"large:{blob_sha}", None)
+            raise
+
+    def _read_one(self, operation: str, key: str) -> bytes | None:
+        values = self._read(operation, [key])
+        return values[0][1] if values else None
 
     def _read(self, operation: str, keys: list[str]) -> list[tuple[str, bytes]]:
         """The entries that wait to be written or are in the store, none where that fails."""
@@ -104,42 +175,49 @@ class ResilientCache:
             try:
                 found, used = self._store.read(keys)
             except StoreError as error:
-                self._read_failed(operation, str(error))
+                self._read_failed(operation, error)
             else:
                 self._writer.use(used)
-        return [*waiting.items(), *found]
+        return [(key, value) for key, value in waiting.items() if value is not None] + found
 
     def _may_read(self, operation: str) -> bool:
-        error = self._reading.error
-        if error is None:
+        cause = self._store.reading.cause
+        if cause is None:
             return True
-        if self._reading.due():
+        if self._is_due():
             self._writer.ask()
-        self._observe(CacheFailed(operation, f"skipped: {error}"))
+        self._observe(CacheFailed(operation, f"skipped: {cause}"))
         return False
 
-    def _read_failed(self, operation: str, error: str) -> None:
-        self._reading.failed(error)
-        self._observe(CacheFailed(operation, error))
+    def _is_due(self) -> bool:
+        return self._store.reading.due() or self._store.writing.due()
+
+    def _read_failed(self, operation: str, error: StoreError) -> None:
+        self._store.reading.failed(error.cause)
+        self._observe(CacheFailed(operation, str(error)))
 
     def _probe(self) -> None:
         """Read something, in the background: searches never wait for a store that has failed."""
-        started = time.monotonic()
+        started = self._clock()
         try:
             self._store.read(["probe"])
         except StoreError as error:
-            self._read_failed("probe", str(error))
+            self._read_failed("probe", error)
             return
-        if time.monotonic() - started > _PATIENCE_SECONDS:
-            self._read_failed("probe", "TimeoutError: the store is slow")
+        if self._clock() - started > _PATIENCE_SECONDS:
+            self._read_failed("probe", StoreError("the store is slow"))
         else:
-            self._reading.worked()
+            self._store.reading.worked()
 
     def _is_whole(self, blob_sha: str, content: bytes) -> bool:
         whole = is_blob(blob_sha, content)
         if not whole:
             self._observe(CacheFailed("get_contents", "a content is damaged"))
         return whole
+
+
+def _each(chunks: list[bytes]) -> Generator[bytes]:
+    yield from chunks
 
 
 def _batches(blobs: Mapping[str, int | None]) -> Iterator[list[str]]:

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from gistapi.cache.blobs import MAX_CONTENT_BYTES
+from gistapi.cache.breaker import Breaker
 from gistapi.cache.contract import StoreError
-from gistapi.cache.sqlite_file import SqliteFile
+from gistapi.cache.large import PART_BYTES
+from gistapi.cache.sqlite_file import PAGE_BYTES, SqliteFile
 from gistapi.events import Observer
 
 TOUCH_SECONDS = 600
@@ -17,7 +20,6 @@ TOUCH_SECONDS = 600
 
 _MAX_WAL_BYTES = 16 * 2**20
 _SHM_BYTES = 2**16
-_PAGE_BYTES = 4096
 _ENTRY_PAGES = 2
 """What an entry needs besides its value, rounded up: its rows in two tables and two indexes."""
 
@@ -36,6 +38,7 @@ INSERT INTO entry (key, size, used_at) VALUES (?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET size = excluded.size, used_at = excluded.used_at RETURNING id
 """
 _PUT_BODY = "INSERT OR REPLACE INTO body (id, value) VALUES (?, ?)"
+_REMOVE_BODY = "DELETE FROM body WHERE id = (SELECT id FROM entry WHERE key = ?)"
 _TOUCH = "UPDATE entry SET used_at = ? WHERE key = ?"
 _OLDEST = "SELECT id, size FROM entry ORDER BY used_at, id LIMIT ?"
 
@@ -56,12 +59,15 @@ class SqliteStore:
     ) -> None:
         self._wal_bytes = min(max_bytes // 4, _MAX_WAL_BYTES)
         file_bytes = max(0, max_bytes - self._wal_bytes - _SHM_BYTES)
-        self._max_pages = file_bytes // _PAGE_BYTES
+        self._max_pages = file_bytes // PAGE_BYTES
         self._file = SqliteFile(path, file_bytes, observe)
+        self.reading, self.writing = Breaker("reading"), Breaker("writing")
+        holds_parts = self._wal_bytes // 4 > 2 * PART_BYTES
+        self.max_content_bytes = max_bytes // 8 if holds_parts else MAX_CONTENT_BYTES
         self._clock = clock
 
     def read(self, keys: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
-        """The entries that are there; see Store. Writes nothing."""
+        """Return the entries that are there; see Store. Writes nothing."""
         found: list[tuple[str, bytes]] = []
         used: list[str] = []
         touch_before = self._clock() - TOUCH_SECONDS
@@ -76,22 +82,28 @@ class SqliteStore:
                         used.append(key)
         return found, used
 
-    def write(self, entries: Sequence[tuple[str, bytes]], used: Sequence[str]) -> None:
-        """Keep entries and note uses, a few at a time; see Store."""
+    def write(self, entries: Sequence[tuple[str, bytes | None]], used: Sequence[str]) -> None:
+        """Remove and keep entries and note uses, a few at a time; see Store."""
         now = int(self._clock())
         room_bytes = self._wal_bytes // 4
-        for part in _parts(entries, room_bytes):
+        removed = [(key,) for key, value in entries if value is None]
+        if removed:
+            with self._transaction() as connection:
+                connection.executemany(_REMOVE_BODY, removed)
+                connection.executemany("DELETE FROM entry WHERE key = ?", removed)
+        kept = [(key, value) for key, value in entries if value is not None]
+        for part in _parts(kept, room_bytes):
             self._make_room(sum(map(_pages, part)))
             with self._transaction() as connection:
                 _put(connection, part, now)
-        step = max(1, room_bytes // (2 * _PAGE_BYTES))
+        step = max(1, room_bytes // (2 * PAGE_BYTES))
         for start in range(0, len(used), step):
             with self._transaction() as connection:
                 rows = [(now, key) for key in used[start : start + step]]
                 connection.executemany(_TOUCH, rows)
 
     def size_bytes(self) -> int:
-        """What the file and its log take up."""
+        """Return what the file and its log take up."""
         return self._file.size_bytes()
 
     def close(self) -> None:
@@ -99,7 +111,7 @@ class SqliteStore:
         self._file.close()
 
     def _make_room(self, pages: int) -> None:
-        """Remove the least recently used until so many pages are free, and give back the rest."""
+        """Remove the least recently used entries until this many pages are free."""
         while True:
             with self._transaction() as connection:
                 (total,) = connection.execute("PRAGMA page_count").fetchone()
@@ -109,24 +121,24 @@ class SqliteStore:
                 elif (lacking := total - free + pages - self._max_pages) <= 0:
                     return
                 elif not _forget_oldest(connection, lacking):
-                    raise StoreError("FullError: the cache is too small for this entry")
+                    raise StoreError("the cache is too small for an entry")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write all or nothing; raises StoreError while the log can't be kept short."""
+        """Write all or nothing; raises StoreError while the log cannot be kept short."""
         # pylint: disable-next=contextmanager-generator-missing-cleanup  # `with` ends it
         with self._file.connection() as connection:
             if self._file.wal_bytes() > self._wal_bytes // 4:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
                 if self._file.wal_bytes() > self._wal_bytes // 2:
-                    raise StoreError("BusyError: readers keep the log from being shortened")
+                    raise StoreError("readers keep the log from being shortened")
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
 
 
 def _split(facts: bytes | None, values: bytes | None) -> Iterator[tuple[str, int, bytes]]:
-    """Take one row of _READ apart: key, time of last use in seconds, value."""
+    """Split one row of _READ: key, time of last use in seconds, value."""
     start = 0
     values = values or b""
     for fact in facts.split(b",") if facts else ():
@@ -137,15 +149,15 @@ def _split(facts: bytes | None, values: bytes | None) -> Iterator[tuple[str, int
 
 
 def _pages(entry: tuple[str, bytes]) -> int:
-    return len(entry[1]) // _PAGE_BYTES + 1 + _ENTRY_PAGES
+    return len(entry[1]) // PAGE_BYTES + 1 + _ENTRY_PAGES
 
 
 def _parts(
     entries: Sequence[tuple[str, bytes]], room_bytes: int
 ) -> Iterator[list[tuple[str, bytes]]]:
-    """Cut into what one transaction may write; leaves out what is too large by itself."""
+    """Yield what one transaction may write; leaves out what is too large by itself."""
     part: list[tuple[str, bytes]] = []
-    free = room = room_bytes // _PAGE_BYTES
+    free = room = room_bytes // PAGE_BYTES
     for entry in entries:
         needed = _pages(entry)
         if needed > room:
@@ -166,13 +178,13 @@ def _put(connection: sqlite3.Connection, entries: list[tuple[str, bytes]], now: 
 
 
 def _forget_oldest(connection: sqlite3.Connection, pages: int) -> bool:
-    """Remove what was used longest ago, about so many pages, one step at most."""
+    """Remove what was used longest ago, about this many pages, one step at most."""
     ids: list[tuple[int]] = []
     for row, size_bytes in connection.execute(_OLDEST, (_STEP,)).fetchall():
         if pages <= 0:
             break
         ids.append((row,))
-        pages -= size_bytes // _PAGE_BYTES + 1
+        pages -= size_bytes // PAGE_BYTES + 1
     connection.executemany("DELETE FROM body WHERE id = ?", ids)
     connection.executemany("DELETE FROM entry WHERE id = ?", ids)
     return bool(ids)

@@ -1,4 +1,4 @@
-"""The embedded cache's file: made, opened, thrown away when it can't be used; its connections."""
+"""The embedded cache's file: recognised, created, opened, begun again when it is damaged."""
 
 from __future__ import annotations
 
@@ -10,20 +10,28 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from gistapi.cache.contract import StoreError
+from gistapi.errors import SettingsError
 from gistapi.events import CacheFailed, Observer
 
-SCHEMA_VERSION = 1
-"""Counts up with every change of the tables below, or of what the bytes in them mean."""
+SCHEMA_VERSION = 2
+"""Part of the file's name. Counts up with each change of the tables or of what they mean."""
 
-BUSY_SECONDS = 0.25
-"""How long a locked file is waited for."""
+APPLICATION_ID = 0x67697374
+"""The mark of our files, at offset 68 of their header: https://www.sqlite.org/fileformat.html"""
 
+PAGE_BYTES = 4096
+_BUSY_SECONDS = 0.25
 _OPEN_SECONDS = 1.0
-"""How long others are waited for who open the file: the first one has to make it."""
+"""How long to wait while another process creates the file."""
 
 _SCHEMA = f"""
+PRAGMA page_size = {PAGE_BYTES};
+PRAGMA auto_vacuum = INCREMENTAL;
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA journal_mode = WAL;
 BEGIN IMMEDIATE;
 CREATE TABLE entry (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, size INTEGER NOT NULL,
@@ -34,10 +42,23 @@ CREATE TABLE body (id INTEGER PRIMARY KEY, value BLOB NOT NULL);
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
 """  # two tables, so that noting a use never rewrites a value
+_SCHEMA_OF_0_1 = b"CREATE TABLE body (id INTEGER PRIMARY KEY, value BLOB NOT NULL)"
+_HEADER = b"SQLite format 3\0"
 
-_UNUSABLE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+_CAUSES = {
+    sqlite3.SQLITE_BUSY: "another program has locked the file",
+    sqlite3.SQLITE_LOCKED: "another program has locked the file",
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_READONLY: "the file is read-only",
+    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened",
+    sqlite3.SQLITE_IOERR: "the disk cannot be read or written",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged",
+    sqlite3.SQLITE_NOTADB: "the file is damaged",
+    sqlite3.SQLITE_FORMAT: "the file is damaged",
+}
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 _FILES = ("", "-wal", "-shm")
-_PAGE_BYTES = 4096
+_FOREIGN = "the file there is not gistapi's"
 
 _Identity = tuple[int, int]
 
@@ -45,55 +66,68 @@ _Identity = tuple[int, int]
 class SqliteFile:
     """Hands out connections to one file in WAL mode; each serves one thread at a time.
 
-    The file may vanish or be replaced while it is open, here or by another process: connections to
-    the old one, which stay whole, are left behind. Whoever opens or throws away does so under a
-    lock file, so that nobody ever joins one file with another one's log.
+    The file for `cache.sqlite3` is `cache-2.sqlite3`: versions never share one. Only a file that
+    bears our mark is ever written or removed; one that is damaged is begun again. It may vanish or
+    be replaced while it is open: connections to the old one, which stay whole, are left behind.
+    Opening and removing hold a lock on the folder, so that no file is joined with another's log.
+
+    Raises SettingsError if there is a file already that we did not create.
     """
 
     def __init__(self, path: Path, max_bytes: int, observe: Observer) -> None:
-        self._path = path
+        self._path = path.with_name(f"{path.stem}-{SCHEMA_VERSION}{path.suffix}")
         self._max_bytes = max_bytes
         self._observe = observe
         self._lock = threading.Lock()
         self._idle: list[tuple[_Identity, sqlite3.Connection]] = []
-        self._served = False
+        self._recognised: _Identity | None = None
+        self._damaged: _Identity | None = None
+        for found in (path, self._path):
+            with suppress(OSError):
+                if not _is_ours(found):
+                    raise SettingsError(
+                        f"{found} is not a cache of gistapi, which leaves it as it is. Name another"
+                        " file in GISTAPI_CACHE_URL, or remove this one if it is a damaged cache."
+                    )
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection in autocommit mode; raises StoreError for all that goes wrong with it."""
+        """Yield a connection in autocommit mode; raises StoreError for all that fails with it."""
         try:
             identity, connection = self._take()
             try:
                 yield connection
-            except BaseException as error:
-                if _is_unusable(error):
-                    self._throw_away(identity)
+            except BaseException:
                 connection.close()
                 raise
             with self._lock:
                 self._idle.append((identity, connection))
         except sqlite3.Error as error:
-            raise StoreError(f"{type(error).__name__}: {error}") from error
+            # the low byte is the primary code: https://www.sqlite.org/rescode.html
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in _DAMAGED:
+                self._damaged = self._recognised
+            raise StoreError(_CAUSES.get(code, "SQLite fails"), error) from error
         except OSError as error:
-            raise StoreError(f"{type(error).__name__}: {error.strerror}") from error
+            raise StoreError((error.strerror or "the file cannot be used").lower()) from error
 
     def size_bytes(self) -> int:
-        """What the file and its log take up."""
-        return sum(_size_bytes(_beside(self._path, end)) for end in _FILES)
+        """Return what the file and its log take up."""
+        return sum(_size_bytes(self._beside(end)) for end in _FILES)
 
     def wal_bytes(self) -> int:
-        """What the log takes up."""
-        return _size_bytes(_beside(self._path, "-wal"))
+        """Return what the log takes up."""
+        return _size_bytes(self._beside("-wal"))
 
     def close(self) -> None:
-        """Close the connections nobody uses now."""
+        """Close the idle connections."""
         with self._lock:
             idle, self._idle = self._idle, []
         for _, connection in idle:
             connection.close()
 
     def _take(self) -> tuple[_Identity, sqlite3.Connection]:
-        """A connection to the file that has the name now."""
+        """Return a connection to the file that has the name now."""
         identity = _identity(self._path)
         left: list[sqlite3.Connection] = []
         try:
@@ -106,69 +140,55 @@ class SqliteFile:
         finally:
             for connection in left:
                 connection.close()
-        return self._connect()
-
-    def _connect(self) -> tuple[_Identity, sqlite3.Connection]:
-        """Open the file, anew when it is there but can't be used."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._alone():
-            try:
-                return self._open()
-            except sqlite3.DatabaseError as error:
-                if not _is_unusable(error):
-                    raise
-                self._unlink(f"{error}")
             return self._open()
 
     def _open(self) -> tuple[_Identity, sqlite3.Connection]:
+        if self._damaged is not None and self._damaged == _identity(self._path):
+            self._begin_again()
         with suppress(FileExistsError):
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        status = self._path.stat()
+        identity = status.st_dev, status.st_ino
+        if identity != self._recognised and not _is_ours(self._path):
+            raise StoreError(_FOREIGN)
+        self._recognised = identity
         connection = sqlite3.connect(
-            self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            f"file:{quote(os.fsencode(self._path))}?mode=rw",
+            uri=True,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
         )
         try:
             self._prepare(connection)
-            status = self._path.stat()
         except BaseException:
             connection.close()
             raise
-        self._served = True
-        return (status.st_dev, status.st_ino), connection
+        return identity, connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Create the tables in an empty file; raises _OtherVersionError for another's tables."""
         connection.text_factory = bytes
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if not version and not tables:
-            connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if version != SCHEMA_VERSION:  # a new file, or one whose creation was interrupted
             connection.executescript(_SCHEMA)
-        elif version != SCHEMA_VERSION:
-            if self._served:  # a newcomer took it over: two versions must not take turns
-                raise StoreError("VersionError: another version of gistapi uses the file")
-            raise _OtherVersionError(f"schema version {version}")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA secure_delete = OFF").fetchone()
         connection.execute("PRAGMA wal_autocheckpoint = 0").fetchone()
-        connection.execute(f"PRAGMA max_page_count = {self._max_bytes // _PAGE_BYTES}").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {self._max_bytes // PAGE_BYTES}").fetchone()
 
-    def _throw_away(self, identity: _Identity) -> None:
-        """Remove the file that was just found damaged, unless another has taken its place."""
-        with suppress(OSError), self._alone():
-            if _identity(self._path) == identity:
-                self._unlink("it is damaged")
-
-    def _unlink(self, reason: str) -> None:
+    def _begin_again(self) -> None:
+        if not _is_ours(self._path):  # damaged so far that nothing proves whose it is
+            raise StoreError(_FOREIGN)
         for end in _FILES:
-            _beside(self._path, end).unlink(missing_ok=True)
-        self._observe(CacheFailed("open", f"the file is thrown away: {reason}"))
+            self._beside(end).unlink(missing_ok=True)
+        self._observe(CacheFailed("open", "the file is damaged and is begun again"))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Nobody else opens or removes the file meanwhile, in no process."""
-        descriptor = os.open(_beside(self._path, "-lock"), os.O_CREAT | os.O_RDWR, 0o600)
+        """Keep all other processes from opening or removing the file."""
+        descriptor = os.open(self._path.parent, os.O_RDONLY)
         try:
             ends_at = time.monotonic() + _OPEN_SECONDS
             while True:
@@ -183,19 +203,21 @@ class SqliteFile:
         finally:
             os.close(descriptor)
 
-
-class _OtherVersionError(sqlite3.DatabaseError):
-    """The file has the tables of another version."""
-
-
-def _is_unusable(error: BaseException) -> bool:
-    # the low byte is the primary code: https://www.sqlite.org/rescode.html
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return isinstance(error, _OtherVersionError) or code in _UNUSABLE
+    def _beside(self, end: str) -> Path:
+        return self._path.with_name(self._path.name + end)
 
 
-def _beside(path: Path, end: str) -> Path:
-    return path.with_name(path.name + end)
+def _is_ours(path: Path) -> bool:
+    """Whether a file bears our mark, or is empty, or is the cache of version 0.1.
+
+    Not for a file with a connection in this process: closing it here would drop SQLite's locks.
+    """
+    if path.exists() and not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(PAGE_BYTES)
+    marked = start[68:72] == APPLICATION_ID.to_bytes(4) or _SCHEMA_OF_0_1 in start
+    return not start or (start.startswith(_HEADER) and marked)
 
 
 def _identity(path: Path) -> _Identity | None:

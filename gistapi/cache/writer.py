@@ -1,11 +1,11 @@
-"""Writes in the background what the searching threads leave for the store."""
+"""Writes in the background what searches leave for the store."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable
 
-from gistapi.cache.breaker import Breaker
 from gistapi.cache.contract import Store, StoreError
 from gistapi.events import CacheFailed, Observer
 
@@ -18,23 +18,25 @@ _BATCH_ENTRIES = 500
 _LINGER_SECONDS = 0.05
 _CLOSE_SECONDS = 1.0
 
+_log = logging.getLogger(__name__)
+
 
 class Writer:
     """A queue of entries, the latest for each key, and one thread that writes them in batches.
 
-    The thread starts with the first work. Entries count as there while they wait. A failed batch is
-    dropped with all that waits behind it, and what comes in the next seconds too.
+    The thread starts with the first work; no error ends it. Entries count as there while they wait,
+    those of None as removed. A failed batch is dropped with all that waits behind it, and so is
+    what comes in the next seconds.
     """
 
     def __init__(self, store: Store, observe: Observer, probe: Callable[[], None]) -> None:
-        self.breaker = Breaker("writing")
         self._store = store
         self._observe = observe
         self._probe = probe
         self._changed = threading.Condition()
-        self._queued: dict[str, bytes] = {}
+        self._queued: dict[str, bytes | None] = {}
         self._queued_bytes = 0
-        self._writing: dict[str, bytes] = {}
+        self._writing: dict[str, bytes | None] = {}
         self._used: dict[str, None] = {}
         self._probing = False
         self._busy = False
@@ -42,38 +44,47 @@ class Writer:
         self._closed = False
         self._thread: threading.Thread | None = None
 
-    def put(self, key: str, value: bytes) -> None:
-        """Have an entry written; drops it when too much waits, or writing has just failed."""
+    def put(self, key: str, value: bytes | None) -> bool:
+        """Have an entry written, or removed (None); False if it is dropped.
+
+        Entries are dropped while too much waits, and after writing has failed.
+        """
         with self._changed:
             if self._closed:
-                return
-            error = self.breaker.error if not self.breaker.due() else None
-            queued_bytes = self._queued_bytes + len(value) - len(self._queued.get(key, b""))
-            if error is None and queued_bytes <= MAX_QUEUED_BYTES:
+                return False
+            breaker = self._store.writing
+            cause = None if breaker.due() else breaker.cause
+            more_bytes = len(value or b"") - len(self._queued.get(key) or b"")
+            if cause is None and self._queued_bytes + more_bytes <= MAX_QUEUED_BYTES:
                 first = not self._queued
                 self._queued[key] = value
-                self._queued_bytes = queued_bytes
+                self._queued_bytes += more_bytes
                 if first or self._ripe():  # waking it for each would cost more than the writing
                     self._work()
-                return
-        self._observe(CacheFailed("write", f"dropped: {error or 'too much is waiting'}"))
+                return True
+        self._observe(CacheFailed("write", f"dropped: {cause or 'too much is waiting'}"))
+        return False
 
     def use(self, keys: Iterable[str]) -> None:
-        """Have it noted that these entries were used."""
+        """Have the use of these entries noted."""
         with self._changed:
-            if not self._closed and self.breaker.error is None and len(self._used) < _MAX_USED:
+            if (
+                not self._closed
+                and self._store.writing.cause is None
+                and len(self._used) < _MAX_USED
+            ):
                 self._used.update(dict.fromkeys(keys))
                 self._work()
 
     def ask(self) -> None:
-        """Have it tried whether the store works again."""
+        """Have the store tried."""
         with self._changed:
             if not self._closed:
                 self._probing = True
                 self._work()
 
-    def waiting(self, keys: Iterable[str]) -> dict[str, bytes]:
-        """Those of the entries that wait to be written, or are being written."""
+    def waiting(self, keys: Iterable[str]) -> dict[str, bytes | None]:
+        """Return those of the entries that wait to be written, or are being written."""
         with self._changed:
             if not self._queued and not self._writing:
                 return {}
@@ -81,7 +92,7 @@ class Writer:
             return {key: waiting[key] for key in keys if key in waiting}
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Wait until nothing waits any more; False when the time was too short."""
+        """Wait until nothing is waiting; False if the time was too short."""
         with self._changed:
             self._hurry = True
             self._changed.notify_all()
@@ -100,9 +111,14 @@ class Writer:
             thread.join(_CLOSE_SECONDS)
 
     def _work(self) -> None:
-        if self._thread is None:
+        """Wake the thread; start it if there is none (under the lock)."""
+        if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, name="gistapi-cache", daemon=True)
-            self._thread.start()
+            try:
+                self._thread.start()
+            except RuntimeError as error:  # the process may have no more threads: tried next time
+                self._thread = None
+                self._drop(StoreError("no thread can be started", error), [])
         self._changed.notify_all()
 
     def _idle(self) -> bool:
@@ -111,12 +127,19 @@ class Writer:
     def _run(self) -> None:
         while (batch := self._take()) is not None:
             entries, used, probing = batch
-            if probing:
-                self._try_again()
-            if entries or used:
-                self._write(entries, used)
+            try:
+                if probing:
+                    self._probe()
+                if entries or used or (probing and self._store.writing.due()):
+                    self._store.write(list(entries.items()) or [("probe", b"")], used)
+                    self._store.writing.worked()
+            except StoreError as error:
+                self._drop(error, entries)
+            except Exception as error:  # noqa: BLE001  pylint: disable=broad-exception-caught
+                _log.exception("The cache's writer met an error it does not know; it goes on.")
+                self._drop(StoreError("an unexpected error", type(error).__name__), entries)
 
-    def _take(self) -> tuple[dict[str, bytes], list[str], bool] | None:
+    def _take(self) -> tuple[dict[str, bytes | None], list[str], bool] | None:
         """Wait for work; returns entries, used keys and whether to probe, None at the end."""
         with self._changed:
             self._busy, self._writing = False, {}
@@ -135,14 +158,15 @@ class Writer:
     def _ripe(self) -> bool:
         return self._closed or self._hurry or self._probing or self._queued_bytes >= _BATCH_BYTES
 
-    def _next_entries(self) -> dict[str, bytes]:
-        entries: dict[str, bytes] = {}
+    def _next_entries(self) -> dict[str, bytes | None]:
+        entries: dict[str, bytes | None] = {}
         size_bytes = 0
         for key, value in self._queued.items():
-            if entries and size_bytes + len(value) > _BATCH_BYTES:
+            value_bytes = len(value or b"")
+            if entries and size_bytes + value_bytes > _BATCH_BYTES:
                 break
             entries[key] = value
-            size_bytes += len(value)
+            size_bytes += value_bytes
             if len(entries) == _BATCH_ENTRIES:
                 break
         for key in entries:
@@ -150,20 +174,12 @@ class Writer:
         self._queued_bytes -= size_bytes
         return entries
 
-    def _write(self, entries: dict[str, bytes], used: list[str]) -> None:
-        try:
-            self._store.write(list(entries.items()), used)
-        except StoreError as error:
-            self.breaker.failed(str(error))
-            with self._changed:
-                dropped = len(entries) + len(self._queued)
-                self._queued, self._queued_bytes, self._used = {}, 0, {}
-            for _ in range(dropped or 1):
-                self._observe(CacheFailed("write", str(error)))
-        else:
-            self.breaker.worked()
-
-    def _try_again(self) -> None:
-        self._probe()
-        if self.breaker.due():
-            self._write({"probe": b""}, [])
+    def _drop(self, error: StoreError, entries: Iterable[str]) -> None:
+        """Record a failure: these entries and all that wait are lost."""
+        self._store.writing.failed(error.cause)
+        with self._changed:
+            dropped = len(list(entries)) + len(self._queued)
+            self._queued, self._queued_bytes, self._used = {}, 0, {}
+            self._probing = False
+        for _ in range(dropped or 1):
+            self._observe(CacheFailed("write", str(error)))

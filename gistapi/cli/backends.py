@@ -1,110 +1,106 @@
-"""Two ways to have a search done, which tell the same lines: in this process, or by a service."""
+"""Two ways to run a search, with the same lines as answer: in this process, or by a service."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict
-from datetime import datetime
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import requests
-from requests import PreparedRequest
-
-from gistapi.app import create_app, service_of
-from gistapi.errors import GistapiError, InvalidPatternError
+from gistapi.cli.terminal import say
+from gistapi.cli.tokens import find_token
+from gistapi.client.answers import Line
+from gistapi.client.fields import Fields
+from gistapi.client.parsing import parse
 from gistapi.models import Query
-from gistapi.search.report import ErrorAnswer, Line, line
-from gistapi.settings import Settings
 
-Ask = Callable[[Query], Iterator[Line]]
-"""Searches once. Raises GistapiError."""
+if TYPE_CHECKING:
+    from gistapi.settings import Settings
 
-CONNECT_SECONDS = 10
-SILENCE_SECONDS = 120
-"""A service says something every second, once GitHub has answered."""
-
-
-class ServiceError(GistapiError):
-    """The service refused, failed or can't be reached; the message has its own words."""
+Ask = Callable[[str | None, int | None], Generator[Line]]
+"""Searches once, from a cursor on, with a limit. Raises GistapiError or ClientError."""
+Backend = Callable[[Query], Ask]
 
 
 @contextmanager
-def here(settings: Settings) -> Iterator[Ask]:
-    """Search in this process, with the cache that the settings name."""
-    service = service_of(create_app(settings))
+def local(settings: Settings, *, verbose: bool) -> Iterator[Backend]:
+    """Search in this process, with the settings' cache and the user's own GitHub token."""
+    from gistapi.app import build_service  # noqa: PLC0415 - a remote search needs none
+    from gistapi.search.report import line  # noqa: PLC0415
 
-    def ask(query: Query) -> Iterator[Line]:
-        with closing(service.searcher.search(query, in_order=False)) as events:
-            for event in events:
-                yield line(query, event)
+    service = build_service(_with_token(settings, verbose=verbose))
+
+    def backend(query: Query) -> Ask:
+        def ask(cursor: str | None, limit: int | None) -> Generator[Line]:
+            asked = replace(query, cursor=cursor, limit=limit)
+            with closing(service.searcher.search(asked)) as events:
+                for event in events:
+                    yield parse(line(asked, event))
+
+        return ask
 
     try:
-        yield ask
+        yield backend
     finally:
         service.close()
 
 
 @contextmanager
-def there(server: str, key: str | None) -> Iterator[Ask]:
+def remote(server: str, key: str | None, github_token: str | None) -> Iterator[Backend]:
     """Have the service at this address search."""
+    from gistapi.client.service import RemoteService  # noqa: PLC0415 - a local search needs none
 
-    def with_key(request: PreparedRequest) -> PreparedRequest:
-        # Also keeps requests from looking for a password in `.netrc`.
-        if key is not None:
-            request.headers["Authorization"] = f"Bearer {key}"
-        return request
-
-    def ask(query: Query) -> Iterator[Line]:
-        try:
-            with session.post(
-                f"{server.rstrip('/')}/api/v1/search",
-                json=_body(query),
-                headers={"Accept": "application/x-ndjson"},
-                auth=with_key,
-                allow_redirects=False,
-                stream=True,
-                timeout=(CONNECT_SECONDS, SILENCE_SECONDS),
-            ) as response:
-                if response.status_code != requests.codes.ok:
-                    raise _refusal(response)
-                for text in response.iter_lines():
-                    yield _checked(json.loads(text))
-        except (requests.RequestException, ValueError) as error:
-            raise ServiceError(f"{server} can't be asked: {error}") from error
-
-    with requests.Session() as session:
-        yield ask
+    with RemoteService(server, key=key, github_token=github_token) as service:
+        yield lambda query: service.asking(fields(query))
 
 
-def _body(query: Query) -> dict[str, Any]:
-    fields = asdict(query)
-    fields |= fields.pop("flags")
-    for name, value in fields.items():
-        if isinstance(value, datetime):
-            fields[name] = value.isoformat()
-    return fields
+def fields(query: Query) -> Fields:
+    """The request for a query: its fields that are not the contract's defaults."""
+    flags = query.flags
+    every: Fields = {
+        "username": query.username or "",
+        "usernames": list(query.usernames),
+        "organization": query.organization or "",
+        "gists": list(query.gists),
+        "mine": query.mine,
+        "starred": query.starred,
+        "pattern": query.pattern,
+        "ignore_case": flags.ignore_case,
+        "multiline": flags.multiline,
+        "dotall": flags.dotall,
+        "fixed_string": flags.fixed_string,
+        "word": flags.word,
+        "files": list(query.files),
+        "languages": list(query.languages),
+        "updated_since": query.updated_since.isoformat() if query.updated_since else "",
+        "updated_until": query.updated_until.isoformat() if query.updated_until else "",
+        "names": query.names,
+        "max_count": query.max_count or 0,
+        "context": query.context,
+        "limit": query.limit or 0,
+    }
+    given: Fields = {"pattern": query.pattern}
+    given.update({name: value for name, value in every.items() if value})  # type: ignore[typeddict-item]
+    return given
 
 
-def _checked(told: Line) -> Line:
-    if told["type"] == "error":
-        raise _error(told["data"])
-    return told
+def _with_token(settings: Settings, *, verbose: bool) -> Settings:
+    """The settings with the token that GitHub's other tools use, unless they have one."""
+    if settings.github_token is not None:
+        source = "GISTAPI_GITHUB_TOKEN"
+    else:
+        token = find_token(settings.github_api_url)
+        if token is None:
+            source = "none (60 requests an hour)"
+        else:
+            source = token.source
+            settings = _set_token(settings, token.value)
+    if verbose:
+        say(f"GitHub token: {source}")
+    return settings
 
 
-def _refusal(response: requests.Response) -> GistapiError:
-    try:
-        return _error(response.json())
-    except (ValueError, KeyError, TypeError):
-        return ServiceError(f"{response.url} answered {response.status_code} {response.reason}")
+def _set_token(settings: Settings, token: str) -> Settings:
+    from pydantic import SecretStr  # noqa: PLC0415 - settings have loaded it
 
-
-def _error(answer: ErrorAnswer) -> GistapiError:
-    for fault in answer.get("errors", []):
-        if "position" in fault:
-            return InvalidPatternError(fault["message"], fault["position"])
-    message = answer["message"]
-    if answer.get("code") in {"unauthorized", "captcha_required"}:
-        message += " Name a file with a key of this service: --key-file FILE."
-    return ServiceError(message)
+    return settings.model_copy(update={"github_token": SecretStr(token)})

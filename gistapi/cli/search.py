@@ -1,199 +1,194 @@
-"""`gistapi search`: the search in a shell, with ripgrep's manners."""
+"""`gistapi search`: the search in a shell, with ripgrep's options, output and exit codes."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import IO, Any
+import os
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, closing
+from typing import Any
 
 import click
 
-from gistapi.errors import GistapiError, InvalidPatternError
-from gistapi.models import USERNAME, Flags, Query
-from gistapi.search.globs import Globs
-from gistapi.search.report import EndData, Line, Status
-from gistapi.settings import load_settings
+from gistapi.cli import configuration, process
+from gistapi.cli.commands import Fault, show
+from gistapi.cli.formats import format_for
+from gistapi.cli.inversion import inverted
+from gistapi.cli.options import search_options
+from gistapi.cli.patterns import PatternError
+from gistapi.cli.printing import Printer, stats, summary
+from gistapi.cli.process import CLOSED, FAULT
+from gistapi.cli.progress import ProgressBar
+from gistapi.cli.query import Asked, Options, asked
+from gistapi.cli.rows import without_phantoms
+from gistapi.cli.secrets import read_key
+from gistapi.cli.terminal import (
+    Output,
+    OutputClosedError,
+    OutputError,
+    Style,
+    safe,
+    say,
+    width,
+)
+from gistapi.cli.tokens import find_token
+from gistapi.client import ClientError, Match, follow
+from gistapi.client.answers import Line
+from gistapi.client.following import Ask
+from gistapi.errors import GistapiError
+from gistapi.models import Query
 
-Ask = Callable[[Query], Iterator[Line]]
-"""Has one search done."""
-
-NONE = 1
-FAULT = 2
-INTERRUPTED = 130
-
-
-class SearchFault(click.ClickException):
-    """The search failed: told on standard error, a pattern's fault marked; exit code 2."""
-
-    exit_code = FAULT
-
-    def __init__(self, error: GistapiError, pattern: str) -> None:
-        message = str(error)
-        if isinstance(error, InvalidPatternError) and error.position is not None:
-            message += f"\n  {pattern}\n  {' ' * error.position}^"
-        super().__init__(message)
-
-
-def _time(
-    _context: click.Context, parameter: click.Parameter, value: str | None
-) -> datetime | None:
-    """A day or an RFC 3339 time, in UTC where it names no zone; `--until` a day is to its end."""
-    if value is None:
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-        if parameter.name == "until" and re.fullmatch(r"[0-9-]+", value):
-            time += timedelta(days=1, seconds=-1)
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise click.BadParameter("a time is as 2024-01-31 or 2024-01-31T12:00:00Z") from None
+Backend = Callable[[Query], Ask]
+SORT_KEYS: dict[str, Callable[[Match], str]] = {
+    "created": lambda match: match.created_at,
+    "updated": lambda match: match.updated_at,
+    "path": lambda match: match.gist,
+}
 
 
-def _username(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    if not re.fullmatch(USERNAME, value):
-        raise click.BadParameter("a GitHub login has 1 to 39 letters, digits, - and _")
-    return value
-
-
-def _globs(
-    _context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]
-) -> tuple[str, ...]:
-    try:
-        Globs(value)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-    return value
+def _configure(context: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001
+    """Read the defaults of the options that the configuration file sets."""
+    if not value:
+        context.default_map = configuration.defaults(configuration.path())
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("user", callback=_username)
-@click.argument("pattern")
-@click.option("-i", "--ignore-case", is_flag=True, help="Ignore case.")
-@click.option("-F", "--fixed-strings", is_flag=True, help="PATTERN is literal text.")
-@click.option("-w", "--word-regexp", is_flag=True, help="It must stand as a whole word.")
-@click.option("-U", "--multiline", is_flag=True, help="^ and $ match at every line.")
-@click.option("--dotall", is_flag=True, help="A dot matches line ends too.")
 @click.option(
-    "-g", "--glob", "globs", multiple=True, callback=_globs, help="File names; ! excludes."
+    "--no-config",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_configure,
+    help="Do not read the configuration file.",
 )
-@click.option("-t", "--type", "languages", metavar="LANG", multiple=True, help="A language.")
-@click.option("--since", metavar="TIME", callback=_time, help="Only gists updated then or later.")
-@click.option("--until", metavar="TIME", callback=_time, help="Only gists updated then or earlier.")
-@click.option("-m", "--max-count", metavar="N", type=click.IntRange(1, 1000), help="Stop after N.")
-@click.option("-l", "--list", "style", flag_value="list", help="Print the gists' addresses only.")
-@click.option("-c", "--count", "style", flag_value="count", help="Print how many gists match.")
-@click.option("--json", "style", flag_value="json", help="Print the events as JSON lines.")
-@click.option("--server", metavar="URL", help="Ask a running service.")
-@click.option("--key-file", type=click.File("r"), help="A file with the key of that service.")
+@search_options
 @click.pass_context
 def search(
     context: click.Context,
     /,
     *,
-    user: str,
-    pattern: str,
-    style: str | None,
     server: str | None,
-    key_file: IO[str] | None,
-    **narrowing: Any,  # noqa: ANN401 - click's values: `_query` says of which types
+    key_file: str | None,
+    send_token: bool,
+    verbose: bool,
+    **words: Any,  # noqa: ANN401 - click's values; `Options` has their types
 ) -> None:
-    """Print where the public gists of USER match PATTERN.
+    """Print where the gists of each USER match PATTERN.
 
-    PATTERN is a regular expression in Python's syntax. The exit code is 0 when a gist matches,
-    1 when none does, and 2 when something failed or could not be searched.
+    USER is a GitHub login, @login, the address of a profile or of a gist, or - to read them from
+    standard input. PATTERN is a regular expression in Python's syntax; as in ripgrep, ^ and $
+    match at line ends and a match stays within a line.
+
+    The exit code is 0 if a gist matches, 1 if none does, and 2 if something failed or could not
+    be searched.
     """
-    from gistapi.cli import backends  # noqa: PLC0415 - the other commands need no service
-
-    query = _query(user, pattern, **narrowing)
+    options = Options(**words)
     try:
-        key = key_file.read().strip() if key_file else None
-        with backends.there(server, key) if server else backends.here(load_settings()) as ask:
-            code = _told(follow(ask, query), query, style)
-    except GistapiError as error:
-        raise SearchFault(error, pattern) from error
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    context.exit(code)
+        ask = asked(options, sys.stdin)
+        with _backend(server, key_file, send_token=send_token, verbose=verbose) as backend:
+            context.exit(_run(backend, ask, options))
+    except (ClientError, GistapiError) as error:
+        raise _fault(error) from error
 
 
-def _query(
-    user: str,
-    pattern: str,
-    *,
-    ignore_case: bool,
-    fixed_strings: bool,
-    word_regexp: bool,
-    multiline: bool,
-    dotall: bool,
-    globs: tuple[str, ...],
-    languages: tuple[str, ...],
-    since: datetime | None,
-    until: datetime | None,
-    max_count: int | None,
-) -> Query:
-    flags = Flags(
-        ignore_case=ignore_case,
-        multiline=multiline,
-        dotall=dotall,
-        fixed_string=fixed_strings,
-        word=word_regexp,
+def _run(backend: Backend, ask: Asked, options: Options) -> int:
+    """Search and print. Returns the exit code."""
+    output, progress = Output(), ProgressBar()
+    printer = Printer(
+        options.style,
+        format_for(options, _style(options, output)),
+        output,
+        progress,
+        matches_empty=ask.matches_empty and not options.invert_match,
+        sort_key=SORT_KEYS.get(options.sort),
+        reverse=options.reverse,
+        max_lines=options.max_count,
     )
-    return Query(
-        username=user,
-        pattern=pattern,
-        flags=flags,
-        files=globs,
-        languages=languages,
-        updated_since=since,
-        updated_until=until,
-        limit=max_count,
-    )
+    with closing(_lines(backend, ask, options)) as lines:
+        try:
+            progress.start("Asking GitHub")
+            code = _print(lines, printer, options)
+        except OutputClosedError:
+            code = CLOSED if printer.tally.code else 0
+            process.hurry(code)
+        except (ClientError, GistapiError, OutputError) as error:
+            progress.end()
+            # Said before the search is closed, which may take too long.
+            show(_fault(error, ask))
+            code = FAULT
+            process.hurry(code)
+        finally:
+            progress.end()
+    return code
 
 
-def follow(ask: Ask, query: Query) -> Iterator[Line]:
-    """The lines of a search that goes on after each deadline, as if there were none."""
-    found, seconds, partial, late = 0, 0.0, False, False
-    end: EndData | None = None
-    while end is None or (late and "next" in end):
-        if end is not None:
-            limit = None if query.limit is None else query.limit - end["matches"]
-            query = replace(query, cursor=end["next"], limit=limit)
-        late = False
-        for line in ask(query):
-            if line["type"] == "end":
-                end = line["data"]
-            elif _is_deadline(line):
-                late = True
-            elif line["type"] != "begin" or query.cursor is None:
-                partial |= line["type"] == "incomplete"
-                yield line
-        if end is None:
-            raise GistapiError("the answer broke off")
-        found += end["matches"]
-        seconds += end["elapsed_seconds"]
-    status: Status = "partial" if partial else "success"
-    total: EndData = {**end, "status": status, "matches": found, "elapsed_seconds": seconds}
-    yield {"type": "end", "data": total}
+def _print(lines: Iterator[Line], printer: Printer, options: Options) -> int:
+    for line in lines:
+        printer.show(line)
+        if options.style == "quiet" and printer.tally.gists:
+            process.hurry(0)
+            return 0
+    if options.stats:
+        printer.output.write(stats(printer.tally))
+    printer.output.flush()
+    printer.progress.end()
+    if options.style not in {"quiet", "json"} and sys.stderr is not None and sys.stderr.isatty():
+        say(summary(printer.tally))
+    if options.open and printer.tally.first_url:
+        _open(printer.tally.first_url)
+    return printer.tally.code
 
 
-def _is_deadline(line: Line) -> bool:
-    """Whether it says that the search as a whole stopped at its deadline."""
-    if line["type"] != "incomplete":
-        return False
-    return line["data"]["gist"] is None and line["data"]["reason"] == "deadline"
+def _lines(backend: Backend, ask: Asked, options: Options) -> Generator[Line]:
+    if options.invert_match:
+        keep = without_phantoms if ask.matches_empty else lambda match: match
+        return inverted(backend, ask.query, keep)
+    return follow(backend(ask.query), ask.query.limit)
 
 
-def _told(lines: Iterator[Line], query: Query, style: str | None) -> int:
-    from gistapi.cli.output import printer  # noqa: PLC0415 - nor colours
+def _backend(
+    server: str | None, key_file: str | None, *, send_token: bool, verbose: bool
+) -> AbstractContextManager[Backend]:
+    from gistapi.cli import backends  # noqa: PLC0415 - --help needs no search
 
-    found, partial = 0, False
-    with printer(style, query) as show:
-        for line in lines:
-            found += line["type"] == "match"
-            partial |= line["type"] == "incomplete"
-            show(line)
-    if partial:
-        return FAULT
-    return 0 if found else NONE
+    if server is None:
+        from gistapi.settings import load_settings  # noqa: PLC0415 - nor settings
+
+        return backends.local(load_settings(), verbose=verbose)
+    token = find_token("https://api.github.com") if send_token else None
+    if verbose:
+        sent = "none is sent" if token is None else f"{token.source} is sent"
+        say(f"Searching through {server}; of GitHub tokens {sent}.")
+    return backends.remote(server, read_key(key_file), token.value if token else None)
+
+
+def _style(options: Options, output: Output) -> Style:
+    colors = options.color in {"always", "ansi"}
+    if options.color == "auto":
+        is_dumb = os.environ.get("TERM") == "dumb"
+        colors = output.is_terminal and not is_dumb and not os.environ.get("NO_COLOR")
+    return Style(colors, options.hyperlink and (colors or output.is_terminal))
+
+
+def _fault(error: Exception, ask: Asked | None = None) -> Fault:
+    """The error as people see it, with a mark below a pattern's faulty character."""
+    message = safe(str(error))
+    position = getattr(error, "position", None)
+    pattern = error.pattern if isinstance(error, PatternError) else None
+    if pattern is None and ask is not None and ask.patterns == (ask.query.pattern,):
+        pattern = ask.query.pattern
+    if position is not None and pattern is not None:
+        if f"position {position}" not in message:
+            message += f" at position {position}"
+        before = width(safe(pattern[:position], keep=""))
+        message += f"\n  {safe(pattern, keep='')}\n  {' ' * before}^"
+    if getattr(error, "code", None) in {"unauthorized", "captcha_required"}:
+        message += " Name a file with a key of this service: --key-file FILE."
+    return Fault(message)
+
+
+def _open(url: str) -> None:
+    import webbrowser  # noqa: PLC0415 - few ask for it
+
+    if not url.startswith(("https://", "http://")) or not webbrowser.open(url):
+        say(f"No browser opened {url}")

@@ -1,190 +1,162 @@
-"""The service as a process: granian in front, one worker, an end in good order."""
+"""The service as a process: an event loop for connections, threads for requests."""
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import gc
 import logging
+import logging.config
 import os
+import resource
 import signal
 import socket
+import sys
 import threading
-import time
 from contextlib import suppress
-from multiprocessing import parent_process
-from pathlib import Path
 
-from flask import Flask
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
-from granian.server import MPServer
-
-from gistapi.app import THREADS, Service, create_app, service_of
+from gistapi.app import THREADS, Service, check, create_app, service_of
+from gistapi.cli.greeting import greeting
 from gistapi.errors import GistapiError
-from gistapi.quota.keys import KeyFile
 from gistapi.settings import Settings
 from gistapi.web.operations.access_log import configuration
+from gistapi.web.protection import exposure
+from gistapi.web.server import BACKLOG, Bounds, HttpServer
 
-# A head that takes longer to arrive is given up; so is a connection that stays idle so long.
-HEAD_TIMEOUT_MS = 10_000
-# A head is at most so large; what is larger is answered 431, and so are more than 100 fields.
-MAX_HEAD_BYTES = 64 * 1024
 MAX_CONNECTIONS = 1024
-# Who takes nothing of his answer for so long has no connection any more.
-STALL_MS = 20_000
-# On SIGTERM: running searches get this long before they answer `partial` …
+OTHER_DESCRIPTORS = 320
+"""Descriptors for all but the clients' connections: docs/deploy.md has the sum."""
+MIN_CONNECTIONS = 64
+# On a signal, running searches get this long before they answer `partial` …
 GRACE_SECONDS = 7.0
-# … then what is left of answers gets this long, and who still has not sent his request is cut off.
+# … then answers get this long to be sent, and what is still open is reset …
 LINGER_SECONDS = 2.0
-# Should even that fail, the worker process is killed.
-KILL_AFTER_SECONDS = 15
+# … and the process ends, whatever a thread may still wait for.
+EXIT_SECONDS = 2.0
 M_MMAP_THRESHOLD = -3
 LARGE_BUFFER_BYTES = 2**20
-ENDING = {signal.SIGTERM, signal.SIGINT}
 
 _log = logging.getLogger(__name__)
 
 
 class AddressError(GistapiError):
-    """The service can't listen at its address."""
+    """The service cannot listen at its address."""
+
+
+class DescriptorsError(GistapiError):
+    """The process may open too few files to serve."""
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; running searches then end, or answer partial, within 10 s.
+    """Serve until SIGTERM or SIGINT; running searches then end or answer partial within 10 s.
 
     Raises:
-        AddressError: the address can't be listened at; the message says why.
-        KeyFileError: there is a key file, and it can't be read.
+        AddressError: the address cannot be listened at; the message says why.
+        DescriptorsError: the limit of open files is too low.
+        KeyFileError: the keys cannot be read, or their file is gone.
+        SettingsError: the cache's path names a file that gistapi did not create, or the proxy or
+            the certificates that the environment names cannot be used.
     """
-    KeyFile(settings.keys_file).exists()
-    address = _free_address(settings.host, settings.port)
-    server = MPServer(
-        "gistapi",
-        address=address,
-        port=settings.port,
-        interface=Interfaces.WSGI,
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(
-            header_read_timeout=HEAD_TIMEOUT_MS, max_buffer_size=MAX_HEAD_BYTES
-        ),
-        backpressure=MAX_CONNECTIONS,
-        websockets=False,
-        workers=1,
-        blocking_threads=THREADS,
-        workers_kill_timeout=KILL_AFTER_SECONDS,
-        log_level=LogLevels(settings.log_level),
-        log_dictconfig=configuration(settings),
-    )
-    worker = _Worker(settings)
-    server.serve(spawn_target=worker.run, target_loader=worker.load, wrap_loader=False)
+    logging.config.dictConfig(configuration(settings))
+    keys_exist = check(settings)
+    bounds = _bounds(settings)
+    listener = _listen(settings.host, settings.port)
+    _give_memory_back()
+    app = create_app(settings)
+    service = service_of(app)
+    server = HttpServer(app, threads=THREADS, bounds=bounds)
+    for sentence in exposure.warnings(settings, keys_exist=keys_exist):
+        _log.warning(sentence)
+    asyncio.run(_serve(server, service, listener, settings))
+    logging.shutdown()
 
 
-def _free_address(host: str, port: int) -> str:
-    """The IP address to listen at. granian shares its port, so who has it already is asked here."""
+async def _serve(
+    server: HttpServer, service: Service, listener: socket.socket, settings: Settings
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, _hang_up, stop)
+    await server.start(listener)
+    if settings.log_format == "text":
+        sys.stderr.write(greeting(settings))
+    else:
+        _log.info("Listening on http://%s:%d", settings.host, settings.port)
+    threading.Thread(target=_warm, args=(service,), daemon=True).start()
+    await stop.wait()
+    server.stop_accepting()
+    await asyncio.to_thread(service.shut_down, GRACE_SECONDS)
+    await server.close(LINGER_SECONDS)
+    threading.Thread(target=_exit_soon, daemon=True).start()
+    await asyncio.to_thread(service.close)
+
+
+def _hang_up(stop: asyncio.Event) -> None:
+    """End with the terminal that the service was started from; a service without one goes on."""
+    if sys.stderr.isatty():
+        stop.set()
+    else:
+        _log.info("SIGHUP is ignored: keys are read again when they change, settings at the start.")
+
+
+def _exit_soon() -> None:
+    """End the process even if a thread still waits for a host that does not answer."""
+    threading.Event().wait(EXIT_SECONDS)
+    logging.shutdown()
+    os._exit(0)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket."""
     try:
-        family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(where)
-            probe.listen(1)
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(
+            address[:2],
+            family=family,
+            backlog=BACKLOG,
+            dualstack_ipv6=family == socket.AF_INET6 and address[0] == "::",
+        )
     except OSError as error:
-        raise AddressError(f"can't listen at {host} port {port}: {error.strerror}") from error
-    return str(where[0])
+        words = f"can't listen at {host} port {port}: {os.strerror(error.errno or 0)}"
+        if isinstance(error, socket.gaierror):
+            words = f"can't listen at {host} port {port}: {error.strerror}"
+        raise AddressError(words) from error
 
 
-class _Worker:
-    """What runs in granian's worker process."""
+def _bounds(settings: Settings) -> Bounds:
+    """How many connections there may be, as far as the limit of open files allows.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._service: Service | None = None
+    Behind trusted proxies all connections are theirs, so one network may have all of them.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + OTHER_DESCRIPTORS
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    connections = min(MAX_CONNECTIONS, soft - OTHER_DESCRIPTORS)
+    if connections < MIN_CONNECTIONS:
+        raise DescriptorsError(
+            f"the process may open {soft} files and needs {MIN_CONNECTIONS + OTHER_DESCRIPTORS};"
+            " raise the limit (`ulimit -n`)"
+        )
+    of_one = None if settings.trusted_proxies else connections // 4
+    return Bounds(connections, of_one)
 
-    def run(self, *args: object) -> None:
-        """Serve, and let go of everything when the last answer is sent."""
-        # A second signal would block granian's handler with the interpreter lock held, and Ctrl-C
-        # sends two. So every thread to come blocks them, and one thread waits for the first.
-        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-        _give_memory_back()
-        try:
-            MPServer._spawn_wsgi_worker(*args)  # noqa: SLF001 - granian's own default target
-        finally:
-            if self._service is not None:
-                self._service.close()
 
-    def load(self) -> Flask:
-        """Build the app; granian calls this before it sets its signal handlers."""
-        app = create_app(self._settings)
-        self._service = service_of(app)
-        for target in (_end_with_parent, self._end, self._warm, self._bound_stalls):
-            threading.Thread(target=target, daemon=True).start()
-        return app
-
-    def _warm(self) -> None:
-        """Build what searches need, and have the garbage collector pass over it from now on."""
-        if self._service is not None:
-            self._service.warm()
-        # Else each full collection walks over half a million objects that never go: 0.1 s in which
-        # nobody is served.
-        gc.collect()
-        gc.freeze()
-
-    def _bound_stalls(self) -> None:
-        """Have the kernel give up a connection that takes nothing for a while.
-
-        granian listens soon, in its own code; what is accepted has the listener's option. Source:
-        tcp(7), TCP_USER_TIMEOUT, which Linux alone has.
-        """
-        option = getattr(socket, "TCP_USER_TIMEOUT", None)
-        for _ in range(1000):
-            if option is None or _set_on_listeners(self._settings.port, option, STALL_MS):
-                return
-            time.sleep(0.01)
-        _log.warning("A connection that takes nothing is not given up.")
-
-    def _end(self) -> None:
-        """Wait for a signal; then let granian stop listening, and the searches come to an end."""
-        inherited = signal.getsignal(signal.SIGTERM)
-        number = signal.sigwait(ENDING)
-        while (handler := signal.getsignal(number)) is inherited:
-            time.sleep(0.01)  # granian has not come to it yet
-        if callable(handler) and self._service is not None:
-            handler(number, None)
-            self._service.shut_down(GRACE_SECONDS)
-            # granian would wait for a client that sends its head or its body slowly, or not at all.
-            # It mostly ends before, and this thread with it.
-            time.sleep(LINGER_SECONDS)
-            _log.info("Connections on which no whole request came are cut off.")
-            self._service.close()
-            logging.shutdown()
-            os._exit(0)
+def _warm(service: Service) -> None:
+    """Build what searches need, and exclude it from garbage collection."""
+    service.warm()
+    # Each full collection would walk over half a million objects that stay: 0.1 s without answers.
+    gc.collect()
+    gc.freeze()
 
 
 def _give_memory_back() -> None:
-    """Have glibc return a large buffer when it is freed: its guess is to keep up to 32 MiB each.
+    """Have glibc return a large buffer when it is freed: it would keep up to 32 MiB of each.
 
-    Source: mallopt(3), M_MMAP_THRESHOLD. Other C libraries know no such call.
+    Source: mallopt(3), M_MMAP_THRESHOLD. Other C libraries have no such call.
     """
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER_BYTES)
-
-
-def _set_on_listeners(port: int, option: int, value: int) -> bool:
-    """Set a TCP option on this process's sockets that listen at `port`; whether there is one."""
-    found = False
-    for path in Path("/proc/self/fd").iterdir():
-        if not path.is_socket():
-            continue
-        with suppress(OSError), socket.socket(fileno=os.dup(int(path.name))) as opened:
-            listens = opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-            if listens and opened.getsockname()[1] == port:
-                opened.setsockopt(socket.IPPROTO_TCP, option, value)
-                found = True
-    return found
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)  # granian would serve on alone

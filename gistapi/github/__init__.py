@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 
 from gistapi.aio.scope import Scope
-from gistapi.events import Observer, ignore
+from gistapi.events import HostState, Observer, ignore
 from gistapi.github.client import Client
-from gistapi.github.contents import Files
+from gistapi.github.contents import Contents
 from gistapi.github.environment import check_environment
 from gistapi.github.git.clone import Clones
 from gistapi.github.git.reading import ClonedFile
@@ -47,24 +47,26 @@ class Github:
             observe=observe,
         )
         self._listings = Listings(self._client, store, freshness, observe)
-        self._files = Files(self._client)
         self._clones = Clones(self._client)
+        self._contents = Contents(self._client, self._clones, observe)
 
-    def pages(self, target: Target, scope: Scope) -> AsyncIterator[Page]:
+    def pages(self, target: Target, scope: Scope) -> AsyncGenerator[Page]:
         """The pages of a target's gists (`listing.Listings.pages`)."""
         return self._listings.pages(target, scope)
 
+    def members(self, organization: str, scope: Scope) -> AsyncGenerator[str]:
+        """The logins of an organization's members (`listing.Listings.members`)."""
+        return self._listings.members(organization, scope)
+
     async def read(self, gist: Gist, file: GistFile, scope: Scope) -> bytes:
-        """A small file whole (`contents.Files.read`)."""
-        del gist
-        return await self._files.read(file, scope)
+        """A small file whole (`contents.Contents.read`)."""
+        return await self._contents.read(gist, file, scope)
 
     def stream(
         self, gist: Gist, file: GistFile, scope: Scope
     ) -> AsyncGenerator[AsyncGenerator[bytes]]:
-        """Passes over a large file (`contents.Files.stream`)."""
-        del gist
-        return self._files.stream(file, scope)
+        """Passes over a large file (`contents.Contents.stream`)."""
+        return self._contents.stream(gist, file, scope)
 
     def clone(
         self, gist: Gist, scope: Scope
@@ -72,7 +74,12 @@ class Github:
         """All files of a gist, by git (`git.clone.Clones.files`)."""
         return self._clones.files(gist.git_pull_url, scope)
 
+    def hosts(self) -> tuple[HostState, ...]:
+        """What is known of each host that was asked; for any thread."""
+        return self._client.limits.states()
+
     async def close(self) -> None:
         """Close the idle connections and threads."""
+        self._listings.close()
         self._clones.close()
         await self._client.close()

@@ -17,6 +17,7 @@ from typing import Literal
 from requests.utils import parse_header_links
 
 Headers = Mapping[str, str]
+HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
 LIMITED = re.compile(r"rate limit|abuse detection|too many requests", re.IGNORECASE)
 MAX_MESSAGE = 300

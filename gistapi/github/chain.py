@@ -73,7 +73,7 @@ class Chain:
         """Learn from the first page of several how the server counts."""
         if first.next_url is not None and first.numbers is not None:
             self._most = min(first.numbers.per_page, len(first.ids))
-            self._counted = self._most >= SIZES[-1] and number_of(first.next_url) is not None
+            self._counted = self._most >= SIZES[-1]
 
     def _accept(self, page: StoredPage) -> StoredPage:
         """Make the page the last one read; it continues what was read before."""
@@ -87,7 +87,7 @@ class Chain:
         return not self._known.isdisjoint(page.ids)
 
     async def _next_page(self, next_url: str) -> StoredPage:
-        while self._counted:
+        while self._counted and number_of(next_url) is not None:
             try:
                 page = await self._counted_page(next_url)
             except SmallerPageError:

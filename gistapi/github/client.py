@@ -8,11 +8,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
+from math import inf
 from urllib.parse import quote
 
 from gistapi.aio.scope import Scope, UsageMeter
 from gistapi.errors import GithubError
-from gistapi.events import GithubRequestEnded, Observer
+from gistapi.events import GithubRequestEnded, Observer, Resource
 from gistapi.github import api
 from gistapi.github.host_limits import Host, HostLimits, Permit
 from gistapi.github.http import CHUNK_BYTES, Answer, Http, SilenceError, TransientError
@@ -93,6 +94,16 @@ class _Request:
     body: bytes | None
 
 
+RESOURCES: dict[Kind, Resource] = {
+    "list": "api",
+    "gist": "api",
+    "graphql": "graphql",
+    "raw": "raw",
+    "git": "git",
+}
+"""What GitHub limits separately."""
+
+
 class Client:
     """Asks GitHub's API and the hosts of its contents, and nobody else. For one loop.
 
@@ -112,11 +123,16 @@ class Client:
         observe: Observer,
     ) -> None:
         self.api_url = api_url.rstrip("/")
+        self.graphql_url = _graphql_url(self.api_url)
         self.limits = HostLimits(observe, concurrency_total)
         self._policy = UrlPolicy(api_url, content_hosts)
         self._token = token
         self._observe = observe
         self._http = Http(timeout_seconds)
+
+    def has_token(self, scope: Scope) -> bool:
+        """Whether requests to the API carry a token."""
+        return bool(scope.caller_token or self._token)
 
     async def close(self) -> None:
         """Close the idle connections."""
@@ -134,11 +150,12 @@ class Client:
         kind: Kind,
         scope: Scope,
         headers: Mapping[str, str],
-        patient: bool = True,
+        max_wait_seconds: float = inf,
     ) -> AsyncIterator[Response]:
         """One GET, its redirects followed; the answer has any status below 500 that is no limit.
 
-        A host that asked for a wait is waited for; if not `patient`, that is a LimitedError.
+        A host that asked for a wait is waited for, or is a LimitedError if that is longer than
+        `max_wait_seconds`.
 
         Raises TransientError (and its kind LimitedError) where another try may help,
         GithubRateLimitedError when the host must not be asked before `scope.ends_at`, GithubError
@@ -147,7 +164,7 @@ class Client:
         """
         for _ in range(MAX_REDIRECTS + 1):
             request = self._made(url, kind, scope, headers, None)
-            async with self._request(request, scope, patient=patient) as response:
+            async with self._request(request, scope, max_wait_seconds) as response:
                 location = response.headers.get("Location")
                 if response.status not in {301, 302, 303, 307, 308} or not location:
                     yield response
@@ -164,11 +181,11 @@ class Client:
         scope: Scope,
         headers: Mapping[str, str],
         body: bytes,
-        patient: bool = True,
+        max_wait_seconds: float = inf,
     ) -> AbstractAsyncContextManager[Response]:
         """One POST, as `get` but for redirects: they are an answer like any other."""
         request = self._made(url, kind, scope, headers, body)
-        return self._request(request, scope, patient=patient)
+        return self._request(request, scope, max_wait_seconds)
 
     def _made(
         self, url: str, kind: Kind, scope: Scope, headers: Mapping[str, str], body: bytes | None
@@ -181,20 +198,22 @@ class Client:
 
     @asynccontextmanager
     async def _request(
-        self, request: _Request, scope: Scope, *, patient: bool
+        self, request: _Request, scope: Scope, max_wait_seconds: float
     ) -> AsyncIterator[Response]:
         """Send a request when its host and its lane have a place for it."""
         host = self._host(request.origin, request.kind, scope)
         while True:
-            if not patient and (seconds := host.wait_seconds()) > 0:
+            if (seconds := host.wait_seconds()) > max_wait_seconds:
                 raise LimitedError("GitHub asked for a wait.", retry_after_seconds=seconds)
             await host.wait(scope.ends_at)
             async with host.throttle.place(scope.lane):
+                if host.wait_seconds() > 0:
+                    continue  # the host refused another request meanwhile
                 await host.throttle.keep_pace()
                 async with scope.lane.place():
                     permit = host.begin()
                     if permit is None:
-                        continue  # the host refused another request meanwhile
+                        continue
                     try:
                         async with self._exchange(request, permit, scope.meter) as response:
                             yield response
@@ -233,13 +252,13 @@ class Client:
                     error=None if failure is None else type(failure).__name__,
                     duration_seconds=asyncio.get_running_loop().time() - permit.sent_at,
                     size_bytes=0 if answer is None else answer.received,
-                    cause=None if failure is None else cause_of(failure),
+                    message=None if failure is None else cause_of(failure),
                 )
             )
 
     def _host(self, origin: Origin, kind: Kind, scope: Scope) -> Host:
         callers = scope.caller_token if kind in API_KINDS else None
-        return self.limits.host(origin.netloc, callers)
+        return self.limits.host(origin.netloc, RESOURCES[kind], callers)
 
 
 async def _raise_for_failure(permit: Permit, response: Response) -> None:
@@ -252,3 +271,10 @@ async def _raise_for_failure(permit: Permit, response: Response) -> None:
     if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         wait = api.retry_after(response.headers, time.time()) or 0.0
         raise TransientError(await response.error_message(), status, wait)
+
+
+def _graphql_url(api_url: str) -> str:
+    """Where GraphQL is: on Enterprise Server beside the REST API, not below it."""
+    if api_url.endswith("/api/v3"):
+        return api_url.removesuffix("/v3") + "/graphql"
+    return f"{api_url}/graphql"

@@ -1,179 +1,198 @@
-"""The content of one file: whole or as a stream, resumed where it broke, and proved by its SHA."""
+"""Which way the content of a file comes: decided here, from what each way costs and can bring.
+
+The raw host first: it costs nothing of the API's budget. While it refuses, GraphQL brings up to 100
+gists for one point, the REST API one gist for one request, git one gist for a clone. Whatever way
+a content came, the listing's blob SHA proves it; what does not hash to it is not used.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from http import HTTPStatus
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field
+from math import inf
 
 from gistapi.aio.scope import Scope
 from gistapi.errors import (
+    GistapiError,
     GithubError,
+    GithubRateLimitedError,
     GoneError,
     IncompleteError,
     RawRefusedError,
 )
-from gistapi.github.client import Client, Response
-from gistapi.github.http import TransientError
-from gistapi.github.retries import FileRetries
-from gistapi.models import GistFile
+from gistapi.events import ContentRead, ContentWay, Observer, WayReason
+from gistapi.github.client import Client, LimitedError
+from gistapi.github.git.clone import Clones
+from gistapi.github.raw import RawFiles
+from gistapi.github.whole_gists import WholeGists
+from gistapi.models import Gist, GistFile
 
-MAX_FILE_BYTES = 100 * 1024 * 1024
-"""GitHub takes no larger file: https://docs.github.com/en/repositories/working-with-files/managing-large-files"""
-RAW_SURE_BYTES = 10 * 1000 * 1000
-"""Whether the raw host has larger files is not sure: its 404 does not mean that one was deleted."""
-MAX_TRIES = 30
-"""A download that breaks again and again, each time a little further on, ends here."""
+SHORT_WAIT_SECONDS = 2.0
+"""A wait of the raw host up to this costs less than another way."""
+LEFT_SECONDS = 600.0
+"""How long a way that failed for a gist is not taken for it."""
+LEFT_GISTS = 10_000
+NO_HELP = {"host_not_allowed", "file_too_large"}
+"""Reasons against which no other way helps."""
+FAILURES = (GithubError, IncompleteError, RawRefusedError, GoneError)
 
 
-class Files:
-    """Reads files from the host of the raw contents.
+@dataclass(slots=True)
+class _Tried:
+    """What one file's ways have answered so far; `waited`: the raw host was waited for."""
 
-    Every method may raise, besides what it names: GoneError (404), IncompleteError,
-    RawRefusedError where only git has the file, GithubError, GithubRateLimitedError, and the
-    meter's errors. A file that makes no progress for two time-outs is an IncompleteError
-    `file_unavailable`.
+    errors: dict[ContentWay, GistapiError] = field(default_factory=dict)
+    waited: bool = False
+
+
+class Contents:
+    """Reads files by the cheapest way that is free, and by another one when that fails.
+
+    Every method may raise, besides what it names: GoneError (404), IncompleteError, GithubError,
+    GithubRateLimitedError, and the meter's errors.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, clones: Clones, observe: Observer) -> None:
         self._client = client
+        self._observe = observe
+        self._raw = RawFiles(client)
+        self._whole = WholeGists(client, clones)
+        self._left: OrderedDict[tuple[str, ContentWay], float] = OrderedDict()
 
-    async def read(self, file: GistFile, scope: Scope) -> bytes:
-        """The whole of a small file, which is what the listing says it is."""
-        content = b""
-        async with aclosing(self.stream(file, scope)) as passes:
-            async for chunks in passes:
-                content = b"".join([chunk async for chunk in chunks])
-        return content
+    async def stream(
+        self, gist: Gist, file: GistFile, scope: Scope
+    ) -> AsyncGenerator[AsyncGenerator[bytes]]:
+        """Passes over a large file (`raw.RawFiles.stream`).
 
-    async def stream(self, file: GistFile, scope: Scope) -> AsyncGenerator[AsyncGenerator[bytes]]:
-        """Passes over a file's content, each an iterator of chunks; a later one replaces it.
-
-        There is one pass as a rule. When its content does not hash to the listed SHA, there is a
-        second, which counts if it does, or if both were alike and of the listed size (old
-        addresses have a commit's SHA). Else IncompleteError `content_mismatch`.
-
-        Close both generators: closing the chunks' closes the connection.
+        RawRefusedError where the raw host does not bring it and git may. Close both generators.
         """
-        first = _Pass(self._client, file, scope)
-        async with aclosing(first.chunks()) as chunks:
-            yield chunks
-        if first.is_as_listed:
+        if not self._whole.can("git", gist, file, scope):
+            async with aclosing(self._raw.stream(file, scope)) as passes:
+                async for chunks in passes:
+                    yield chunks
             return
-        second = _Pass(self._client, file, scope)
-        async with aclosing(second.chunks()) as chunks:
-            yield chunks
-        if not second.is_as_listed and not (second.is_like(first) and second.has_listed_size):
-            raise IncompleteError(
-                "content_mismatch", "GitHub sent something other than it had listed."
-            )
+        with _left_to_git():
+            stream = self._raw.stream(file, scope, max_wait_seconds=SHORT_WAIT_SECONDS)
+            async with aclosing(stream) as passes:
+                async for chunks in passes:
+                    async with aclosing(_guarded(chunks)) as guarded:
+                        yield guarded
 
-
-class _Pass:
-    """One reading of a file from its beginning to its end.
-
-    `_offset` counts the decoded bytes handed on, all of which went through `_body_hash`; `_etag`
-    names them in `If-Range`; `_mixed` says that they may be of two contents.
-    """
-
-    def __init__(self, client: Client, file: GistFile, scope: Scope) -> None:
-        self._client = client
-        self._file = file
-        self._scope = scope
-        self._offset = 0
-        self._etag: str | None = None
-        self._mixed = False
-        self._body_hash = hashlib.sha1(usedforsecurity=False)
-        if file.size_bytes is not None:
-            self._body_hash.update(b"blob %d\0" % file.size_bytes)
-
-    @property
-    def has_listed_size(self) -> bool:
-        return self._file.size_bytes in {None, self._offset}
-
-    @property
-    def is_as_listed(self) -> bool:
-        """Whether size and blob SHA-1 are the listed ones, as far as the listing names them."""
-        if self._file.blob_sha is None or self._file.size_bytes is None:
-            return self.has_listed_size and not self._mixed
-        return self.has_listed_size and self._body_hash.hexdigest() == self._file.blob_sha
-
-    def is_like(self, other: _Pass) -> bool:
-        return self._body_hash.digest() == other._body_hash.digest()
-
-    async def chunks(self) -> AsyncGenerator[bytes]:
-        retries = FileRetries(self._scope)
-        for _ in range(MAX_TRIES):
-            before = self._offset
+    async def read(self, gist: Gist, file: GistFile, scope: Scope) -> bytes:
+        """A small file whole, proved by the listing's blob SHA if it has one."""
+        tried = _Tried()
+        while True:
+            kept = self._whole.kept.get(file.blob_sha)
+            if kept is not None:  # it came along with another file
+                content, way = kept
+                self._observe(ContentRead(way, "shared"))
+                return content
+            choice = self._choose(gist, file, scope, tried)
+            if choice is None:
+                raise _failure(tried)
+            way, reason, max_wait_seconds = choice
             try:
-                async with aclosing(self._rest()) as rest:
-                    async for chunk in rest:
-                        yield chunk
-            except TransientError as error:
-                if self._offset > before:
-                    retries.progressed()
-                await retries.again(error)
+                content = await self._read(way, gist, file, scope, max_wait_seconds)
+            except FAILURES as error:
+                if _is_final(way, error):
+                    raise
+                tried.errors[way] = error
+                if not isinstance(error, LimitedError | GithubRateLimitedError):
+                    self._leave(gist, way)
             else:
-                return
-        raise GithubError(f"The download broke {MAX_TRIES} times.")
+                self._observe(ContentRead(way, reason))
+                return content
 
-    async def _rest(self) -> AsyncGenerator[bytes]:
-        """What is still missing, from one answer."""
-        if not self._file.raw_url:
-            raise IncompleteError("file_unavailable", "GitHub listed the file without an address.")
-        headers = {}
-        if self._offset:
-            headers = {"Range": f"bytes={self._offset}-", "Accept-Encoding": "identity"}
-            if self._etag:
-                headers["If-Range"] = self._etag
-        url = self._file.raw_url
-        async with self._client.get(url, kind="raw", scope=self._scope, headers=headers) as answer:
-            if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and self._offset:
-                return  # nothing follows what we have; its hash will tell whether that is all
-            skip = await self._skip(answer)
-            if not self._offset and not answer.headers.get("Content-Encoding"):
-                etag = answer.headers.get("ETag", "")
-                self._etag = None if etag.startswith("W/") else etag
-            while received := await answer.next_chunk():
-                chunk = received[skip:]
-                skip -= len(received) - len(chunk)
-                if chunk:
-                    yield self._counted(chunk)
-                if self._is_too_long:
-                    return
+    async def _read(
+        self, way: ContentWay, gist: Gist, file: GistFile, scope: Scope, max_wait_seconds: float
+    ) -> bytes:
+        if way == "raw":
+            return await self._raw.read(file, scope, max_wait_seconds=max_wait_seconds)
+        return await self._whole.read(way, gist, file, scope)
 
-    async def _skip(self, answer: Response) -> int:
-        """How many bytes of this answer were handed on before; raises for all but content.
+    def _choose(
+        self, gist: Gist, file: GistFile, scope: Scope, tried: _Tried
+    ) -> tuple[ContentWay, WayReason, float] | None:
+        """The next way, why it is taken, and how long the raw host may be waited for."""
+        if "raw" not in tried.errors and not self._has_left(gist, "raw"):
+            if not file.raw_url:
+                return "raw", "preferred", inf
+            raw = self._client.host(file.raw_url, "raw", scope)
+            soon = raw.throttle.delay_seconds() <= SHORT_WAIT_SECONDS
+            if (soon and raw.is_usable()) or 0 < raw.wait_seconds() <= SHORT_WAIT_SECONDS:
+                return "raw", "preferred", SHORT_WAIT_SECONDS
+            reason: WayReason = "limited" if raw.is_limited() or not soon else "failed"
+        else:
+            reason = _reason(tried.errors.get("raw"))
+        for way in self._whole.ways(scope):
+            if way in tried.errors or self._has_left(gist, way):
+                continue
+            if self._whole.can(way, gist, file, scope):
+                return way, reason, 0
+        refused = tried.errors.get("raw")
+        if tried.waited or not isinstance(refused, LimitedError | None):
+            return None
+        tried.waited = True  # nothing else is left: wait for the raw host as long as it takes
+        return "raw", reason, inf
 
-        An answer to a range with the whole file is read from its beginning again.
-        """
-        status = answer.status
-        if status == HTTPStatus.PARTIAL_CONTENT and self._offset:
-            started = answer.headers.get("Content-Range", "").partition("-")[0]
-            if started == f"bytes {self._offset}":
-                return 0
-            raise TransientError("GitHub answered another range than it was asked for.")
-        if status == HTTPStatus.OK:
-            self._mixed |= bool(self._offset and self._etag != answer.headers.get("ETag"))
-            return self._offset
-        if status == HTTPStatus.NOT_FOUND and (self._file.size_bytes or 0) <= RAW_SURE_BYTES:
-            raise GoneError("The file was deleted since it was listed.")
-        if status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
-            raise RawRefusedError(await answer.error_message())
-        raise GithubError(await answer.error_message())
+    def _leave(self, gist: Gist, way: ContentWay) -> None:
+        """Do not take this way for this gist for a time."""
+        self._left[gist.id, way] = asyncio.get_running_loop().time() + LEFT_SECONDS
+        if len(self._left) > LEFT_GISTS:
+            self._left.popitem(last=False)
 
-    def _counted(self, chunk: bytes) -> bytes:
-        if self._offset + len(chunk) > MAX_FILE_BYTES:
-            raise IncompleteError(
-                "file_too_large", f"No match in the first {MAX_FILE_BYTES} bytes."
-            )
-        self._offset += len(chunk)
-        self._body_hash.update(chunk)
-        return chunk
+    def _has_left(self, gist: Gist, way: ContentWay) -> bool:
+        until = self._left.get((gist.id, way))
+        return until is not None and until > asyncio.get_running_loop().time()
 
-    @property
-    def _is_too_long(self) -> bool:
-        """More than listed has arrived: it cannot be the right content."""
-        size = self._file.size_bytes
-        return size is not None and self._offset > size
+
+async def _guarded(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    with _left_to_git():
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk
+
+
+@contextmanager
+def _left_to_git() -> Iterator[None]:
+    """Raise RawRefusedError for what git may help against."""
+    try:
+        yield
+    except GoneError:
+        raise
+    except (GithubError, IncompleteError) as error:
+        if isinstance(error, IncompleteError) and error.reason in NO_HELP:
+            raise
+        raise RawRefusedError(str(error)) from error
+
+
+def _is_final(way: ContentWay, error: GistapiError) -> bool:
+    """Whether no other way would help: the file is gone, or its address is nobody's."""
+    if isinstance(error, GoneError):
+        return True
+    return way == "raw" and isinstance(error, IncompleteError) and error.reason in NO_HELP
+
+
+def _reason(error: GistapiError | None) -> WayReason:
+    """Why the raw host is not taken."""
+    if isinstance(error, LimitedError | GithubRateLimitedError):
+        return "limited"
+    if isinstance(error, IncompleteError) and error.reason == "content_mismatch":
+        return "mismatch"
+    return "failed"
+
+
+def _failure(tried: _Tried) -> GistapiError:
+    """The error of a file that no way has brought."""
+    raw = tried.errors.get("raw")
+    for error in (raw, *tried.errors.values()):
+        if isinstance(error, LimitedError):
+            return GithubRateLimitedError(str(error), error.retry_after_seconds)
+        if isinstance(error, GithubRateLimitedError):
+            return error
+    if isinstance(raw, RawRefusedError):
+        return IncompleteError("file_unavailable", str(raw))
+    return raw or IncompleteError("file_unavailable", "GitHub has the file no more.")

@@ -20,6 +20,8 @@ MAX_FILES = 300
 """GitHub lists no more of a gist's files; of a longer list the rest is left to git."""
 MAX_TEXT = 10_000
 """Characters kept of a description; a longer name, address or id is not used at all."""
+MAX_TEXT_BYTES = 6 * MAX_TEXT
+"""In JSON, where a character may be an escape of six."""
 
 
 class ForeignGistError(GithubError):
@@ -94,6 +96,7 @@ def parse_gist(entry: Mapping[str, Any]) -> Gist | None:
         truncated=entry.get("truncated") is True or not whole,
         git_pull_url=_text(entry.get("git_pull_url")),
         owner=_owner(entry),
+        node_id=_text(entry.get("node_id")),
     )
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gistapi.github.api import Budget
+from gistapi.github.api import ANONYMOUS_LIMIT, Budget
 
-ANONYMOUS_LIMIT = 60
-"""Requests an hour without a token; then a 304 counts as well."""
 LONGEST_SECONDS = 600.0
 LONGEST_DELETIONS_SECONDS = 1800.0
 STRETCHED_AT = 1 / 3
@@ -38,8 +36,8 @@ class Freshness:
     def trust(self, budget: Budget | None) -> Trust:
         """How long to trust a list while this much of the budget is left.
 
-        Without a token trust stretches as the budget shrinks, to ten minutes, and to half an hour
-        for deletions.
+        Without a token, where a 304 counts as well, trust stretches as the budget shrinks: to ten
+        minutes, and to half an hour for deletions. A time of 0 stays 0: nothing is trusted.
         """
         stretch = 0.0
         if budget is not None and 0 < budget.limit <= ANONYMOUS_LIMIT:
@@ -52,4 +50,4 @@ class Freshness:
 
 
 def _between(shortest: float, longest: float, stretch: float) -> float:
-    return shortest + max(0.0, longest - shortest) * stretch
+    return shortest + max(0.0, longest - shortest) * stretch if shortest > 0 else 0.0

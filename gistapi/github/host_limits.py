@@ -11,12 +11,11 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
 from gistapi.errors import GithubRateLimitedError
-from gistapi.events import GithubBudgetSeen, GithubLimited, Observer
+from gistapi.events import GithubBudgetSeen, GithubLimited, HostState, Observer, Resource
 from gistapi.github import api
 from gistapi.github.throttle import Throttle
 
@@ -27,25 +26,6 @@ MAX_CALLER_TOKENS = 1000
 FAILURES_IN_A_ROW = 5
 LEFT_SECONDS = 30.0
 """How long a host that fails is left alone, where another one has the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class HostState:
-    """What is known of a host.
-
-    `concurrency` and `pace` (requests a second) are in force, `pace` None without one.
-    `wait_seconds` is how long the host is left alone. The budget is None where the host names none.
-    """
-
-    host: str
-    requests: int
-    refusals: int
-    concurrency: int
-    pace: float | None
-    wait_seconds: float
-    budget: int | None
-    budget_limit: int | None
-    budget_reset_seconds: float | None
 
 
 class Permit:
@@ -84,9 +64,16 @@ class Host:
     """
 
     def __init__(
-        self, name: str, observe: Observer, most: int, *, is_callers: bool = False
+        self,
+        name: str,
+        resource: Resource,
+        observe: Observer,
+        most: int,
+        *,
+        is_callers: bool = False,
     ) -> None:
         self.name = name
+        self.resource = resource
         self.requests = 0
         self.refusals = 0
         self.throttle = Throttle(most)
@@ -111,6 +98,17 @@ class Host:
     def wait_seconds(self) -> float:
         """How long the host must not be asked; 0 if it may be."""
         return max(0.0, self.until - self.now())
+
+    def is_limited(self) -> bool:
+        """Whether the host's last word was a refusal."""
+        return self._refused_at is not None
+
+    def has_left(self, reserve: float) -> bool:
+        """Whether more of the budget is left than this part of it, as far as is known."""
+        budget = self.budget
+        if budget is None or self._budget_reset_at <= self.now():
+            return True
+        return budget.remaining > budget.limit * reserve
 
     def is_usable(self) -> bool:
         """Whether it is worth asking this host where another one has the same.
@@ -158,7 +156,7 @@ class Host:
         if budget is not None:
             self.budget = budget
             self._budget_reset_at = self.now() + budget.reset_seconds
-            if not self._is_callers:
+            if not self._is_callers and self.resource != "graphql":
                 self._observe(
                     GithubBudgetSeen(budget.limit, budget.remaining, budget.reset_seconds)
                 )
@@ -211,6 +209,7 @@ class Host:
         budget = self.budget
         return HostState(
             host=self.name,
+            resource=self.resource,
             requests=self.requests,
             refusals=self.refusals,
             concurrency=self.throttle.concurrency,
@@ -239,27 +238,31 @@ class Host:
 
 
 class HostLimits:
-    """The hosts that were asked. A caller's own token has a budget of its own."""
+    """The hosts that were asked, by what GitHub limits separately there.
+
+    A caller's own token has a budget of its own.
+    """
 
     def __init__(self, observe: Observer, concurrency_total: int) -> None:
         self._observe = observe
         self._most = concurrency_total
-        self._hosts: dict[str, Host] = {}
+        self._hosts: dict[tuple[str, Resource], Host] = {}
         self._callers: OrderedDict[str, Host] = OrderedDict()
 
-    def host(self, name: str, caller_token: str | None = None) -> Host:
+    def host(self, name: str, resource: Resource, caller_token: str | None = None) -> Host:
         """The state of a host, for the service's token or a caller's."""
         if caller_token is None:
-            if name not in self._hosts:
-                self._hosts[name] = Host(name, self._observe, self._most)
-            return self._hosts[name]
-        key = hashlib.sha256(f"{name} {caller_token}".encode()).hexdigest()
-        if key not in self._callers:
-            self._callers[key] = Host(name, self._observe, self._most, is_callers=True)
+            key = name, resource
+            if key not in self._hosts:
+                self._hosts[key] = Host(name, resource, self._observe, self._most)
+            return self._hosts[key]
+        digest = hashlib.sha256(f"{name} {resource} {caller_token}".encode()).hexdigest()
+        if digest not in self._callers:
+            self._callers[digest] = Host(name, resource, self._observe, self._most, is_callers=True)
             if len(self._callers) > MAX_CALLER_TOKENS:
                 self._callers.popitem(last=False)
-        self._callers.move_to_end(key)
-        return self._callers[key]
+        self._callers.move_to_end(digest)
+        return self._callers[digest]
 
     def states(self) -> tuple[HostState, ...]:
         """What is known of each host that the service has asked; for any thread."""

@@ -23,6 +23,8 @@ from gistapi.github.reading import Reading
 from gistapi.github.sources import source_of
 from gistapi.models import Gist, Page, Target
 
+__all__ = ["Freshness", "ListingStore", "Listings"]
+
 
 class Listings:
     """Reads lists through `client`, remembering them in `store`. `clock`: epoch seconds."""
@@ -47,11 +49,12 @@ class Listings:
         """The gists of `target`, each once, newest created first. Close it to end its requests.
 
         Every gist that is there from the first request to the last is listed, whatever is added
-        or deleted meanwhile. Raises UserNotFoundError, GithubError, GithubRateLimitedError and
-        what `scope.meter` raises, also after the first page.
+        or deleted meanwhile. Secret gists are listed only where the target is a gist, `mine` or
+        `starred`. Raises UserNotFoundError, GithubError, GithubRateLimitedError, UnauthorizedError
+        where the caller's token is missing or refused, and what `scope.meter` raises, also after
+        the first page. Not for organizations: see `members`.
         """
-        source = source_of(self._api_url, target)
-        reading = Reading(self._reader, source, self._freshness, scope)
+        reading = self._reading(target, scope)
         last = False
         async with aclosing(reading.pages()) as pages:
             async for page in pages:
@@ -60,6 +63,25 @@ class Listings:
                     yield part
         if not last:  # the server's pages went in circles
             yield _page(reading, reading.order.rest(), last=True)
+
+    async def members(self, organization: str, scope: Scope) -> AsyncGenerator[str]:
+        """The logins of an organization's members, each once, in GitHub's order; raises as `pages`.
+
+        The public ones; with a token of a member the concealed ones too. As with gists, whoever is
+        a member from the first request to the last is listed.
+        """
+        reading = self._reading(Target("organization", organization), scope)
+        seen: set[str] = set()
+        async with aclosing(reading.pages()) as pages:
+            async for page in pages:
+                for login in page.ids:
+                    if login not in seen:
+                        seen.add(login)
+                        yield login
+
+    def _reading(self, target: Target, scope: Scope) -> Reading:
+        source = source_of(self._api_url, target, scope.caller_token)
+        return Reading(self._reader, source, self._freshness, scope)
 
 
 def _parts(reading: Reading, page: StoredPage) -> Iterator[Page]:

@@ -15,7 +15,7 @@ from typing import Any
 from gistapi.github.paging import Numbers
 from gistapi.models import Gist, GistFile
 
-VERSION = 3
+VERSION = 4
 PIECE_FILES = 300
 """Files in a piece, not counting those of its last gist: a few hundred kB as objects."""
 REMEMBERED = 32
@@ -153,6 +153,7 @@ def _gist(gist: Gist) -> list[object]:
         gist.truncated,
         gist.git_pull_url,
         gist.owner,
+        gist.node_id,
         *chain.from_iterable(
             (file.name, file.raw_url, file.size_bytes, file.language, file.blob_sha)
             for file in gist.files
@@ -162,7 +163,7 @@ def _gist(gist: Gist) -> list[object]:
 
 def _read_gist(stored: list[Any]) -> Gist:
     gist_id, html_url, description, created_at, updated_at, truncated, *rest = stored
-    git_pull_url, owner, *rest = rest
+    git_pull_url, owner, node_id, *rest = rest
     fields = [iter(rest)] * 5
     return Gist(
         gist_id,
@@ -174,4 +175,5 @@ def _read_gist(stored: list[Any]) -> Gist:
         truncated,
         git_pull_url,
         owner,
+        node_id,
     )

@@ -20,13 +20,13 @@ from gistapi.events import CacheRead, Observer
 from gistapi.github import api
 from gistapi.github.chain import SmallerPageError
 from gistapi.github.client import Client, LimitedError, Response, Retries, TransientError
-from gistapi.github.entries import Entries, ForeignGistError
+from gistapi.github.entries import MAX_TEXT_BYTES, Entries, ForeignGistError
 from gistapi.github.listing_codec import StoredPage, decode, encode, pack
+from gistapi.github.long_strings import ShortStrings
 from gistapi.github.paging import SIZES, Numbers, number_of
 
 T = TypeVar("T")
 
-HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 PAGE_BYTES = 2**20
 """A larger page is asked for with fewer entries: 100 gists take about 200 kB."""
 MAX_PAGE_BYTES = 16 * 2**20
@@ -48,10 +48,11 @@ class ListingStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedPage:
     """A page to ask for: its address, its key in the store, how its body is read.
 
-    `numbers` are None where the list is not counted. `known` is the page as it was.
+    `numbers` are None where the list is not counted. `known` is the page as it was. `is_single`: a
+    gist with its contents, which are not kept.
     """
 
     url: str
@@ -59,6 +60,7 @@ class Wanted:
     parse: Callable[[bytes], Entries]
     numbers: Numbers | None = None
     known: StoredPage | None = None
+    is_single: bool = False
 
 
 class PageReader:
@@ -108,7 +110,7 @@ class PageReader:
         self._observe(CacheRead("listing", int(page is not None), int(page is None)))
         return page
 
-    async def ask(self, wanted: Wanted, scope: Scope) -> StoredPage:
+    async def ask(self, wanted: WantedPage, scope: Scope) -> StoredPage:
         """Ask GitHub for a page, and keep it. A list that GitHub does not know is `missing`.
 
         Raises SmallerPageError where fewer entries should be asked for, TransientError after the
@@ -117,7 +119,7 @@ class PageReader:
         """
         return await self._flights.fetch(wanted.key, partial(self._ask, wanted, scope))
 
-    async def _ask(self, wanted: Wanted, scope: Scope) -> StoredPage:
+    async def _ask(self, wanted: WantedPage, scope: Scope) -> StoredPage:
         retries = Retries(scope)
         many = wanted.numbers is not None and wanted.numbers.per_page > SIZES[1]
         failures = 0
@@ -139,20 +141,24 @@ class PageReader:
     def _keep(self, key: str, page: StoredPage) -> None:
         self._store.put_listing(key, encode(page))
 
-    async def _exchange(self, wanted: Wanted, scope: Scope) -> StoredPage:
+    async def _exchange(self, wanted: WantedPage, scope: Scope) -> StoredPage:
         """Ask once."""
-        headers = dict(HEADERS)
-        known = wanted.known
-        if known is not None and known.etag is not None and known.url == wanted.url:
-            headers["If-None-Match"] = known.etag
+        headers, known = api.HEADERS, wanted.known
+        if known is None or known.etag is None or known.url != wanted.url:
+            known = None
+        else:
+            headers = {**api.HEADERS, "If-None-Match": known.etag}
         now = self.now()
         async with AsyncExitStack() as large:
             async with self._client.get(
-                wanted.url, kind="list", scope=scope, headers=headers
+                wanted.url,
+                kind="gist" if wanted.is_single else "list",
+                scope=scope,
+                headers=headers,
             ) as response:
                 self._note_budget(response, scope, now)
                 page = _head(wanted, response, now)
-                if response.status == HTTPStatus.NOT_MODIFIED and "If-None-Match" in headers:
+                if response.status == HTTPStatus.NOT_MODIFIED and known is not None:
                     await response.read(0)
                     return _confirmed(page, known, response)
                 if response.status == HTTPStatus.NOT_FOUND:
@@ -161,7 +167,7 @@ class PageReader:
                     raise UnauthorizedError("GitHub refused the token in X-GitHub-Token.")
                 if response.status != HTTPStatus.OK:
                     raise GithubError(await response.error_message())
-                body = await self._body(response, wanted.numbers, large)
+                body = await self._body(response, wanted, large)
             try:
                 return await _in(self._parsing, lambda: _filled(page, wanted, body))
             except ForeignGistError:
@@ -169,15 +175,14 @@ class PageReader:
             except GithubError as error:
                 raise TransientError(str(error), response.status) from error
 
-    async def _body(
-        self, response: Response, numbers: Numbers | None, large: AsyncExitStack
-    ) -> bytes:
-        """The whole body. One over PAGE_BYTES waits for its turn, which `large` ends."""
+    async def _body(self, response: Response, wanted: WantedPage, large: AsyncExitStack) -> bytes:
+        """The whole body, without contents. One over PAGE_BYTES waits for its turn in `large`."""
         body = bytearray()
-        may_shrink = numbers is not None and numbers.per_page > SIZES[-1]
+        strings = ShortStrings(MAX_TEXT_BYTES) if wanted.is_single else None
+        may_shrink = wanted.numbers is not None and wanted.numbers.per_page > SIZES[-1]
         is_large = False
         async for chunk in response.chunks():
-            body += chunk
+            body += chunk if strings is None else strings.feed(chunk)
             if len(body) > PAGE_BYTES and not is_large:
                 if may_shrink:
                     raise SmallerPageError("GitHub's page is too large.")
@@ -192,20 +197,27 @@ async def _in(executor: ThreadPoolExecutor, work: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(executor, work)
 
 
-def _head(wanted: Wanted, response: Response, now: float) -> StoredPage:
+def _head(wanted: WantedPage, response: Response, now: float) -> StoredPage:
     """A page without its entries."""
     links = api.links(response.headers)
-    last = None if links.last is None else number_of(links.last)
-    counted = wanted.numbers is not None and last is not None
+    numbers = wanted.numbers
+    pages = None if links.last is None else number_of(links.last)
     return StoredPage(
         url=wanted.url,
         confirmed_at=now,
-        numbers=wanted.numbers,
+        numbers=numbers,
         etag=response.headers.get("ETag"),
         date=api.date(response.headers),
-        next_url=None if links.next is None else urljoin(wanted.url, links.next),
-        total=(last - 1) * wanted.numbers.per_page + 1 if counted else None,
+        next_url=None if links.next is None else _joined(response.url, links.next),
+        total=(pages - 1) * numbers.per_page + 1 if pages and numbers else None,
     )
+
+
+def _joined(url: str, link: str) -> str:
+    try:
+        return urljoin(url, link)
+    except ValueError:
+        return link  # not an address: the client refuses it
 
 
 def _confirmed(page: StoredPage, known: StoredPage, response: Response) -> StoredPage:
@@ -215,7 +227,7 @@ def _confirmed(page: StoredPage, known: StoredPage, response: Response) -> Store
     return replace(known, confirmed_at=page.confirmed_at, date=page.date)
 
 
-def _filled(page: StoredPage, wanted: Wanted, body: bytes) -> StoredPage:
+def _filled(page: StoredPage, wanted: WantedPage, body: bytes) -> StoredPage:
     entries = wanted.parse(body)
     return replace(
         page,

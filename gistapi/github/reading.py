@@ -6,16 +6,18 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from gistapi.aio.scope import Scope
-from gistapi.errors import GithubError, GithubRateLimitedError
+from gistapi.errors import GithubError, GithubRateLimitedError, GithubTimeoutError
 from gistapi.github.chain import Chain, SmallerPageError
 from gistapi.github.client import TransientError
 from gistapi.github.freshness import Freshness
 from gistapi.github.listing_codec import StoredPage, unpack
 from gistapi.github.order import Order
-from gistapi.github.page_reader import PAGE_BYTES, PageReader, Wanted
+from gistapi.github.page_reader import PAGE_BYTES, PageReader, WantedPage
 from gistapi.github.paging import FIRST, Numbers, smaller
 from gistapi.github.sources import Source, suffix
 
+UNAVAILABLE = (TransientError, GithubRateLimitedError, GithubTimeoutError)
+"""Errors for which a known list stands in, if it is not too old."""
 OVERLAP_SECONDS = 10
 """How much earlier than a page was read changes to it are asked for."""
 
@@ -37,7 +39,7 @@ class Reading:
         self._source = source
         self._freshness = freshness
         self._scope = scope
-        self._now = now = reader.now()
+        now = reader.now()
         self._key = source.key(scope.caller_token)
         self._fresh_after = now  # pages confirmed since then are used unasked
 
@@ -56,12 +58,16 @@ class Reading:
             await self._judge(known)
             if self._is_fresh(known):
                 return known
-        numbers = self._first_numbers(known)
+        numbers = None if self._source.is_single else self._first_numbers(known)
         while True:
             try:
                 return await self._ask(self._source.first(numbers), numbers, known)
             except SmallerPageError:
-                numbers = Numbers(smaller(numbers.per_page) or numbers.per_page, 1)
+                most = FIRST.per_page if numbers is None else numbers.per_page
+                numbers = Numbers(smaller(most) or most, 1)
+
+    def _age(self, page: StoredPage) -> float:
+        return page.age_seconds(self._reader.now())
 
     def _is_fresh(self, page: StoredPage) -> bool:
         return self._fresh_after <= page.confirmed_at <= self._reader.now()
@@ -77,18 +83,18 @@ class Reading:
     async def _judge(self, known: StoredPage) -> None:
         """Decide what of a list is trusted, given its first page as it was."""
         trust = self._freshness.trust(self._reader.budget_of(self._scope))
-        age = known.age_seconds(self._now)
+        age = self._age(known)
         changes = await self._known_changes(known)
-        change_age = age if changes is None else min(age, changes.age_seconds(self._now))
+        change_age = age if changes is None else min(age, self._age(changes))
         if change_age < trust.seconds:
-            self._fresh_after = min(self._now - trust.seconds, known.confirmed_at)
+            self._fresh_after = min(self._reader.now() - trust.seconds, known.confirmed_at)
         elif known.next_url is None or age >= trust.deletions_seconds:
             return  # one page shows all; and deletions only the pages show
         else:
             changes = await self._changes(known, changes, change_age)
             if changes is None:
                 return
-            change_age = changes.age_seconds(self._now)
+            change_age = self._age(changes)
             self._fresh_after = known.confirmed_at
         self.age_seconds = change_age
         if changes is not None:
@@ -115,10 +121,10 @@ class Reading:
         url = self._changes_url(known)
         if url is None:
             return None
-        wanted = Wanted(url, f"{self._key}#since", self._source.parse, known=before)
+        wanted = WantedPage(url, f"{self._key}#since", self._source.parse, known=before)
         try:
             changes = await self._reader.ask(wanted, self._scope)
-        except (TransientError, GithubRateLimitedError):
+        except UNAVAILABLE:
             if age > self._freshness.stale_if_error_seconds:
                 raise
             self._use_stale(age)
@@ -142,11 +148,12 @@ class Reading:
     async def _ask(self, url: str, numbers: Numbers | None, known: StoredPage | None) -> StoredPage:
         """Ask GitHub; `known` stands in for it where it can't be asked, if it is not too old."""
         key = self._key_of(url, numbers)
-        wanted = Wanted(url, key, self._source.parse, numbers, known)
+        source = self._source
+        wanted = WantedPage(url, key, source.parse, numbers, known, source.is_single)
         try:
             return await self._reader.ask(wanted, self._scope)
-        except (TransientError, GithubRateLimitedError):
-            age = float("inf") if known is None else known.age_seconds(self._now)
+        except UNAVAILABLE:
+            age = float("inf") if known is None else self._age(known)
             if known is None or age > self._freshness.stale_if_error_seconds:
                 raise
             self._use_stale(age)
@@ -155,9 +162,9 @@ class Reading:
     def _use_stale(self, age_seconds: float) -> None:
         """From now on use what is known, if it is not too old."""
         self.stale_seconds = self.age_seconds = max(age_seconds, self.age_seconds)
-        self._fresh_after = self._now - self._freshness.stale_if_error_seconds
+        self._fresh_after = self._reader.now() - self._freshness.stale_if_error_seconds
 
     def _key_of(self, url: str, numbers: Numbers | None) -> str:
-        if numbers is not None and numbers.page == 1:
+        if self._source.is_single or (numbers is not None and numbers.page == 1):
             return self._key
         return url + suffix(self._scope.caller_token)

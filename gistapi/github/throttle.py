@@ -15,10 +15,12 @@ from weakref import WeakKeyDictionary
 from gistapi.aio.limiter import FairLimiter, Lane
 
 START_CONCURRENCY = 16
-PACE_FACTOR = 0.7
+START_GAIN = 0.5
+"""What an accepted request adds to the concurrency before the first decrease."""
+PACE_FACTOR = 0.75
 """Of the accepted rate, after a refusal."""
-PACE_GAIN = 0.02
-"""Requests a second that an accepted request adds to the pace: two in a hundred each second."""
+PACE_GAIN = 1.002
+"""For each accepted request: some 150 of them lead from one refusal to the next."""
 FASTEST_PACE = 200.0
 """Faster than that, only the concurrency bounds."""
 SLOWEST_PACE = 0.1
@@ -45,6 +47,7 @@ class Throttle:
         self._starting = True
         self._decreased_at = float("-inf")
         self._pace: float | None = None
+        self._is_measuring = False
         self._next_at = 0.0
         self._accepted: deque[float] = deque(maxlen=int(FASTEST_PACE * MEASURED_SECONDS))
         self._usual: float | None = None
@@ -68,29 +71,36 @@ class Throttle:
             own = self._lanes[lane] = self._limiter.lane()
         return own.place()
 
+    def delay_seconds(self) -> float:
+        """How long a new request would wait for the pace."""
+        return max(0.0, self._next_at - self._loop.time()) if self._pace is not None else 0.0
+
     async def keep_pace(self) -> None:
         """Wait for this request's moment, if there is a pace."""
-        if self._pace is not None:
-            now = self._loop.time()
+        while self._pace is not None:
+            decreased_at, now = self._decreased_at, self._loop.time()
             mine = max(now, self._next_at)
             self._next_at = mine + 1 / self._pace
             if mine > now:
                 await asyncio.sleep(mine - now)
+            if decreased_at == self._decreased_at:
+                return
 
     def accepted(self, sent_at: float) -> None:
         """Count an answer that is no refusal."""
         now = self._loop.time()
         self._accepted.append(now)
         if self._pace is not None:
-            self._pace += PACE_GAIN
+            if self._is_measuring and sent_at <= self._decreased_at:
+                self._pace += PACE_FACTOR / MEASURED_SECONDS
+            self._pace *= PACE_GAIN
             if self._pace > FASTEST_PACE:
                 self._pace = None
         if self._has_slowed(now - sent_at):
             self._decrease(sent_at)
         elif self._limiter.free <= 0:  # else the bound has not been tried
-            self._window = min(
-                self._most, self._window + (1 if self._starting else 1 / self._window)
-            )
+            gain = START_GAIN if self._starting else 1 / self._window
+            self._window = min(self._most, self._window + gain)
             self._limiter.resize(int(self._window))
 
     def refused(self, sent_at: float) -> None:
@@ -99,8 +109,12 @@ class Throttle:
             return
         since = self._loop.time() - MEASURED_SECONDS
         rate = sum(at >= since for at in self._accepted) / MEASURED_SECONDS
-        rate = rate * PACE_FACTOR if rate else (self._pace or 1.0) / 2
-        self._pace = max(SLOWEST_PACE, rate if self._pace is None else min(rate, self._pace))
+        self._is_measuring = self._pace is None and rate > 0  # what is under way counts later
+        if self._pace is not None:  # a pause before may have left few to measure
+            rate = min(self._pace, max(rate, self._pace / 2))
+        if rate:  # else nothing has been accepted that could be measured
+            self._pace = max(SLOWEST_PACE, rate * PACE_FACTOR)
+        self._next_at = self._loop.time()
         self._decrease(sent_at)
 
     def failed(self, sent_at: float) -> None:

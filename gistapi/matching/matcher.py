@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 
@@ -61,8 +61,13 @@ class Matcher:
         self._work = work
 
     def scanner(self) -> Scanner:
-        """A scanner for one file, whose bytes come in chunks."""
-        return Scanner(self._work)
+        """A scanner for one file, whose bytes come in chunks.
+
+        Without a `max_count` it ends at the first match: whether there are more is not worth
+        reading a large file to its end.
+        """
+        wanted = replace(self._work.wanted, more=False)
+        return Scanner(replace(self._work, wanted=wanted))
 
     def close(self) -> None:
         """End what threads still do for this search."""
@@ -199,7 +204,7 @@ class Matcher:
         return self._hits(text, part.spans)
 
     async def _scan(self, content: bytes) -> Hits | PatternTimeoutError | None:
-        async with self.scanner() as scanner:
+        async with Scanner(self._work) as scanner:
             try:
                 return await scanner.feed(content) or await scanner.finish()
             except PatternTimeoutError as error:

@@ -1,4 +1,4 @@
-"""How much who has done: counters that end by themselves, in this process or shared by several.
+"""Counters that end with their window, in this process or shared by all instances.
 
 `limits` brings the language of rates (`30/minute`) and the counting on Redis or Valkey.
 """
@@ -7,36 +7,38 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from redis.connection import ConnectionPool
-from redis.exceptions import RedisError
+from cachetools import TLRUCache
 
-from gistapi.cache.breaker import Breaker
-from gistapi.cache.redis import connection_pool
+from gistapi.cache.contract import StoreError
+from gistapi.cache.redis import RedisServer
 from gistapi.errors import OverloadedError
 from gistapi.events import CountingFailed, Observer, ignore
 
 MAX_COUNTERS = 100_000
 """In this process: some 30 MB. Beyond, those used longest ago are forgotten."""
-READ_SECONDS = 0.25
 _PREFIX = "gistapi:limits"
+_RETRY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So much in so many seconds."""
+    """An amount per window."""
 
     amount: int
     window_seconds: int
 
     @classmethod
     def parsed(cls, text: str) -> Rate:
-        """`30/minute`, `500 per 2 hours`; see https://limits.readthedocs.io/en/stable/quickstart.html#rate-limit-string-notation."""
+        """Parse `30/minute` or `500 per 2 hours`.
+
+        Source: https://limits.readthedocs.io/en/stable/quickstart.html#rate-limit-string-notation
+        """
         from limits import parse  # noqa: PLC0415 - slow to load, and few set a rate
 
         item = parse(text)
@@ -45,114 +47,109 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Where a counter stands, and when it ends."""
+    """Where a counter stands, and when its window ends."""
 
     used: int
     ends_in_seconds: float
 
 
 class Counts(Protocol):
-    """Where counters are kept: what is used here of `limits.storage.Storage`."""
+    """Where counters are kept: the part of `limits.storage.Storage` that is used here."""
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Add to a counter, which ends so many seconds after it began; gives what it is then."""
+        """Add to a counter, which ends `expiry` seconds after it began; returns its new value."""
 
     def get_expiry(self, key: str) -> float:
-        """When it ends, in seconds since the epoch."""
+        """Return when it ends, in seconds since the epoch."""
 
 
 class MemoryCounts:
-    """Counters of this process alone, as many as MAX_COUNTERS.
+    """Counters of this process alone, at most `max_counters`.
 
-    (The memory storage of `limits` has no bound, and walks over all counters again and again.)
+    (The memory storage of `limits` has no bound, and walks over all counters every 10 ms.)
     """
 
     def __init__(self, max_counters: int = MAX_COUNTERS) -> None:
-        self._max_counters = max_counters
         self._lock = threading.Lock()
-        self._counters: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._counters: TLRUCache[str, tuple[int, float]] = TLRUCache(
+            max_counters, ttu=lambda _key, counter, _now: counter[1], timer=time.time
+        )
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Add; see Counts."""
-        now = time.time()
         with self._lock:
-            count, ends_at = self._counters.get(key, (0, 0.0))
-            if ends_at <= now:
-                count, ends_at = 0, now + expiry
+            count, ends_at = self._counters.get(key) or (0, time.time() + expiry)
             self._counters[key] = count + amount, ends_at
-            self._counters.move_to_end(key)
-            if len(self._counters) > self._max_counters:
-                self._counters.popitem(last=False)
             return count + amount
 
     def get_expiry(self, key: str) -> float:
-        """The end; see Counts."""
+        """Return the end; see Counts."""
         with self._lock:
-            return self._counters.get(key, (0, time.time()))[1]
+            return (self._counters.get(key) or (0, time.time()))[1]
 
 
 class Counters:
-    """The counters at a cache's address: shared where that is a Redis or Valkey.
+    """Counters on a Redis server, or without one in this process.
 
-    A store that fails is left alone for some seconds, then one caller at a time tries it. Building
-    one opens nothing. `fail_closed`: when the store can't be asked, nobody is let through.
+    A server that fails is left alone for some seconds, then one caller at a time tries it; building
+    one asks nothing. With `fail_closed`, callers are refused while counting fails.
     """
 
-    def __init__(self, url: str, *, fail_closed: bool = False, observe: Observer = ignore) -> None:
-        self._pool: ConnectionPool | None = None
-        self._counts: Counts = MemoryCounts()
-        if url.startswith(("redis://", "rediss://", "unix://")):
-            from limits.storage import RedisStorage  # noqa: PLC0415 - slow to load
-
-            self._pool = connection_pool(url, READ_SECONDS)
-            self._counts = RedisStorage("redis://", connection_pool=self._pool, key_prefix=_PREFIX)
+    def __init__(
+        self,
+        server: RedisServer | None = None,
+        *,
+        fail_closed: bool = False,
+        observe: Observer = ignore,
+    ) -> None:
+        self._server = server
+        self._counts: Counts = MemoryCounts() if server is None else _redis_counts(server)
         self._fail_closed = fail_closed
         self._observe = observe
-        self._breaker = Breaker("counting")
-        self._trying = threading.Lock()
+        self._executor: ThreadPoolExecutor | None = None
+        if server is not None:
+            self._executor = ThreadPoolExecutor(1, "gistapi-quota")  # starts with its first work
 
     def add(self, key: str, window_seconds: int, amount: int = 1) -> Count | None:
-        """Add to a counter; None when that can't be done, and is to be no caller's harm.
+        """Add to a counter; None if counting fails and callers pass uncounted. May wait for Redis.
 
-        Raises OverloadedError in its place when the counters fail closed.
+        Raises OverloadedError instead of returning None if counting fails closed.
         """
-        with self._turn() as due:
-            if due:
-                return self._added(key, window_seconds, amount)
-        self._fail(f"skipped: {self._breaker.error}")
-        return None
-
-    def close(self) -> None:
-        """Close the connections."""
-        if self._pool is not None:
-            self._pool.close()
-
-    @contextmanager
-    def _turn(self) -> Iterator[bool]:
-        """Whether the store is to be asked."""
-        if self._breaker.error is None:
-            yield True
-        elif self._breaker.due() and self._trying.acquire(blocking=False):
+        if self._server is None:
+            return self._added(key, window_seconds, amount)
+        breaker = self._server.writing
+        error = f"skipped: {breaker.cause}"
+        if breaker.allows():
             try:
-                yield True
-            finally:
-                self._trying.release()
-        else:
-            yield False
-
-    def _added(self, key: str, window_seconds: int, amount: int) -> Count | None:
-        try:
-            used = self._counts.incr(key, window_seconds, amount)
-            ends_at = self._counts.get_expiry(key)
-        except (RedisError, OSError) as error:
-            words = f"{type(error).__name__}: {error}"
-            self._breaker.failed(words)
-            self._fail(words)
-            return None
-        self._breaker.worked()
-        return Count(used, max(0.0, ends_at - time.time()))
-
-    def _fail(self, error: str) -> None:
+                with self._server.asked(breaker):
+                    return self._added(key, window_seconds, amount)
+            except StoreError as failure:
+                error = str(failure)
         self._observe(CountingFailed(error))
         if self._fail_closed:
-            raise OverloadedError("The limits can't be checked at the moment.", 5.0)
+            raise OverloadedError("Limits cannot be checked at the moment.", _RETRY_SECONDS)
+        return None
+
+    def later(self, work: Callable[[], None]) -> None:
+        """Run work that adds to counters without holding up the caller, which may be the loop."""
+        if self._executor is None:
+            work()
+            return
+        with suppress(RuntimeError):  # closed, or no thread could be started: it waits for the next
+            self._executor.submit(work)
+
+    def close(self) -> None:
+        """Finish what `later` was given."""
+        if self._executor is not None:
+            self._executor.shutdown()
+
+    def _added(self, key: str, window_seconds: int, amount: int) -> Count:
+        used = self._counts.incr(key, window_seconds, amount)
+        ends_in_seconds = self._counts.get_expiry(key) - time.time()
+        return Count(max(0, used), min(max(0.0, ends_in_seconds), window_seconds))
+
+
+def _redis_counts(server: RedisServer) -> Counts:
+    from limits.storage import RedisStorage  # noqa: PLC0415 - slow to load
+
+    return RedisStorage("redis://", connection_pool=server.pool, key_prefix=_PREFIX)

@@ -1,7 +1,7 @@
-"""The keys of callers: made and revoked by the operator, kept hashed in a file, looked up here.
+"""Callers' keys: created and revoked by the operator, kept hashed in a file, looked up here.
 
-The file is JSON: `{"keys": [{"name", "sha256", "created"}]}`. Of a key nothing but its SHA-256 is
-kept. A slow hash would add nothing: it protects what can be guessed, and 256 random bits can't
+The file is JSON: `{"keys": [{"name", "sha256", "created"}]}`. Of a key only its SHA-256 is
+kept. A slow hash would add nothing: it protects what can be guessed, and 256 random bits cannot be
 (NIST SP 800-63B, 5.1.2.2: secrets of at least 112 bits are hashed with an approved one-way
 function, and only weaker ones with a slow one; https://pages.nist.gov/800-63-3/sp800-63b.html).
 """
@@ -18,7 +18,7 @@ import secrets
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from gistapi.errors import KeyFileError
 PREFIX = "gak_"
 RANDOM_BYTES = 32
 MAX_FILE_BYTES = 2**20
+MARKER = ".required"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -44,15 +45,19 @@ class Key:
 
 
 class KeyFile:
-    """The keys in one file, read anew when it changes. For any thread and several processes.
+    """The keys in one file, read again when it changes. For any thread and several processes.
 
-    Once the file is there a key is required, even when none is left in it: whoever revokes his
-    last key wants to lock out, not to open. A file that can't be read, or that has vanished from a
-    running service, lets nobody in: every method raises KeyFileError, whose message says why.
+    Once the file is there a key is required, even if none is left in it: an operator who revokes
+    the last key wants to lock out, not to open. A file that cannot be read lets nobody in, and so
+    does one that is gone: a marker beside it says that it was there, in the next process too.
+    `required` says so where nothing can be written, as beside a mounted secret. Then every method
+    raises KeyFileError, whose message says why and what to do.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, required: bool = False) -> None:
         self._path = path
+        self._marker = path.with_name(path.name + MARKER)
+        self._required = required
         self._lock = threading.Lock()
         self._stamp: _Stamp | None = None
         self._keys: tuple[Key, ...] = ()
@@ -62,10 +67,10 @@ class KeyFile:
         return self._read() is not None
 
     def find(self, secret: str) -> Key | None:
-        """Whose key this is.
+        """Return the key with this secret, None if there is none.
 
-        Hashed first, so how long it takes tells nothing of the keys; every hash is compared, each
-        in constant time, so it does not tell which key comes near, nor whose it is.
+        Hashed first, so that the time this takes says nothing about the keys; every hash is
+        compared, each in constant time, so that it does not say which key comes near.
         """
         digest = _digest(secret)
         found = None
@@ -75,14 +80,14 @@ class KeyFile:
         return found
 
     def entries(self) -> tuple[Key, ...]:
-        """All of them, oldest first."""
+        """Return all keys, oldest first."""
         return self._read() or ()
 
     def create(self, name: str) -> str:
-        """Make a key of that name, and return it: it can't be had again.
+        """Create a key of that name and return its secret, which is not kept.
 
-        Raises ValueError for a name that is taken or no plain word, KeyFileError when the file
-        can't be written.
+        Raises ValueError for a name that is taken or no plain word, KeyFileError if the file cannot
+        be written.
         """
         if not _NAME.fullmatch(name):
             raise ValueError("a name is up to 64 letters, digits, `.`, `_` and `-`")
@@ -95,7 +100,7 @@ class KeyFile:
         return secret
 
     def revoke(self, name: str) -> None:
-        """Let the key of that name in no more; raises ValueError when there is none."""
+        """Remove the key of that name; raises ValueError if there is none."""
         with self._changing() as keys:
             kept = [key for key in keys if key.name != name]
             if len(kept) == len(keys):
@@ -103,33 +108,45 @@ class KeyFile:
             keys[:] = kept
 
     def _read(self) -> tuple[Key, ...] | None:
-        """The keys; None when there was never a file."""
-        with self._lock, _told(self._path):
+        """The keys; None if there never was a file."""
+        with self._lock, _mapped(self._path):
             try:
                 found = self._path.stat()
             except FileNotFoundError:
-                if self._stamp is None:
+                if self._stamp is None and not self._required and not self._marker.exists():
                     return None
-                raise
+                raise KeyFileError(self._gone()) from None
             stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
             if stamp != self._stamp:
                 self._stamp = (0, 0, 0)  # no keys but those of a file that was understood
                 self._keys = _parsed(_content(self._path))
                 self._stamp = stamp
+                with suppress(OSError):  # a read-only folder: see `required`
+                    self._marker.touch(0o600)
             return self._keys
+
+    def _gone(self) -> str:
+        words = f"the key file {self._path} is missing, and keys are required"
+        cure = "Restore it, or create a key with `gistapi keys create`."
+        if self._required:
+            return f"{words} (GISTAPI_KEYS_REQUIRED). {cure}"
+        return (
+            f"{words}, for it was there before. {cure} To open the service to all, remove"
+            f" {self._marker}."
+        )
 
     @contextmanager
     def _changing(self) -> Iterator[list[Key]]:
         """The keys, written back unless the body fails; one process at a time."""
         folder = self._path.parent
-        with _told(self._path):
+        with _mapped(self._path):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             held = os.open(folder, os.O_RDONLY)
         try:
             fcntl.flock(held, fcntl.LOCK_EX)
-            keys = list(self._read() or ())
+            keys = list(self._read() or ()) if self._path.exists() else []
             yield keys
-            with _told(self._path):
+            with _mapped(self._path):
                 _replace(self._path, json.dumps({"keys": [asdict(key) for key in keys]}, indent=1))
                 os.fsync(held)
         finally:
@@ -137,7 +154,7 @@ class KeyFile:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _mapped(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -151,13 +168,17 @@ def _content(path: Path) -> str:
         content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise ValueError("it is larger than 1 MiB")
-    return content.decode()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8 text; save it as UTF-8") from None
 
 
 def _parsed(text: str) -> tuple[Key, ...]:
     try:
-        entries = json.loads(text)["keys"]
-        keys = tuple(Key(**entry) for entry in entries)
+        keys = tuple(Key(**entry) for entry in json.loads(text)["keys"])
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not JSON (line {error.lineno})") from None
     except (KeyError, TypeError, RecursionError):
         raise ValueError('it is not {"keys": [{"name", "sha256", "created"}]}') from None
     for key in keys:

@@ -1,89 +1,131 @@
-"""What one search takes of its caller's shares of GitHub: requests and bytes."""
+"""What one search takes of its caller's quotas: requests to GitHub and bytes read from it."""
 
 from __future__ import annotations
 
+import math
 import threading
-from contextlib import suppress
 
 from gistapi.errors import ByteQuotaError, OverloadedError, RateLimitedError
-from gistapi.quota.counters import Counters, Rate
+from gistapi.quota.counters import Count, Counters, Rate
 
 REQUESTS_BATCH = 16
 BYTES_BATCH = 256 * 1024
+_MANY_MINUTES = 120
 
 
 class QuotaLease:
-    """What is taken of one counter, told to it in batches: it may be a network away."""
+    """One search's use of one counter, which is settled a batch at a time.
+
+    `open` and `close` may wait for the counter and are for the request's thread; `spend` never
+    waits, so it may be called on the loop: full batches are settled by another thread meanwhile. A
+    search can exceed its quota by what it spends while one settlement is under way.
+    """
 
     def __init__(self, counters: Counters, key: str, rate: Rate, batch: int) -> None:
         self._counters = counters
         self._key = key
-        self._rate = rate
+        self.rate = rate
         self._batch = batch
         self._lock = threading.Lock()
-        self._untold = 0
-        self._asked = False
+        self._unsettled = 0
+        self._settling = False
         self._left: int | None = None
+        self._error: OverloadedError | None = None
         self.ends_in_seconds = 0.0
 
     @property
     def left(self) -> int | None:
-        """What is left of it; None while the counter has not been asked, or can't be."""
-        return None if self._left is None else max(0, self._left - self._untold)
+        """What is left of the quota; None if counting fails and callers pass uncounted."""
+        return None if self._left is None else max(0, self._left - self._unsettled)
+
+    def open(self) -> None:
+        """Read the counter. Raises OverloadedError if counting fails closed."""
+        self._take_over(self._counters.add(self._key, self.rate.window_seconds, 0))
 
     def spend(self, amount: int) -> bool:
-        """Take so much of it, more than there is too; False, and nothing taken, at its end."""
+        """Take an amount, beyond the end of the quota too; False, and nothing taken, at its end.
+
+        Raises OverloadedError if counting has failed, closed, since the lease was opened.
+        """
         with self._lock:
-            if not self._asked:
-                self._tell()
+            if self._error is not None:
+                raise self._error
             if self.left == 0:
                 return False
-            self._untold += amount
-            if self._untold >= self._batch:
-                self._tell()
-            return True
+            self._unsettled += amount
+            is_full = self._unsettled >= self._batch and not self._settling
+            self._settling |= is_full
+        if is_full:
+            self._counters.later(self._settle)
+        return True
 
     def close(self) -> None:
-        """Tell what has not been told yet, and from now on at once."""
-        with self._lock, suppress(OverloadedError):
-            self._batch = 1
-            if self._untold:
-                self._tell()
+        """Settle what is left."""
+        if self._unsettled:
+            self._settle()
 
-    def _tell(self) -> None:
-        self._asked = True
-        untold, self._untold = self._untold, 0
-        count = self._counters.add(self._key, self._rate.window_seconds, untold)
-        self._left = None
-        if count is not None:
-            self._left = max(0, self._rate.amount - count.used)
-            self.ends_in_seconds = count.ends_in_seconds
+    def _settle(self) -> None:
+        with self._lock:
+            amount, self._unsettled = self._unsettled, 0
+            if self._left is not None:
+                self._left -= amount  # until the counter's own word arrives
+        try:
+            count = self._counters.add(self._key, self.rate.window_seconds, amount)
+        except OverloadedError as error:
+            self._error = error
+        else:
+            self._take_over(count)
+        finally:
+            self._settling = False
+
+    def _take_over(self, count: Count | None) -> None:
+        with self._lock:
+            self._left = None
+            if count is not None:
+                self._left = self.rate.amount - count.used
+                self.ends_in_seconds = count.ends_in_seconds
 
 
 class SearchMeter:
-    """The shares of one search's caller (a `gistapi.quota.usage.Account`); None is without end."""
+    """The usage meter of one search (`gistapi.aio.scope.UsageMeter`); None is no limit."""
 
     def __init__(self, requests: QuotaLease | None, size: QuotaLease | None) -> None:
         self._requests = requests
         self._bytes = size
 
+    def open(self) -> None:
+        """Read the counters, in the request's thread. Raises OverloadedError; see QuotaLease."""
+        for lease in (self._requests, self._bytes):
+            if lease is not None:
+                lease.open()
+
     def spend_request(self) -> None:
-        """See `Account`."""
+        """Count a request that is about to be sent; see UsageMeter. Never waits."""
         self.spend_bytes(0)
         if self._requests is not None and not self._requests.spend(1):
             raise RateLimitedError(
-                "Your share of requests to GitHub is used up.", self._requests.ends_in_seconds
+                f"Quota of {self._requests.rate.amount:,} requests to GitHub exceeded."
+                f" {_resets(self._requests)}",
+                self._requests.ends_in_seconds,
             )
 
     def spend_bytes(self, size_bytes: int) -> None:
-        """See `Account`."""
+        """Count decoded bytes that arrived; see UsageMeter. Never waits."""
         if self._bytes is not None and not self._bytes.spend(size_bytes):
             raise ByteQuotaError(
-                "Your share of bytes from GitHub is used up.", self._bytes.ends_in_seconds
+                f"Daily download quota exceeded ({self._bytes.rate.amount / 1e6:,.0f} MB)."
+                f" {_resets(self._bytes)}",
+                self._bytes.ends_in_seconds,
             )
 
     def close(self) -> None:
-        """Settle what is left to tell."""
-        for share in (self._requests, self._bytes):
-            if share is not None:
-                share.close()
+        """Settle what is left, in the request's thread."""
+        for lease in (self._requests, self._bytes):
+            if lease is not None:
+                lease.close()
+
+
+def _resets(lease: QuotaLease) -> str:
+    minutes = math.ceil(lease.ends_in_seconds / 60)
+    left = f"{minutes} minutes" if minutes <= _MANY_MINUTES else f"{math.ceil(minutes / 60)} hours"
+    return f"It resets in {left}."

@@ -1,71 +1,70 @@
-"""What is good once: words that were used, remembered until they would have expired anyway."""
+"""Replay protection: remembers used nonces until they expire."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
+from collections.abc import Callable
 
-from redis import Redis
-from redis.exceptions import RedisError
+from cachetools import TLRUCache
 
-from gistapi.cache.breaker import Breaker
-from gistapi.cache.redis import READ_SECONDS, SCHEMA_VERSION, connection_pool
+from gistapi.cache.contract import StoreError
+from gistapi.cache.redis import PREFIX, RedisServer
 from gistapi.errors import OverloadedError
 from gistapi.events import CacheFailed, Observer, ignore
 
-MAX_WORDS = 100_000
-_PREFIX = f"gistapi:{SCHEMA_VERSION}:once:"
+MAX_NONCES = 100_000
+_RETRY_SECONDS = 60.0
 
 
 class NonceStore:
-    """Knows each word for the time that it is given. For any thread.
+    """Accepts each nonce once within its lifetime. Thread-safe.
 
-    In memory, and in Redis where `url` names one, so that instances know each other's words. When
-    Redis does not answer, each goes by what it knows itself: a word may then be used once on each.
+    In memory, and on a Redis server if there is one, so that instances know each other's nonces.
+    While Redis does not answer, each instance goes by its own memory: a nonce may then be used once
+    on each. `clock` returns seconds.
     """
 
-    def __init__(self, url: str, observe: Observer = ignore) -> None:
-        shared = url.startswith(("redis://", "rediss://", "unix://"))
-        self._redis = Redis.from_pool(connection_pool(url, READ_SECONDS)) if shared else None
-        self._breaker = Breaker("once")
+    def __init__(
+        self,
+        server: RedisServer | None = None,
+        observe: Observer = ignore,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._server = server
         self._observe = observe
+        self._clock = clock
         self._lock = threading.Lock()
-        self._known: OrderedDict[str, float] = OrderedDict()
+        # Unbounded, for a nonce that is pushed out could be used again: `claim` refuses instead.
+        self._used: TLRUCache[str, float] = TLRUCache(
+            float("inf"), ttu=lambda _nonce, ends_at, _now: ends_at, timer=clock
+        )
 
-    def claim(self, word: str, seconds: float) -> bool:
-        """Whether the word comes for the first time; it is then known for so many seconds.
+    def claim(self, nonce: str, ttl_seconds: float) -> bool:
+        """Use a nonce; False if it was used before. It is remembered for `ttl_seconds`.
 
-        Raises OverloadedError when there are too many to be remembered.
+        Raises OverloadedError if too many are in use to remember another.
         """
-        return self._first_here(word, seconds) and self._first_anywhere(word, seconds)
-
-    def close(self) -> None:
-        """Close the connections."""
-        if self._redis is not None:
-            self._redis.close()
-
-    def _first_here(self, word: str, seconds: float) -> bool:
-        now = time.monotonic()
         with self._lock:
-            while self._known and next(iter(self._known.values())) <= now:
-                self._known.popitem(last=False)
-            if self._known.get(word, now) > now:
+            if nonce in self._used:
                 return False
-            if len(self._known) >= MAX_WORDS:
-                raise OverloadedError("Too many captchas were solved", 60.0)
-            self._known[word] = now + seconds
-            return True
+            if len(self._used) >= MAX_NONCES:
+                raise OverloadedError("Too many captchas were solved.", _RETRY_SECONDS)
+            self._used[nonce] = self._clock() + ttl_seconds
+        return self._claim_everywhere(nonce, ttl_seconds)
 
-    def _first_anywhere(self, word: str, seconds: float) -> bool:
-        if self._redis is None or (self._breaker.error is not None and not self._breaker.due()):
+    def _claim_everywhere(self, nonce: str, ttl_seconds: float) -> bool:
+        server = self._server
+        if server is None or not server.writing.allows():
             return True
         try:
-            first = self._redis.set(_PREFIX + word, b"", nx=True, px=int(seconds * 1000))
-        except (RedisError, OSError) as error:
-            told = f"{type(error).__name__}: {error}"
-            self._breaker.failed(told)
-            self._observe(CacheFailed("once", told))
+            with server.asked(server.writing):
+                was_set: object = server.client.set(
+                    f"{PREFIX}nonce:{nonce}", b"", nx=True, px=int(ttl_seconds * 1000)
+                )
+                if was_set not in {True, None}:
+                    raise TypeError("SET: neither OK nor nil")
+        except StoreError as error:
+            self._observe(CacheFailed("nonce", str(error)))
             return True
-        self._breaker.worked()
-        return bool(first)
+        return was_set is True

@@ -22,11 +22,12 @@ from gistapi.matching import Matching, Wanted, compile_pattern
 from gistapi.models import Query, SearchEvent
 from gistapi.search import cursor as cursors
 from gistapi.search.filters import Filter
-from gistapi.search.reader import Contents, GistSource, Reader, Shared
-from gistapi.search.session import Bounds, Session
+from gistapi.search.reader import Reader, Resources
+from gistapi.search.session import SearchBounds, Session
+from gistapi.search.source import ContentStore, GistSource
 from gistapi.search.stop import GO_ON, Stop
 
-__all__ = ["Bounds", "Searcher"]
+__all__ = ["SearchBounds", "Searcher"]
 
 COMPILED = 16
 """Patterns that stay compiled: a search that goes on by its cursor compiles once."""
@@ -45,14 +46,14 @@ class Searcher:
     def __init__(
         self,
         source: GistSource,
-        contents: Contents,
+        contents: ContentStore,
         matching: Matching,
         limiter: FairLimiter,
         portal: Portal,
         *,
         deadline_seconds: float,
         max_searches: int,
-        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+        bounds: SearchBounds = SearchBounds(),  # noqa: B008 - frozen
         observe: Observer = ignore,
     ) -> None:
         self._compile = lru_cache(maxsize=COMPILED)(compile_pattern)
@@ -62,7 +63,7 @@ class Searcher:
         self._portal = portal
         self._cache_threads = ThreadPoolExecutor(CACHE_THREADS, "gistapi-cache")
         self._compiler = ThreadPoolExecutor(1, "gistapi-compile")
-        self._shared = Shared(contents, self._cache_threads, ByteBudget(CONTENT_BYTES))
+        self._shared = Resources(contents, self._cache_threads, ByteBudget(CONTENT_BYTES))
         self._deadline_seconds = deadline_seconds
         self._max_searches = max_searches
         self._bounds = bounds
@@ -133,7 +134,8 @@ class Searcher:
         pattern = await loop.run_in_executor(
             self._compiler, self._compile, query.pattern, query.flags
         )
-        matcher = self._matching.matcher(pattern, Wanted(query.max_count, query.context))
+        wanted = Wanted(query.max_count, query.context, more=query.details)
+        matcher = self._matching.matcher(pattern, wanted)
         reader = Reader(
             source=self._source,
             shared=self._shared,
@@ -142,6 +144,7 @@ class Searcher:
             scope=Scope(self._limiter.lane(), session.ends_at, meter, caller_token),
             wants_all=query.max_count is not None,
             wants_first=query.details,
+            wants_names=query.names,
             count=session.count,
         )
         outcome = "cancelled"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Literal
 
 from gistapi.errors import GistapiError, IncompleteError
 from gistapi.models import FileMatch, GistFile, Hits, Incomplete, Match
 from gistapi.search.reorder import Outcome, Slot
 
+MAX_HITS = 1000
+"""Matches that are returned of one gist."""
 Result = Hits | GistapiError | None
 """What the search of one file came to: matches, why it could not be searched, or no match."""
 NOWHERE = IncompleteError(
@@ -38,6 +42,8 @@ class GistState:
         self._results: dict[int, Result] = {}
         self._refused: set[int] = set()
         self._failure: GistapiError | None = None
+        self._named: list[FileMatch] = []
+        self._has_too_many = False
 
     @property
     def is_decided(self) -> bool:
@@ -46,8 +52,10 @@ class GistState:
 
     @property
     def has_match(self) -> bool:
-        """Whether a file matches."""
-        return any(isinstance(result, Hits) for result in self._results.values())
+        """Whether a file matches, or a name."""
+        return bool(self._named) or any(
+            isinstance(result, Hits) for result in self._results.values()
+        )
 
     @property
     def refused(self) -> frozenset[str]:
@@ -59,9 +67,16 @@ class GistState:
         """The files that have no result yet and still matter, in order."""
         end = len(self.files)
         matched = [index for index, result in self._results.items() if isinstance(result, Hits)]
-        if matched and not self._wants_all:
+        if self._named and not self._wants_all:
+            end = 0
+        elif matched and not self._wants_all:
             end = min(matched) if self._wants_first else 0
         return (index for index in range(end) if index not in self._results)
+
+    def note_name(self, file: GistFile | None, hits: Hits) -> None:
+        """Record matches in a file's name, or in the gist's description without a file."""
+        found_in: Literal["name", "description"] = "description" if file is None else "name"
+        self._named.append(FileMatch(file, hits.hits, hits.more, found_in))
 
     def note(self, index: int, result: Result) -> None:
         """Record a file's result."""
@@ -97,15 +112,28 @@ class GistState:
         """What the gist came to."""
         matches = tuple(self._file_matches())
         if matches:
-            return Outcome(Match(self.slot.gist, matches, self.slot.number))
+            has_more = self._has_too_many
+            return Outcome(Match(self.slot.gist, matches, self.slot.number, has_more))
         return Outcome(None, tuple(self._incomplete()))
 
     def _file_matches(self) -> Iterator[FileMatch]:
+        """The matches in names, then in files in listing order, MAX_HITS in all."""
+        left = MAX_HITS
+        for match in self._all_matches():
+            hits = match.hits[:left]
+            is_cut = len(hits) < len(match.hits)
+            self._has_too_many = self._has_too_many or is_cut
+            left -= len(hits)
+            if hits:
+                yield replace(match, hits=hits, more=True if is_cut else match.more)
+            if not self._wants_all:
+                return
+
+    def _all_matches(self) -> Iterator[FileMatch]:
+        yield from self._named
         for index, result in sorted(self._results.items(), key=lambda item: item[0]):
             if isinstance(result, Hits):
                 yield FileMatch(self.files[index], result.hits, result.more)
-                if not self._wants_all:
-                    return
 
     def _incomplete(self) -> Iterator[Incomplete]:
         url = self.slot.gist.html_url

@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from gistapi.errors import InvalidGlobError
+
 MAX_GLOBS = 100
 MAX_SIZE = 4096
 """Bytes in all globs of a list together, with the alternatives in braces written out."""
@@ -46,14 +48,14 @@ class Globs:
     new approach to text searching", 1992): a name of N bytes takes N steps of a few operations on
     integers of MAX_SIZE bits, whatever the globs and the name are.
 
-    Raises ValueError with a message for people if a glob is malformed or the list is too long.
+    Raises InvalidGlobError if a glob is malformed or the list is too long.
     """
 
     def __init__(self, globs: Sequence[str]) -> None:
         if len(globs) > MAX_GLOBS:
-            raise ValueError(f"There may be at most {MAX_GLOBS} globs.")
+            raise InvalidGlobError(f"There may be at most {MAX_GLOBS} globs.")
         if sum(map(len, globs)) > MAX_SIZE:
-            raise ValueError(f"The globs may have at most {MAX_SIZE:,} characters in all.")
+            raise InvalidGlobError(f"The globs may have at most {MAX_SIZE:,} characters in all.")
         self._starts = self._loops = self._ends = self._included = 0
         self._leads_to: dict[int, int] = {}  # a set of bytes: the positions behind it
         self._steps: list[int | None] = [None] * 256
@@ -67,7 +69,7 @@ class Globs:
             self._includes_others &= not includes
             alternatives = _alternatives(line.removeprefix("!"))
             if at + sum(map(len, alternatives)) + len(alternatives) > MAX_SIZE:
-                raise ValueError(
+                raise InvalidGlobError(
                     f"The globs may have at most {MAX_SIZE:,} bytes, braces written out."
                 )
             for items in alternatives:
@@ -129,7 +131,7 @@ class _Parser:
         self._groups = [[_Branch()]]  # the open ones, each with its branches so far
 
     def parse(self) -> list[list[int]]:
-        """Return all alternatives; raises ValueError if it is malformed or has too many."""
+        """Return all alternatives; raises InvalidGlobError if it is malformed or has too many."""
         at = 0
         while at < len(self._glob):
             token = _TOKEN.match(self._glob, at)
@@ -215,9 +217,9 @@ class _Parser:
                 found |= 1 << byte
         return ~found & (1 << 256) - 1 if negated else found
 
-    def _error(self, what: str) -> ValueError:
+    def _error(self, what: str) -> InvalidGlobError:
         shown = self._glob if len(self._glob) <= _MAX_SHOWN else self._glob[:_MAX_SHOWN] + "…"
-        return ValueError(f"The glob {shown} {what}.")
+        return InvalidGlobError(f"The glob {shown} {what}.")
 
 
 def _alternatives(line: str) -> list[list[int]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from cachetools import LRUCache
 
@@ -16,6 +16,7 @@ from gistapi.aio.budget import ByteBudget
 from gistapi.aio.scope import Scope
 from gistapi.aio.singleflight import SingleFlight
 from gistapi.errors import (
+    CacheMissError,
     GithubError,
     GithubRateLimitedError,
     GoneError,
@@ -24,10 +25,12 @@ from gistapi.errors import (
     RawRefusedError,
 )
 from gistapi.matching import Matcher
-from gistapi.models import Gist, GistFile, Hits, Page, Target
+from gistapi.models import Gist, GistFile, Hits
 from gistapi.search.filters import Filter
 from gistapi.search.gist_state import GistState, Result
+from gistapi.search.git_reader import read_by_git
 from gistapi.search.reorder import Outcome, Slot
+from gistapi.search.source import ContentStore, GistSource
 
 T = TypeVar("T")
 
@@ -39,64 +42,15 @@ LANDED = 4096
 NO_LANGUAGE = IncompleteError("language_unknown", "Git does not name a file's language.")
 
 
-class ClonedFile(Protocol):
-    """One file read by git."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the gist."""
-
-    @property
-    def size_bytes(self) -> int:
-        """Its size."""
-
-    @property
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Its content, to be read before the next file."""
-
-
-class GistSource(Protocol):
-    """Where gists come from; on the loop. Every method may raise GithubError and its kinds."""
-
-    def pages(self, target: Target, scope: Scope) -> AsyncGenerator[Page]:
-        """Yield a target's gists, newest created first, each once."""
-
-    def members(self, organization: str, scope: Scope) -> AsyncGenerator[str]:
-        """Yield the logins of an organization's members."""
-
-    async def read(self, gist: Gist, file: GistFile, scope: Scope) -> bytes:
-        """Return the whole of a small file."""
-
-    def stream(
-        self, gist: Gist, file: GistFile, scope: Scope
-    ) -> AsyncGenerator[AsyncGenerator[bytes]]:
-        """Yield passes over a large file, as a rule one; a later one replaces it."""
-
-    def clone(
-        self, gist: Gist, scope: Scope
-    ) -> AbstractAsyncContextManager[AsyncIterator[ClonedFile]]:
-        """Read all files of a gist by git."""
-
-
-class Contents(Protocol):
-    """Where contents outlive a search; called from threads, raises nothing."""
-
-    def get_contents(self, blobs: dict[str, int | None]) -> Iterator[tuple[str, bytes]]:
-        """Yield those that are kept, by blob SHA."""
-
-    def put_content(self, blob_sha: str, content: bytes) -> None:
-        """Keep one; returns at once."""
-
-
 @dataclass
-class Shared:
+class Resources:
     """What the searches of a process share for reading.
 
     `budget` bounds the contents in hand; `landed` are addresses whose content was put into the
     cache lately, perhaps after another search had missed it there.
     """
 
-    contents: Contents
+    contents: ContentStore
     executor: Executor
     budget: ByteBudget
     flights: SingleFlight[bytes] = field(default_factory=SingleFlight)
@@ -108,12 +62,13 @@ class Reader:
     """One search's reading. `count` is called with each file's bytes, and may stop the search."""
 
     source: GistSource
-    shared: Shared
+    shared: Resources
     matcher: Matcher
     wanted: Filter
     scope: Scope
     wants_all: bool
     wants_first: bool
+    wants_names: bool
     count: Callable[[Slot, int, int], None]
 
     def __post_init__(self) -> None:
@@ -131,6 +86,9 @@ class Reader:
 
     async def read_cached(self, states: Sequence[GistState]) -> None:
         """Search what the cache has of these gists, in batches that fit the budget."""
+        if self.wants_names:
+            for state in states:
+                await self._search_names(state)
         places: dict[str, list[tuple[GistState, int]]] = {}
         for state in states:
             if state.slot.gist.truncated:
@@ -141,7 +99,16 @@ class Reader:
         for batch, size in _batches(places):
             async with self.shared.budget.hold(size):
                 read = partial(self._kept, batch)
-                await self._search_batch(await self._on_executor(read), places)
+                await self._search_batch(await self.on_executor(read), places)
+
+    async def _search_names(self, state: GistState) -> None:
+        """Search a gist's description and the names of its files."""
+        texts: list[tuple[GistFile | None, str]] = [(None, state.slot.gist.description or "")]
+        texts += [(file, file.name) for file in state.files]
+        contents = [text.encode("utf-8", "replace") for _, text in texts]
+        for (file, _), result in zip(texts, await self.matcher.search_many(contents), strict=True):
+            if isinstance(result, Hits):
+                state.note_name(file, result)
 
     async def _search_batch(
         self,
@@ -162,11 +129,11 @@ class Reader:
     async def read(self, state: GistState) -> Outcome:
         """Search what is left of a gist, and return what it came to."""
         if state.slot.gist.truncated:
-            await self._by_git(state, None)
+            await read_by_git(self, state, None)
         elif not state.is_decided:
             await self._files(state)
             if state.refused and not state.is_decided:
-                await self._by_git(state, frozenset(state.refused))
+                await read_by_git(self, state, state.refused)
         return state.outcome()
 
     async def _files(self, state: GistState) -> None:
@@ -228,7 +195,7 @@ class Reader:
         async def load() -> bytes:
             if raw_url in self.shared.landed:
                 read = partial(self._kept, {blob_sha: file.size_bytes})
-                for _, content in await self._on_executor(read):
+                for _, content in await self.on_executor(read):
                     return content
             content = await self.source.read(gist, file, self.scope)
             self.shared.contents.put_content(blob_sha, content)
@@ -238,17 +205,63 @@ class Reader:
         return await self.shared.flights.fetch(raw_url, load)
 
     async def _streamed(self, slot: Slot, file: GistFile) -> Hits | None:
+        """Search a large file: from the cache if it is there, else as it arrives."""
+        sha, size = file.blob_sha, file.size_bytes
+        if sha is not None and size is not None:
+            with suppress(CacheMissError):
+                found, hits = await self.search_kept(slot, sha, size)
+                if found:
+                    return hits
         hits = None
         async with aclosing(self.source.stream(slot.gist, file, self.scope)) as passes:
             async for chunks in passes:
                 async with aclosing(chunks):
-                    hits = await self._feed(slot, chunks)
+                    hits = await self.feed(slot, self.keeping(chunks, sha, size))
                 if hits is not None:
                     break
         self.count(slot, 1, 0)
         return hits
 
-    async def _feed(self, slot: Slot, chunks: AsyncIterator[bytes]) -> Hits | None:
+    async def search_kept(
+        self, slot: Slot, blob_sha: str, size_bytes: int
+    ) -> tuple[bool, Hits | None]:
+        """Search a content of the cache; whether it is there, and its matches.
+
+        Raises CacheMissError if it turns out to be damaged or gone.
+        """
+        contents = self.shared.contents
+        opened = await self.on_executor(partial(contents.open_content, blob_sha, size_bytes))
+        if opened is None:
+            return False, None
+        kept = await self.on_executor(opened.__enter__)
+
+        async def chunks() -> AsyncGenerator[bytes]:
+            while (chunk := await self.on_executor(partial(next, kept, None))) is not None:
+                yield chunk
+
+        try:
+            async with aclosing(chunks()) as reading:
+                hits = await self.feed(slot, reading)
+        finally:
+            opened.__exit__(None, None, None)
+        self.count(slot, 1, 0)
+        return True, hits
+
+    async def keeping(
+        self, chunks: AsyncIterator[bytes], blob_sha: str | None, size_bytes: int | None
+    ) -> AsyncGenerator[bytes]:
+        """The chunks, which the cache keeps as well if all of them come and prove their SHA."""
+        if blob_sha is None or size_bytes is None:
+            async for chunk in chunks:
+                yield chunk
+            return
+        with closing(self.shared.contents.store_content(blob_sha, size_bytes)) as sink:
+            async for chunk in chunks:
+                sink.write(chunk)
+                yield chunk
+
+    async def feed(self, slot: Slot, chunks: AsyncIterator[bytes]) -> Hits | None:
+        """Search a content by chunks, as far as its matches need it."""
         async with self.matcher.scanner() as scanner:
             async for chunk in chunks:
                 self.count(slot, 0, len(chunk))
@@ -257,43 +270,11 @@ class Reader:
                     return hits
             return await scanner.finish()
 
-    async def _by_git(self, state: GistState, names: frozenset[str] | None) -> None:
-        """Search a gist's files by git: all, or only those of these names."""
-        listed = {file.name: file for file in state.slot.gist.files}
-        try:
-            async with self.source.clone(state.slot.gist, self.scope) as cloned:
-                async for file in cloned:
-                    if names is not None and file.name not in names:
-                        continue
-                    await self._cloned(state, file, listed.get(file.name))
-                    if not self.needs_reading(state) or (state.has_match and not self.wants_all):
-                        return
-            state.end_git()
-        except GoneError:
-            state.end_gone()
-        except GithubRateLimitedError:
-            raise
-        except (IncompleteError, GithubError) as error:
-            state.end_git(error)
-
-    async def _cloned(self, state: GistState, file: ClonedFile, listed: GistFile | None) -> None:
-        if not self.wanted.wants_name(file.name):
-            return
-        shown = listed or GistFile(file.name, None, file.size_bytes, None, None)
-        if listed is None and self.wanted.by_language:
-            state.note_git(shown, NO_LANGUAGE)
-        elif self.wanted.wants_language(shown.language):
-            try:
-                result: Result = await self._feed(state.slot, file.chunks)
-                self.count(state.slot, 1, 0)
-            except IncompleteError as error:
-                result = error
-            state.note_git(shown, result)
-
     def _kept(self, blobs: dict[str, int | None]) -> list[tuple[str, bytes]]:
         return list(self.shared.contents.get_contents(blobs))
 
-    async def _on_executor(self, work: Callable[[], T]) -> T:
+    async def on_executor(self, work: Callable[[], T]) -> T:
+        """Do work that blocks on the cache in a thread of the cache's executor."""
         return await asyncio.get_running_loop().run_in_executor(self.shared.executor, work)
 
 

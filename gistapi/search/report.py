@@ -60,6 +60,7 @@ ErrorCode = Literal[
     "method_not_allowed",
     "request_too_large",
     "unsupported_media_type",
+    "range_not_satisfiable",
     "rate_limited",
     "byte_quota_exceeded",
     "internal_error",

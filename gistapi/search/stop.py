@@ -50,6 +50,11 @@ class Stop(Exception):  # noqa: N818 - it is no error
             blames="This gist alone is larger than one search may read.",
         )
 
+    @classmethod
+    def too_many_matches(cls) -> Stop:
+        """The answer has as many matches as one may."""
+        return cls("too_many_matches", f"The answer has as many matches as one may. {GO_ON}")
+
 
 class Full(Stop):
     """As many matches were released as the caller asked for."""
@@ -71,6 +76,15 @@ def stop_of(error: GistapiError) -> Stop:
         case GithubTimeoutError():
             return Stop("deadline", message, error)
     return Stop("listing_unavailable", message, error)
+
+
+def stop_or_raise(error: BaseException) -> Stop:
+    """The stop that an error leads to; raises an error that nobody foresaw."""
+    if isinstance(error, Stop):
+        return error
+    if isinstance(error, GistapiError):
+        return stop_of(error)
+    raise error from None
 
 
 def cause(group: BaseException) -> BaseException:

@@ -12,7 +12,7 @@ from gistapi.aio.scope import Scope
 from gistapi.errors import GistapiError
 from gistapi.models import Page, Target
 from gistapi.search.cursor import Place
-from gistapi.search.reader import GistSource
+from gistapi.search.source import GistSource
 
 AHEAD = 8
 """Targets that are listed at the same time."""

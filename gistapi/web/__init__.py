@@ -1,4 +1,8 @@
-"""Everything that knows Flask."""
+"""Everything that knows Flask: the HTTP interface around a searcher.
+
+`create_web` builds the WSGI application from a `Searches`, an `Operation` and a `Guard`; nothing
+else of this package is needed outside, but `server`, which serves it.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +13,17 @@ from flask import Flask
 from gistapi.web import problems
 from gistapi.web.operations import Operation
 from gistapi.web.operations.health import Parts, State
-from gistapi.web.protection import cors, headers
+from gistapi.web.protection import cors, headers, target
 from gistapi.web.protection.authentication import Authentication, metrics_gate
-from gistapi.web.protection.body_limits import MAX_BODIES_AT_ONCE, MAX_BODY_BYTES
+from gistapi.web.protection.body_limits import MAX_BODY_BYTES
 from gistapi.web.protection.captcha import Captcha
 from gistapi.web.protection.client_ip import ClientAddresses
 from gistapi.web.protection.guard import Guard
 from gistapi.web.protection.rate_limits import Policy, RateLimits
-from gistapi.web.protection.write_timeout import WriteTimeout
 from gistapi.web.routes import Searches, routes
 from gistapi.web.ui.page import pages
 
 __all__ = [
-    "MAX_BODIES_AT_ONCE",
     "Authentication",
     "Captcha",
     "ClientAddresses",
@@ -42,23 +44,29 @@ def create_web(
     guard: Guard | None = None,
     *,
     cors_origins: Sequence[str] = (),
+    allowed_hosts: Sequence[str] = (),
+    caller_tokens: bool = False,
 ) -> Flask:
-    """The web application around a searcher; creating it opens nothing.
+    """The web application around a searcher. Creating it opens nothing.
 
-    `operation` is what its operators are told of; without one, of nothing but requests. Without a
-    `guard` everybody may ask. Pages of `cors_origins` may call the API.
+    Without an `operation`, only requests are counted; without a `guard`, every caller is admitted.
+    Pages of `cors_origins` may call the API. Without `allowed_hosts`, any `Host` is accepted. With
+    `caller_tokens`, callers may send a GitHub token of their own.
     """
     app = Flask("gistapi", static_folder=None, template_folder=None)
-    # Werkzeug cuts a chunked body at the limit without a word: one byte more shows that it was.
+    # Werkzeug cuts a chunked body at the limit without an error: one byte more shows that it did.
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
-    app.url_map.merge_slashes = False  # Werkzeug would answer `//ping` with an HTML redirect
-    (operation or Operation()).init_app(app)
+    app.url_map.merge_slashes = False  # else Werkzeug answers `//ping` with a redirect
+    operation = operation or Operation()
+    operation.init_app(app)
     headers.init_app(app)
     problems.init_app(app)
+    target.init_app(app, allowed_hosts)
     cors.init_app(app, cors_origins)
     guard = guard or Guard()
     guard.init_app(app)
-    app.register_blueprint(routes(searcher, guard))
+    app.register_blueprint(
+        routes(searcher, guard, observe=operation.observe, caller_tokens=caller_tokens)
+    )
     app.register_blueprint(pages(captcha=guard.captcha is not None))
-    app.wsgi_app = WriteTimeout(app.wsgi_app)  # type: ignore[method-assign]  # as Flask has it
     return app

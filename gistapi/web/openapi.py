@@ -1,26 +1,28 @@
-"""The description of the HTTP interface, as OpenAPI 3.1, from the types that it is built of.
+"""The description of the HTTP interface, as OpenAPI 3.1, made of the types and tables it uses.
 
 https://spec.openapis.org/oas/v3.1.1.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from gistapi.search.report import ErrorAnswer, ErrorCode, Line, SearchAnswer
+from gistapi.search.report import ErrorAnswer, Line, SearchAnswer
 from gistapi.web import openapi_examples as examples
+from gistapi.web.error_table import TABLE, ErrorRow
 from gistapi.web.problems import ProblemDetails
+from gistapi.web.responses import ATOM, CSV, JSON, NDJSON, PROBLEM_JSON
 from gistapi.web.schema import SearchRequest
 
-JSON = "application/json"
 _SCHEMA = "#/components/schemas/{model}"
 # Where no key is required, none has to be sent.
 _BY_KEY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"header": []}]
+_ELSEWHERE = {"not_found", "method_not_allowed", "range_not_satisfiable"}
+_OF_BODIES = {"request_too_large", "unsupported_media_type"}
 # draft-inadarei-api-health-check-06
 _HEALTH = {
     "type": "object",
@@ -32,129 +34,143 @@ _HEALTH = {
         "checks": {"type": "object"},
     },
 }
-_ERRORS: Mapping[int, Mapping[ErrorCode, str]] = {
-    400: {
-        "invalid_request": "The body is not what the contract asks for.",
-        "invalid_pattern": "The pattern is no regular expression, or too costly a one.",
-        "invalid_cursor": "The cursor is damaged, or another query's.",
-    },
-    401: {"unauthorized": "A key is required, and none or a wrong one came."},
-    403: {
-        "forbidden": "The address is not allowed.",
-        "captcha_required": "A person without a key has to solve the captcha first.",
-    },
-    404: {"user_not_found": "GitHub knows no such user."},
-    413: {"request_too_large": "The body is larger than 64 KiB."},
-    415: {"unsupported_media_type": "The body is not sent as application/json."},
-    429: {
-        "rate_limited": "Too many requests.",
-        "byte_quota_exceeded": "The caller's share of bytes from GitHub is used up.",
-    },
-    500: {"internal_error": "A fault of this service, logged with the request id."},
-    502: {"github_error": "GitHub failed before anything could be searched."},
-    503: {
-        "github_rate_limited": "GitHub's budget is spent.",
-        "overloaded": "Too many searches at once, or the service is stopping.",
-    },
-    504: {"github_timeout": "GitHub did not answer in time."},
-}
-_ERROR_HEADERS = {
-    401: ("WWW-Authenticate",),
-    429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
-    503: ("Retry-After",),
-}
 _HEADERS = {
-    "X-Request-ID": "The caller's, if it is 1 to 128 of `[A-Za-z0-9._-]`, else a new one.",
+    "X-Request-ID": "The caller's, if it is 1 to 128 of `[A-Za-z0-9._-]`, else a random one.",
     "RateLimit": 'What is left of each limit and for how long, such as `"search";r=29;t=42`.',
-    "RateLimit-Policy": 'The limits, such as `"search";q=30;w=60`: so many in so many seconds.',
+    "RateLimit-Policy": 'The limits, such as `"search";q=30;w=60`: 30 requests in 60 seconds.',
     "Retry-After": "Seconds to wait.",
     "WWW-Authenticate": '`Bearer realm="gistapi"`',
 }
+_SECURITY = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key that the operator created: `Authorization: Bearer gak_…`",
+    },
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "captcha": {"type": "apiKey", "in": "header", "name": "X-Captcha"},
+    "githubToken": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-GitHub-Token",
+        "description": "The caller's own GitHub token, where the operator accepts them.",
+    },
+}
+_DESCRIPTION = (
+    "A gist matches when `re.search(pattern, text)` would find a match in one of its files. With"
+    " `Accept: application/x-ndjson` the answer is a stream: one JSON object a line, `begin`"
+    " first, `end` or `error` last. Without `limit`, the matches of a stream come in the order in"
+    " which they are found. With `Accept: text/csv` the answer is a table; its status, the number"
+    " of things not searched and the cursor of the rest are the header fields `Search-Status`,"
+    " `Search-Incomplete` and `Search-Next`."
+)
 
 
 def document() -> dict[str, Any]:
-    """The whole description, as JSON has it."""
+    """The whole description as a JSON value."""
     return {
         "openapi": "3.1.1",
         "info": {
             "title": "gistapi",
-            "summary": "Which of a GitHub user's public gists match a regular expression?",
+            "summary": "Search GitHub users' gists by regular expression.",
             "description": "Every error has one shape, and every answer carries `X-Request-ID`.",
             "license": {"name": "MIT", "identifier": "MIT"},
-            "version": version("gistapi"),
+            "version": version("gistgrep"),
         },
         "servers": [{"url": "/", "description": "This service."}],
         "tags": [{"name": "search"}, {"name": "operation"}],
-        "paths": {"/api/v1/search": {"post": _search()}} | _operation(),
+        "paths": {
+            "/api/v1/search": {"post": _search(), "get": _search_by_parameters()},
+            "/api/v1/search.atom": {"get": _feed()},
+        }
+        | _operation(),
         "components": {
             "schemas": _schemas(),
             "headers": {
                 name: {"description": words, "schema": {"type": "string"}}
                 for name, words in _HEADERS.items()
             },
-            "securitySchemes": {
-                "bearer": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "A key made by the operator: `Authorization: Bearer gak_…`",
-                },
-                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-                "captcha": {"type": "apiKey", "in": "header", "name": "X-Captcha"},
-            },
+            "securitySchemes": _SECURITY,
         },
     }
 
 
 def _search() -> dict[str, Any]:
-    found = {
+    body = {"schema": _ref("SearchRequest"), "examples": examples.REQUESTS}
+    return {
+        "operationId": "search",
+        "tags": ["search"],
+        "summary": "Search gists",
+        "description": f"{_DESCRIPTION} The method QUERY (RFC 10008) takes the same body.",
+        "security": [*_BY_KEY, {"captcha": []}],
+        "requestBody": {"required": True, "content": {JSON: body}},
+        "responses": {"200": _found()} | _errors(),
+    }
+
+
+def _search_by_parameters() -> dict[str, Any]:
+    return {
+        "operationId": "searchByParameters",
+        "tags": ["search"],
+        "summary": "Search gists by query parameters",
+        "description": f"{_DESCRIPTION} Repeat a parameter to send a list.",
+        "security": [*_BY_KEY, {"captcha": []}],
+        "parameters": _parameters(),
+        "responses": {"200": _found()} | _errors(without=_OF_BODIES),
+    }
+
+
+def _feed() -> dict[str, Any]:
+    feed = _text("The feed; `If-None-Match` works.", ATOM, examples.FEED)
+    return {
+        "operationId": "feed",
+        "tags": ["search"],
+        "summary": "Search gists as an Atom feed",
+        "description": "One entry for each gist that matches; a changed file is a new entry.",
+        "security": [*_BY_KEY, {"captcha": []}],
+        "parameters": _parameters(),
+        "responses": {"200": feed, "304": {"description": "Nothing has changed."}}
+        | _errors(without=_OF_BODIES),
+    }
+
+
+def _parameters() -> list[dict[str, Any]]:
+    schema = _schemas()["SearchRequest"]
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": found.get("description", ""),
+            "required": name in schema["required"],
+            "schema": {k: v for k, v in found.items() if k not in {"description", "title"}},
+        }
+        for name, found in schema["properties"].items()
+    ]
+
+
+def _found() -> dict[str, Any]:
+    return {
         "description": "What was found; as a stream, sent as it is found.",
         "headers": _header_refs("X-Request-ID", "RateLimit", "RateLimit-Policy"),
         "content": {
             JSON: {"schema": _ref("SearchAnswer"), "examples": examples.ANSWERS},
-            "application/x-ndjson": {
-                # One object a line: as an array of them, as OpenAPI 3.2 sees such a stream.
+            NDJSON: {
+                # One object a line: as an array of them, as OpenAPI 3.2 describes such a stream.
                 "schema": {"type": "array", "items": _ref("Line")},
                 "examples": examples.STREAMS,
             },
+            CSV: {"schema": {"type": "string"}, "examples": examples.TABLES},
         },
-    }
-    return {
-        "operationId": "search",
-        "tags": ["search"],
-        "summary": "Search a user's public gists",
-        "description": (
-            "A gist matches when `re.search(pattern, text)` would find a match in one of its"
-            " files. With `Accept: application/x-ndjson` the answer is a stream: one JSON object"
-            " a line, `begin` first, `end` or `error` last. Without `limit`, the stream's matches"
-            " come in the order in which they are found."
-        ),
-        "security": [*_BY_KEY, {"captcha": []}],
-        "requestBody": {
-            "required": True,
-            "content": {
-                JSON: {
-                    "schema": _ref("SearchRequest"),
-                    "examples": examples.REQUESTS,
-                }
-            },
-        },
-        "responses": {"200": found} | {str(status): _error(status) for status in _ERRORS},
     }
 
 
 def _operation() -> dict[str, Any]:
     alive = {"200": _text("The body is exactly `pong`.", "text/plain", "pong")}
-    description = {
-        "200": {
-            "description": "OpenAPI 3.1.",
-            "headers": _header_refs("X-Request-ID"),
-            "content": {JSON: {"schema": {"type": "object"}}},
-        }
-    }
+    description = {"200": _object("OpenAPI 3.1.")}
     verbose = {
         "name": "verbose",
         "in": "query",
-        "description": "Whatever its value: tell the `checks`, too.",
+        "description": "Whatever its value: include the `checks`.",
         "schema": {"type": "string"},
         "allowEmptyValue": True,
     }
@@ -164,26 +180,22 @@ def _operation() -> dict[str, Any]:
     }
     metrics = {
         "200": _text("Or OpenMetrics, when `Accept` asks for it.", "text/plain", "# HELP …"),
-        "401": _error(401),
+        "401": _error(401, [row for row in TABLE if row.code == "unauthorized"]),
     }
     captcha = {
-        "200": {
-            "description": "A challenge as https://altcha.org/docs/v2/proof-of-work/ has it.",
-            "headers": _header_refs("X-Request-ID"),
-            "content": {JSON: {"schema": {"type": "object"}}},
-        },
-        "404": {"description": "No captcha is asked for.", "content": {JSON: {}}},
+        "200": _object("A challenge as https://altcha.org/docs/v2/proof-of-work/ defines it."),
+        "404": {"description": "The service asks for no captcha.", "content": {JSON: {}}},
     }
     return {
-        "/api/v1/captcha": {"get": _get("captcha", "Work to do before a search", captcha)},
-        "/ping": {"get": _get("ping", "Is it there?", alive)},
-        "/livez": {"get": _get("livez", "Is it alive?", {"200": _health("It is.")})},
-        "/readyz": {"get": _get("readyz", "Is it ready?", ready) | {"parameters": [verbose]}},
+        "/api/v1/captcha": {"get": _get("captcha", "Get a captcha's challenge", captcha)},
+        "/ping": {"get": _get("ping", "Check that the service answers", alive)},
+        "/livez": {"get": _get("livez", "Check liveness", {"200": _health("It is alive.")})},
+        "/readyz": {"get": _get("readyz", "Check readiness", ready) | {"parameters": [verbose]}},
         "/metrics": {
-            "get": _get("metrics", "What is counted, for Prometheus", metrics)
+            "get": _get("metrics", "Read the metrics, for Prometheus", metrics)
             | {"security": _BY_KEY}
         },
-        "/openapi.json": {"get": _get("openapi", "This description", description)},
+        "/openapi.json": {"get": _get("openapi", "Get this description", description)},
     }
 
 
@@ -213,22 +225,45 @@ def _text(description: str, media_type: str, example: str) -> dict[str, Any]:
     }
 
 
-def _error(status: int) -> dict[str, Any]:
-    codes = _ERRORS[status]
-    shapes: dict[str, Any] = {JSON: {}, "application/problem+json": {}}
-    for code, words in codes.items():
-        error = {"status": "error", "code": code, "message": words, "request_id": "c9f5bb72e45d"}
+def _object(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "headers": _header_refs("X-Request-ID"),
+        "content": {JSON: {"schema": {"type": "object"}}},
+    }
+
+
+def _errors(without: set[str] | frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The errors of a search, by status."""
+    rows: dict[int, list[ErrorRow]] = {}
+    for row in TABLE:
+        if row.code not in _ELSEWHERE | without:
+            rows.setdefault(row.status, []).append(row)
+    return {str(status): _error(status, found) for status, found in rows.items()}
+
+
+def _error(status: int, rows: list[ErrorRow]) -> dict[str, Any]:
+    shapes: dict[str, Any] = {JSON: {}, PROBLEM_JSON: {}}
+    for row in rows:
+        words = f"{row.when[0].upper()}{row.when[1:]}."
+        error = {
+            "status": "error",
+            "code": row.code,
+            "message": words,
+            "request_id": "c9f5bb72e45d",
+        }
         title = HTTPStatus(status).phrase
         problem = {"type": "about:blank", "title": title, "detail": words, "instance": "/api"}
-        shapes[JSON][code] = {"value": error}
-        shapes["application/problem+json"][code] = {"value": error | problem | {"status": status}}
-    schemas = {JSON: "ErrorAnswer", "application/problem+json": "ProblemDetails"}
+        shapes[JSON][row.code] = {"value": error}
+        shapes[PROBLEM_JSON][row.code] = {"value": error | problem | {"status": status}}
+    schemas = {JSON: "ErrorAnswer", PROBLEM_JSON: "ProblemDetails"}
+    names = dict.fromkeys(name for row in rows for name in row.headers if name in _HEADERS)
     return {
-        "description": " ".join(f"`{code}`: {words}" for code, words in codes.items()),
-        "headers": _header_refs("X-Request-ID", *_ERROR_HEADERS.get(status, ())),
+        "description": " ".join(f"`{row.code}`: {row.when}." for row in rows),
+        "headers": _header_refs("X-Request-ID", *names),
         "content": {
-            kind: {"schema": _ref(schemas[kind]), "examples": examples}
-            for kind, examples in shapes.items()
+            kind: {"schema": _ref(schemas[kind]), "examples": found}
+            for kind, found in shapes.items()
         },
     }
 
@@ -243,7 +278,18 @@ def _schemas() -> dict[str, Any]:
     ]
     found, definitions = TypeAdapter.json_schemas(adapters, ref_template=_SCHEMA)
     schemas: dict[str, Any] = definitions["$defs"]
-    return schemas | {name: found[name, mode] for name, mode, _ in adapters if name not in schemas}
+    schemas |= {name: found[name, mode] for name, mode, _ in adapters if name not in schemas}
+    _discriminate(schemas)
+    return schemas
+
+
+def _discriminate(schemas: dict[str, Any]) -> None:
+    """Say that `type` tells the lines of a stream apart, for generated clients."""
+    line = schemas["Line"]
+    lines = [choice["$ref"] for choice in line.pop("anyOf", None) or line.pop("oneOf")]
+    kinds = {schemas[ref.rpartition("/")[2]]["properties"]["type"]["const"]: ref for ref in lines}
+    line["oneOf"] = [{"$ref": ref} for ref in lines]
+    line["discriminator"] = {"propertyName": "type", "mapping": kinds}
 
 
 def _ref(name: str) -> dict[str, str]:

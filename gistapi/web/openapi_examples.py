@@ -1,4 +1,4 @@
-"""The examples of the interface's description: one search, told in every way."""
+"""The examples of the interface's description: one search in every form of answer."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _GAP: IncompleteEntry = {
     "gist": None,
     "file": None,
     "reason": "deadline",
-    "message": "The deadline has passed. Go on with the cursor in `next`.",
+    "message": "The deadline has passed. Continue with the cursor in `next`.",
 }
 _ANSWER = {"status": "success"} | _REQUEST | {"matches": [_FOUND]}
 _LINES: tuple[Line, ...] = (
@@ -84,3 +84,22 @@ STREAMS: Mapping[str, Any] = {
         "value": "".join(json.dumps(line) + "\n" for line in _LINES),
     }
 }
+TABLES: Mapping[str, Any] = {
+    "found": {
+        "value": (
+            "gist,owner,description,updated_at,file,language,line,column,text,url\r\n"
+            f"{_FOUND},octocat,Are the sites up?,2014-10-01T09:30:00Z,status.py,Python,3,1,"
+            f"import requests,{_FOUND}#file-status-py-L3\r\n"
+        )
+    }
+}
+FEED = (
+    '<?xml version="1.0" encoding="utf-8"?>\n'
+    '<feed xmlns="http://www.w3.org/2005/Atom"><id>tag:gist.github.com,2008:search/0f3c</id>'
+    "<title>Gists that match import requests</title><updated>2014-10-01T09:30:00Z</updated>"
+    "<author><name>octocat</name></author><entry><id>tag:gist.github.com,2008:6cad326836d38bd3a7ae"
+    "/557db03de997c86a4a028e1ebd3a1ceb225be238</id><title>Are the sites up?</title>"
+    "<updated>2014-10-01T09:30:00Z</updated>"
+    f'<link rel="alternate" href="{_FOUND}#file-status-py-L3"/>'
+    '<content type="text">import requests</content></entry></feed>\n'
+)

@@ -1,11 +1,10 @@
-"""Errors as HTTP answers: the one place that knows which error has which status."""
+"""Errors as HTTP answers, in the shapes in which they are sent."""
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Literal, NotRequired
@@ -15,40 +14,29 @@ from flask import Flask, Response, g, request
 from typing_extensions import TypedDict  # pydantic reads typing's own from Python 3.12 on only
 from werkzeug.exceptions import HTTPException
 
-from gistapi.errors import (
-    ByteQuotaError,
-    CaptchaRequiredError,
-    DeadlineError,
-    ForbiddenError,
-    GistapiError,
-    GithubError,
-    GithubRateLimitedError,
-    GithubTimeoutError,
-    InvalidCursorError,
-    InvalidPatternError,
-    OverloadedError,
-    QueryError,
-    RateLimitedError,
-    UnauthorizedError,
-    UserNotFoundError,
-)
+from gistapi import errors
 from gistapi.search.report import ErrorAnswer, ErrorCode, FieldError
-from gistapi.web.protection import headers
+from gistapi.web.causes import log_causes
+from gistapi.web.error_table import HTTP_PROBLEMS, INTERNAL, ROWS, InvalidRequestError
+from gistapi.web.protection.headers import request_id
+from gistapi.web.responses import HTML, PROBLEM_JSON, json_response, named
 
 _LOG = logging.getLogger(__name__)
-_PROBLEM_JSON = "application/problem+json"
 
 
-class InvalidRequestError(GistapiError):
-    """The body is not what the contract asks for."""
+CLIENT_LEFT = 499
+"""The status, in the log and the metrics alone, of a request whose client has left (nginx's)."""
 
-    def __init__(self, message: str, errors: Sequence[FieldError] = ()) -> None:
-        super().__init__(message)
-        self.errors = tuple(errors)
+_KEPT_HEADERS = {"Allow", "Content-Range", "Accept-Query"}
+_NOT_FOUND_PAGE = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><title>Not found</title>'
+    '<h1>Not found</h1><p>There is nothing at this address.</p><p><a href="/">Search gists</a></p>'
+    "</html>\n"
+)
 
 
 class ProblemDetails(TypedDict):
-    """The same as https://www.rfc-editor.org/rfc/rfc9457 has it."""
+    """The same facts as https://www.rfc-editor.org/rfc/rfc9457 names them."""
 
     type: Literal["about:blank"]
     title: str
@@ -95,55 +83,35 @@ class Problem:
         }
 
 
-_STATUS: dict[type[GistapiError], tuple[int, ErrorCode]] = {
-    InvalidRequestError: (400, "invalid_request"),
-    InvalidCursorError: (400, "invalid_cursor"),
-    QueryError: (400, "invalid_request"),
-    UserNotFoundError: (404, "user_not_found"),
-    UnauthorizedError: (401, "unauthorized"),
-    ForbiddenError: (403, "forbidden"),
-    CaptchaRequiredError: (403, "captcha_required"),
-    RateLimitedError: (429, "rate_limited"),
-    ByteQuotaError: (429, "byte_quota_exceeded"),
-    GithubRateLimitedError: (503, "github_rate_limited"),
-    OverloadedError: (503, "overloaded"),
-    GithubTimeoutError: (504, "github_timeout"),
-    DeadlineError: (504, "github_timeout"),
-    GithubError: (502, "github_error"),
-}
-_HTTP: dict[int, tuple[ErrorCode, str]] = {
-    400: ("invalid_request", "The request is not valid HTTP."),
-    404: ("not_found", "There is nothing at this path."),
-    405: ("method_not_allowed", "This path does not answer this method; see Allow."),
-    413: ("request_too_large", "The body is larger than 64 KiB."),
-    415: ("unsupported_media_type", "The body has to be sent as application/json."),
-}
-
-
 def problem_of(error: Exception, request_id: str) -> Problem:
-    """What a caller is told of this error; an unforeseen one is logged and told as 500."""
-    if isinstance(error, InvalidPatternError):
+    """The answer to an error. One that no row foresees is logged and answered 500."""
+    if isinstance(error, errors.InvalidPatternError):
         return _invalid_pattern(error)
-    for kind, (status, code) in _STATUS.items():
-        if isinstance(error, kind):
-            errors = error.errors if isinstance(error, InvalidRequestError) else ()
-            return Problem(status, code, _sentence(str(error)), errors, _headers(error))
-    if isinstance(error, HTTPException) and error.code in _HTTP:
-        allow = {name: value for name, value in error.get_headers() if name == "Allow"}
-        return Problem(error.code, *_HTTP[error.code], headers=allow)
+    if isinstance(error, HTTPException) and error.code is not None:
+        return _http_problem(error, error.code)
+    for kind in type(error).__mro__:
+        if kind in ROWS:
+            row = ROWS[kind]
+            if isinstance(error, errors.GithubError | errors.DeadlineError):
+                log_causes(error, row.code)
+            message = _sentence(str(error))
+            return Problem(row.status, row.code, message, _fields(error), _headers(error))
     _LOG.error("request %s failed", request_id, exc_info=error)
-    return Problem(500, "internal_error", "A fault of this service; its log names this request.")
+    return Problem(INTERNAL.status, *HTTP_PROBLEMS[INTERNAL.status])
 
 
 def answer(error: Exception) -> Response:
     """The error as an HTTP answer, in the shape that `Accept` names."""
-    problem = problem_of(error, request_id := headers.request_id())
+    if isinstance(error, errors.CancelledError):
+        return Response(status=CLIENT_LEFT)
+    problem = problem_of(error, request_id())
     g.error_code = problem.code
-    if headers.named(_PROBLEM_JSON):
-        body, mimetype = json.dumps(problem.problem_details(request_id)), _PROBLEM_JSON
-    else:
-        body, mimetype = json.dumps(problem.body(request_id)), "application/json"
-    return Response(body, problem.status, problem.headers, mimetype=mimetype)
+    if named(PROBLEM_JSON):
+        details = problem.problem_details(request_id())
+        return json_response(details, problem.status, problem.headers, PROBLEM_JSON)
+    if problem.code == "not_found" and named(HTML) and not request.path.startswith("/api"):
+        return Response(_NOT_FOUND_PAGE, problem.status, mimetype=HTML)
+    return json_response(problem.body(request_id()), problem.status, problem.headers)
 
 
 def init_app(app: Flask) -> None:
@@ -151,24 +119,52 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, answer)
 
 
-def _invalid_pattern(error: InvalidPatternError) -> Problem:
+def explain(error: Exception) -> tuple[str, str]:
+    """The code and message of an error that ends one target of a search."""
+    problem = problem_of(error, "")
+    return problem.code, problem.message
+
+
+def _fields(error: Exception) -> tuple[FieldError, ...]:
+    if isinstance(error, errors.InvalidGlobError):
+        return ({"field": "files", "message": str(error)},)
+    return error.errors if isinstance(error, InvalidRequestError) else ()
+
+
+def _http_problem(error: HTTPException, status: int) -> Problem:
+    """An error of the framework. A redirect would be HTML, and lead where `Host` says: 404."""
+    if status < HTTPStatus.BAD_REQUEST:
+        status = HTTPStatus.NOT_FOUND.value
+    if status not in HTTP_PROBLEMS:
+        client = status < HTTPStatus.INTERNAL_SERVER_ERROR
+        status = status if client else HTTPStatus.INTERNAL_SERVER_ERROR.value
+        if client:
+            return Problem(status, "invalid_request", f"{HTTPStatus(status).phrase}.")
+    code, message = HTTP_PROBLEMS[status]
+    kept = {name: value for name, value in error.get_headers() if name in _KEPT_HEADERS}
+    if "Allow" in kept:
+        message = f"{request.method} is not supported here. Use {kept['Allow']}."
+    return Problem(status, code, message, headers=kept)
+
+
+def _invalid_pattern(error: errors.InvalidPatternError) -> Problem:
     found: FieldError = {"field": "pattern", "message": error.reason}
-    # What Python's parser refuses has a position; what we refuse may be a regular expression.
-    fault = "can't be searched"
+    # Python's parser names a position; a pattern that we refuse may be a regular expression.
+    fault = "cannot be searched"
     if error.position is not None:
         found["position"] = error.position
         fault = "is not a regular expression"
-    return Problem(400, "invalid_pattern", _sentence(f"The pattern {fault}: {error}"), (found,))
+    row = ROWS[errors.InvalidPatternError]
+    return Problem(
+        row.status, row.code, _sentence(f"The pattern {fault}: {error}"), (found,), _headers(error)
+    )
 
 
-def _headers(error: GistapiError) -> dict[str, str]:
-    if isinstance(error, UnauthorizedError):
+def _headers(error: Exception) -> dict[str, str]:
+    if isinstance(error, errors.UnauthorizedError):
         return {"WWW-Authenticate": 'Bearer realm="gistapi"'}
-    if isinstance(
-        error, ByteQuotaError | GithubRateLimitedError | OverloadedError | RateLimitedError
-    ):
-        return {"Retry-After": str(max(1, math.ceil(error.retry_after_seconds)))}
-    return {}
+    seconds = getattr(error, "retry_after_seconds", None)
+    return {} if seconds is None else {"Retry-After": str(max(1, math.ceil(seconds)))}
 
 
 def _sentence(text: str) -> str:

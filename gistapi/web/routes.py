@@ -1,89 +1,213 @@
-"""The addresses of the service, each a few lines."""
+"""The addresses of the API, each a few lines."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Any, Protocol
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Protocol
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import NotFound, UnsupportedMediaType
+from structlog.contextvars import bind_contextvars
+from werkzeug.exceptions import NotFound
 
-from gistapi.models import Query, SearchEvent
+from gistapi.aio.scope import UsageMeter
+from gistapi.errors import CancelledError
+from gistapi.events import NotSearched, Observer, ignore
+from gistapi.models import End, Incomplete, Query, SearchEvent
 from gistapi.search.report import plain_answer
-from gistapi.web.protection.body_limits import BodyLimits
+from gistapi.web import atom, csv_answer
+from gistapi.web.error_table import InvalidRequestError
+from gistapi.web.parsing import parse_body, parse_parameters
+from gistapi.web.problems import explain
+from gistapi.web.protection.body_limits import receive
 from gistapi.web.protection.guard import Guard
-from gistapi.web.protection.headers import named, request_id
-from gistapi.web.schema import parse
-from gistapi.web.stream import NDJSON, lines
+from gistapi.web.protection.headers import request_id
+from gistapi.web.protection.rate_limits import meter
+from gistapi.web.responses import ATOM, CSV, JSON, NDJSON, json_response, named
+from gistapi.web.schema import SearchRequest
+from gistapi.web.stream import lines
+
+SEARCH = "/api/v1/search"
+TOKEN_HEADER = "X-GitHub-Token"  # noqa: S105 - the name of a header
+_TOKEN = re.compile(r"[!-~]{1,255}")
 
 
 class Events(Iterator[SearchEvent], Protocol):
     """The events of one running search."""
 
     def close(self) -> None:
-        """Stop the search, and its downloads with it."""
+        """Stop the search and its downloads."""
         ...
 
 
 class Searches(Protocol):
     """What the routes need of a `gistapi.search.Searcher`."""
 
-    def search(self, query: Query, *, in_order: bool) -> Events:
+    def search(self, query: Query, *, meter: UsageMeter, caller_token: str | None = None) -> Events:
         """Begin a search; see `gistapi.search.Searcher.search`."""
         ...
 
 
-def routes(searcher: Searches, guard: Guard) -> Blueprint:
-    """The addresses, answered by this searcher to those whom this guard lets in."""
+def routes(
+    searcher: Searches, guard: Guard, *, observe: Observer = ignore, caller_tokens: bool = False
+) -> Blueprint:
+    """The addresses, answered by this searcher to the callers that the guard admits."""
     blueprint = Blueprint("gistapi", __name__)
-    bodies = BodyLimits()
+    api = _Api(searcher, guard, observe, caller_tokens=caller_tokens)
 
     @blueprint.get("/ping")
     def ping() -> Response:
         return Response("pong", mimetype="text/plain")
 
     @blueprint.get("/api/v1/captcha")
-    def captcha() -> dict[str, Any]:
+    def captcha() -> Response:
         if guard.captcha is None:
             raise NotFound
-        return guard.captcha.challenge()
+        return json_response(guard.captcha.challenge())
 
-    @blueprint.post("/api/v1/search")
+    @blueprint.route(SEARCH, methods=["GET", "POST", "QUERY"])
     def search() -> Response:
-        # The contract's order: 413, then who asks and how often (401, 403, 429), 415, 400.
-        body = bodies.receive(guard.address)
-        guard.admit()
-        if request.mimetype != "application/json":
-            raise UnsupportedMediaType
-        form = parse(body)
-        streamed = named(NDJSON)
-        query = form.query()
-        events = searcher.search(query, in_order=not streamed)
-        response = (
-            _stream(query, events) if streamed else _plain(query, events, details=form.details)
-        )
-        response.vary.add("Accept")
-        return response
+        return api.search()
 
+    @blueprint.get(f"{SEARCH}.atom")
+    def feed() -> Response:
+        return api.feed()
+
+    blueprint.after_app_request(_accept_query)
     return blueprint
 
 
-def _plain(query: Query, events: Events, *, details: bool) -> Response:
+class _Api:
+    """The searches of one application."""
+
+    def __init__(
+        self, searcher: Searches, guard: Guard, observe: Observer, *, caller_tokens: bool
+    ) -> None:
+        self._searcher = searcher
+        self._guard = guard
+        self._observe = observe
+        self._caller_tokens = caller_tokens
+
+    def search(self) -> Response:
+        """Answer a search in the form that `Accept` names."""
+        body = receive()
+        recheck = self._guard.admit()
+        request.environ["gistapi.hold"] = True
+        if request.method in {"GET", "HEAD"}:
+            form = parse_parameters(request.args)
+        else:
+            form = parse_body(body.json())
+        streamed = named(NDJSON)
+        events = self._begin(form)
+        watched = self._watched(events, recheck)
+        if streamed:
+            response = _stream(form.query(), events, watched)
+        else:
+            response = _plain(form, events, watched)
+        response.vary.add("Accept")
+        return response
+
+    def feed(self) -> Response:
+        """Answer a search as an Atom feed, or 304 if it has not changed."""
+        recheck = self._guard.admit()
+        form = parse_parameters(request.args)
+        events = self._begin(form)
+        with closing(events):
+            found = atom.collect(self._watched(events, recheck))
+        response = Response(atom.feed(form.query(), found, request.url), mimetype=ATOM)
+        response.headers["Cache-Control"] = "no-cache"
+        response.set_etag(atom.tag(found))
+        response.make_conditional(request)
+        return response
+
+    def _begin(self, form: SearchRequest) -> Events:
+        token = _token(form, accepted=self._caller_tokens)
+        query = form.query()
+        # These show where each gist matched.
+        if named(NDJSON) or named(CSV) or request.path != SEARCH:
+            query = replace(query, details=True)
+        return self._searcher.search(query, meter=meter(), caller_token=token)
+
+    def _watched(self, events: Events, recheck: Callable[[], None]) -> Iterator[SearchEvent]:
+        """The events, while the client is connected and its key is valid.
+
+        Raises CancelledError and UnauthorizedError.
+        """
+        left: Callable[[], bool] = request.environ.get("gistapi.client_left", _never)
+        return self._checked(events, left, recheck)
+
+    def _checked(
+        self, events: Events, left: Callable[[], bool], recheck: Callable[[], None]
+    ) -> Iterator[SearchEvent]:
+        for event in events:
+            if left():
+                raise CancelledError("The client has left.")
+            recheck()
+            if isinstance(event, Incomplete):
+                self._observe(NotSearched(event.reason))
+            elif isinstance(event, End):
+                _bind_outcome(event)
+            yield event
+
+
+def _bind_outcome(end: End) -> None:
+    """Add what the search came to to the later log lines of its request."""
+    bind_contextvars(
+        outcome="partial" if end.partial else "success",
+        gists=end.searched.gists,
+        files=end.searched.files,
+        size_bytes=end.searched.size_bytes,
+        matches=end.matches,
+    )
+
+
+def _never() -> bool:
+    """The client's leaving is unknown to servers other than `gistapi.web.server`."""
+    return False
+
+
+def _token(form: SearchRequest, *, accepted: bool) -> str | None:
+    """The caller's own GitHub token. Raises InvalidRequestError."""
+    token = request.headers.get(TOKEN_HEADER, "").strip()
+    if token and not accepted:
+        raise InvalidRequestError(
+            f"This service takes no GitHub tokens of callers: leave {TOKEN_HEADER} out."
+        )
+    if token and not _TOKEN.fullmatch(token):
+        raise InvalidRequestError(f"{TOKEN_HEADER} does not hold a GitHub token.")
+    if form.needs_token and not token:
+        hint = f"Send it in {TOKEN_HEADER}." if accepted else "This service takes none."
+        raise InvalidRequestError(f"`mine` and `starred` need your own GitHub token. {hint}")
+    return token or None
+
+
+def _plain(form: SearchRequest, events: Events, watched: Iterator[SearchEvent]) -> Response:
+    csv = named(CSV)
     with closing(events):
-        answer = plain_answer(query, events, details=details)
-    return Response(json.dumps(answer), mimetype="application/json")
+        details = form.wants_details or csv
+        answer = plain_answer(form.query(), watched, details=details, explain=explain)
+    return csv_answer.response(answer) if csv else json_response(answer)
 
 
-def _stream(query: Query, events: Events) -> Response:
+def _stream(query: Query, events: Events, watched: Iterator[SearchEvent]) -> Response:
     try:
-        first = next(events)  # what fails before it still has an HTTP status
+        first = next(watched)  # until then an error has an HTTP status
     except BaseException:
         events.close()
         raise
-    response = Response(lines(query, first, events, request_id()), mimetype=NDJSON)
-    # Not left to the generator: when the client has gone before its first line, it never runs.
+    response = Response(lines(query, first, watched, request_id()), mimetype=NDJSON)
+    # Not left to the generator: it never runs if the client leaves before the first line.
     response.call_on_close(events.close)
     response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _accept_query(response: Response) -> Response:
+    """Name the media type that QUERY takes (RFC 10008)."""
+    refused = response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+    if request.path == SEARCH and (request.method == "OPTIONS" or refused):
+        response.headers["Accept-Query"] = JSON
     return response

@@ -1,12 +1,10 @@
-"""The search's request, as JSON has it."""
+"""The fields of a search request: their types, bounds and meaning."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Annotated, NoReturn, Self
+from datetime import datetime
+from typing import Annotated, Self
 
 from pydantic import (
     AfterValidator,
@@ -16,7 +14,6 @@ from pydantic import (
     Field,
     PlainValidator,
     StringConstraints,
-    ValidationError,
     WithJsonSchema,
     model_validator,
 )
@@ -24,98 +21,190 @@ from pydantic_core import PydanticCustomError
 
 from gistapi.errors import InvalidPatternError
 from gistapi.models import USERNAME, Flags, Query
+from gistapi.search.gist_ids import MAX_ADDRESS_CHARACTERS, gist_id
 from gistapi.search.globs import MAX_GLOBS, Globs
-from gistapi.search.report import FieldError
-from gistapi.web.problems import InvalidRequestError
+from gistapi.search.languages import misspelt
+from gistapi.search.times import parse_time
 
-MAX_PATTERN_LENGTH = 1000
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+MAX_PATTERN_CHARACTERS = 1000
+_LOGIN = "A GitHub login has 1 to 39 letters, digits, - or _."
+WHERE = ("username", "usernames", "organization", "gists", "mine", "starred")
+"""The fields that say where to search; a request has at least one of them."""
 
 
-def _time(value: object) -> object:
-    """An RFC 3339 time with zone, in UTC; anything else is left to the strict type's refusal."""
-    if value is None:
-        return None
-    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
-        raise PydanticCustomError("rfc3339", "Input should be an RFC 3339 time with zone")
+def _fault(message: str) -> PydanticCustomError:
+    """An error whose message is sent as it is."""
+    return PydanticCustomError("fault", "{message}", {"message": message})
+
+
+def _login(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(USERNAME.strip("^$"), value):
+        raise _fault(_LOGIN)
+    return value
+
+
+def _gist(value: str) -> str:
     try:
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise PydanticCustomError("rfc3339", "Input should be a time that exists") from None
+        return gist_id(value)
+    except ValueError as error:
+        raise _fault(str(error)) from None
+
+
+def _since(value: object) -> object:
+    return _time(value, end_of_day=False)
+
+
+def _until(value: object) -> object:
+    return _time(value, end_of_day=True)
+
+
+def _time(value: object, *, end_of_day: bool) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_time(value, end_of_day=end_of_day)
+    except ValueError as error:
+        raise _fault(str(error)) from None
+
+
+def _language(value: str) -> str:
+    meant = misspelt(value)
+    if meant is not None:
+        raise _fault(f"GitHub knows no language {value[:100]}. Did you mean {meant}?")
+    return value
 
 
 def _globs(value: list[str]) -> list[str]:
-    Globs(value)  # its ValueError says what is wrong
+    try:
+        Globs(value)
+    except ValueError as error:
+        raise _fault(str(error)) from None
     return value
 
 
 def _text(value: object) -> str:
-    # Its length and its surrogates are the pattern's own faults: see `query`.
+    # Length and surrogates are faults of the pattern, not of the request: see `query`.
     if not isinstance(value, str):
-        raise PydanticCustomError("string_type", "Input should be a valid string")
+        raise PydanticCustomError("string_type", "Send a string.")
     return value
 
 
-Time = Annotated[datetime | None, BeforeValidator(_time)]
+_LOGIN_SCHEMA = WithJsonSchema({"type": "string", "pattern": USERNAME})
+_TIME_SCHEMA = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "string", "format": "date-time"},
+            {"type": "string", "format": "date"},
+            {"type": "null"},
+        ]
+    }
+)
+Login = Annotated[str, BeforeValidator(_login), _LOGIN_SCHEMA]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+GistName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_ADDRESS_CHARACTERS),
+    AfterValidator(_gist),
+]
 
 
 class SearchRequest(BaseModel):
-    """The body of `POST /api/v1/search`. Where the default is none, null means the same."""
+    """A search. Where the default is null, null means the same as leaving the field out."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     username: Annotated[
-        str,
-        StringConstraints(pattern=USERNAME),
-        Field(description="A GitHub login; case does not matter."),
-    ]
+        Login | None, Field(description="A GitHub login; case does not matter.")
+    ] = None
+    usernames: Annotated[
+        list[Login] | None, Field(min_length=1, max_length=100, description="Several users.")
+    ] = None
+    organization: Annotated[
+        Login | None, Field(description="An organization: the gists of its members.")
+    ] = None
+    gists: Annotated[
+        list[GistName] | None,
+        Field(min_length=1, max_length=1000, description="Single gists, by ID or address."),
+    ] = None
+    mine: Annotated[
+        bool, Field(description="The gists owned by the GitHub token in X-GitHub-Token.")
+    ] = False
+    starred: Annotated[bool, Field(description="The gists starred by the owner of that token.")] = (
+        False
+    )
     pattern: Annotated[
         str,
         PlainValidator(_text),
-        WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_PATTERN_LENGTH}),
+        WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_PATTERN_CHARACTERS}),
         Field(description="A regular expression in the syntax of Python's `re`."),
     ]
-    ignore_case: Annotated[bool, Field(description="`re.I`")] = False
-    multiline: Annotated[bool, Field(description="`re.M`: `^` and `$` match at lines.")] = False
-    dotall: Annotated[bool, Field(description="`re.S`: a dot matches line ends too.")] = False
+    ignore_case: Annotated[bool, Field(description="Ignore case (`re.I`).")] = False
+    multiline: Annotated[bool, Field(description="`^` and `$` match at every line (`re.M`).")] = (
+        False
+    )
+    dotall: Annotated[bool, Field(description="`.` matches line ends too (`re.S`).")] = False
     fixed_string: Annotated[bool, Field(description="The pattern is literal text.")] = False
-    word: Annotated[bool, Field(description="It must stand as a whole word.")] = False
+    word: Annotated[bool, Field(description="Match whole words only.")] = False
     files: Annotated[
         list[Word],
         Field(max_length=MAX_GLOBS, description="Globs of file names; a leading `!` excludes."),
         AfterValidator(_globs),
     ] = []
     languages: Annotated[
-        list[Word],
-        Field(max_length=100, description="GitHub's names of languages, in any case."),
+        list[Annotated[Word, AfterValidator(_language)]],
+        Field(max_length=100, description="GitHub's language names; case does not matter."),
     ] = []
-    updated_since: Annotated[Time, Field(description="Only gists updated then or later.")] = None
-    updated_until: Annotated[
-        Time, Field(description="Only gists updated then or earlier; not before `updated_since`.")
+    updated_since: Annotated[
+        Annotated[datetime | None, BeforeValidator(_since), _TIME_SCHEMA],
+        Field(description="Only gists updated at this time or later. A date begins its day, UTC."),
     ] = None
+    updated_until: Annotated[
+        Annotated[datetime | None, BeforeValidator(_until), _TIME_SCHEMA],
+        Field(description="Only gists updated at this time or before. A date ends its day, UTC."),
+    ] = None
+    names: Annotated[bool, Field(description="Search descriptions and file names as well.")] = False
+    details: Annotated[bool, Field(description="Include where each gist matched.")] = False
+    max_count: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=1000,
+            description="Return every matching file with up to this many matches; implies details.",
+        ),
+    ] = None
+    context: Annotated[
+        int, Field(ge=0, le=10, description="Lines around each match; implies details.")
+    ] = 0
     limit: Annotated[
         int | None,
-        Field(ge=1, le=1000, description="At most so many matches; the rest by `cursor`."),
+        Field(ge=1, le=1000, description="The most matching gists in this answer."),
     ] = None
     cursor: Annotated[
         Annotated[str, StringConstraints(min_length=1, max_length=16384)] | None,
-        Field(description="Go on where an earlier answer's `next` says, with the same query."),
+        Field(description="`next` of an earlier answer to the same query."),
     ] = None
-    details: Annotated[bool, Field(description="Say where each gist matched.")] = False
 
     @model_validator(mode="after")
-    def _check_span(self) -> Self:
+    def _check(self) -> Self:
         since, until = self.updated_since, self.updated_until
         if since and until and since > until:
-            raise PydanticCustomError("span", "updated_since is later than updated_until")
+            raise _fault("updated_since is later than updated_until.")
         return self
 
-    def query(self) -> Query:
-        """The query that this asks.
+    @property
+    def wants_details(self) -> bool:
+        """Whether the answer says where each gist matched."""
+        return self.details or self.max_count is not None or self.context > 0
 
-        Raises:
-            InvalidPatternError: the pattern is empty, too long, or no Unicode text.
+    @property
+    def needs_token(self) -> bool:
+        """Whether only a caller's own GitHub token can answer this."""
+        return self.mine or self.starred
+
+    def query(self) -> Query:
+        """The query that this request asks.
+
+        Raises InvalidPatternError if the pattern is empty, too long, or not Unicode text.
         """
         _check_pattern(self.pattern)
         flags = Flags(
@@ -135,68 +224,23 @@ class SearchRequest(BaseModel):
             updated_until=self.updated_until,
             limit=self.limit,
             cursor=self.cursor,
+            usernames=tuple(self.usernames or ()),
+            organization=self.organization,
+            gists=tuple(self.gists or ()),
+            mine=self.mine,
+            starred=self.starred,
+            details=self.wants_details,
+            names=self.names,
+            max_count=self.max_count,
+            context=self.context,
         )
-
-
-def parse(body: bytes) -> SearchRequest:
-    """The request in a body.
-
-    Raises:
-        InvalidRequestError: the body is not strict JSON, or not what the contract asks for.
-    """
-    try:
-        return SearchRequest.model_validate(_load(body))
-    except ValidationError as error:
-        errors = [_field_error(detail["loc"], detail["msg"]) for detail in error.errors()]
-        first = errors[0]
-        message = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
-        raise InvalidRequestError(f"The request is not valid: {message}", errors) from None
-
-
-def _load(body: bytes) -> dict[str, object]:
-    try:
-        loaded = json.loads(
-            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant
-        )
-    except RecursionError:
-        raise InvalidRequestError("The body is nested too deeply") from None
-    except UnicodeDecodeError:
-        raise InvalidRequestError("The body is not UTF-8") from None
-    except json.JSONDecodeError as error:
-        raise InvalidRequestError(f"The body is not JSON: {error}") from None
-    except ValueError:  # https://docs.python.org/3/library/stdtypes.html#int-max-str-digits
-        raise InvalidRequestError("The body has a number of too many digits") from None
-    if not isinstance(loaded, dict):
-        raise InvalidRequestError("The body has to be a JSON object")
-    return loaded
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    unique = dict(pairs)
-    if len(unique) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in unique if names.count(name) > 1)
-        error = _field_error((twice,), "Field is there more than once")
-        raise InvalidRequestError("The body has a field more than once", [error])
-    return unique
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise InvalidRequestError(f"The body is not JSON: {name} is no JSON value")
-
-
-def _field_error(place: Iterable[int | str], message: str) -> FieldError:
-    return {
-        "field": ".".join(map(str, place))[:100],
-        "message": message.removeprefix("Value error, "),
-    }
 
 
 def _check_pattern(pattern: str) -> None:
     if not pattern:
         raise InvalidPatternError("it is empty")
-    if len(pattern) > MAX_PATTERN_LENGTH:
-        raise InvalidPatternError(f"it is longer than {MAX_PATTERN_LENGTH:,} characters")
+    if len(pattern) > MAX_PATTERN_CHARACTERS:
+        raise InvalidPatternError(f"it is longer than {MAX_PATTERN_CHARACTERS:,} characters")
     surrogate = re.search("[\ud800-\udfff]", pattern)
     if surrogate:
         raise InvalidPatternError("lone surrogate, not a character", surrogate.start())

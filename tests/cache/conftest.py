@@ -81,14 +81,14 @@ def url(request: pytest.FixtureRequest, address: Callable[[str], str]) -> str:
     return address(request.param)
 
 
-@pytest.fixture(params=[*KINDS, "recent"])
+@pytest.fixture(params=[*KINDS, "hot"])
 def cache(
     request: pytest.FixtureRequest, address: Callable[[str], str], events: Events
 ) -> Iterator[Cache]:
     """Give an empty cache of each kind in turn, and one that keeps what was read in memory."""
-    recent_bytes = 2**21 if request.param == "recent" else 0
-    url = address("sqlite" if recent_bytes else request.param)
-    cache = open_cache(url, recent_bytes=recent_bytes, observe=events.append)
+    hot_bytes = 2**21 if request.param == "hot" else 0
+    url = address("sqlite" if hot_bytes else request.param)
+    cache = open_cache(url, hot_bytes=hot_bytes, observe=events.append)
     yield cache
     cache.close()
 

@@ -12,10 +12,12 @@ def test_the_newest_used_stay() -> None:
     contents = [b"%d" % number * 1000 for number in range(10, 60)]
     for content in contents:
         cache.put_content(blob_of(content), content)
+        assert cache.flush(20)
         assert dict(cache.get_contents({blob_of(contents[0]): None}))
         assert 0 < (cache.status().size_bytes or 0) <= 20_000
     found = dict(cache.get_contents({blob_of(content): None for content in contents}))
     assert list(found.values()) == [contents[0], *contents[-7:]]
+    cache.close()
 
 
 def test_what_is_too_large_displaces_nothing() -> None:
@@ -23,9 +25,11 @@ def test_what_is_too_large_displaces_nothing() -> None:
     cache = open_cache("memory:", max_bytes=2000)
     cache.put_listing("small", b"listing")
     cache.put_listing("large", b"x" * 2000)
+    assert cache.flush(20)
     assert cache.get_listing("large") is None
     assert cache.get_listing("small") == b"listing"
     cache.put_listing("small", b"x" * 2000)
+    assert cache.flush(20)
     assert cache.get_listing("small") is None
     cache.close()
     assert cache.status().size_bytes == 0

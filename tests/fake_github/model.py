@@ -109,13 +109,14 @@ def _text(content: Content) -> str:
 
 
 class User:
-    """A user and their gists, `gists` in the order in which they were added."""
+    """A user, their gists, and the gists that they starred, in the order of being added."""
 
     def __init__(self, world: World, login: str, user_id: int) -> None:
         self.world = world
         self.login = login
         self.id = user_id
         self.gists: list[Gist] = []
+        self.starred: list[Gist] = []
 
     def add_gist(
         self,
@@ -166,12 +167,36 @@ class User:
         return [g.html_url for g in self.in_order() if g.public and g.matches(compiled)]
 
 
+class Organization:
+    """An organization and its members; the value says whether a member is a public one."""
+
+    def __init__(self, login: str, organization_id: int) -> None:
+        self.login = login
+        self.id = organization_id
+        self.members: dict[str, tuple[User, bool]] = {}
+
+    def add(self, user: User, *, public: bool = True) -> None:
+        """Make a user a member."""
+        self.members[user.login] = user, public
+
+    def remove(self, user: User) -> None:
+        """End a user's membership."""
+        del self.members[user.login]
+
+    def seen_by(self, caller: User | None) -> list[User]:
+        """The members that a caller may see, by their numeric ids."""
+        inside = caller is not None and caller.login in self.members
+        found = [user for user, public in self.members.values() if public or inside]
+        return sorted(found, key=lambda user: user.id)
+
+
 class World:
     """All users and gists, with a clock and ids that are the same in every run."""
 
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
         self.gists: dict[str, Gist] = {}
+        self.organizations: dict[str, Organization] = {}
         self._now = _EPOCH
         self._made = 0
 
@@ -181,6 +206,12 @@ class World:
         self.users[login.lower()] = user
         return user
 
+    def add_organization(self, login: str) -> Organization:
+        """Add an organization without members."""
+        organization = Organization(login, 1000 + len(self.organizations))
+        self.organizations[login.lower()] = organization
+        return organization
+
     def user(self, login: str) -> User | None:
         """The user of that login, whatever its case."""
         return self.users.get(login.lower())
@@ -189,6 +220,15 @@ class World:
         """The user of that numeric id."""
         found: Iterable[User] = (user for user in self.users.values() if str(user.id) == digits)
         return next(iter(found), None)
+
+    def organization(self, name: str) -> Organization | None:
+        """The organization of that login, whatever its case, or of that numeric id."""
+        by_id = (found for found in self.organizations.values() if str(found.id) == name)
+        return self.organizations.get(name.lower()) or next(by_id, None)
+
+    def turn_to(self, moment: datetime) -> None:
+        """Set the world's own clock."""
+        self._now = moment
 
     def tick(self) -> datetime:
         """The next minute of the world's own clock."""

@@ -43,7 +43,7 @@ class Renderer:
         empty: dict[str, Any] = dict.fromkeys(
             ("bio", "company", "email", "hireable", "location", "name"), None
         )
-        return self._owner(user) | empty | {
+        return self.owner(user) | empty | {
             "blog": "",
             "followers": 0,
             "following": 0,
@@ -73,7 +73,7 @@ class Renderer:
             "comments": 0,
             "comments_enabled": True,
             "comments_url": f"{url}/comments",
-            "owner": self._owner(gist.owner),
+            "owner": self.owner(gist.owner),
             "truncated": gist.is_truncated,
         }
 
@@ -86,7 +86,8 @@ class Renderer:
             "size": file.content.size,
         }
 
-    def _owner(self, user: User) -> dict[str, Any]:
+    def owner(self, user: User) -> dict[str, Any]:
+        """A user as a gist's owner, or as a member of an organization."""
         url = f"{self._api}/users/{user.login}"
         return {
             "login": user.login,

@@ -48,6 +48,27 @@ def test_githubkit_accepts_the_newer_version(github: FakeGithub) -> None:
     assert gist.id == found[0].id
 
 
+def test_githubkit_accepts_other_lists(github: FakeGithub) -> None:
+    """GitHub's schema holds for a token's own and starred gists, and for members."""
+    octocat = fill(github)
+    octocat.add_gist(FILES, public=False)
+    octocat.starred = octocat.gists[:2]
+    acme = github.world.add_organization("acme")
+    acme.add(octocat, public=False)
+    acme.add(github.add_user("other"))
+    github.api.grant("canary-token", octocat)
+    with GitHub("canary-token", base_url=github.api_url, http_cache=False) as client:
+        rest = client.rest("2022-11-28")
+        own = list(client.rest.paginate(rest.gists.list, per_page=100))
+        starred = rest.gists.list_starred().parsed_data
+        members = rest.orgs.list_members("acme").parsed_data
+        public = rest.orgs.list_public_members("acme").parsed_data
+    assert [gist.id for gist in own] == [gist.id for gist in octocat.in_order()]
+    assert [gist.id for gist in starred] == [gist.id for gist in octocat.starred[::-1]]
+    assert [member.login for member in members] == ["octocat", "other"]
+    assert [member.login for member in public] == ["other"]
+
+
 def test_pygithub_accepts_all_pages(github: FakeGithub) -> None:
     """PyGithub follows every page on the same host and reads users, gists and files."""
     octocat = fill(github)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, ParamSpec, Protocol
 
+from gistapi import models
 from gistapi.aio.limiter import FairLimiter
 from gistapi.aio.scope import UNMETERED, Scope, UsageMeter
 from gistapi.events import Event, ignore
@@ -71,6 +73,11 @@ def on_loop(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
     return wrapper
 
 
+def close_later(closing: Closing) -> None:
+    """Let `on_loop` close something at the end of the test."""
+    _open.append(closing)
+
+
 def client_of(github: FakeGithub, *, content_hosts: tuple[str, ...] = (), **about: Any) -> Client:
     """A client that asks the fake; contents may come from its raw origin, and `content_hosts`."""
     return open_client(github.api_url, github.raw_host, *content_hosts, **about)
@@ -92,7 +99,7 @@ def open_client(
         concurrency_total=64,
         observe=observe,
     )
-    _open.append(client)
+    close_later(client)
     return client
 
 
@@ -127,3 +134,18 @@ async def ask(
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     async with client.get(url, kind="raw", scope=scope or scope_of(), headers=sent) as answer:
         return answer.status, await answer.read(2**30)
+
+
+def listed_gist(github: FakeGithub, gist: Gist) -> models.Gist:
+    """A gist as the listing shows it."""
+    return models.Gist(
+        id=gist.id,
+        html_url=gist.html_url,
+        description=gist.description,
+        created_at=gist.created_at,
+        updated_at=gist.updated_at,
+        files=tuple(listed(github, gist, name) for name in gist.files),
+        truncated=gist.is_truncated,
+        git_pull_url=f"{github.raw_url}/{gist.id}.git",
+        node_id=base64.b64encode(f"Gist{gist.id}".encode()).decode(),
+    )

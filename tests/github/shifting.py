@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 from gistapi.github.listing_codec import StoredPage
@@ -16,7 +17,8 @@ NEXT_URL = "https://api.example/user/1/gists?per_page=100"
 class ShiftingList:
     """Entries, newest first. `before_answer` may change them before each answer.
 
-    `seconds` is how long the answer to a request takes; the list is looked at when it ends.
+    `seconds` is how long the answer to a request takes; the list is looked at when it ends. Pages
+    are stored, and `trusted` says of each whether it is used again unasked.
     """
 
     def __init__(self, size: int) -> None:
@@ -24,7 +26,9 @@ class ShiftingList:
         self.throughout = set(self.entries)
         self.requests: list[str] = []
         self.before_answer: Callable[[ShiftingList], object] = lambda _: None
-        self.seconds: Iterable[float] = ()
+        self.seconds: Iterator[float] = iter(())
+        self.trusted: Iterator[bool] = iter(())
+        self.stored: dict[str, StoredPage] = {}
         self.link_last = True
         self.now = 0.0
         self._made = 0
@@ -41,16 +45,18 @@ class ShiftingList:
             gone = self.entries.pop(place % len(self.entries))
             self.throughout.discard(gone)
 
-    async def fetch(
-        self, url: str, numbers: Numbers | None, *, again: bool = False
-    ) -> StoredPage:
+    async def fetch(self, url: str, numbers: Numbers | None, *, again: bool = False) -> StoredPage:
         """Answer as GitHub does (`chain.Fetch`)."""
-        del again
+        stored = self.stored.get(url)
+        if stored is not None and not again and next(self.trusted, False):
+            return stored
         self.requests.append(url)
-        await asyncio.sleep(next(iter(self.seconds), 0.0))
-        self.before_answer(self)
         self.now += 1
-        return self.page(url, numbers)
+        asked_at = self.now
+        await asyncio.sleep(next(self.seconds, 0.0))
+        self.before_answer(self)
+        self.stored[url] = replace(self.page(url, numbers), confirmed_at=asked_at)
+        return self.stored[url]
 
     def page(self, url: str, numbers: Numbers | None) -> StoredPage:
         """The page at an address, as the list is now."""

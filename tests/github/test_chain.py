@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gistapi.errors import GithubError
-from gistapi.github.chain import AT_ONCE, IDLE_PAGES, Chain, SmallerPageError
+from gistapi.github.chain import AT_ONCE, Chain, SmallerPageError
 from gistapi.github.listing_codec import StoredPage
-from gistapi.github.paging import FIRST, Numbers
+from gistapi.github.paging import FIRST, SIZES, Numbers
 from tests.aio.looping import run
 from tests.github.shifting import FIRST_URL, ShiftingList
 
@@ -43,27 +42,41 @@ def test_a_list_that_holds_still(size: int, requests: int, *, link_last: bool) -
 
 changes = st.lists(
     st.tuples(
-        st.sampled_from(["add", "delete", "delete first", "none"]),
+        st.sampled_from(["add", "delete", "delete first"]),
         st.integers(0, 3000),
         st.integers(1, 40) | st.integers(1, 250),
     ),
     max_size=12,
 )
+scripts = st.lists(changes, max_size=12)
+sizes = st.integers(0, 700) | st.integers(0, 4000)
 
 
-@settings(max_examples=400, deadline=None)
-@given(
-    size=st.integers(0, 700) | st.integers(0, 4000),
-    changes=st.lists(changes, max_size=12),
-    seconds=st.lists(st.floats(0, 3), max_size=20),
-    link_last=st.booleans(),
-)
+class Script:
+    """What happens to a list, step by step before each answer; counts it."""
+
+    def __init__(self, steps: list[list[tuple[str, int, int]]]) -> None:
+        self.added = self.deletions = 0
+        self._steps = iter(steps)
+
+    def __call__(self, shifting: ShiftingList) -> None:
+        for what, place, count in next(self._steps, []):
+            if what == "add":
+                self.added += count
+                shifting.add(count)
+                continue
+            self.deletions += 1
+            for _ in range(count):
+                shifting.delete(place if what == "delete" else 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(sizes, scripts, st.lists(st.floats(0, 3), max_size=20), st.booleans())
 def test_what_is_there_throughout_is_read(
     size: int,
-    changes: list[list[tuple[str, int, int]]],
+    steps: list[list[tuple[str, int, int]]],
     seconds: list[float],
-    *,
-    link_last: bool,
+    link_last: bool,  # noqa: FBT001 - drawn
 ) -> None:
     """No entry is hidden by additions and deletions anywhere in the list, between any answers.
 
@@ -72,22 +85,92 @@ def test_what_is_there_throughout_is_read(
     shifting = ShiftingList(size)
     shifting.link_last = link_last
     shifting.seconds = iter(seconds)
-    script = iter(changes)
-    added = deletions = 0
-
-    def change(shifting: ShiftingList) -> None:
-        nonlocal added, deletions
-        for what, place, count in next(script, []):
-            if what == "add":
-                shifting.add(count)
-                added += count
-            elif what.startswith("delete"):
-                deletions += 1
-                for _ in range(count):
-                    shifting.delete(place if what == "delete" else 0)
-
-    shifting.before_answer = change
+    shifting.before_answer = script = Script(steps)
     found = run(read(shifting))
     assert shifting.throughout <= set(found)
-    quiet = 2 + (size + added) // 75
-    assert len(shifting.requests) <= quiet + AT_ONCE + 4 * deletions
+    quiet = 2 + (size + script.added) // 75
+    assert len(shifting.requests) <= quiet + AT_ONCE + 4 * script.deletions
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(0, 1000),
+    st.lists(scripts, min_size=2, max_size=3),
+    st.lists(st.booleans(), max_size=60),
+)
+def test_pages_of_different_ages_make_one_list(
+    size: int, searches: list[list[list[tuple[str, int, int]]]], trusted: list[bool]
+) -> None:
+    """Pages that are kept from earlier searches hide nothing either."""
+    shifting = ShiftingList(size)
+    shifting.trusted = iter(trusted)
+    for steps in searches:
+        shifting.before_answer = Script(steps)
+        assert shifting.throughout <= set(run(read(shifting)))
+
+
+def test_a_list_that_shrinks_all_the_time_is_an_error() -> None:
+    """It is not passed off as complete; and not read for ever."""
+    shifting = ShiftingList(100_000)
+
+    def shrink(shifting: ShiftingList) -> None:
+        del shifting.entries[:300]
+
+    shifting.before_answer = shrink
+    with pytest.raises(GithubError, match="faster"):
+        run(read(shifting))
+    assert len(shifting.requests) < 300
+
+
+@pytest.mark.parametrize("too_large", [5, 25, 60])
+def test_pages_that_fail_are_read_in_smaller_ones(too_large: int) -> None:
+    """Later pages too may turn out to be too large; what was read stays read."""
+    shifting = ShiftingList(400)
+    answer = shifting.fetch
+
+    async def fetch(url: str, numbers: Numbers | None, *, again: bool = False) -> StoredPage:
+        page = await answer(url, numbers, again=again)
+        can_shrink = numbers is not None and numbers.per_page > SIZES[-1]
+        if can_shrink and "old300" in page.ids and len(page.ids) > too_large:
+            raise SmallerPageError("too large")
+        return page
+
+    shifting.fetch = fetch  # type: ignore[method-assign]
+    assert run(read(shifting)) == [f"old{number}" for number in range(400)]
+
+
+def test_reading_ahead_ends_with_the_reader() -> None:
+    """Closing the generator cancels the requests that are under way."""
+    shifting = ShiftingList(1000)
+    shifting.seconds = iter([0.0, 0.0, *[3600.0] * 10])
+
+    async def read_two() -> None:
+        first = await shifting.fetch(FIRST_URL, FIRST)
+        async with aclosing(Chain(shifting.fetch).pages(first)) as pages:
+            await anext(pages)
+            await anext(pages)
+            assert len(shifting.requests) == 1 + AT_ONCE
+        assert len(asyncio.all_tasks()) == 1
+
+    run(read_two())
+    assert len(shifting.stored) == 2
+
+
+def test_an_error_of_a_page_ahead_comes_in_its_turn() -> None:
+    """Pages before it are read first."""
+    shifting = ShiftingList(1000)
+    answer = shifting.fetch
+
+    async def fetch(url: str, numbers: Numbers | None, *, again: bool = False) -> StoredPage:
+        if "&page=3" in url:
+            raise GithubError("no")
+        return await answer(url, numbers, again=again)
+
+    async def read_three() -> None:
+        async with aclosing(Chain(fetch).pages(await answer(FIRST_URL, FIRST))) as pages:
+            await anext(pages)
+            await anext(pages)
+            with pytest.raises(GithubError, match="no"):
+                await anext(pages)
+
+    run(read_three())

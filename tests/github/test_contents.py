@@ -1,466 +1,405 @@
-"""The content of one file: gone on with where it broke, checked, and bounded."""
+"""Which way a content comes: whatever refuses or fails, another way brings the same bytes."""
 
 from __future__ import annotations
 
 import asyncio
-import random
-from contextlib import aclosing
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from gistapi.errors import (
-    GithubError,
-    GithubRateLimitedError,
-    GoneError,
-    IncompleteError,
-    RawRefusedError,
-)
-from gistapi.github.contents import MAX_FILE_BYTES, MAX_TRIES, RAW_SURE_BYTES, Files
-from gistapi.github.http import TransientError
-from gistapi.models import GistFile
-from tests.fake_github import (
-    Content,
-    FakeGithub,
-    Fault,
-    Literal,
-    Repeated,
-    Request,
-    Response,
-    answers,
-)
-from tests.fake_github.message import text
-from tests.github.asking import add_file, client_of, listed, on_loop, scope_of, user_of
+from gistapi.aio.limiter import FairLimiter
+from gistapi.aio.scope import Scope
+from gistapi.errors import GithubError, GithubRateLimitedError, GoneError, IncompleteError
+from gistapi.events import ContentRead, Event
+from gistapi.github.client import Client
+from gistapi.github.contents import Contents
+from gistapi.github.git.clone import Clones
+from gistapi.models import Gist
+from tests.fake_github import FakeGithub, Fault, Request, Response, answers
+from tests.fake_github.message import OriginName, text
+from tests.github.asking import client_of, listed_gist, on_loop, scope_of, user_of
 
-CONTENT = bytes(random.Random(1).randbytes(100_000))
+TOKEN = "canary-token"
+FILES = {"a.py": "import os\n", "b.md": "# héllo\r\n"}
+AT_ONCE = 32
+"""Gists that a search works on at the same time."""
 
 
-def files_of(fake: FakeGithub) -> Files:
-    """The contents, as the search reads them."""
-    return Files(client_of(fake))
+class Reader:
+    """Reads gists as a search does, and remembers the ways."""
+
+    def __init__(self, github: FakeGithub, token: str | None = None) -> None:
+        self.events: list[Event] = []
+        self.client: Client = client_of(github, token=token, observe=self.events.append)
+        self.contents = Contents(self.client, Clones(self.client), self.events.append)
+
+    async def read(self, gist: Gist, scope: Scope | None = None) -> dict[str, bytes]:
+        """The contents of a gist's files, read at the same time."""
+        scope = scope or scope_of()
+        found = await asyncio.gather(
+            *[self.contents.read(gist, file, scope) for file in gist.files]
+        )
+        return {file.name: content for file, content in zip(gist.files, found, strict=True)}
+
+    async def read_all(self, gists: Iterable[Gist]) -> list[dict[str, bytes]]:
+        """The contents of many gists, AT_ONCE of them at the same time."""
+        scope, places = scope_of(limiter=FairLimiter(64, 16)), asyncio.Semaphore(AT_ONCE)
+
+        async def one(gist: Gist) -> dict[str, bytes]:
+            async with places:
+                return await self.read(gist, scope)
+
+        return await asyncio.gather(*[one(gist) for gist in gists])
+
+    @property
+    def ways(self) -> Counter[tuple[str, str]]:
+        """How often each way was taken, by reason."""
+        reads = [event for event in self.events if isinstance(event, ContentRead)]
+        return Counter((event.way, event.reason) for event in reads)
 
 
-async def read(fake: FakeGithub, file: GistFile, seconds: float = 30) -> bytes:
-    """The whole file."""
-    return await files_of(fake).read(file, scope_of(seconds))
+def add(github: FakeGithub, files: dict[str, bytes | str] | None = None) -> Gist:
+    """Add a gist; as the listing shows it."""
+    return listed_gist(github, user_of(github).add_gist(files or FILES))
 
 
-async def passes(fake: FakeGithub, file: GistFile) -> list[bytes]:
-    """What each pass over the file gave."""
-    return [
-        b"".join([chunk async for chunk in chunks])
-        async for chunks in files_of(fake).stream(file, scope_of())
-    ]
+def as_bytes(files: dict[str, str]) -> dict[str, bytes]:
+    """Texts in UTF-8."""
+    return {name: text.encode() for name, text in files.items()}
 
 
-@pytest.mark.parametrize("size", [0, 1, 65_536, 65_537, 3_000_000])
-@on_loop
-async def test_a_file_is_read(github: FakeGithub, size: int) -> None:
-    """Its bytes come as they are, in one request and in chunks of bounded size."""
-    file = add_file(github, Repeated(b"0123456789\x00\xff\r\n", size))
-    content = await read(github, file)
-    assert content == (b"0123456789\x00\xff\r\n" * (size // 14 + 1))[:size]
-    assert len(github.requests) == 1
-    sizes = [
-        len(chunk)
-        async for part in files_of(github).stream(file, scope_of())
-        async for chunk in part
-    ]
-    assert sum(sizes) == size
-    assert all(0 < chunk <= 65_536 for chunk in sizes)
+def refuse(github: FakeGithub, origin: OriginName, retry_after: str | None = "300") -> None:
+    """Let an origin refuse everything."""
+    github.faults.inject(Fault(answer=answers.raw_limit(retry_after)), origin=origin)
 
 
-@on_loop
-async def test_what_is_listed_is_what_is_read(github: FakeGithub) -> None:
-    """A file that was replaced since is read as it was listed: its address names the content."""
-    file = add_file(github, "old", "a.txt")
-    user_of(github).gists[0].edit({"a.txt": "new"})
-    assert await read(github, file) == b"old"
-
-
-@on_loop
-async def test_files_of_any_name_can_be_read(github: FakeGithub) -> None:
-    """Whatever GitHub names a file, the listing's address leads to it."""
-    names = ["a b", "#", "%41", "'\"'", "new\nline", "🦑", "..", "-"]
-    gist = user_of(github).add_gist({name: f"in {name}" for name in names})
-    for name in names:
-        assert await read(github, listed(github, gist, name)) == f"in {name}".encode()
-
-
-# what broke
-
-
-def cut(fake: FakeGithub, *at: int, reset: bool = False) -> None:
-    """Let one answer after the other break after so many bytes of its body."""
-    for offset in at:
-        fake.faults.inject(Fault(cut_body_at=offset, reset=reset), times=1)
-
-
-@pytest.mark.parametrize("reset", [False, True])
-@on_loop
-async def test_a_download_that_breaks_goes_on_where_it_broke(
-    github: FakeGithub, *, reset: bool
-) -> None:
-    """The rest is asked for by range, without compression; nothing is read twice."""
-    file = add_file(github, CONTENT)
-    cut(github, 30_000, 20_000, reset=reset)
-    assert await read(github, file) == CONTENT
-    first, second, third = (request.headers for request in github.requests)
-    assert "range" not in first
-    assert first["accept-encoding"] == "gzip"
-    assert second["accept-encoding"] == third["accept-encoding"] == "identity"
-    begins = [int(h["range"].removeprefix("bytes=").removesuffix("-")) for h in (second, third)]
-    assert 0 < begins[0] <= 30_000
-    assert begins[1] == begins[0] + 20_000
-
-
-def plainly(fake: FakeGithub, cut_at: int) -> Fault:
-    """An answer without compression that breaks."""
-
-    def answer(request: Request) -> Response:
-        headers = {**request.headers, "accept-encoding": "identity"}
-        return fake.raw.respond(replace(request, headers=headers))
-
-    return Fault(answer=answer, cut_body_at=cut_at)
+def to(github: FakeGithub, path: str) -> list[Request]:
+    """The requests whose path begins so."""
+    return [request for request in github.requests if request.path.startswith(path)]
 
 
 @on_loop
-async def test_a_strong_etag_guards_the_rest(github: FakeGithub) -> None:
-    """What the range belongs to is said by `If-Range`, where GitHub named it strongly."""
-    file = add_file(github, CONTENT)
-    github.faults.inject(plainly(github, 5000), times=1)
-    assert await read(github, file) == CONTENT
-    assert github.requests[1].headers["range"] == "bytes=5000-"
-    assert github.requests[1].headers["if-range"] == f'"{file.blob_sha}"'
-    assert github.requests[1].status == 206
+async def test_raw_is_preferred(github: FakeGithub) -> None:
+    """While the raw host answers, nothing else is asked."""
+    reader = Reader(github, TOKEN)
+    assert await reader.read(add(github)) == as_bytes(FILES)
+    assert {request.origin for request in github.requests} == {"raw"}
+    assert reader.ways == {("raw", "preferred"): 2}
 
 
 @on_loop
-async def test_a_download_cut_ten_times_is_whole(github: FakeGithub) -> None:
-    """Each break costs one more request, and the answer is the same bytes."""
-    file = add_file(github, CONTENT)
-    cut(github, *[8_000] * 10)
-    assert await read(github, file) == CONTENT
-    assert len(github.requests) == 11
-    assert sum(request.sent_bytes for request in github.requests) < 1.1 * len(CONTENT)
-
-
-@settings(
-    max_examples=15,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(
-    size=st.integers(0, 200),
-    cuts=st.lists(st.integers(0, 60), max_size=3),
-    ignore_range=st.booleans(),
-)
-@on_loop
-async def test_cuts_anywhere_change_nothing(
-    github: FakeGithub, size: int, cuts: list[int], *, ignore_range: bool
-) -> None:
-    """However often and wherever it breaks, ranges or not, the bytes are the listed ones."""
-    github.reset()
-    file = add_file(github, CONTENT[:size])
-    for at in cuts:
-        fault = plainly(github, at)
-        if ignore_range:
-            fault = replace(fault, answer=Response(200, {}, Literal(CONTENT[:size])))
-        github.faults.inject(fault, times=1)
-    assert await read(github, file) == CONTENT[:size]
+async def test_with_a_token_graphql_brings_what_raw_refuses(github: FakeGithub) -> None:
+    """A user of 100 gists is read whole at the cost of at most five points."""
+    user = user_of(github)
+    texts = [{"a.py": f"import n{n}\n", "b.md": f"# {n} é\n"} for n in range(100)]
+    gists = [listed_gist(github, user.add_gist(files)) for files in texts]
+    refuse(github, "raw")
+    reader = Reader(github, TOKEN)
+    assert await reader.read_all(gists) == [as_bytes(files) for files in texts]
+    assert len(to(github, "/graphql")) <= 5
+    assert len(github.requests_to("raw")) <= 16
+    assert not github.requests_to("git")
+    assert len(github.requests_to("api")) == len(to(github, "/graphql"))
+    assert set(reader.ways) <= {("graphql", "limited"), ("graphql", "shared")}
+    assert {r.headers["authorization"] for r in to(github, "/graphql")} == {f"Bearer {TOKEN}"}
 
 
 @on_loop
-async def test_a_server_that_knows_no_ranges_is_read_anew(github: FakeGithub) -> None:
-    """What was handed on before is skipped, so that the pass is still one."""
-    file = add_file(github, CONTENT)
-    whole = Response(200, {}, Literal(CONTENT))
-    github.faults.inject(Fault(answer=whole, cut_body_at=70_000), times=1)
-    github.faults.inject(Fault(answer=whole, cut_body_at=20_000), times=1)
-    github.faults.inject(Fault(answer=whole))
-    assert await passes(github, file) == [CONTENT]
-    assert len(github.requests) == 3
+async def test_without_a_token_git_brings_what_raw_refuses(github: FakeGithub) -> None:
+    """Each gist is cloned once, whatever the number of its files; the API's budget is spared."""
+    user = user_of(github)
+    texts = [{f"{name}.py": f"{name} {n}" for name in "abc"} for n in range(8)]
+    gists = [listed_gist(github, user.add_gist(files)) for files in texts]
+    refuse(github, "raw")
+    reader = Reader(github)
+    assert await reader.read_all(gists) == [as_bytes(files) for files in texts]
+    assert not github.requests_to("api")
+    assert len(github.requests_to("git")) == 2 * 8
+    assert set(reader.ways) <= {("git", "limited"), ("git", "shared")}
 
 
 @on_loop
-async def test_a_range_beyond_the_end_is_the_end(github: FakeGithub) -> None:
-    """When all bytes came and only the end was missing, 416 says that there are no more."""
-    file = add_file(github, CONTENT)
-    promising = Fault(answer=Response(200, {}, Literal(CONTENT)), content_length_delta=5)
-    github.faults.inject(promising, times=1)
-    assert await read(github, file) == CONTENT
-    assert [request.status for request in github.requests] == [200, 416]
-
-
-@pytest.mark.parametrize("given_range", ["bytes 0-9/100", "bytes 500-9/100", "", "items 5-"])
-@on_loop
-async def test_another_range_is_a_failure(github: FakeGithub, given_range: str) -> None:
-    """Bytes of another place are never taken for the rest; it is asked for again."""
-    file = add_file(github, CONTENT)
-    github.faults.inject(plainly(github, 5000), times=1)
-    wrong = Response(206, {"Content-Range": given_range}, Literal(b"wrong"))
-    github.faults.inject(Fault(answer=wrong), times=1)
-    assert await read(github, file) == CONTENT
-    assert len(github.requests) == 3
+async def test_when_everything_refuses_the_answer_is_honest(github: FakeGithub) -> None:
+    """Without a token, and with raw and git refusing, the wait is named; nothing hammers on."""
+    gists = [add(github) for _ in range(4)]
+    refuse(github, "raw")
+    refuse(github, "git")
+    github.rate_limit.use_up()
+    reader = Reader(github)
+    for gist in gists:
+        with pytest.raises(GithubRateLimitedError) as raised:
+            await reader.contents.read(gist, gist.files[0], scope_of())
+        assert 200 < raised.value.retry_after_seconds <= 300
+    assert len(github.requests) <= 3
 
 
 @on_loop
-async def test_a_part_that_nobody_asked_for_is_an_error(github: FakeGithub) -> None:
-    """206 for a whole file is no content."""
-    file = add_file(github, CONTENT)
-    github.faults.inject(Fault(answer=Response(206, {}, Literal(b"part"))))
-    with pytest.raises(GithubError, match="206"):
-        await read(github, file)
-
-
-@pytest.mark.parametrize("sha", [True, False])
-@on_loop
-async def test_a_file_that_changed_between_the_parts_is_read_anew(
-    github: FakeGithub, *, sha: bool
-) -> None:
-    """Two halves of two contents are never the file, whether its hash is known or not."""
-    file = add_file(github, CONTENT)
-    old = Response(200, {"ETag": '"old"'}, Literal(b"x" * len(CONTENT)))
-    new = Response(200, {"ETag": '"new"'}, Literal(CONTENT))
-    github.faults.inject(Fault(answer=old, cut_body_at=5000), times=1)
-    github.faults.inject(Fault(answer=new))
-    if not sha:
-        file = replace(file, blob_sha=None)
-    first, second = await passes(github, file)
-    assert first == b"x" * 5000 + CONTENT[5000:]
-    assert second == CONTENT
+async def test_without_a_token_the_api_is_the_last_way(github: FakeGithub) -> None:
+    """It may take half of the hour's budget, and leaves the other half to listings."""
+    user = user_of(github)
+    gists = [listed_gist(github, user.add_gist({"a": str(n)})) for n in range(40)]
+    refuse(github, "raw")
+    refuse(github, "git")
+    reader = Reader(github)
+    read = 0
+    for gist in gists:
+        try:
+            assert await reader.read(gist)
+            read += 1
+        except GithubRateLimitedError:
+            break
+    assert 28 <= read <= 31
+    assert reader.ways == {("gist", "limited"): read}
 
 
 @on_loop
-async def test_a_download_that_always_breaks_ends(github: FakeGithub) -> None:
-    """Without progress it is over after three retries."""
-    file = add_file(github, CONTENT)
-    github.faults.inject(Fault(cut_body_at=0))
-    with pytest.raises(TransientError, match="ended before it was complete"):
-        await read(github, file)
-    assert len(github.requests) == 4
+async def test_a_short_wait_of_raw_is_waited_for(github: FakeGithub) -> None:
+    """A second costs less than another way."""
+    github.faults.inject(Fault(answer=answers.raw_limit("1")), origin="raw", times=1)
+    reader = Reader(github, TOKEN)
+    assert await reader.read(add(github, {"a": "text"})) == {"a": b"text"}
+    assert reader.ways == {("raw", "preferred"): 1}
 
 
 @on_loop
-async def test_a_download_that_breaks_again_and_again_ends(github: FakeGithub) -> None:
-    """A little progress each time is not enough for ever."""
-    file = add_file(github, CONTENT)
-    github.faults.inject(Fault(cut_body_at=100))
-    with pytest.raises(GithubError, match=f"broke {MAX_TRIES} times"):
-        await read(github, file)
-    assert len(github.requests) == MAX_TRIES
-
-
-# what came is not what was listed
-
-
-@on_loop
-async def test_a_content_that_was_damaged_is_fetched_again(github: FakeGithub) -> None:
-    """A wrong hash costs a second pass, and the right content counts."""
-    file = add_file(github, CONTENT)
-    github.faults.inject(Fault(corrupt=True), times=1)
-    first, second = await passes(github, file)
-    assert first != CONTENT
-    assert second == CONTENT
+async def test_raw_is_taken_again_when_its_wait_is_over(github: FakeGithub) -> None:
+    """One request tries it; it came through, so that the next ones go there."""
+    rule = github.faults.inject(Fault(answer=answers.raw_limit("300")), origin="raw")
+    reader, gists = Reader(github, TOKEN), [add(github, {"a": str(n)}) for n in range(4)]
+    await reader.read(gists[0])
+    await reader.read(gists[1])
+    github.faults.remove(rule)
+    reader.client.limits.host(github.raw_host, "raw").until = 0.0
+    await reader.read(gists[2])
+    await reader.read(gists[3])
+    assert reader.ways == {("graphql", "limited"): 2, ("raw", "preferred"): 2}
 
 
 @on_loop
-async def test_the_same_wrong_content_twice_is_the_content(github: FakeGithub) -> None:
-    """An old address names a commit: two equal contents of the listed size are good."""
-    file = add_file(github, CONTENT, commit_sha_urls=True)
-    assert await passes(github, file) == [CONTENT, CONTENT]
-    assert await read(github, file) == CONTENT
+async def test_a_raw_host_that_fails_is_left_alone(github: FakeGithub) -> None:
+    """After five failures in a row it is asked once in a while, not for every file."""
+    github.faults.inject(Fault(answer=text(503, "no")), origin="raw")
+    reader, user = Reader(github, TOKEN), user_of(github)
+    texts = [{"a": str(n)} for n in range(12)]
+    gists = [listed_gist(github, user.add_gist(files)) for files in texts]
+    for gist, files in zip(gists, texts, strict=True):
+        assert await reader.read(gist) == as_bytes(files)
+    assert len(github.requests_to("raw")) <= 8
+    assert reader.ways == {("graphql", "failed"): 12}
 
 
-async def mismatch(fake: FakeGithub, file: GistFile) -> str:
-    """The reason for which a file can't be read."""
+@on_loop
+async def test_a_file_that_raw_refuses_comes_another_way(github: FakeGithub) -> None:
+    """A 403 without signs of a limit is for that gist: others are read from raw."""
+    odd, other = add(github, {"a": "odd", "b": "b"}), add(github, {"a": "other"})
+    github.faults.inject(Fault(answer=answers.too_big()), path=odd.id, origin="raw")
+    reader = Reader(github, TOKEN)
+    scope = scope_of()
+    for file in odd.files:
+        assert await reader.contents.read(odd, file, scope)
+    assert await reader.read(other) == {"a": b"other"}
+    assert len([r for r in github.requests_to("raw") if odd.id in r.path]) == 1
+    assert reader.ways == {
+        ("graphql", "failed"): 1,
+        ("graphql", "shared"): 1,
+        ("raw", "preferred"): 1,
+    }
+
+
+@on_loop
+async def test_what_does_not_hash_to_the_listing_is_not_used(github: FakeGithub) -> None:
+    """A raw host that answers a login page is passed over; what is right comes another way."""
+    github.faults.inject(Fault(answer=text(200, "<html>login</html>")), origin="raw")
+    reader = Reader(github, TOKEN)
+    assert await reader.read(add(github)) == as_bytes(FILES)
+    assert all(reason in {"mismatch", "shared"} for _, reason in reader.ways)
+
+
+@on_loop
+async def test_a_file_that_no_way_brings_is_a_gap(github: FakeGithub) -> None:
+    """A gist that was edited since is not what was listed, by whatever way but raw."""
+    gist = add(github, {"a": "old"})
+    github.world.gists[gist.id].edit({"a": "new"})
+    reader = Reader(github, TOKEN)
+    assert await reader.read(gist) == {"a": b"old"}
+    github.faults.inject(Fault(answer=answers.too_big()), origin="raw")
     with pytest.raises(IncompleteError) as raised:
-        await read(fake, file)
-    return raised.value.reason
+        await Reader(github, TOKEN).read(gist)
+    assert raised.value.reason == "file_unavailable"
 
 
 @on_loop
-async def test_two_different_contents_are_none(github: FakeGithub) -> None:
-    """Of two that agree neither with the listing nor with each other, none is the file."""
-    file = add_file(github, CONTENT, commit_sha_urls=True)
-    github.faults.inject(Fault(corrupt=True), times=1)
-    assert await mismatch(github, file) == "content_mismatch"
-    assert len(github.requests) == 2
+async def test_binaries_come_by_the_single_gist(github: FakeGithub) -> None:
+    """GraphQL shows no text for them, REST has them in base64."""
+    files: dict[str, bytes | str] = {"a.bin": b"\0\xff\xfe" * 100, "b.txt": "text"}
+    refuse(github, "raw")
+    reader = Reader(github, TOKEN)
+    gist = add(github, files)
+    assert await reader.read(gist) == {"a.bin": b"\0\xff\xfe" * 100, "b.txt": b"text"}
+    assert reader.ways == {("gist", "limited"): 1, ("graphql", "limited"): 1}
+    assert len(to(github, "/gists/")) == 1
 
 
 @on_loop
-async def test_a_content_of_another_size_is_none(github: FakeGithub) -> None:
-    """Twice the same is not enough: the size must be the listed one."""
-    file = replace(add_file(github, CONTENT), size_bytes=len(CONTENT) + 1)
-    assert await mismatch(github, file) == "content_mismatch"
-    assert await mismatch(github, replace(file, blob_sha=None)) == "content_mismatch"
-
-
-@on_loop
-async def test_more_than_listed_stops_early(github: FakeGithub) -> None:
-    """What can't be the file any more is not read to its end, nor a gzip bomb in its place."""
-    file = replace(add_file(github, Repeated(b"x", 50 * 2**20)), size_bytes=1000)
-    assert await mismatch(github, file) == "content_mismatch"
-    await asyncio.to_thread(github.wait_quiet)
-    github.faults.inject(Fault(gzip="bomb"))
-    assert await mismatch(github, file) == "content_mismatch"
-    await asyncio.to_thread(github.wait_quiet)
-    assert sum(request.sent_bytes for request in github.requests) < 2**20
+async def test_a_query_that_asks_for_too_much_is_halved(github: FakeGithub) -> None:
+    """Until it is small enough; a single gist that is too much comes another way."""
+    user = user_of(github)
+    texts = [{"a": f"{n} " + "x" * 1000} for n in range(16)] + [{"a": "x" * 9000}]
+    gists = [listed_gist(github, user.add_gist(files)) for files in texts]
+    refuse(github, "raw")
+    github.api.graphql.max_bytes = 5000
+    reader = Reader(github, TOKEN)
+    assert await reader.read_all(gists) == [as_bytes(files) for files in texts]
+    assert reader.ways == {("graphql", "limited"): 16, ("gist", "limited"): 1}
 
 
 @pytest.mark.parametrize(
-    "unknown", [{"blob_sha": None}, {"size_bytes": None}, {"blob_sha": None, "size_bytes": None}]
-)
-@on_loop
-async def test_what_the_listing_does_not_say_is_not_checked(
-    github: FakeGithub, unknown: dict[str, None]
-) -> None:
-    """Without size or hash one pass is all, and its content is what there is."""
-    file = replace(add_file(github, CONTENT), **unknown)  # type: ignore[arg-type]
-    assert await passes(github, file) == [CONTENT]
-
-
-@pytest.mark.parametrize("listed", [True, False])
-@on_loop
-async def test_at_most_100_mib_are_read(github: FakeGithub, *, listed: bool) -> None:
-    """All that GitHub can have is read, and not a byte more of what it should not have."""
-    file = add_file(github, Repeated(b"x" * 65_536, MAX_FILE_BYTES + 65_536))
-    file = replace(file, size_bytes=file.size_bytes if listed else None)
-    sizes: list[int] = []
-
-    async def measure() -> None:
-        async for chunks in files_of(github).stream(file, scope_of()):
-            async for chunk in chunks:
-                sizes.append(len(chunk))  # noqa: PERF401 - those before the error count
-
-    with pytest.raises(IncompleteError, match="first 104857600 bytes") as raised:
-        await measure()
-    assert raised.value.reason == "file_too_large"
-    assert MAX_FILE_BYTES - 65_536 <= sum(sizes) <= MAX_FILE_BYTES
-
-
-@on_loop
-async def test_a_needle_at_the_beginning_costs_little(github: FakeGithub) -> None:
-    """A reader that stops after the first chunk has not had the rest of 100 MB sent."""
-    file = add_file(github, Repeated(CONTENT, 100_000_000))
-    async with (
-        aclosing(files_of(github).stream(file, scope_of())) as stream,
-        aclosing(await anext(stream)) as chunks,
-    ):
-        assert await anext(chunks)
-    await asyncio.to_thread(github.wait_quiet)
-    assert github.requests[0].aborted
-    assert github.requests[0].sent_bytes < 2**20
-
-
-# what GitHub answers instead
-
-
-@pytest.mark.parametrize(
-    ("answer", "error", "words"),
+    "answer",
     [
-        (answers.raw_not_found(), GoneError, "deleted since"),
-        (answers.too_big(), RawRefusedError, "GitHub answered 403: Sorry, this file is too big"),
-        (answers.bad_credentials(), GithubError, "GitHub answered 401: Bad credentials"),
-        (answers.spammed(), GithubError, "GitHub answered 422: Validation Failed"),
-        (answers.blocked(), GithubError, r"GitHub answered 451: .* \(dmca\)"),
-        (text(416, "no"), GithubError, "GitHub answered 416: no"),
-        (text(204, ""), GithubError, "GitHub answered 204."),
+        text(502, "too slow"),
+        text(200, "no JSON"),
+        text(200, '{"data": null, "errors": [{"type": "FORBIDDEN"}, 7]}'),
+        text(200, '{"data": {"nodes": [null]}}'),
+        text(200, '{"data": {"nodes": [{"files": [null, {"name": 1}, {"name": "a"}]}]}}'),
+        text(200, '{"data": {"nodes": []}}'),
+        text(200, '{"data": null, "errors": [{"type": "RATE_LIMITED"}]}'),
+        text(200, "[]"),
+        answers.bad_credentials(),
+        answers.secondary_limit(),
     ],
 )
 @on_loop
-async def test_a_refusal_is_asked_for_once(
-    github: FakeGithub, answer: Response, error: type[Exception], words: str
+async def test_whatever_graphql_answers_another_way_is_taken(
+    github: FakeGithub, answer: Response
 ) -> None:
-    """What another try would meet again is told at once, in GitHub's words."""
-    file = add_file(github)
-    github.faults.inject(Fault(answer=answer))
-    with pytest.raises(error, match=words):
-        await read(github, file)
-    assert len(github.requests) == 1
+    """Nothing of it passes for a content, and none of it ends the search."""
+    refuse(github, "raw")
+    github.faults.inject(Fault(answer=answer), path="/graphql")
+    reader = Reader(github, TOKEN)
+    assert await reader.read(add(github, {"a": "text"})) == {"a": b"text"}
+    assert reader.ways == {("gist", "limited"): 1}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        text(502, "no"),
+        text(200, "no JSON"),
+        text(200, '{"files": null}'),
+        text(200, '{"files": {"a": null}}'),
+        text(200, '{"files": {"a": {"content": "text", "truncated": true}}}'),
+        text(200, '{"files": {"a": {"content": "te", "truncated": false}}}'),
+        text(200, '{"files": {"a": {"content": "%%%", "encoding": "base64"}}}'),
+        text(200, '{"files": {"a": {"content": "\\\\ud800"}}}'),
+        answers.blocked(403),
+    ],
+)
+@on_loop
+async def test_whatever_the_single_gist_answers_git_is_taken(
+    github: FakeGithub, answer: Response
+) -> None:
+    """The last way brings it."""
+    refuse(github, "raw")
+    github.faults.inject(Fault(answer=text(200, "[]")), path="/graphql")
+    github.faults.inject(Fault(answer=answer), path="/gists/")
+    reader = Reader(github, TOKEN)
+    assert await reader.read(add(github, {"a": "text"})) == {"a": b"text"}
+    assert reader.ways == {("git", "limited"): 1}
 
 
 @on_loop
 async def test_a_gist_that_was_deleted_is_gone(github: FakeGithub) -> None:
-    """The fake's own 404 for what is not there any more."""
-    file = add_file(github)
-    user_of(github).gists[0].delete()
+    """Raw's 404 says so, and that of the other ways."""
+    gist = add(github, {"a": "text"})
+    github.world.gists[gist.id].delete()
     with pytest.raises(GoneError):
-        await read(github, file)
+        await Reader(github, TOKEN).read(gist)
+    assert len(github.requests) == 1
+    refuse(github, "raw")
+    with pytest.raises(GoneError):
+        await Reader(github).read(gist)
 
 
 @on_loop
-async def test_a_file_that_raw_refuses_is_told(github: FakeGithub) -> None:
-    """The fake's own 403 for what is too large for raw: git may have it."""
-    file = add_file(github, CONTENT)
-    github.raw.largest_bytes = 1000
-    with pytest.raises(RawRefusedError):
-        await read(github, file)
+async def test_what_can_not_be_proved_comes_from_raw_alone(github: FakeGithub) -> None:
+    """Without a listed SHA no other way is taken: raw's limit is the answer."""
+    gist = add(github, {"a": "text"})
+    gist = replace(gist, files=(replace(gist.files[0], blob_sha=None),))
+    refuse(github, "raw")
+    with pytest.raises(GithubRateLimitedError):
+        await Reader(github, TOKEN).read(gist)
+    assert {request.origin for request in github.requests} == {"raw"}
 
 
 @on_loop
-async def test_a_file_without_an_address_is_a_gap(github: FakeGithub) -> None:
-    """Nobody is asked for it."""
-    file = GistFile("a", None, 1, None, None)
-    assert await mismatch(github, file) == "file_unavailable"
-    assert (
-        await mismatch(github, replace(file, raw_url="https://evil.example/a"))
-        == "host_not_allowed"
-    )
+async def test_an_address_that_is_not_allowed_is_a_gap(github: FakeGithub) -> None:
+    """Nobody is asked."""
+    gist = add(github, {"a": "text"})
+    gist = replace(gist, files=(replace(gist.files[0], raw_url="https://evil.example/a"),))
+    with pytest.raises(IncompleteError) as raised:
+        await Reader(github, TOKEN).read(gist)
+    assert raised.value.reason == "host_not_allowed"
     assert not github.requests
 
 
-@pytest.mark.parametrize("failures", [1, 3])
-@pytest.mark.parametrize(
-    "fault", [Fault(answer=text(503, "no")), Fault(cut_head_at=0), Fault(gzip="corrupt")]
-)
 @on_loop
-async def test_a_failure_that_passes_costs_nothing_else(
-    github: FakeGithub, fault: Fault, failures: int
-) -> None:
-    """Up to three failures in a row are retried."""
-    file = add_file(github)
-    github.faults.inject(fault, times=failures)
-    assert await read(github, file) == b"import requests\n"
-    assert len(github.requests) == failures + 1
+async def test_a_failure_of_the_only_way_is_raised_as_it_is(github: FakeGithub) -> None:
+    """Where raw is all there is, its error is told, after its retries."""
+    gist = replace(add(github, {"a": "text"}), git_pull_url=None, node_id=None)
+    github.faults.inject(Fault(answer=text(422, "no")), origin="raw")
+    github.rate_limit.use_up()
+    github.faults.inject(Fault(answer=answers.primary_limit()), origin="api")
+    with pytest.raises(GithubError):
+        await Reader(github).read(gist)
+    assert len(github.requests_to("raw")) == 1
 
 
 @on_loop
-async def test_a_limit_ends_the_reading_with_its_wait(github: FakeGithub) -> None:
-    """Raw's own limit is told, and no other file is asked for before its time."""
-    files, scope = files_of(github), scope_of(30)
-    github.faults.inject(Fault(answer=answers.raw_limit("50")))
-    for name in "ab":
-        with pytest.raises(GithubRateLimitedError) as raised:
-            await files.read(add_file(github, "x", name), scope)
-        assert 40 < raised.value.retry_after_seconds <= 50
-    assert len(github.requests) == 1
+async def test_a_callers_token_asks_graphql(github: FakeGithub) -> None:
+    """In place of the service's, which has none here."""
+    refuse(github, "raw")
+    reader = Reader(github)
+    gist = add(github)
+    assert await reader.read(gist, scope_of(caller_token="callers")) == as_bytes(FILES)
+    assert [r.headers["authorization"] for r in to(github, "/graphql")] == ["Bearer callers"]
 
 
 @on_loop
-async def test_contents_of_any_kind_are_bytes(github: FakeGithub) -> None:
-    """Empty, binary, UTF-16, latin-1, CRLF and NUL come as they were pushed."""
-    kinds: list[bytes | Content] = [
-        b"",
-        b"\0" * 10,
-        "héllo".encode("utf-16"),
-        "héllo".encode("latin-1"),
-        b"a\r\nb\r\n",
-        b"\x1f\x8b\x08\0not gzip at all",
-    ]
-    for number, content in enumerate(kinds):
-        assert await read(github, add_file(github, content, str(number))) == content
+async def test_a_cancelled_search_asks_graphql_no_more(github: FakeGithub) -> None:
+    """The query of gists that nobody waits for is ended, and none follows."""
+    refuse(github, "raw")
+    reader, user = Reader(github, TOKEN), user_of(github)
+    gists = [listed_gist(github, user.add_gist({"a": str(n)})) for n in range(40)]
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    github.faults.inject(Fault(latency_seconds=3600), path="/graphql")
+
+    def tell(request: Request) -> None:
+        if request.path == "/graphql":
+            loop.call_soon_threadsafe(asked.set)
+
+    github.on_request(tell)
+    task = asyncio.create_task(reader.read_all(gists))
+    await asked.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.to_thread(github.wait_quiet)
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "graphql contents"]
+    assert len(to(github, "/graphql")) == 1
 
 
-@pytest.mark.parametrize("answer", [answers.raw_not_found(), answers.too_big()])
 @on_loop
-async def test_a_large_file_that_raw_denies_may_be_in_git(
-    github: FakeGithub, answer: Response
-) -> None:
-    """Neither a 403 nor a 404 of the raw host means that a file over 10 MB was deleted."""
-    file = replace(add_file(github), size_bytes=RAW_SURE_BYTES + 1)
-    github.faults.inject(Fault(answer=answer))
-    with pytest.raises(RawRefusedError):
-        await read(github, file)
+async def test_hosts_can_be_looked_at(github: FakeGithub) -> None:
+    """Requests, refusals, the wait and the budget of each host, by what is limited there."""
+    refuse(github, "raw")
+    reader = Reader(github, TOKEN)
+    await reader.read(add(github))
+    states = {state.resource: state for state in reader.client.limits.states()}
+    assert (states["raw"].refusals, states["raw"].budget) == (states["raw"].requests, None)
+    assert 200 < states["raw"].wait_seconds <= 300
+    assert states["raw"].concurrency < 16
+    assert (states["graphql"].budget, states["graphql"].budget_limit) == (4999, 5000)
+    assert 3000 < (states["graphql"].budget_reset_seconds or 0) <= 3600

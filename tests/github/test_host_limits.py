@@ -20,7 +20,7 @@ FOREVER = 1e9
 def new_host(*events: list[Event]) -> Host:
     """A host that nobody has asked yet."""
     limits = HostLimits(events[0].append if events else ignore, 64)
-    return limits.host(HOST)
+    return limits.host(HOST, "api")
 
 
 def budget(remaining: int, reset_in: float) -> Mapping[str, str]:
@@ -67,9 +67,9 @@ def test_a_refusal_is_remembered_for_its_host(status: int) -> None:
 
     async def main() -> None:
         limits = HostLimits(ignore, 64)
-        assert await sent(limits.host(HOST), status, {"Retry-After": "50"}) == 50
-        assert limits.host(HOST).wait_seconds() == 50
-        assert limits.host("gist.githubusercontent.com").wait_seconds() == 0
+        assert await sent(limits.host(HOST, "api"), status, {"Retry-After": "50"}) == 50
+        assert limits.host(HOST, "api").wait_seconds() == 50
+        assert limits.host("gist.githubusercontent.com", "raw").wait_seconds() == 0
 
     run(main())
 
@@ -268,13 +268,15 @@ def test_a_callers_token_has_limits_of_its_own() -> None:
 
     async def main() -> None:
         limits = HostLimits(seen.append, 64)
-        await sent(limits.host(HOST, "one"), 403, budget(0, 90))
-        assert limits.host(HOST, "one").wait_seconds() > 0
-        assert limits.host(HOST, "two").wait_seconds() == 0
-        assert limits.host(HOST).wait_seconds() == 0
+        await sent(limits.host(HOST, "api", "one"), 403, budget(0, 90))
+        assert limits.host(HOST, "api", "one").wait_seconds() > 0
+        assert limits.host(HOST, "api", "two").wait_seconds() == 0
+        assert limits.host(HOST, "api").wait_seconds() == 0
         for number in range(1100):
-            limits.host(HOST, f"token {number}")
-        assert limits.host(HOST, "one").wait_seconds() == 0  # forgotten: their number is bounded
+            limits.host(HOST, "api", f"token {number}")
+        assert (
+            limits.host(HOST, "api", "one").wait_seconds() == 0
+        )  # forgotten: their number is bounded
 
     run(main())
     assert not [event for event in seen if isinstance(event, GithubBudgetSeen)]

@@ -24,9 +24,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from gistapi.errors import GithubError, IncompleteError, SettingsError
 from gistapi.events import Event, GithubRequestEnded
 from gistapi.github.client import Client
-from gistapi.github.contents import Files
 from gistapi.github.environment import check_environment
 from gistapi.github.http_errors import SilenceError, TransientError, cause_of, mapped_errors
+from gistapi.github.raw import RawFiles
 from tests.fake_github import FakeGithub, Fault, answers
 from tests.fake_github.message import text
 from tests.github.asking import add_file, ask, client_of, on_loop, open_client, scope_of
@@ -113,7 +113,7 @@ async def test_a_file_without_progress_is_given_up_after_two_silences(
 ) -> None:
     """It costs two time-outs, and then it is a file that is not there, for this file alone."""
     hanging, other = add_file(github, "x" * 5000, "a"), add_file(github, "found", "b")
-    files = Files(client_of(github, timeout_seconds=0.2))
+    files = RawFiles(client_of(github, timeout_seconds=0.2))
     fault = Fault(cut_body_at=0, hang=True)
     if bytes_per_second:
         fault = Fault(bytes_per_second=bytes_per_second)
@@ -284,7 +284,7 @@ async def test_a_request_is_sent_once(github: FakeGithub) -> None:
 MEASURE = """
 import resource, sys
 from gistapi.errors import IncompleteError
-from gistapi.github.contents import Files
+from gistapi.github.raw import RawFiles
 from gistapi.models import GistFile
 from tests.github.asking import on_loop, open_client, scope_of
 api_url, raw_host = sys.argv[1:]
@@ -292,7 +292,7 @@ peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 @on_loop
 async def main():
-    files = Files(open_client(api_url, raw_host))
+    files = RawFiles(open_client(api_url, raw_host))
     read = 0
     before = peak()
     try:
@@ -449,8 +449,8 @@ async def test_a_stranger_is_not_trusted() -> None:
         assert not isinstance(raised.value, TransientError)
     assert seen == []
     (ended,) = [event for event in events if isinstance(event, GithubRequestEnded)]
-    assert ended.cause is not None
-    assert "self-signed" in ended.cause or "unable to get local issuer" in ended.cause
+    assert ended.message is not None
+    assert "self-signed" in ended.message or "unable to get local issuer" in ended.message
 
 
 @pytest.mark.parametrize("bundle", ["missing.pem", "empty.pem"])

@@ -1,10 +1,10 @@
-"""A listing as bytes, and in an order that times agree with."""
+"""A page of a list as bytes."""
 
 from __future__ import annotations
 
 import json
+import struct
 import zlib
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -12,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gistapi.github.listing_codec import (
+    PIECE_FILES,
     VERSION,
-    StoredListing,
     StoredPage,
     decode,
     encode,
-    in_order,
+    pack,
+    unpack,
 )
+from gistapi.github.paging import Numbers
 from gistapi.models import Gist, GistFile
 
 words = st.text(max_size=8)
@@ -41,104 +43,90 @@ gists = st.builds(
     files=st.lists(files, max_size=3).map(tuple),
     truncated=st.booleans(),
     git_pull_url=st.none() | words,
+    owner=st.none() | words,
+    node_id=st.none() | words,
 )
+numbers = st.integers(min_value=0, max_value=2**40)
 pages = st.builds(
     StoredPage,
     url=words,
-    etag=st.none() | words,
-    next_url=st.none() | words,
-    gists=st.lists(gists, max_size=4).map(tuple),
-    unreadable=st.integers(min_value=0),
-)
-listings = st.builds(
-    StoredListing,
     confirmed_at=st.floats(allow_nan=False),
-    pages=st.lists(pages, max_size=3).map(tuple),
+    numbers=st.none() | st.builds(Numbers, numbers, numbers),
+    etag=st.none() | words,
+    date=st.none() | st.floats(allow_nan=False),
+    next_url=st.none() | words,
+    total=st.none() | numbers,
+    ids=st.lists(words, max_size=4).map(tuple),
+    pieces=st.lists(st.binary(max_size=20), max_size=3).map(tuple),
+    unreadable=numbers,
+    size_bytes=numbers,
+    missing=st.booleans(),
 )
 
 
-@given(listings)
-def test_what_is_stored_comes_back(listing: StoredListing) -> None:
-    """A listing survives being bytes, whatever stands in it: lone surrogates too."""
-    assert decode(encode(listing)) == listing
+@given(pages)
+def test_what_is_stored_comes_back(page: StoredPage) -> None:
+    """A page survives being bytes, whatever stands in it: lone surrogates too."""
+    assert decode(encode(page)) == page
 
 
 @given(st.binary())
-def test_garbage_is_no_listing(stored: bytes) -> None:
+def test_garbage_is_no_page(stored: bytes) -> None:
     """Bytes that nobody wrote are not believed."""
     assert decode(stored) is None
 
 
-@given(listings, st.data())
-def test_damage_is_seen(listing: StoredListing, data: st.DataObject) -> None:
-    """A stored listing of which one byte changed, or the end is lost, is no listing."""
-    stored = bytearray(encode(listing))
-    at = data.draw(st.integers(2, len(stored) - 1))  # the first two are flags of the format
+@given(pages, st.data())
+def test_damage_is_seen(page: StoredPage, data: st.DataObject) -> None:
+    """A stored page of which one byte changed, or the end is lost, is no page."""
+    stored = bytearray(encode(page))
+    at = data.draw(st.integers(0, len(stored) - 1))
     assert decode(bytes(stored[:at])) is None
     stored[at] ^= data.draw(st.integers(1, 255))
-    assert decode(bytes(stored)) in {None, listing}
+    assert decode(bytes(stored)) is None
 
 
 @pytest.mark.parametrize(
-    "value",
+    "head",
     [
-        [VERSION + 1, 1.0, []],
-        [VERSION, 1.0],
-        [VERSION, "x", []],
-        [VERSION, None, []],
-        [VERSION, 1.0, [["u", None, None, 0]]],
-        [VERSION, 1.0, [["u", None, None, 0, [["id"]]]]],
-        [VERSION, 1.0, [["u", None, None, 0, [["i", "h", None, "x", "y", False, None]]]]],
-        [VERSION, 1.0, [["u", None, None, 0, 5]]],
+        [VERSION + 1, "u", 1.0, None, None, None, None, None, [], 0, 0, False],
+        [VERSION, "u", "x", None, None, None, None, None, [], 0, 0, False],
+        [VERSION, "u", 1.0, 5, None, None, None, None, [], 0, 0, False],
+        [VERSION, "u", 1.0, [5], None, None, None, None, [], 0, 0, False],
+        [VERSION, "u", 1.0, None, None, None, None, None, 5, 0, 0, False],
+        [VERSION, "u", 1.0],
+        [VERSION],
         {},
         None,
     ],
 )
-def test_another_version_is_no_listing(value: object) -> None:
-    """What another version stored, in whatever shape, is asked of GitHub anew."""
-    assert decode(zlib.compress(json.dumps(value).encode())) is None
+def test_another_version_is_no_page(head: object) -> None:
+    """What another version stored, in whatever shape, is asked of GitHub again."""
+    packed = zlib.compress(json.dumps(head).encode())
+    stored = struct.pack(">I", len(packed)) + packed
+    assert decode(struct.pack(">I", zlib.crc32(stored)) + stored) is None
 
 
-def test_the_age_of_a_listing_never_flatters() -> None:
+def test_the_age_of_a_page_is_never_too_small() -> None:
     """Age counts from the confirmation; one in the future is as old as can be."""
-    listing = StoredListing(100.0, ())
-    assert listing.age_seconds(130.0) == 30.0
-    assert listing.age_seconds(100.0) == 0.0
-    assert listing.age_seconds(99.0) == float("inf")
+    page = StoredPage("u", 100.0)
+    assert page.age_seconds(130.0) == 30.0
+    assert page.age_seconds(100.0) == 0.0
+    assert page.age_seconds(99.0) == float("inf")
 
 
-@given(st.lists(pages, max_size=4))
-def test_every_gist_stands_once_and_times_fall(taken: list[StoredPage]) -> None:
-    """Each id is kept where it came first; no time is later than that of the gist before."""
-    made = list(in_order(taken))
-    ids = [gist.id for page in made for gist in page.gists]
-    assert ids == list(dict.fromkeys(gist.id for page in taken for gist in page.gists))
-    created = [gist.created_at for page in made for gist in page.gists]
-    assert created == sorted(created, reverse=True)
-    assert [(p.url, p.etag, p.next_url, p.unreadable) for p in made] == [
-        (p.url, p.etag, p.next_url, p.unreadable) for p in taken
-    ]
+@given(st.lists(gists, max_size=6))
+def test_gists_survive_packing(listed: list[Gist]) -> None:
+    """All gists come back, in order."""
+    assert [gist for piece in pack(listed) for gist in unpack(piece)] == listed
 
 
-@given(st.lists(pages, max_size=4))
-def test_what_is_in_order_stays_as_it_is(taken: list[StoredPage]) -> None:
-    """Putting in order twice changes nothing more, and a time changes only to be earlier."""
-    made = list(in_order(taken))
-    assert list(in_order(made)) == made
-    before = {gist.id: gist for page in reversed(taken) for gist in reversed(page.gists)}
-    for page in made:
-        for gist in page.gists:
-            assert gist.created_at <= before[gist.id].created_at
-            assert gist.files == before[gist.id].files
-
-
-def test_pages_are_put_in_order_as_they_come() -> None:
-    """A page is there before the one after it has been asked for."""
+def test_a_piece_has_a_few_hundred_files() -> None:
+    """Gists of many files make many pieces, so that few are in memory at once."""
+    file = GistFile("a", None, None, None, None)
     moment = datetime(2024, 1, 1, tzinfo=UTC)
-    gist = Gist("a", "u", None, moment, moment, (), truncated=False, git_pull_url=None)
-
-    def come() -> Iterator[StoredPage]:
-        yield StoredPage("1", None, None, (gist,))
-        raise AssertionError("asked too early")
-
-    assert next(in_order(come())).gists == (gist,)
+    many = Gist("a", "u", None, moment, moment, (file,) * 250, truncated=False, git_pull_url=None)
+    pieces = pack([many] * 7)
+    counts = [sum(len(gist.files) for gist in unpack(piece)) for piece in pieces]
+    assert counts == [500, 500, 500, 250]
+    assert max(counts) < PIECE_FILES + 300

@@ -16,8 +16,8 @@ import requests
 from tests.fake_github import FakeGithub, Fault
 from tests.fake_github.message import from_json, text
 from tests.serving import SECONDS, Serving, serving
-from tests.web.operations.test_operation import counted
 from tests.waiting import until
+from tests.web.operations.test_operation import counted
 
 NDJSON = {"Accept": "application/x-ndjson"}
 BODY = {"username": "octocat", "pattern": "needle"}
@@ -31,22 +31,30 @@ def hub() -> Iterator[FakeGithub]:
         yield fake
 
 
-def forgetful(hub: FakeGithub, **settings: object) -> AbstractContextManager[Serving]:
+def forgetful(
+    hub: FakeGithub, *, wait_seconds: int, deadline_seconds: int
+) -> AbstractContextManager[Serving]:
     """Run a service on that GitHub that remembers nothing."""
-    return serving(hub, cache_url="off", listing_ttl_seconds=0, **settings)
+    return serving(
+        hub,
+        cache_url="off",
+        listing_ttl_seconds=0,
+        github_timeout_seconds=wait_seconds,
+        search_deadline_seconds=deadline_seconds,
+    )
 
 
 @pytest.fixture(scope="module")
 def running(hub: FakeGithub) -> Iterator[Serving]:
     """One service for the module, whose patience no machine exhausts."""
-    with forgetful(hub, github_timeout_seconds=100, search_deadline_seconds=100) as service:
+    with forgetful(hub, wait_seconds=100, deadline_seconds=100) as service:
         yield service
 
 
 @pytest.fixture(scope="module")
 def impatient(hub: FakeGithub) -> Iterator[Serving]:
     """One service for the module that waits six seconds for a GitHub that hangs."""
-    with forgetful(hub, github_timeout_seconds=2, search_deadline_seconds=6) as service:
+    with forgetful(hub, wait_seconds=2, deadline_seconds=6) as service:
         yield service
 
 

@@ -68,8 +68,9 @@ def test_three_thousand_gists_need_the_memory_of_their_list(github: FakeGithub) 
     """Reading all their files (12 MB) takes what reading a few took, and the list."""
     github.add_user("few").generate(300, size_bytes=2000)
     github.add_user("many").generate(3000, size_bytes=2000)
-    settings = {"cache_url": "off", "github_token": "ghp_t", "search_deadline_seconds": 600}
-    with serving(github, **settings) as service:
+    with serving(
+        github, cache_url="off", github_token="ghp_t", search_deadline_seconds=600
+    ) as service:
         searched(service, "no such word", "few")
         listed, _ = searched(service, "no such word", "many", files=["no such file"])
         read, found = searched(service, "no such word", "many")

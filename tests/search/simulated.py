@@ -33,8 +33,9 @@ from gistapi.models import (
 )
 from gistapi.search import cursor as cursors
 from gistapi.search.filters import Filter
-from gistapi.search.reader import ClonedFile, Reader, Shared
-from gistapi.search.session import Bounds, Session
+from gistapi.search.reader import Reader, Resources
+from gistapi.search.session import SearchBounds, Session
+from gistapi.search.source import ClonedFile
 from tests.aio.looping import run
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -72,7 +73,8 @@ class Cloned:
 
     name: str
     size_bytes: int
-    chunks: AsyncIterator[bytes]
+    blob_sha: str
+    chunks: AsyncGenerator[bytes]
 
 
 @dataclass
@@ -186,13 +188,13 @@ class Github:
         del scope
         files = [(file, self._file(gist, file)) for file in gist.files]
 
-        async def chunks(file: File) -> AsyncIterator[bytes]:
+        async def chunks(file: File) -> AsyncGenerator[bytes]:
             await asyncio.sleep(file.seconds)
             yield file.text
 
         async def cloned() -> AsyncIterator[ClonedFile]:
             for listed, file in files:
-                yield Cloned(listed.name, len(file.text), chunks(file))
+                yield Cloned(listed.name, len(file.text), "0" * 40, chunks(file))
 
         yield cloned()
 
@@ -209,6 +211,26 @@ class Github:
         return iter(())
 
     def put_content(self, blob_sha: str, content: bytes) -> None:
+        """Keep nothing."""
+
+    def open_content(self, blob_sha: str, size_bytes: int) -> None:
+        """Keep nothing."""
+
+    def store_content(self, blob_sha: str, size_bytes: int) -> Github:
+        """Return a sink that keeps nothing."""
+        del blob_sha, size_bytes
+        return self
+
+    def get_listing(self, key: str) -> None:
+        """Keep nothing."""
+
+    def put_listing(self, key: str, listing: bytes) -> None:
+        """Keep nothing."""
+
+    def write(self, chunk: bytes) -> None:
+        """Keep nothing."""
+
+    def close(self) -> None:
         """Keep nothing."""
 
 
@@ -260,7 +282,7 @@ async def searching(
     *,
     deadline_seconds: float = 60,
     concurrency: int = 16,
-    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+    bounds: SearchBounds = SearchBounds(),  # noqa: B008 - frozen
     during: Callable[[Session], None] = lambda _session: None,
     meter: Any = None,
 ) -> Answer:
@@ -275,7 +297,7 @@ async def searching(
         scope = replace(scope, meter=meter)
     reader = Reader(
         source=github,
-        shared=Shared(github, Inline(), ByteBudget(2**26)),
+        shared=Resources(github, Inline(), ByteBudget(2**26)),
         matcher=matching.matcher(
             compile_pattern(query.pattern, query.flags), Wanted(query.max_count)
         ),
@@ -283,6 +305,7 @@ async def searching(
         scope=scope,
         wants_all=query.max_count is not None,
         wants_first=query.details,
+        wants_names=query.names,
         count=session.count,
     )
     during(session)

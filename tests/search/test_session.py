@@ -21,7 +21,7 @@ from gistapi.errors import (
     UserNotFoundError,
 )
 from gistapi.models import Begin, Match, Progress, Query, TargetEnd
-from gistapi.search.session import Bounds, Session
+from gistapi.search.session import SearchBounds, Session
 from gistapi.search.stop import Stop
 from tests.search.simulated import FOREVER, Answer, File, Github, follow, search
 
@@ -76,7 +76,7 @@ def test_no_gist_is_blamed_for_its_neighbours_bytes() -> None:
     github = Github()
     large = File("large", b"hay" * 700_000, seconds=5)
     gists = [github.add("octocat", replace(HIT, seconds=9), large) for _ in range(12)]
-    bounds = Bounds(size_bytes=5_000_000)
+    bounds = SearchBounds(size_bytes=5_000_000)
     answers = list(follow(github, NEEDLE, bounds=bounds))
     found = [match for answer in answers for match in answer.matches]
     assert sorted(found) == sorted(gist.id for gist in gists)
@@ -88,7 +88,7 @@ def test_a_gist_larger_than_one_search_is_given_up() -> None:
     github = Github()
     small = github.add("octocat", HIT)
     large = github.add("octocat", File("large", b"hay" * 2_000_000, seconds=1))
-    answers = list(follow(github, NEEDLE, bounds=Bounds(size_bytes=3_000_000)))
+    answers = list(follow(github, NEEDLE, bounds=SearchBounds(size_bytes=3_000_000)))
     assert [match for answer in answers for match in answer.matches] == [small.id]
     assert (large.html_url, "search_too_large") in reasons(answers[1])
 
@@ -366,7 +366,9 @@ class World:
             self.github,
             replace(query, limit=chance.choice([None, None, 3])),
             deadline_seconds=chance.choice([20, 60]),
-            bounds=chance.choice([Bounds(), Bounds(gists=20), Bounds(size_bytes=700_000)]),
+            bounds=chance.choice(
+                [SearchBounds(), SearchBounds(gists=20), SearchBounds(size_bytes=700_000)]
+            ),
             concurrency=chance.choice([2, 16]),
         )
 
@@ -400,3 +402,45 @@ def test_following_next_finds_every_match_once(seed: int) -> None:
     assert len(urls) == len(found)
     assert world.always <= urls
     assert blamed <= world.slow - urls
+
+
+def test_one_gist_shows_a_thousand_matches() -> None:
+    """The rest is marked by `more`, and the answer says so once."""
+    github = Github()
+    github.add("octocat", *(File(name, b"needle " * 400) for name in "abcd"))
+    github.add("octocat", File("few", b"needle " * 3))
+    answer = search(github, replace(NEEDLE, max_count=1000))
+    few, many = [event for event in answer.events if isinstance(event, Match)]
+    assert [len(file.hits) for file in many.files] == [400, 400, 200]
+    assert [file.more for file in many.files] == [False, False, True]
+    assert [file.more for file in few.files] == [False]
+    assert reasons(answer) == [(None, "too_many_matches")]
+    assert answer.end.next is None
+
+
+def test_one_answer_shows_ten_thousand_matches() -> None:
+    """The gist that would exceed it is owed; every match comes by `next`."""
+    github = Github()
+    for _ in range(25):
+        github.add("octocat", File(text=b"needle " * 900))
+    answers = list(follow(github, replace(NEEDLE, max_count=1000)))
+    assert [len(answer.matches) for answer in answers] == [11, 11, 3]
+    assert [reasons(answer) for answer in answers] == [
+        [(None, "too_many_matches")],
+        [(None, "too_many_matches")],
+        [],
+    ]
+
+
+def test_names_and_descriptions_are_searched_if_asked() -> None:
+    """A match in a name says so, and needs no file to be read."""
+    github = Github()
+    github.add("octocat", File("needle.txt"), File("other"))
+    assert search(github, NEEDLE).matches == []
+    github.asked.clear()
+    answer = search(github, replace(NEEDLE, names=True))
+    (match,) = [event for event in answer.events if isinstance(event, Match)]
+    assert [(found.found_in, found.hits[0].text) for found in match.files] == [
+        ("name", "needle.txt")
+    ]
+    assert github.asked == ["octocat page 1"]

@@ -77,7 +77,7 @@ def test_a_pattern_that_python_refuses_is_told_in_its_words_and_with_its_positio
 def test_a_pattern_that_we_refuse_has_no_position() -> None:
     """A pattern too costly may well be a regular expression: the message says only that."""
     body = Searches(refusal=errors.InvalidPatternError("it is too costly")).post().get_json()
-    assert body["message"] == "The pattern can't be searched: it is too costly."
+    assert body["message"] == "The pattern cannot be searched: it is too costly."
     assert body["errors"] == [{"field": "pattern", "message": "it is too costly"}]
 
 
@@ -106,7 +106,7 @@ def test_problem_json_lists_the_faults_too() -> None:
     assert missing.get_json()["instance"] == "/n%C3%B6pe"
 
 
-@pytest.mark.parametrize("accept", ["*/*", "application/*", "text/html", "image/png;q=0.1", "?"])
+@pytest.mark.parametrize("accept", ["*/*", "application/*", "text/*", "image/png;q=0.1", "?"])
 def test_any_other_accept_gets_the_plain_shape(accept: str) -> None:
     """Never a 406, never HTML."""
     answer = Searches().client().get("/nope", headers={"Accept": accept})
@@ -135,8 +135,25 @@ def test_a_foreseen_error_is_not_logged_as_a_fault_of_ours(
 ) -> None:
     """A caller's mistake or GitHub's leaves no traceback."""
     with caplog.at_level(logging.DEBUG):
-        Searches(refusal=errors.GithubError("GitHub answered 500.")).post()
-    assert caplog.records == []
+        Searches(refusal=errors.GithubError("GitHub answered 500.")).post(buffered=True)
+        Searches().post(limit=0, buffered=True)
+    assert all(record.exc_info is None for record in caplog.records)
+    assert max(record.levelno for record in caplog.records) == logging.WARNING
+
+
+def test_the_log_has_the_cause_that_the_answer_leaves_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The library's words, without credentials and without the user's name."""
+    error = errors.GithubError("GitHub could not be reached.")
+    error.__cause__ = OSError("proxy http://me:secret@proxy:80: /users/canary/gists: refused")
+    answer = Searches(refusal=error).post()
+    (record,) = [record for record in caplog.records if record.getMessage() == "request failed"]
+    assert vars(record)["causes"] == [
+        "GithubError: GitHub could not be reached.",
+        "OSError: proxy http://…@proxy:80: /users/…/gists: refused",
+    ]
+    assert "proxy" not in answer.text
 
 
 def test_every_error_that_can_end_a_search_has_a_row() -> None:
@@ -148,9 +165,11 @@ def test_every_error_that_can_end_a_search_has_a_row() -> None:
         errors.PatternTimeoutError,  # the same
         errors.RawRefusedError,  # the file is asked of git
         errors.GoneError,  # is left out
-        errors.CancelledError,  # nobody is left to tell
+        errors.CancelledError,  # the client has left
+        errors.CacheMissError,  # the content is asked of GitHub
     }
-    mapped = {type(error) for error, _, _ in KNOWN} | {errors.InvalidPatternError}
+    mapped = {type(error) for error, _, _ in KNOWN}
+    mapped |= {errors.InvalidPatternError, errors.InvalidGlobError}
     abstract = {errors.GistapiError, errors.QueryError, errors.RefusedError}
     kinds = {
         kind

@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gistapi.models import Flags, Query
-from gistapi.web.problems import InvalidRequestError
-from gistapi.web.schema import SearchRequest, parse
+from gistapi.web.error_table import InvalidRequestError
+from gistapi.web.parsing import parse_body
+from gistapi.web.schema import SearchRequest
 from tests.web.searches import SEARCH, Searches
 
 LEAST = {"username": "octocat", "pattern": "x"}
+LEAST_QUERY = Query("octocat", "x")
 
 
 def body(**more: object) -> bytes:
@@ -35,12 +37,12 @@ def refused(sent: bytes) -> tuple[str, list[str]]:
 
 def test_the_least_request_has_every_default() -> None:
     """Only `username` and `pattern` are needed."""
-    assert parse(body()).query() == Query("octocat", "x")
+    assert parse_body(body()).query() == LEAST_QUERY
 
 
 def test_every_field_reaches_the_query() -> None:
     """What was asked is what is searched; times are brought to UTC."""
-    form = parse(
+    form = parse_body(
         body(
             ignore_case=True,
             multiline=True,
@@ -54,6 +56,9 @@ def test_every_field_reaches_the_query() -> None:
             limit=1000,
             cursor="c",
             details=True,
+            names=True,
+            max_count=5,
+            context=2,
         )
     )
     assert form.details
@@ -67,19 +72,23 @@ def test_every_field_reaches_the_query() -> None:
         updated_until=datetime(2024, 12, 31, 23, 59, 59, 500000, tzinfo=UTC),
         limit=1000,
         cursor="c",
+        details=True,
+        names=True,
+        max_count=5,
+        context=2,
     )
 
 
 def test_null_is_the_default_where_that_is_none() -> None:
     """A client may send its unset options."""
     sent = body(limit=None, cursor=None, updated_since=None, updated_until=None)
-    assert parse(sent).query() == Query("octocat", "x")
+    assert parse_body(sent).query() == LEAST_QUERY
 
 
 @pytest.mark.parametrize("name", ["a", "-a-", "a--b", "A_b", "0", "x" * 39])
 def test_a_github_login_is_a_username(name: str) -> None:
     """Live accounts begin or end with `-`, and have `--` or `_`."""
-    assert parse(body(username=name)).username == name
+    assert parse_body(body(username=name)).username == name
 
 
 @pytest.mark.parametrize(
@@ -93,14 +102,25 @@ def test_a_github_login_is_a_username(name: str) -> None:
         ("fixed_string", [[]]),
         ("word", [{}]),
         ("details", [1.0]),
-        ("files", ["*.py", None, {}, ["a"] * 101, ["*.c", "{a,b}" * 9], ["a[b"]]),
+        ("files", ["*.py", None, {}, ["a"] * 101]),
         ("files.0", [[7], [""], ["x" * 256], ["\ud800"]]),
+        ("files", [["{a,b}" * 50] * 20, ["*.c", "{a,b}" * 9], ["*", "a[b"]]),
         ("languages", ["Python", None]),
         ("languages.1", [["Python", None]]),
         ("limit", [0, 1001, -1, True, "5", 5.0, 1e999, 10**400]),
         ("cursor", [7, [], "\udfff"]),
-        ("updated_since", [0, "", "2024-01-01", "2024-01-01T00:00:00", "2024-01-01 00:00:00Z"]),
+        ("updated_since", [0, "", "2024-1-1", "2024-01-01T00:00:00", "2024-01-01 00:00:00Z"]),
         ("updated_until", ["2024-02-30T00:00:00Z", "0001-01-01T00:00:00+02:00", "now", False]),
+        ("usernames", ["a", [], ["a"] * 101]),
+        ("usernames.1", [["a", "b c"]]),
+        ("organization", ["a b"]),
+        ("gists", [[], "x"]),
+        ("gists.0", [["x"], ["https://example.com/1"], ["g" * 501]]),
+        ("mine", [1]),
+        ("starred", ["true"]),
+        ("names", [1]),
+        ("max_count", [0, 1001]),
+        ("context", [-1, 11, None]),
         ("color", ["red"]),
         ("Pattern", ["x"]),
     ],
@@ -116,14 +136,94 @@ def test_a_wrong_value_is_refused_and_its_field_named(field: str, values: list[o
 def test_all_faults_are_told_at_once() -> None:
     """A caller does not learn of them one by one."""
     message, fields = refused(b'{"limit": 0, "details": 1, "no": 2}')
-    assert fields == ["username", "pattern", "limit", "details", "no"]
-    assert message == "The request is not valid: username: Field required."
+    assert fields == ["username", "pattern", "details", "limit", "no"]
+    assert message.startswith("The request is not valid. username: Say where to search")
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"usrname": "a"}, "usrname: There is no such field. Did you mean username?"),
+        ({"file": []}, "Did you mean files?"),
+        ({"username": "a b"}, "A GitHub login has 1 to 39 letters, digits, - or _."),
+        ({"limit": 0}, "limit: Send a number from 1 to 1,000."),
+        ({"limit": True}, "limit: Send an integer."),
+        ({"details": 1}, "details: Send true or false."),
+        ({"files": "*.py"}, "files: Send a list."),
+        ({"files": ["*.py", "{a"]}, "files: The glob {a has a { without a }."),
+        ({"languages": ["Pyton"]}, "GitHub knows no language Pyton. Did you mean Python?"),
+        ({"updated_since": "2024-02-30"}, "There is no such time as 2024-02-30."),
+        ({"updated_until": "soon"}, "A time is a date such as 2024-01-31"),
+        ({"gists": ["?"]}, "A gist is named by its ID or its address"),
+    ],
+)
+def test_a_fault_is_said_in_words_for_people(sent: dict[str, object], said: str) -> None:
+    """No validation library's wording; the nearest known name is suggested."""
+    fields = {"pattern": "x"} | sent if "usrname" in sent else LEAST | sent
+    assert said in " ".join(
+        fault["message"] if not said.startswith(f"{fault['field']}:") else said
+        for fault in _faults(fields)
+    )
+
+
+def _faults(fields: dict[str, object]) -> list[dict[str, str]]:
+    with pytest.raises(InvalidRequestError) as raised:
+        parse_body(json.dumps(fields).encode())
+    return [
+        {"field": fault["field"], "message": f"{fault['field']}: {fault['message']}"}
+        for fault in raised.value.errors
+    ]
+
+
+def test_a_language_that_github_may_add_is_no_fault() -> None:
+    """Only a name that is like a known one is refused."""
+    assert parse_body(body(languages=["Qqzzx", "c++"])).languages == ["Qqzzx", "c++"]
+
+
+def test_many_faults_make_a_small_answer() -> None:
+    """The number of faults named is bounded, and so are their names."""
+    fields = {f"{number:04}" + "x" * 200: 1 for number in range(250)}
+    answer = Searches().client().post(SEARCH, json=LEAST | fields)
+    assert answer.status_code == 400
+    assert len(answer.get_json()["errors"]) == 10
+    assert len(answer.data) < 4096
+
+
+def test_a_date_is_a_whole_day() -> None:
+    """From its beginning to its end, in UTC."""
+    form = parse_body(body(updated_since="2024-01-31", updated_until="2024-01-31"))
+    assert form.updated_since == datetime(2024, 1, 31, tzinfo=UTC)
+    assert form.updated_until == datetime(2024, 1, 31, 23, 59, 59, 999999, tzinfo=UTC)
+
+
+def test_targets_come_in_the_contracts_order_each_once() -> None:
+    """Users, organization, gists, then the owner's own; case of a login does not matter."""
+    form = parse_body(
+        json.dumps(
+            {
+                "pattern": "x",
+                "starred": True,
+                "gists": ["6cad326836d38bd3a7ae", "https://gist.github.com/a/6cad326836d38bd3a7ae"],
+                "organization": "github",
+                "usernames": ["b", "OCTOCAT", "a"],
+                "username": "octocat",
+            }
+        ).encode()
+    )
+    assert [(target.kind, target.name.lower()) for target in form.query().targets] == [
+        ("username", "octocat"),
+        ("username", "b"),
+        ("username", "a"),
+        ("organization", "github"),
+        ("gist", "6cad326836d38bd3a7ae"),
+        ("starred", ""),
+    ]
 
 
 def test_a_span_that_ends_before_it_begins_is_refused() -> None:
     """`updated_since` may be `updated_until`, not later."""
     day = "2024-01-02T00:00:00Z"
-    assert parse(body(updated_since=day, updated_until=day)).updated_since
+    assert parse_body(body(updated_since=day, updated_until=day)).updated_since
     message, _ = refused(body(updated_since=day, updated_until="2024-01-01T00:00:00Z"))
     assert "updated_since is later than updated_until" in message
 
@@ -138,8 +238,8 @@ def test_a_span_that_ends_before_it_begins_is_refused() -> None:
         (b"{", "not JSON"),
         (b"{} {}", "not JSON"),
         (b"{'a': 1}", "not JSON"),
-        (b'{"limit": NaN}', "NaN is no JSON value"),
-        (b'{"limit": -Infinity}', "-Infinity is no JSON value"),
+        (b'{"limit": NaN}', "NaN is not a JSON value"),
+        (b'{"limit": -Infinity}', "-Infinity is not a JSON value"),
         (b'{"pattern": "\xff"}', "not UTF-8"),
         (json.dumps(LEAST).encode("utf-16"), "not UTF-8"),
         (b"\xef\xbb\xbf{}", "not JSON"),
@@ -190,7 +290,7 @@ def test_a_pair_of_surrogates_is_a_character() -> None:
     """JSON has characters beyond U+FFFF as pairs; 1,000 of them are not too long."""
     sent = body(pattern="\U0001f600" * 1000)
     assert rb"\ud83d\ude00" in sent
-    assert parse(sent).query().pattern == "\U0001f600" * 1000
+    assert parse_body(sent).query().pattern == "\U0001f600" * 1000
 
 
 JSON_VALUES = st.recursive(
@@ -210,4 +310,4 @@ def encoded(value: object) -> bytes:
 def test_any_body_is_read_or_refused(sent: bytes) -> None:
     """No body breaks the reader: it is a request, or a foreseen refusal."""
     with suppress(InvalidRequestError):
-        assert isinstance(parse(sent), SearchRequest)
+        assert isinstance(parse_body(sent), SearchRequest)

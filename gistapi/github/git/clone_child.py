@@ -3,7 +3,8 @@
 A process of its own, because dulwich holds an object and its compressed form in memory: its limit
 is set here. It imports nothing of ours, knows no network and opens no file. Names stay bytes.
 
-Each file is framed as `FRAME` (length of the name, size), name, content. After the last file comes
+Each file is framed as `FRAME` (length of the name, size, blob SHA), name, content. After the last
+file comes
 the frame `END`. A child that ends without it has an exit status that says why.
 """
 
@@ -23,8 +24,8 @@ from dulwich.object_store import iter_tree_contents
 from dulwich.objects import S_ISGITLINK, Commit, ObjectID, TreeEntry
 from dulwich.pack import MemoryPackIndex, ObjectContainer, Pack, PackData
 
-FRAME = struct.Struct(">IQ")
-END = FRAME.pack(0xFFFFFFFF, 0)
+FRAME = struct.Struct(">IQ40s")
+END = FRAME.pack(0xFFFFFFFF, 0, b"")
 MAX_NAME_BYTES = 4096
 """Of a path in the tree: PATH_MAX of the systems that could have pushed it."""
 CACHE_BYTES = 1024 * 1024
@@ -63,7 +64,7 @@ def _write_file(pack: Pack, entry: TreeEntry, out: BinaryIO) -> None:
     if len(entry.path) > MAX_NAME_BYTES:
         raise NameTooLongError
     _, content = pack.get_raw(entry.sha)
-    out.write(FRAME.pack(len(entry.path), len(content)))
+    out.write(FRAME.pack(len(entry.path), len(content), entry.sha))
     out.write(entry.path)
     out.write(content)
 

@@ -151,8 +151,12 @@ class _GitClient(AbstractHttpGitClient):
         """On the loop: close the answer before, which has been read, and open the next."""
         await self._answers.aclose()
         headers = {"User-Agent": USER_AGENT, **headers}
-        # Not patient: a wait for GitHub would hold this thread.
-        about: Any = {"kind": "git", "scope": self._scope, "headers": headers, "patient": False}
+        about: Any = {
+            "kind": "git",
+            "scope": self._scope,
+            "headers": headers,
+            "max_wait_seconds": 0,  # a wait for GitHub would hold this thread
+        }
         answer = await self._answers.enter_async_context(
             self._client.get(url, **about)
             if body is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -14,9 +15,9 @@ from typing import BinaryIO
 
 from gistapi.errors import IncompleteError
 from gistapi.github.client import CHUNK_BYTES
-from gistapi.github.contents import MAX_FILE_BYTES
 from gistapi.github.git import clone_child
 from gistapi.github.git.clone_child import END, FRAME, MAX_NAME_BYTES
+from gistapi.github.raw import MAX_FILE_BYTES
 
 CHILD = Path(clone_child.__file__)
 STALL_SECONDS = 60.0
@@ -49,6 +50,7 @@ class ClonedFile:
 
     name: str
     size_bytes: int
+    blob_sha: str
     chunks: AsyncGenerator[bytes]
 
 
@@ -110,12 +112,12 @@ class _Pipe:
     async def files(self) -> AsyncGenerator[ClonedFile]:
         """The files, as the child frames them, until it says that there are no more."""
         while (header := await self.read(FRAME.size)) != END:
-            name_size, size = FRAME.unpack(header)
+            name_size, size, sha = FRAME.unpack(header)
             if name_size > MAX_NAME_BYTES:
                 raise IncompleteError(*ENDS[clone_child.NAME_TOO_LONG])
             name = (await self.read(name_size)).decode("utf-8", "replace")
             content = _Content(self, size)
-            yield ClonedFile(name, size, content.chunks())
+            yield ClonedFile(name, size, sha.decode("ascii", "replace"), content.chunks())
             await content.skip()
 
     async def read(self, size: int) -> bytes:
@@ -153,9 +155,14 @@ class _Pipe:
         )
 
     async def kill(self) -> None:
-        """End the child, and read what is left in its pipes so that they close."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        """End the child, and read what is left in its pipes so that they close.
+
+        Not by Popen's own kill: it would take the exit status of a child that has just ended, and
+        asyncio would miss it.
+        """
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
         for stream in (self._out, self._err):
             while await stream.read(CHUNK_BYTES):
                 pass

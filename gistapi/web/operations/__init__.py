@@ -1,26 +1,29 @@
-"""What operators ask: /livez, /readyz, /metrics; and what every request leaves behind."""
+"""What operators see: /livez, /readyz, /metrics, and one log line for each request."""
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from gistapi.events import Event
+from gistapi.search.report import ErrorCode
 from gistapi.web.operations.health import Health, Parts
 from gistapi.web.operations.metrics import Metrics
+from gistapi.web.operations.probes import PROBES
 from gistapi.web.protection.headers import request_id
-from gistapi.web.protection.rejections import RejectionLog
+from gistapi.web.protection.rejections import REFUSALS, Rejections
+from gistapi.web.responses import json_response
 
 HEALTH_JSON = "application/health+json"
-# Asked every few seconds by machines: a line for each would hide the others.
-PROBES = {"/ping", "/livez", "/readyz", "/metrics"}
+MAX_PATH_CHARACTERS = 200
+_QUIET = {"page.static", "page.reference_asset"}
 # https://www.w3.org/TR/trace-context/#traceparent-header
 _TRACEPARENT = re.compile(
     r"(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})(?P<trace_id>[0-9a-f]{32})"
@@ -31,71 +34,96 @@ _log = logging.getLogger(__name__)
 
 
 class Operation:
-    """What operators may know of one application; `metrics_gate` raises for who may not."""
+    """The metrics, health and request log of one application.
+
+    `metrics_gate` raises for requests that may not read /metrics.
+    """
 
     def __init__(self, metrics_gate: Callable[[], None] = lambda: None) -> None:
         self.metrics = Metrics()
-        self.refusals = RejectionLog(self.metrics.registry)
+        self.rejections = Rejections(self.metrics.registry)
         self._metrics_gate = metrics_gate
         self.health = Health()
         self.parts: Parts | None = None
 
     def observe(self, event: Event) -> None:
-        """Count and remember (an Observer)."""
+        """Count and remember an event (an Observer)."""
         self.metrics.observe(event)
         self.health.observe(event)
-        self.refusals.observe(event)
+        self.rejections.observe(event)
 
     def watch(self, parts: Parts) -> None:
-        """Look at these whenever somebody asks."""
+        """Read these whenever health or metrics are asked for."""
         self.parts = parts
         self.metrics.watch(
             searches=parts.searches,
             workers=parts.workers,
             cache_bytes=lambda: _number(parts.cache().size_bytes),
+            hosts=parts.hosts,
         )
 
     def init_app(self, app: Flask) -> None:
-        """Answer the operators' addresses, and count and log every request."""
+        """Add the operators' addresses, and count and log every request."""
         app.register_blueprint(self._routes())
-        app.after_request(self.refusals.after_request)
 
         @app.before_request
         def _begin() -> None:
             g.began = time.perf_counter()
-            clear_contextvars()  # the thread has served others
+            clear_contextvars()  # the thread has served other requests
             bind_contextvars(request_id=request_id(), **_trace())
             self.metrics.request_began()
 
         @app.after_request
         def _finish(response: Response) -> Response:
-            route = str(request.url_rule) if request.url_rule else "none"
-            began, status = g.began, response.status_code
+            began, line = g.began, self._line(response)
+            level = self._level(response.status_code, g.get("error_code"))
 
             def ended() -> None:
                 seconds = time.perf_counter() - began
-                self.metrics.request_ended(route, status, seconds)
-                level = logging.DEBUG if route in PROBES else logging.INFO
-                told = {"route": route, "status": status, "duration_seconds": round(seconds, 6)}
-                _log.log(level, "request", extra=told)
+                self.metrics.request_ended(line["route"], line["status"], seconds)
+                _log.log(level, "request", extra=line | {"duration_seconds": round(seconds, 6)})
 
-            response.direct_passthrough = False  # or nobody is told when a file is sent
+            response.direct_passthrough = False  # else the end of a file's answer is not seen
             response.call_on_close(ended)
             return response
+
+    def _line(self, response: Response) -> dict[str, Any]:
+        """The fields of a request's log line. The query is left out: it may hold a pattern."""
+        line: dict[str, Any] = {
+            "method": request.method[:20],
+            "path": request.path[:MAX_PATH_CHARACTERS],
+            "route": str(request.url_rule) if request.url_rule else "none",
+            "status": response.status_code,
+        }
+        code: ErrorCode | None = g.get("error_code")
+        if code is not None:
+            line["code"] = code
+        if code in REFUSALS:
+            caller = g.get("caller")
+            line["address"] = caller.address if caller else request.remote_addr
+        return line
+
+    def _level(self, status: int, code: ErrorCode | None) -> int:
+        if code in REFUSALS:
+            return self.rejections.level(code)
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return logging.WARNING
+        quiet = request.path in PROBES or request.endpoint in _QUIET
+        return logging.DEBUG if quiet else logging.INFO
 
     def _routes(self) -> Blueprint:
         blueprint = Blueprint("ops", __name__)
 
         @blueprint.get("/livez")
         def livez() -> Response:
-            return Response('{"status": "pass"}', mimetype=HEALTH_JSON)
+            return json_response({"status": "pass"}, mimetype=HEALTH_JSON)
 
         @blueprint.get("/readyz")
         def readyz() -> Response:
             body = self.health.report(self.parts, verbose="verbose" in request.args)
             failed = body["status"] == "fail"
             status = HTTPStatus.SERVICE_UNAVAILABLE if failed else HTTPStatus.OK
-            return Response(json.dumps(body), status, mimetype=HEALTH_JSON)
+            return json_response(body, status, mimetype=HEALTH_JSON)
 
         @blueprint.get("/metrics")
         def metrics() -> Response:
@@ -107,7 +135,7 @@ class Operation:
 
 
 def _trace() -> dict[str, str]:
-    """The ids of the caller's trace, where it sends valid ones."""
+    """The IDs of the caller's trace, if it sends valid ones."""
     found = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
     return found.groupdict() if found else {}
 

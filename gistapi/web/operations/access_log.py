@@ -1,7 +1,7 @@
-"""How the process writes its log: lines of JSON, or text for a person; and what of it is told.
+"""The process's log: JSON lines, or text for a person.
 
-A line carries what structlog's context variables hold: within a request, its `request_id`.
-Patterns, names of users and tokens are never told.
+A line carries structlog's context variables: within a request, its `request_id`. Patterns, user
+names and tokens are never logged.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from typing import Any
 
 import structlog
-from structlog.contextvars import bind_contextvars, merge_contextvars
+from structlog.contextvars import merge_contextvars
 from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from gistapi.events import (
     CacheFailed,
+    ContentRead,
     CountingFailed,
     Event,
     GithubLimited,
@@ -30,14 +32,16 @@ from gistapi.events import (
     WorkerKilled,
 )
 from gistapi.settings import Settings
+from gistapi.web.operations.github_metrics import CALLED_OFF
 
-_TOLD = {
+_LOGGED = {
     SearchEnded: (logging.INFO, "search"),
     GithubRequestEnded: (logging.DEBUG, "request to GitHub"),
-    GithubLimited: (logging.WARNING, "GitHub asks for a wait"),
+    GithubLimited: (logging.WARNING, "GitHub asks to wait"),
+    ContentRead: (logging.DEBUG, "content read from GitHub"),
     WorkerKilled: (logging.WARNING, "matching worker ended"),
-    CacheFailed: (logging.WARNING, "cache failed"),
-    CountingFailed: (logging.WARNING, "a limit could not be checked"),
+    CacheFailed: (logging.DEBUG, "cache failed"),
+    CountingFailed: (logging.DEBUG, "a limit could not be checked"),
 }
 _FIRST = ("time", "level", "logger", "message", "request_id")
 _PLACED: tuple[Processor, ...] = (
@@ -50,15 +54,17 @@ _PLACED: tuple[Processor, ...] = (
 )
 
 FAILURES_SECONDS = 60.0
+MAX_KINDS = 1000
+"""Kinds of failures that are told apart; the number is bounded, for they hold hosts and words."""
 
 _log = logging.getLogger(__name__)
 
 
 class EventLog:
-    """Tells of events, as far as the log is the place for them (`observe` is an Observer).
+    """Logs events (`observe` is an Observer). Thread-safe.
 
-    A store that fails is told once a minute for each thing that it could not do, with how often
-    that was; every single failure only by `debug`. For any thread.
+    Failures of GitHub and of a store are warnings: one line a minute for each kind, with its
+    number and its latest cause. Each single failure is logged at DEBUG.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -67,46 +73,66 @@ class EventLog:
         self._failures: dict[str, _Failures] = {}
 
     def observe(self, event: Event) -> None:
-        """Write a line, or none; what a search came to stands on its request's later lines, too."""
-        if type(event) not in _TOLD:
+        """Log an event, or nothing."""
+        if type(event) not in _LOGGED:
             return
-        level, message = _TOLD[type(event)]
-        fields = asdict(event)
-        if isinstance(event, CacheFailed | CountingFailed):
-            self._tell_failures(message, fields)
-            level = logging.DEBUG
+        level, message = _LOGGED[type(event)]
+        fields = _fields(event)
+        kind = _failure(event)
+        if kind is not None:
+            self._log_failure(kind, message, fields)
         if _log.isEnabledFor(level):
-            _log.log(level, message, extra=_rounded(fields))
-        if isinstance(event, SearchEnded):
-            del fields["duration_seconds"]
-            bind_contextvars(**fields)
+            _log.log(level, message, extra=fields)
 
-    def _tell_failures(self, message: str, fields: dict[str, Any]) -> None:
-        kind = fields.get("operation", message)
+    def _log_failure(self, kind: str, message: str, fields: dict[str, Any]) -> None:
         with self._lock:
             now = self._clock()
+            if kind not in self._failures and len(self._failures) >= MAX_KINDS:
+                self._failures.clear()
             failures = self._failures.setdefault(kind, _Failures(now - FAILURES_SECONDS))
             failures.count += 1
-            if now < failures.told_at + FAILURES_SECONDS:
+            if now < failures.logged_at + FAILURES_SECONDS:
                 return
-            failures.told_at = now
+            failures.logged_at = now
             count, failures.count = failures.count, 0
         _log.warning(message, extra=fields | {"failures": count})
 
 
 @dataclass
 class _Failures:
-    """Of one kind: when they were told last, and how many came since."""
+    """One kind of failure: when it was last logged, and its number since."""
 
-    told_at: float
+    logged_at: float
     count: int = 0
 
 
-def _rounded(fields: dict[str, Any]) -> dict[str, Any]:
-    return {
+def _failure(event: Event) -> str | None:
+    """The kind of failure that an event is, None if it is none."""
+    match event:
+        case CacheFailed():
+            return f"cache {event.operation}"
+        case CountingFailed():
+            return "counting"
+        case GithubRequestEnded() if _failed(event):
+            return f"{event.host} {event.kind} {event.status} {event.error}"
+    return None
+
+
+def _failed(event: GithubRequestEnded) -> bool:
+    """Whether it is GitHub's or the network's failure; what is deleted (404) is none."""
+    if event.status is None or event.status < HTTPStatus.BAD_REQUEST:
+        return event.error is not None and event.error not in CALLED_OFF
+    return event.status != HTTPStatus.NOT_FOUND
+
+
+def _fields(event: Event) -> dict[str, Any]:
+    fields = {
         name: round(value, 6) if isinstance(value, float) else value
-        for name, value in fields.items()
+        for name, value in asdict(event).items()
     }
+    if "message" in fields:  # the name of a log record's own attribute
+        fields["cause"] = fields.pop("message")
+    return fields
 
 
 class JsonFormatter(ProcessorFormatter):
@@ -142,26 +168,16 @@ class TextFormatter(ProcessorFormatter):
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
-    """For `logging.config.dictConfig`: everything to standard error, the web server's lines too."""
+    """For `logging.config.dictConfig`: everything goes to standard error."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": {"()": JsonFormatter}, "text": {"()": TextFormatter}},
-        "filters": {"server": {"()": ServerFilter}},
         "handlers": {
             "stderr": {"class": "logging.StreamHandler", "formatter": settings.log_format},
         },
         "root": {"handlers": ["stderr"], "level": settings.log_level.upper()},
-        "loggers": {"_granian": {"filters": ["server"]}},
     }
-
-
-class ServerFilter(logging.Filter):
-    """Drops the web server's advice on the number of threads: ours wait for GitHub, not the CPU."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is written."""
-        return "Python threads" not in record.getMessage()
 
 
 def _ordered(_logger: WrappedLogger, _name: str, event: EventDict) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Whether the service is ready, and how what it stands on is doing.
+"""The health of the service and of what it depends on.
 
 The shape is that of application/health+json (draft-inadarei-api-health-check-06).
 """
@@ -6,67 +6,64 @@ The shape is that of application/health+json (draft-inadarei-api-health-check-06
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-from gistapi.events import Event, GithubBudgetSeen, GithubLimited, GithubRequestEnded
+from gistapi.events import (
+    CacheStatus,
+    Event,
+    GithubBudgetSeen,
+    GithubLimited,
+    GithubRequestEnded,
+    HostState,
+)
 
 State = Literal["starting", "ready", "stopping"]
 Check = dict[str, Any]
 LOW_BUDGET = 0.1
-"""Of GitHub's requests an hour: less than this share left is told as a warning."""
-
-
-class CacheStatus(Protocol):
-    """What is asked of the cache's own words (`gistapi.cache.CacheStatus`)."""
-
-    @property
-    def state(self) -> Literal["ok", "warn"]:
-        """`warn` while reading or writing fails."""
-        ...
-
-    @property
-    def message(self) -> str | None:
-        """Which, naming no path or host."""
-        ...
-
-    @property
-    def size_bytes(self) -> int | None:
-        """None where that can't be said."""
-        ...
+"""The share of GitHub's hourly requests below which health warns."""
+MAX_AHEAD_SECONDS = 24 * 3600.0
+"""Times that GitHub names are shown at most this far ahead: clocks differ, headers lie."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Where health looks: `searches` run now, of at most `max_searches`; `workers` are alive."""
+    """The sources of health: `searches` run now, of at most `max_searches`; `workers` are alive.
+
+    `warnings` are standing remarks on the configuration, one sentence each; `tasks` lists what the
+    event loop's tasks wait for; `hosts` is the state of each host of GitHub that was asked.
+    """
 
     state: Callable[[], State]
     cache: Callable[[], CacheStatus]
     searches: Callable[[], int]
     max_searches: int
     workers: Callable[[], int]
+    warnings: Callable[[], tuple[str, ...]] = tuple
+    tasks: Callable[[], list[str]] = list
+    hosts: Callable[[], tuple[HostState, ...]] = tuple
 
 
 class Health:
-    """Remembers GitHub's last words (an Observer), and looks at the parts when it is asked."""
+    """Remembers GitHub's last answers (an Observer) and reads the parts on request."""
 
     def __init__(self) -> None:
-        # Each with the time when it was told, in seconds since the epoch.
+        # Each with the time when it was observed, in seconds since the epoch.
         self._contact: tuple[GithubRequestEnded, float] | None = None
         self._budget: tuple[GithubBudgetSeen, float] | None = None
         self._wait: tuple[GithubLimited, float] | None = None
         self._token_refused = False
 
     def observe(self, event: Event) -> None:
-        """Remember what GitHub answered last, and what it said of its limits."""
+        """Remember GitHub's last answer and the state of its limits."""
         now = time.time()
         match event:
             case GithubRequestEnded(status=None, error="CancelledError" | "DeadlineError"):
-                pass  # our own doing
+                pass  # the service ended it
             case GithubRequestEnded():
                 self._contact = event, now
                 if event.kind == "list" and event.status is not None:
@@ -77,40 +74,45 @@ class Health:
                 self._wait = event, now
 
     def report(self, parts: Parts | None, *, verbose: bool) -> dict[str, Any]:
-        """The body of an answer; `status` is `pass`, `warn`, or `fail` while it is not ready."""
+        """The body of an answer; `status` is `fail` while starting or stopping."""
         state = "ready" if parts is None else parts.state()
         checks = {} if parts is None else _parts(parts)
         checks |= {"github:contact": self._check_contact(), "github:budget": self._check_budget()}
-        body: dict[str, Any] = {"status": "pass", "version": version("gistapi")}
+        body: dict[str, Any] = {"status": "pass", "version": version("gistgrep")}
         if state != "ready":
             body |= {"status": "fail", "output": f"The service is {state}."}
         elif any(check["status"] == "warn" for check in checks.values()):
             body["status"] = "warn"
         if verbose:
             body["checks"] = {name: [check] for name, check in checks.items()}
+            body["checks"]["github:hosts"] = [] if parts is None else _hosts(parts.hosts())
+            body["tasks"] = [] if parts is None else parts.tasks()
         return body
 
     def _check_contact(self) -> Check:
         if self._contact is None:
-            return {"status": "pass", "output": "GitHub was not asked yet."}
+            return {"status": "pass", "output": "No request has been sent to GitHub yet."}
         last, at = self._contact
         check = {"status": "pass", "observedValue": last.status, "time": _time(at)}
         words = None
         if self._token_refused:
-            words = "GitHub refuses the token."
+            words = "GitHub refuses the token (401)."
         elif last.status is None:
-            words = "GitHub did not answer."
+            words = f"{last.host} did not answer."
         elif last.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            words = "GitHub answered with an error."
+            words = f"{last.host} answered {last.status}."
         return check | ({"status": "warn", "output": words} if words else {})
 
     def _check_budget(self) -> Check:
         now = time.time()
-        if self._wait is not None and (ends := self._wait[1] + self._wait[0].wait_seconds) > now:
-            words = f"{self._wait[0].host} asks not to be asked before {_time(ends)}."
+        if (
+            self._wait is not None
+            and (ends := _ahead(self._wait[1], self._wait[0].wait_seconds)) > now
+        ):
+            words = f"{self._wait[0].host} takes no requests before {_time(ends)}."
             return {"status": "warn", "output": words, "time": _time(self._wait[1])}
         if self._budget is None:
-            return {"status": "pass", "output": "GitHub has not told its budget yet."}
+            return {"status": "pass", "output": "GitHub has not reported a budget yet."}
         budget, at = self._budget
         check: Check = {
             "status": "pass",
@@ -118,22 +120,26 @@ class Health:
             "observedUnit": f"of {budget.limit} requests",
             "time": _time(at),
         }
-        reset = at + budget.reset_seconds
+        reset = _ahead(at, budget.reset_seconds)
         if budget.remaining < budget.limit * LOW_BUDGET and reset > now:
-            check |= {"status": "warn", "output": f"It is whole again at {_time(reset)}."}
+            check |= {"status": "warn", "output": f"The budget resets at {_time(reset)}."}
         return check
 
 
 def _parts(parts: Parts) -> dict[str, Check]:
     cache = parts.cache()
-    told: Check = {"status": "pass" if cache.state == "ok" else "warn"}
+    stored: Check = {"status": "pass" if cache.state == "ok" else "warn"}
     if cache.size_bytes is not None:
-        told |= {"observedValue": cache.size_bytes, "observedUnit": "bytes"}
+        stored |= {"observedValue": cache.size_bytes, "observedUnit": "bytes"}
     if cache.message:
-        told["output"] = cache.message
+        stored["output"] = cache.message
     searches = parts.searches()
+    standing: Check = {"status": "pass"}
+    if remarks := parts.warnings():
+        standing = {"status": "warn", "output": " ".join(remarks)}
     return {
-        "cache": told,
+        "configuration": standing,
+        "cache": stored,
         "searches": {
             "status": "warn" if searches >= parts.max_searches else "pass",
             "observedValue": searches,
@@ -145,6 +151,35 @@ def _parts(parts: Parts) -> dict[str, Check]:
             "observedUnit": "processes",
         },
     }
+
+
+def _hosts(states: Iterable[HostState]) -> list[Check]:
+    """A check for each host; one that wants a wait is a warning."""
+    checks = []
+    for state in states:
+        check: Check = {
+            "componentId": f"{state.host} ({state.resource})",
+            "status": "pass",
+            "observedValue": state.concurrency,
+            "observedUnit": "requests at once",
+            "requests": state.requests,
+            "refusals": state.refusals,
+        }
+        if state.pace is not None:
+            check["requestsPerSecond"] = round(state.pace, 1)
+        if state.budget is not None:
+            reset = _ahead(time.time(), state.budget_reset_seconds or 0.0)
+            check |= {"budget": state.budget, "budgetLimit": state.budget_limit}
+            check["budgetReset"] = _time(reset)
+        if state.wait_seconds > 0:
+            ends = _time(_ahead(time.time(), state.wait_seconds))
+            check |= {"status": "warn", "output": f"Left alone until {ends}."}
+        checks.append(check)
+    return checks
+
+
+def _ahead(now: float, seconds: float) -> float:
+    return now + min(max(0.0, seconds), MAX_AHEAD_SECONDS)
 
 
 def _time(seconds: float) -> str:

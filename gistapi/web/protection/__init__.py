@@ -1,1 +1,1 @@
-"""web/protection."""
+"""What a request has to pass: address, key, captcha, limits, size, and the headers of answers."""

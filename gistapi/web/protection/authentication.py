@@ -1,76 +1,55 @@
-"""Keys: who a request says it comes from, and whether that is true."""
+"""API keys: the one a request sends, and whether it is valid."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Literal
 
 from flask import request
 from werkzeug.exceptions import NotFound
 
 from gistapi.errors import UnauthorizedError
+from gistapi.quota.keys import Key, KeyFile
 
 MetricsAccess = Literal["open", "key", "off"]
 
 
-class Key(Protocol):
-    """What is known of a key (`gistapi.quota.keys.Key`)."""
-
-    @property
-    def name(self) -> str:
-        """Whose it is."""
-        ...
-
-    @property
-    def sha256(self) -> str:
-        """What tells it from every other, one of the same name that was revoked too."""
-        ...
-
-
-class Keys(Protocol):
-    """Where keys are looked up (`gistapi.quota.keys.KeyFile`). Both raise KeyFileError."""
-
-    def exists(self) -> bool:
-        """Whether there are keys at all."""
-        ...
-
-    def find(self, secret: str) -> Key | None:
-        """The key that this is, None when it is none."""
-        ...
-
-
 class Authentication:
-    """Tells whose key came. `optional`: who sends none is somebody without a key, and let in."""
+    """Checks the keys of requests. If `optional`, a request without a key is let in too."""
 
-    def __init__(self, keys: Keys, *, optional: bool = False) -> None:
+    def __init__(self, keys: KeyFile, *, optional: bool = False) -> None:
         self._keys = keys
         self._optional = optional
 
     def key(self) -> Key | None:
-        """The key of this request; None for somebody who needs none.
+        """The key of this request, None if it sends none and needs none.
 
-        Raises UnauthorizedError; KeyFileError when the keys can't be read.
+        Raises UnauthorizedError, and KeyFileError if the keys cannot be read.
         """
-        secret = _sent()
-        if secret is None and self._optional:
+        if _sent() is None and (self._optional or not self._keys.exists()):
             return None
         if not self._keys.exists():
             return None
         return self.required()
 
     def required(self) -> Key:
-        """The key of this request, which has to have one; raises as `key` does."""
+        """The key of this request, which must have one. Raises as `key` does."""
         secret = _sent()
         if secret is None:
-            raise UnauthorizedError("A key is required: `Authorization: Bearer KEY`.")
+            raise UnauthorizedError("An API key is required. Send `Authorization: Bearer KEY`.")
         key = self._keys.find(secret)
         if key is None:
-            raise UnauthorizedError("The key is not valid.")
+            raise UnauthorizedError("The API key is not valid.")
         return key
+
+    def revalidate(self, key: Key) -> None:
+        """Raise UnauthorizedError if the key was revoked since `key` returned it."""
+        if all(entry.sha256 != key.sha256 for entry in self._keys.entries()):
+            raise UnauthorizedError("The API key has been revoked.")
 
 
 def metrics_gate(access: MetricsAccess, authentication: Authentication) -> Callable[[], None]:
-    """What a request for /metrics has to pass: nothing, a key, or nobody does."""
+    """A check for requests to /metrics. It raises UnauthorizedError or NotFound."""
 
     def admit() -> None:
         if access == "off":

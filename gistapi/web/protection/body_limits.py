@@ -1,59 +1,60 @@
-"""Receiving bodies: so large, so many at once, and of one address no more than its share."""
+"""The size of request bodies, and bodies that did not come whole.
+
+How long a body may take and how many connections one network may have is the server's business
+(`gistapi.web.server`); a body that arrives holds no thread.
+"""
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 
 from flask import request
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
-
-from gistapi.errors import OverloadedError
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    RequestEntityTooLarge,
+    RequestTimeout,
+    UnsupportedMediaType,
+)
 
 MAX_BODY_BYTES = 64 * 1024
-# A body that comes slowly, or never, holds a thread until its connection ends: the web server's
-# read knows no time limit and can't be interrupted (docs/decisions/edge.md).
-MAX_BODIES_AT_ONCE = 256
-MAX_BODIES_OF_ONE_ADDRESS = 32
 
 
-class BodyLimits:
-    """Receives the bodies of requests. For any thread."""
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The body of a request, or why there is none."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._of: Counter[str] = Counter()
+    content: bytes
+    error: HTTPException | None = None
 
-    def receive(self, address: str) -> bytes:
-        """The body of this request, which this address sends.
+    def json(self) -> bytes:
+        """The content, if the request says that it is JSON.
 
-        Raises OverloadedError, RequestEntityTooLarge, and BadRequest when it broke off.
+        Raises UnsupportedMediaType for another type or a `Content-Encoding`; BadRequest or
+        RequestTimeout if the body did not come whole.
         """
-        length = request.content_length or 0
-        if length > MAX_BODY_BYTES:
-            raise RequestEntityTooLarge
-        with self._counted(address):
-            body = request.get_data(cache=False)
-        if len(body) > MAX_BODY_BYTES:
-            raise RequestEntityTooLarge
-        if len(body) < length:
-            raise BadRequest  # it broke off, which the web server does not tell
-        return body
+        if request.mimetype != "application/json":
+            raise UnsupportedMediaType
+        if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+            raise UnsupportedMediaType
+        if self.error is not None:
+            raise self.error
+        return self.content
 
-    @contextmanager
-    def _counted(self, address: str) -> Iterator[None]:
-        with self._lock:
-            if self._of.total() >= MAX_BODIES_AT_ONCE:
-                raise OverloadedError("Too many requests are being received at once", 1.0)
-            if self._of[address] >= MAX_BODIES_OF_ONE_ADDRESS:
-                raise OverloadedError("Too many requests of yours are being received", 1.0)
-            self._of[address] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._of[address] -= 1
-                if not self._of[address]:
-                    del self._of[address]
+
+def receive() -> Body:
+    """The body of this request. Raises RequestEntityTooLarge."""
+    length = request.content_length or 0
+    if length > MAX_BODY_BYTES:
+        raise RequestEntityTooLarge
+    try:
+        content = request.get_data(cache=False)
+    except (OSError, BadRequest) as error:
+        # Werkzeug makes a BadRequest of what reading raises.
+        late = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
+        return Body(b"", RequestTimeout() if late else BadRequest())
+    if len(content) > MAX_BODY_BYTES:
+        raise RequestEntityTooLarge
+    if len(content) < length:
+        return Body(b"", BadRequest())
+    return Body(content)

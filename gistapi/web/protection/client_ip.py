@@ -1,4 +1,4 @@
-"""Whose address a request comes from, and whether it may come from there."""
+"""The client's address, the network it belongs to, and whether it is allowed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from gistapi.errors import ForbiddenError
 
 Address = IPv4Address | IPv6Address
 
+IPV6_PREFIX = 64
+"""The least that a subscriber gets and chooses addresses from (RFC 6177)."""
+
 _BRACKETED = re.compile(r"\[([^]]*)\](?::[0-9]+)?")
 _IPV4_WITH_PORT = re.compile(r"([0-9.]+):[0-9]+")
 
 
 class ClientAddresses:
-    """The lists of addresses, and the number of proxies in front that are believed.
+    """The lists of allowed and denied addresses, and the number of trusted proxies in front.
 
-    `allowed` and `denied` are addresses and networks in CIDR notation. Who is denied stays out,
-    whatever else is said; where there is a list of the allowed, everybody else does.
+    `allowed` and `denied` are addresses and networks in CIDR notation. A denied address is
+    refused even if it is allowed too; an empty `allowed` allows every address.
     """
 
     def __init__(
@@ -31,18 +34,18 @@ class ClientAddresses:
         self._trusted_proxies = trusted_proxies
 
     def admit(self) -> str:
-        """The caller's address, empty if it can't be known; raises ForbiddenError."""
+        """The client's address, empty if unknown. Raises ForbiddenError."""
         address = self.caller()
         if not self._may(address):
             raise ForbiddenError("This address may not use the service.")
         return "" if address is None else str(address)
 
     def caller(self) -> Address | None:
-        """Whom the outermost trusted proxy had as its peer.
+        """The peer of the outermost trusted proxy; None if unknown.
 
-        Each proxy adds its peer at the end of X-Forwarded-For; what stands before those that are
-        trusted is the caller's own invention. With fewer entries than proxies nobody is known:
-        the peer itself, a proxy of ours, could be on the list of the allowed.
+        Each proxy appends its peer to X-Forwarded-For; entries before those of trusted proxies are
+        the client's own. With fewer entries than proxies the client is unknown: the peer is a
+        proxy of ours and could be on the list of allowed addresses.
         """
         if not self._trusted_proxies:
             return address_of(request.remote_addr or "")
@@ -62,7 +65,7 @@ class ClientAddresses:
 def address_of(text: str) -> Address | None:
     """The address in `text`, which may have a port or a zone; None if there is none.
 
-    An IPv4 address in IPv6's clothes (`::ffff:192.0.2.1`) is an IPv4 address.
+    An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is returned as IPv4.
     """
     text = text.strip()
     found = _BRACKETED.fullmatch(text) or _IPV4_WITH_PORT.fullmatch(text)
@@ -71,3 +74,17 @@ def address_of(text: str) -> Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def network_of(address: str) -> str:
+    """The network that limits count an address by: itself if it is IPv4, its /64 if it is IPv6.
+
+    Text that is no address is returned as it is.
+    """
+    parsed = address_of(address)
+    if parsed is None:
+        return address
+    if isinstance(parsed, IPv6Address):
+        network = ip_network((int(parsed), IPV6_PREFIX), strict=False)
+        return str(network)
+    return str(parsed)

@@ -1,4 +1,4 @@
-"""Which other sites' pages may call the API and read its answers (CORS)."""
+"""Origins whose pages may call the API and read its answers (CORS)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,22 @@ from gistapi.web.protection.captcha import HEADER
 
 API = "/api/"
 PREFLIGHT_SECONDS = 600
-ALLOWED = ("Accept", "Content-Type", "Authorization", "X-API-Key", "X-Request-ID", HEADER)
+ALLOWED = (
+    "Accept",
+    "Content-Type",
+    "Authorization",
+    "X-API-Key",
+    "X-Request-ID",
+    "X-GitHub-Token",
+    HEADER,
+)
 EXPOSED = ("X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy", "WWW-Authenticate")
 
 
 def init_app(app: Flask, origins: Sequence[str]) -> None:
-    """Let the pages of exactly these origins in; nobody's cookies, for there are none.
+    """Allow exactly these origins, without credentials: the API uses no cookies.
 
-    A preflight is answered by Flask itself: it needs no key, and is no search.
+    Flask answers preflight requests. They need no key and are no search.
     """
     if not origins:
         return
@@ -26,7 +34,7 @@ def init_app(app: Flask, origins: Sequence[str]) -> None:
         app,
         resources=f"{API}.*",
         origins=list(origins),
-        methods=["GET", "POST"],
+        methods=["GET", "POST", "QUERY"],
         allow_headers=list(ALLOWED),
         expose_headers=list(EXPOSED),
         max_age=PREFLIGHT_SECONDS,
@@ -37,7 +45,7 @@ def init_app(app: Flask, origins: Sequence[str]) -> None:
 
     @app.after_request
     def _vary(response: Response) -> Response:
-        # Also where the origin is not allowed, which Flask-Cors leaves out.
+        # Flask-Cors leaves it out where the origin is not allowed.
         if request.path.startswith(API):
             response.vary.add("Origin")
         return response

@@ -1,29 +1,34 @@
-"""Who may ask: what a request to `/api` has to pass before its content is looked at."""
+"""What a search has to pass before its content is looked at."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from flask import Flask, g, request
 from structlog.contextvars import bind_contextvars
 
-from gistapi.web.operations import PROBES
+from gistapi.web.operations.probes import PROBES
 from gistapi.web.protection.authentication import Authentication
 from gistapi.web.protection.captcha import Captcha
 from gistapi.web.protection.client_ip import ClientAddresses
 from gistapi.web.protection.rate_limits import RateLimits, caller_of
 
+RECHECK_SECONDS = 1.0
+"""How often a stream looks whether its key is still valid."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: his address, empty if it can't be known, and the name of his key, if he has one."""
+    """The caller: its address, empty if unknown, and its key's name, None without one."""
 
     address: str
     key: str | None = None
 
 
 class Guard:
-    """Lets a request in or raises one of the kinds of RefusedError, in the contract's order.
+    """Admits requests or raises one of the kinds of RefusedError, in the contract's order.
 
     Each part that is None is off.
     """
@@ -42,29 +47,52 @@ class Guard:
         self._limits = limits
 
     def init_app(self, app: Flask) -> None:
-        """Let the lists of addresses hold for everything but the probes; a search is admitted."""
+        """Check the lists of addresses for every request but probes; searches call `admit`."""
 
         @app.before_request
         def _check() -> None:
-            admitted = request.endpoint == "gistapi.search" and request.method == "POST"
+            admitted = request.endpoint in SEARCHES and request.method != "OPTIONS"
             if not admitted and request.path not in PROBES:
                 self._addresses.admit()
 
-    @property
-    def address(self) -> str:
-        """Whom a request comes from, before it is let in; empty if it can't be known."""
-        return str(self._addresses.caller() or "")
+    def admit(self) -> Callable[[], None]:
+        """Admit the search of this request.
 
-    def admit(self) -> None:
-        """Find out who asks, and whether he may."""
-        g.caller = Caller(self.address)
+        Returns a function for long answers to call now and then: it raises UnauthorizedError once
+        the key of the request is revoked.
+        """
+        g.caller = Caller(str(self._addresses.caller() or ""))
         self._addresses.admit()
-        key = None if self._keys is None else self._keys.key()
+        keys = self._keys
+        key = None if keys is None else keys.key()
         if key is not None:
-            g.caller = replace(g.caller, key=key.name)
+            g.caller = Caller(g.caller.address, key.name)
             bind_contextvars(key=key.name)  # on every line of this request
         elif self.captcha is not None:
             self.captcha.check()
         if self._limits is not None:
             caller = caller_of(g.caller.address, None if key is None else key.sha256)
             self._limits.admit(caller, with_key=key is not None)
+        if keys is None or key is None:
+            return _always
+        return _now_and_then(lambda: keys.revalidate(key))
+
+
+SEARCHES = {"gistapi.search", "gistapi.feed"}
+"""The endpoints that are admitted by `Guard.admit`."""
+
+
+def _always() -> None:
+    """Without a key there is nothing to check again."""
+
+
+def _now_and_then(check: Callable[[], None]) -> Callable[[], None]:
+    checked_at = time.monotonic()
+
+    def recheck() -> None:
+        nonlocal checked_at
+        if time.monotonic() >= checked_at + RECHECK_SECONDS:
+            checked_at = time.monotonic()
+            check()
+
+    return recheck

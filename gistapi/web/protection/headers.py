@@ -1,4 +1,4 @@
-"""What a request's headers ask for, and what the headers of every answer say."""
+"""The request's ID, and the headers of every answer."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import uuid
 from flask import Flask, Response, g, request
 
 # https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html#security-headers.
-# What is no page may load and run nothing; pages have a policy of their own. HSTS is for whoever
-# has the certificate: the proxy in front.
+# Anything but a page may load and run nothing; pages set a policy of their own. HSTS belongs to the
+# proxy that has the certificate.
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -22,22 +22,15 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def request_id() -> str:
-    """The caller's X-Request-ID when it is a plain word, else one made up for this request."""
+    """The caller's X-Request-ID if it is a plain word, else a random one for this request."""
     if "request_id" not in g:
         sent = request.headers.get("X-Request-ID", "")
         g.request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
     return str(g.request_id)
 
 
-def named(media_type: str) -> bool:
-    """Whether `Accept` names this type, by no wildcard, and likes no plain JSON better."""
-    qualities = dict(request.accept_mimetypes)
-    quality = qualities.get(media_type, 0)
-    return quality > 0 and quality >= qualities.get("application/json", 0)
-
-
 def init_app(app: Flask) -> None:
-    """Give every answer, an error too, what a caller and the caches between have to know."""
+    """Add the request ID, caching and security headers to every answer, errors included."""
 
     @app.after_request
     def _finish(response: Response) -> Response:

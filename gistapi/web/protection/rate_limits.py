@@ -1,37 +1,34 @@
-"""How much one caller may ask: requests, searches at once, and what they take of GitHub.
+"""Limits of one caller: requests, concurrent searches, requests to GitHub and bytes from it.
 
-Told as https://www.ietf.org/archive/id/draft-ietf-httpapi-ratelimit-headers-10.html has it.
+Reported as https://www.ietf.org/archive/id/draft-ietf-httpapi-ratelimit-headers-10.html defines.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flask import Response, after_this_request
+from flask import Response, after_this_request, g
 
+from gistapi.aio.scope import UNMETERED, UsageMeter
 from gistapi.errors import OverloadedError, RateLimitedError
 from gistapi.quota.counters import Counters, Rate
 from gistapi.quota.leases import BYTES_BATCH, REQUESTS_BATCH, QuotaLease, SearchMeter
-from gistapi.quota.usage import NOBODYS, account
-from gistapi.web.protection.client_ip import address_of
+from gistapi.web.protection.client_ip import network_of
 
 DAY_SECONDS = 24 * 3600
 LIFE_SECONDS = 10 * 365 * DAY_SECONDS
-IPV6_PREFIX = 64
-"""What one subscriber is given at least, and changes his address in as he likes (RFC 6177)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What each caller may; None is without limit.
+    """The limits of each caller; None is unlimited.
 
-    `period`, `day` and `key_total` are requests (the last for the life of a key); `searches` is how
-    many at once; `github_requests` and `github_bytes` (a day) are what searches take of GitHub.
+    `period`, `day` and `key_total` count requests (the last over the life of a key), `searches`
+    those at once. `github_requests` and `github_bytes` (a day) count what searches use of GitHub.
     """
 
     period: Rate | None = None
@@ -43,7 +40,7 @@ class Policy:
 
 
 class RateLimits:
-    """Counts what callers do, and refuses what is too much."""
+    """Counts what callers do and refuses what exceeds the policy."""
 
     def __init__(self, policy: Policy, counters: Counters) -> None:
         self._policy = policy
@@ -51,29 +48,31 @@ class RateLimits:
         self._slots = _Slots(policy.searches)
 
     def admit(self, caller: str, *, with_key: bool) -> None:
-        """Count this request of a caller (see `caller_of`), and what its search takes.
+        """Count this request of a caller (see `caller_of`) and meter its search.
 
-        Raises OverloadedError for more searches at once and RateLimitedError for more requests
-        than he may make. The answer, a refusal too, tells how all his limits stand.
+        Raises OverloadedError for too many concurrent searches and RateLimitedError for too many
+        requests. The answer, a refusal too, reports the state of all limits.
         """
-        told = _Told()
-        after_this_request(told.put)
+        fields = _Fields()
+        after_this_request(fields.put)
         self._begin(caller)
         for name, rate in self._rates(with_key=with_key).items():
-            self._count(name, rate, caller, told)
+            self._count(name, rate, caller, fields)
         requests = self._policy.github_requests
         size = _a_day(self._policy.github_bytes)
         search = SearchMeter(
-            self._share("github", requests, REQUESTS_BATCH, caller, told),
-            self._share("bytes", size, BYTES_BATCH, caller, told),
+            self._share("github", requests, REQUESTS_BATCH, caller, fields),
+            self._share("bytes", size, BYTES_BATCH, caller, fields),
         )
-        account.set(search)
-        after_this_request(_leave)
+        search.open()
+        g.meter = search
         _when_answered(search.close)
 
     def _begin(self, caller: str) -> None:
         if not self._slots.take(caller):
-            raise OverloadedError("Too many searches of yours at once.", 1.0)
+            raise OverloadedError(
+                "You have too many searches running. Try again when one has ended.", 1.0
+            )
         _when_answered(lambda: self._slots.give_back(caller))
 
     def _rates(self, *, with_key: bool) -> dict[str, Rate]:
@@ -86,37 +85,37 @@ class RateLimits:
             rates["total"] = Rate(policy.key_total, LIFE_SECONDS)
         return {name: rate for name, rate in rates.items() if rate is not None}
 
-    def _count(self, name: str, rate: Rate, caller: str, told: _Told) -> None:
+    def _count(self, name: str, rate: Rate, caller: str, fields: _Fields) -> None:
         count = self._counters.add(f"{name}:{caller}", rate.window_seconds)
-        told.rates[name] = rate
+        fields.rates[name] = rate
         if count is None:
             return
-        told.counts[name] = max(0, rate.amount - count.used), count.ends_in_seconds
+        fields.counts[name] = max(0, rate.amount - count.used), count.ends_in_seconds
         if count.used > rate.amount:
-            span = "" if name == "total" else f" in {rate.window_seconds} seconds"
-            words = f"You may make {rate.amount} requests{span}, and have."
-            raise RateLimitedError(words, count.ends_in_seconds)
+            raise RateLimitedError(
+                _exceeded(name, rate, count.ends_in_seconds), count.ends_in_seconds
+            )
 
     def _share(
-        self, name: str, rate: Rate | None, batch: int, caller: str, told: _Told
+        self, name: str, rate: Rate | None, batch: int, caller: str, fields: _Fields
     ) -> QuotaLease | None:
         if rate is None:
             return None
-        told.rates[name] = rate
-        told.shares[name] = QuotaLease(self._counters, f"{name}:{caller}", rate, batch)
-        return told.shares[name]
+        fields.rates[name] = rate
+        fields.shares[name] = QuotaLease(self._counters, f"{name}:{caller}", rate, batch)
+        return fields.shares[name]
 
 
 @dataclass
-class _Told:
-    """What an answer says of the limits: each one's rate, and what is left for how many seconds."""
+class _Fields:
+    """The RateLimit fields: each limit's rate, what is left of it and for how many seconds."""
 
     rates: dict[str, Rate] = field(default_factory=dict)
     counts: dict[str, tuple[int, float]] = field(default_factory=dict)
     shares: dict[str, QuotaLease] = field(default_factory=dict)
 
     def put(self, response: Response) -> Response:
-        """Write it into the answer's head."""
+        """Add the fields to an answer."""
         for name, share in self.shares.items():
             if share.left is not None:
                 self.counts[name] = share.left, share.ends_in_seconds
@@ -135,7 +134,7 @@ class _Told:
 
 
 class _Slots:
-    """How many searches each caller has under way, in this process."""
+    """The searches that each caller has running in this process."""
 
     def __init__(self, most: int | None) -> None:
         self._most = most
@@ -160,27 +159,31 @@ def _a_day(amount: int | None) -> Rate | None:
     return None if amount is None else Rate(amount, DAY_SECONDS)
 
 
+def _exceeded(name: str, rate: Rate, seconds: float) -> str:
+    if name == "total":
+        return f"The key has made all of its {rate.amount} requests. Ask the operator for another."
+    wait = max(1, math.ceil(seconds))
+    return (
+        f"Rate limit exceeded: {rate.amount} requests per {rate.window_seconds} seconds."
+        f" Try again in {wait} second{'s' * (wait != 1)}."
+    )
+
+
 def caller_of(address: str, key_sha256: str | None) -> str:
-    """Whom limits count: a key wherever it comes from, else an address, of IPv6 its network."""
+    """The caller that limits count: a key from wherever it is used, else a network."""
     if key_sha256 is not None:
         return f"key:{key_sha256[:16]}"
-    parsed = address_of(address)
-    if parsed is None:
-        return f"address:{address}"
-    if isinstance(parsed, ipaddress.IPv6Address):
-        network = ipaddress.ip_network((int(parsed), IPV6_PREFIX), strict=False)
-        return f"address:{network.network_address}/{IPV6_PREFIX}"
-    return f"address:{parsed}"
+    return f"address:{network_of(address)}"
 
 
-def _leave(response: Response) -> Response:
-    """Let the thread work on nobody's account: those of the search have a context of their own."""
-    account.set(NOBODYS)
-    return response
+def meter() -> UsageMeter:
+    """The meter of this request's search."""
+    found: UsageMeter = g.get("meter", UNMETERED)
+    return found
 
 
 def _when_answered(work: Callable[[], None]) -> None:
-    """Do it when the answer is at its end, or given up."""
+    """Run `work` when the answer is sent or aborted."""
 
     def register(response: Response) -> Response:
         response.call_on_close(work)

@@ -1,4 +1,4 @@
-"""Who was refused, and why: counted, and told in the log as far as a storm of them allows."""
+"""Refused requests: counted by code, and logged within a bound."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import threading
 import time
 from dataclasses import dataclass
 
-from flask import Response, g, request
 from prometheus_client import Counter
 from prometheus_client.registry import CollectorRegistry
 
@@ -25,7 +24,7 @@ REFUSALS: frozenset[ErrorCode] = frozenset(
     }
 )
 LINES = 20
-"""So many of one kind are told in one window."""
+"""How many refusals of one code are logged in one window; the others are counted."""
 WINDOW_SECONDS = 60.0
 
 _log = logging.getLogger(__name__)
@@ -34,17 +33,16 @@ _log = logging.getLogger(__name__)
 @dataclass
 class _Window:
     began_at: float
-    told: int = 0
-    left_out: int = 0
+    refused: int = 0
 
 
-class RejectionLog:
-    """The refused requests of one application. For any thread."""
+class Rejections:
+    """The refused requests of one application. Thread-safe."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
             "gistapi_refusals",
-            "Requests refused for who asks or how much, by the code of the answer.",
+            "Requests refused for their caller or its limits, by the answer's code.",
             ("code",),
             registry=registry,
         )
@@ -52,41 +50,35 @@ class RejectionLog:
             self._requests.labels(code)  # so that the first is seen as an increase
         self._failures = Counter(
             "gistapi_limits_failures",
-            "RateLimits that could not be checked, for the store of the counters failed.",
+            "Limits that could not be checked because the store of the counters failed.",
             registry=registry,
         )
         self._lock = threading.Lock()
         self._windows: dict[ErrorCode, _Window] = {}
 
     def observe(self, event: Event) -> None:
-        """Count what limits could not do (an Observer)."""
+        """Count limits that could not be checked (an Observer)."""
         if isinstance(event, CountingFailed):
             self._failures.inc()
 
-    def after_request(self, response: Response) -> Response:
-        """Tell of a refusal; `g.error_code` is the code that the answer has."""
-        code: ErrorCode | None = g.get("error_code")
-        if code in REFUSALS:
-            self._requests.labels(code).inc()
-            self._tell(code)
-        return response
+    def level(self, code: ErrorCode) -> int:
+        """Count a refusal; returns the level at which its request is logged.
 
-    def _tell(self, code: ErrorCode) -> None:
+        That is DEBUG after LINES of one code in a window, so that a flood of refusals does not
+        fill the disk. The number of those left out is logged with the next window's first.
+        """
+        self._requests.labels(code).inc()
         with self._lock:
             now = time.monotonic()
             window = self._windows.setdefault(code, _Window(now))
             left_out = 0
             if now >= window.began_at + WINDOW_SECONDS:
-                left_out = window.left_out
+                left_out = max(0, window.refused - LINES)
                 window = self._windows[code] = _Window(now)
-            window.told += 1
-            window.left_out += window.told > LINES
-            told = window.told
+            window.refused += 1
+            refused = window.refused
         if left_out:
-            _log.warning("refused, not told one by one", extra={"code": code, "requests": left_out})
-        if told <= LINES:
-            caller = g.get("caller")
-            address = caller.address if caller else request.remote_addr
-            _log.warning("refused", extra={"code": code, "address": address})
-        elif told == LINES + 1:
-            _log.warning("refused: more of them are only counted", extra={"code": code})
+            _log.warning("refusals not logged", extra={"code": code, "requests": left_out})
+        if refused == LINES + 1:
+            _log.warning("further refusals are only counted", extra={"code": code})
+        return logging.WARNING if refused <= LINES else logging.DEBUG

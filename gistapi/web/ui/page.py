@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from functools import cache
 from importlib.resources import files
-from threading import BoundedSemaphore
 
-from flask import Blueprint, Response, render_template, request, send_from_directory
+from flask import Blueprint, Response, render_template, request
 
-from gistapi.errors import OverloadedError
 from gistapi.web.openapi import document
 
 # https://swagger.io/docs/open-source-tools/swagger-ui/, as the package flask-swagger-ui ships it
-_REFERENCE = ("swagger-ui-bundle.js", "swagger-ui.css")
-# At 1.5 MB, too large to be held in memory for everybody who asks: each holds a thread instead.
-MAX_BUNDLES_AT_ONCE = 16
+_REFERENCE = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
     " worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -37,16 +34,6 @@ def pages(*, captcha: bool) -> Blueprint:
         static_url_path="/static",
     )
 
-    bundles = BoundedSemaphore(MAX_BUNDLES_AT_ONCE)
-
-    @blueprint.after_request
-    def _whole(response: Response) -> Response:
-        # In one piece: a file in many holds a thread until the last is taken.
-        if request.endpoint == "page.static":
-            response.direct_passthrough = False
-            response.get_data()
-        return response
-
     @blueprint.get("/")
     def search_page() -> Response:
         return _page("page.html", PAGE_POLICY, captcha=captcha)
@@ -57,10 +44,10 @@ def pages(*, captcha: bool) -> Blueprint:
 
     @blueprint.get(f"/docs/<any({', '.join(map(repr, _REFERENCE))}):name>")
     def reference_asset(name: str) -> Response:
-        if not bundles.acquire(blocking=False):
-            raise OverloadedError("Too many ask for this at once", 1.0)
-        response = send_from_directory(str(files("flask_swagger_ui") / "dist"), name)
-        response.call_on_close(bundles.release)
+        content, etag = _asset(name)
+        response = Response(content, mimetype=_REFERENCE[name])
+        response.set_etag(etag)
+        response.make_conditional(request)
         return response
 
     @blueprint.get("/openapi.json")
@@ -76,5 +63,12 @@ def _page(template: str, policy: str, **variables: object) -> Response:
 
 
 @cache
+def _asset(name: str) -> tuple[bytes, str]:
+    """A file of the reference and its entity tag. All requests share it: it has 1.5 MB."""
+    content = (files("flask_swagger_ui") / "dist" / name).read_bytes()
+    return content, hashlib.sha256(content).hexdigest()[:32]
+
+
+@cache
 def _description() -> str:
-    return json.dumps(document())
+    return json.dumps(document()) + "\n"

@@ -26,10 +26,10 @@ from dulwich.pack import write_pack_objects
 from dulwich.repo import Repo
 
 from gistapi.errors import IncompleteError
-from gistapi.github.contents import MAX_FILE_BYTES
 from gistapi.github.git import clone_child, reading
 from gistapi.github.git.clone import Clones
 from gistapi.github.git.clone_child import END, FRAME, MAX_NAME_BYTES, write_files
+from gistapi.github.raw import MAX_FILE_BYTES
 from tests.fake_github import FakeGithub, Fault, Literal, Repeated, Response
 from tests.github.asking import on_loop, scope_of
 from tests.github.git.cloning import child_of, client, contents, is_alive, url, whole
@@ -431,5 +431,8 @@ def test_the_frame_of_a_file(tmp_path: Path) -> None:
     pack.seek(0)
     write_files(pack, head.decode("ascii"), written)
     expected = [(b"dir/caf\xe9", b"below"), (b"file", b"top"), (b"link", b"top/file")]
-    frames = [FRAME.pack(len(name), len(data)) + name + data for name, data in expected]
+    frames = [
+        FRAME.pack(len(name), len(data), Blob.from_string(data).id) + name + data
+        for name, data in expected
+    ]
     assert written.getvalue() == b"".join(frames) + END

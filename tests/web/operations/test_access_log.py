@@ -14,7 +14,14 @@ from contextvars import copy_context
 import pytest
 from structlog.contextvars import bind_contextvars
 
-from gistapi.events import CacheFailed, Event, FileScanned, GithubLimited, SearchEnded
+from gistapi.events import (
+    CacheFailed,
+    Event,
+    FileScanned,
+    GithubLimited,
+    GithubRequestEnded,
+    SearchEnded,
+)
 from gistapi.settings import Settings
 from gistapi.web.operations.access_log import EventLog, configuration
 
@@ -47,9 +54,7 @@ def written(capfd: pytest.CaptureFixture[str], **settings: str) -> list[str]:
         int(secret[:0])
     except ValueError:
         log.exception("request %s failed", "r-1", extra={"status": 500})
-    server = logging.getLogger("_granian")
-    server.warning("Configuration allows spawning up to 160 Python threads, which seems high")
-    server.warning("something else")
+    logging.getLogger("aiohttp.server").warning("something else")
     return capfd.readouterr().err.splitlines()
 
 
@@ -72,7 +77,7 @@ def told(
 
 
 def test_json_is_one_object_a_line(capfd: pytest.CaptureFixture[str]) -> None:
-    """A traceback stays within its line; the server's advice on threads is left out."""
+    """A traceback stays within its line."""
     lines = written(capfd, log_format="json")
     failed, other = map(json.loads, lines)
     assert list(failed)[:4] == ["time", "level", "logger", "message"]
@@ -108,16 +113,12 @@ def test_a_terminal_has_colours_unless_it_wants_none(
     assert "\x1b" not in "".join(written(capfd, log_format="text"))
 
 
-def test_a_search_is_told_and_its_counts_stay_with_the_request(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    """One line, with the request's id; later lines of the request have its counts, too."""
-    search, later = map(json.loads, told(capfd, ENDED))
+def test_a_search_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    """With the request's ID and what it came to."""
+    search, _ = map(json.loads, told(capfd, ENDED))
     counts = {"outcome": "partial", "gists": 3, "files": 4, "size_bytes": 5, "matches": 2}
     assert search.items() >= {"message": "search", "request_id": "r-2", **counts}.items()
     assert search["duration_seconds"] == 1.234568
-    assert later.items() >= {"message": "later", "request_id": "r-2", **counts}.items()
-    assert "duration_seconds" not in later
 
 
 def test_what_needs_a_look_is_a_warning_and_what_is_many_is_not_told(
@@ -134,6 +135,32 @@ def test_what_needs_a_look_is_a_warning_and_what_is_many_is_not_told(
     assert [line["level"] for line in warnings] == ["warning", "warning"]
     assert warnings[0].items() >= {"kind": "primary", "wait_seconds": 60.0}.items()
     assert warnings[1].items() >= {"operation": "get_contents"}.items()
+
+
+def failed(status: int | None, error: str | None, message: str | None) -> GithubRequestEnded:
+    """A request to the raw host that ended so."""
+    return GithubRequestEnded("raw", "raw.example", status, error, 0.1, 0, message)
+
+
+def test_failures_of_github_are_warnings_with_their_cause(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Host, status and words; one line a minute for each kind, whatever their number."""
+    tls = failed(None, "TransientError", "certificate verify failed: unknown CA")
+    lines = told(
+        capfd,
+        *[failed(403, "GithubError", "too big")] * 100,
+        *[tls] * 100,
+        failed(404, "GoneError", None),
+        failed(200, None, None),
+        failed(200, "CancelledError", None),
+    )
+    warnings = [json.loads(line) for line in lines[:-1]]
+    assert [(line["level"], line["status"], line["cause"]) for line in warnings] == [
+        ("warning", 403, "too big"),
+        ("warning", None, "certificate verify failed: unknown CA"),
+    ]
+    assert {line["host"] for line in warnings} == {"raw.example"}
 
 
 def test_a_store_that_fails_is_told_once_a_minute(capfd: pytest.CaptureFixture[str]) -> None:

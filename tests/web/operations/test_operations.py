@@ -10,15 +10,16 @@ from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.contextvars import get_contextvars
 
-from gistapi.cache import CacheStatus
 from gistapi.events import (
     CacheFailed,
     CacheRead,
+    CacheStatus,
     Event,
     FileScanned,
     GithubBudgetSeen,
     GithubLimited,
     GithubRequestEnded,
+    NotSearched,
     SearchEnded,
     WorkerKilled,
 )
@@ -100,11 +101,13 @@ def test_readyz_tells_its_checks_only_when_asked() -> None:
     operated = Operated()
     _, body = operated.ready()
     assert set(body["checks"]) == {
+        "configuration",
         "cache",
         "searches",
         "workers",
         "github:contact",
         "github:budget",
+        "github:hosts",
     }
     assert body["checks"]["cache"] == [
         {"status": "pass", "observedValue": 1234, "observedUnit": "bytes"}
@@ -137,13 +140,13 @@ def test_every_search_taken_is_a_warning() -> None:
     [
         ([asked(200)], None),
         ([asked(404, "UserNotFoundError")], None),
-        ([asked(401, "GithubError")], "GitHub refuses the token."),
-        ([asked(401, "GithubError"), asked(200, kind="raw")], "GitHub refuses the token."),
+        ([asked(401, "GithubError")], "GitHub refuses the token (401)."),
+        ([asked(401, "GithubError"), asked(200, kind="raw")], "GitHub refuses the token (401)."),
         ([asked(401, "GithubError"), asked(200)], None),
-        ([asked(None, "TransientError")], "GitHub did not answer."),
+        ([asked(None, "TransientError")], "api.github.com did not answer."),
         ([asked(None, "TransientError"), asked(304)], None),
         ([asked(200), asked(None, "CancelledError")], None),
-        ([asked(502, "TransientError")], "GitHub answered with an error."),
+        ([asked(502, "TransientError")], "api.github.com answered 502."),
     ],
 )
 def test_the_last_contact_with_github(events: list[Event], words: str | None) -> None:
@@ -162,6 +165,8 @@ def test_the_last_contact_with_github(events: list[Event], words: str | None) ->
         (GithubBudgetSeen(5000, 4000, 600.0), "pass"),
         (GithubBudgetSeen(5000, 499, 600.0), "warn"),
         (GithubBudgetSeen(5000, 0, -1.0), "pass"),
+        (GithubBudgetSeen(5000, 0, 1e300), "warn"),
+        (GithubLimited("api.github.com", "primary", float("inf")), "warn"),
         (GithubLimited("api.github.com", "secondary", 60.0), "warn"),
         (GithubLimited("api.github.com", "primary", -1.0), "pass"),
     ],
@@ -189,6 +194,8 @@ def test_events_are_counted() -> None:
         CacheRead("content", 3, 4),
         CacheFailed("write", "Full: no room"),
         SearchEnded("success", 0.3, 1, 2, 3, 4),
+        NotSearched("deadline"),
+        NotSearched("a reason of the future"),
     ]
     for event in events:
         operated.operation.observe(event)
@@ -218,6 +225,9 @@ def test_events_are_counted() -> None:
         ("gistapi_searches_total", "success"): 1,
         ("gistapi_search_duration_seconds_sum",): 0.3,
         ("gistapi_searches_in_progress",): 3,
+        ("gistapi_not_searched_total", "deadline"): 1,
+        ("gistapi_not_searched_total", "file_unavailable"): 0,
+        ("gistapi_not_searched_total", "other"): 1,
     }
     assert {name: counted.get(name) for name in expected} == expected
     assert ("process_open_fds",) in counted
@@ -277,21 +287,27 @@ def test_a_stream_is_counted_at_its_end() -> None:
 def test_every_request_is_a_line_and_a_probe_a_quiet_one(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Route, status and duration; what probes ask every few seconds is for debugging."""
+    """Method, path, route, status, code and duration; probes and static files at DEBUG."""
     operated = Operated()
     with caplog.at_level(logging.DEBUG, "gistapi"):
         for path in ("/ping", "/livez", "/readyz", "/metrics", "/openapi.json", "/nothing"):
             operated.client.get(path, buffered=True)
-    told = [(line.levelname, line.route, line.status) for line in caplog.records]  # type: ignore[attr-defined]
-    assert told == [
+        operated.client.get("/static/app.js", buffered=True)
+        operated.client.post(SEARCH, json={}, buffered=True)
+    logged = [vars(line) for line in caplog.records]
+    assert [(line["levelname"], line["route"], line["status"]) for line in logged] == [
         ("DEBUG", "/ping", 200),
         ("DEBUG", "/livez", 200),
         ("DEBUG", "/readyz", 200),
         ("DEBUG", "/metrics", 200),
         ("INFO", "/openapi.json", 200),
         ("INFO", "none", 404),
+        ("DEBUG", "/static/<path:filename>", 200),
+        ("INFO", SEARCH, 400),
     ]
-    assert all(line.duration_seconds >= 0 for line in caplog.records)  # type: ignore[attr-defined]
+    assert [line.get("code") for line in logged[-3:]] == ["not_found", None, "invalid_request"]
+    assert (logged[-1]["method"], logged[-1]["path"]) == ("POST", SEARCH)
+    assert all(line["duration_seconds"] >= 0 for line in logged)
 
 
 @pytest.mark.parametrize(

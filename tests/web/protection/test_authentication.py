@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from flask.testing import FlaskClient
 from structlog.contextvars import get_contextvars
 from werkzeug.test import TestResponse
 
+from gistapi.models import Begin
 from gistapi.quota.keys import KeyFile
 from gistapi.web import Authentication, Guard, Operation, create_web, metrics_gate
+from gistapi.web.protection import guard as guard_module
 from gistapi.web.protection.authentication import MetricsAccess
-from tests.web.searches import PROBLEM, SEARCH, Searches
+from tests.web.searches import NDJSON, PROBLEM, SEARCH, Searches, end, match
 
 
 @pytest.fixture
@@ -170,3 +173,26 @@ def test_the_log_names_the_key_of_a_request(
     ask(asking).close()
     assert [key for message, key in bound if message == "request"] == ["ci", None]
     assert key not in caplog.text
+
+
+def test_an_open_stream_ends_when_its_key_is_revoked(
+    file: KeyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With an `error` line; the search is closed."""
+    monkeypatch.setattr(guard_module, "RECHECK_SECONDS", 0.0)
+    key = file.create("ci")
+    other = file.create("other")
+    searches = Searches([Begin(), match(1), match(2), end(2)])
+    app = create_web(searches, guard=Guard(keys=Authentication(file)))
+    body = {"username": "octocat", "pattern": "x"}
+    for secret, kinds in ((key, ["begin", "error"]), (other, ["begin", "match", "match", "end"])):
+        headers = NDJSON | {"Authorization": f"Bearer {secret}"}
+        answer = app.test_client().post(SEARCH, json=body, headers=headers)
+        lines = answer.iter_encoded()
+        first = json.loads(next(iter(lines)))
+        if secret == key:
+            file.revoke("ci")
+        rest = [json.loads(line) for line in lines]
+        assert [line["type"] for line in (first, *rest)] == kinds
+        answer.close()
+    assert searches.closed == 2

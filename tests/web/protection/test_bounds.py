@@ -1,4 +1,4 @@
-"""What a stranger can make big or slow on his connection, and what becomes of it."""
+"""What a stranger can make large or slow on a connection, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from contextlib import ExitStack
 import pytest
 import requests
 
-from gistapi.app import THREADS
-from gistapi.cli.server import MAX_HEAD_BYTES
-from gistapi.web.protection.body_limits import MAX_BODIES_OF_ONE_ADDRESS
-from gistapi.web.protection.write_timeout import WriteTimeout
-from tests.fake_github import FakeGithub
+from gistapi.app import CALLER_SEARCHES, THREADS
+from gistapi.cli.server import MAX_CONNECTIONS
+from gistapi.web.server.connections import MAX_HEAD_BYTES
+from tests.fake_github import FakeGithub, Fault
 from tests.serving import Serving, serving
-from tests.web.operations.test_operation import counted
 from tests.waiting import HANG_SECONDS, until
+from tests.web.operations.test_operation import counted
 
 HEAD = b"POST /api/v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 PING = b"GET /ping HTTP/1.1\r\nHost: x\r\n"
@@ -91,27 +90,22 @@ def test_pipelined_requests_are_answered_one_after_the_other(service: Serving) -
         assert everything(connection).count(b"pong") == 300
 
 
-def test_a_body_that_is_shorter_than_said_is_no_search(service: Serving) -> None:
-    """Who ends his connection before the body does gets nothing searched."""
+@pytest.mark.parametrize(
+    "sent",
+    [
+        HEAD + b"Content-Length: 99\r\n" + END + BODY,
+        HEAD + b"Transfer-Encoding: chunked\r\n" + END + b"2c\r\n" + BODY + b"\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n" + END + b"2c\r\n" + BODY,
+    ],
+)
+def test_a_body_that_breaks_off_is_a_400(service: Serving, sent: bytes) -> None:
+    """Nothing is searched, even where what came is a request by itself."""
     began = counted(service, 'gistapi_searches_total{outcome="success"}')
-    with service.connect(HEAD + b"Content-Length: 99\r\n" + END + BODY) as connection:
+    with service.connect(sent) as connection:
         connection.shutdown(socket.SHUT_WR)
         connection.settimeout(HANG_SECONDS)
-        assert b" 200 " not in everything(connection)[:20]
+        assert b" 400 " in everything(connection)[:20]
     assert counted(service, 'gistapi_searches_total{outcome="success"}') == began
-
-
-def test_bodies_that_do_not_come_are_in_nobody_elses_way(service: Serving) -> None:
-    """One address that half sends all it may is refused more; others search."""
-    begun = HEAD + b"Content-Length: 99\r\n\r\n{"
-    with ExitStack() as stack:
-        for _ in range(MAX_BODIES_OF_ONE_ADDRESS):
-            stack.enter_context(_from("127.0.0.2", service, begun))
-        whole = HEAD + b"Content-Length: %d\r\n" % len(BODY) + END + BODY
-        until(lambda: status(_from("127.0.0.2", service, whole)) == 503)
-        assert status(_from("127.0.0.3", service, whole)) == 200
-        assert service.search("needle").status_code == 200
-    until(lambda: status(_from("127.0.0.2", service, whole)) == 200)
 
 
 def _from(source: str, service: Serving, sent: bytes) -> socket.socket:
@@ -129,8 +123,21 @@ def status(connection: socket.socket) -> int:
         return int(connection.recv(65536).split()[1])
 
 
+@pytest.mark.parametrize("begun", [b"", HEAD, HEAD + b"Content-Length: 99\r\n\r\n{"])
+def test_connections_that_send_nothing_are_in_nobodys_way(service: Serving, begun: bytes) -> None:
+    """More than there may be: silent, half heads, half bodies. Their own address gets in, too."""
+    whole = HEAD + b"Content-Length: %d\r\n" % len(BODY) + END + BODY
+    with ExitStack() as stack:
+        for number in range(MAX_CONNECTIONS + 76):
+            source = f"127.0.0.{2 + number % 5}"
+            stack.enter_context(_from(source, service, begun))
+        assert status(_from("127.0.0.2", service, whole)) == 200
+        assert status(_from("127.0.0.9", service, whole)) == 200
+        assert requests.get(f"{service.url}/ping", timeout=HANG_SECONDS).text == "pong"
+
+
 def hoarder(service: Serving, sent: bytes) -> socket.socket:
-    """A connection that asks, and takes next to nothing of the answer."""
+    """A connection that asks, and reads next to nothing of the answer."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     connection.settimeout(HANG_SECONDS)
@@ -139,8 +146,8 @@ def hoarder(service: Serving, sent: bytes) -> socket.socket:
     return connection
 
 
-def test_who_takes_no_answer_takes_no_threads(service: Serving) -> None:
-    """While more than there are threads ask for large files and take nothing, /ping answers."""
+def test_answers_that_are_not_read_hold_no_threads(service: Serving) -> None:
+    """While more than there are threads ask for large files and read nothing, /ping answers."""
     files = (b"GET /docs/swagger-ui-bundle.js", b"GET /static/altcha/altcha.min.js")
     held: list[socket.socket] = []
     with ExitStack() as stack:
@@ -154,37 +161,32 @@ def test_who_takes_no_answer_takes_no_threads(service: Serving) -> None:
     assert len(answer.content) > 1_000_000
 
 
-def test_a_stream_that_is_not_taken_ends(github: FakeGithub) -> None:
-    """The connection is given up after a while, and the search with it."""
+@pytest.mark.parametrize("accept", [b"", b"Accept: application/x-ndjson\r\n"])
+def test_a_client_that_leaves_ends_its_search(github: FakeGithub, accept: bytes) -> None:
+    """A plain answer's too, while GitHub is silent: the slot is free long before the deadline."""
     user = github.add_user("octocat")
-    for number in range(80):
-        user.add_gist({"a.txt": f"needle {number}"}, description="long" * 50_000)
-    accept = b"Accept: application/x-ndjson\r\nContent-Length: %d\r\n\r\n" % len(BODY)
-    with serving(github) as service, hoarder(service, HEAD + accept + BODY):
-        until(lambda: counted(service, SEARCHES) == 1)
+    for number in range(3):
+        user.add_gist({f"f{number}": f"needle {number}"})
+    github.faults.inject(Fault(latency_seconds=600), path="/f0")
+    sent = HEAD + accept + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+    with serving(github, github_timeout_seconds=600, search_deadline_seconds=600) as service:
+        with service.connect(sent):
+            until(lambda: counted(service, SEARCHES) == 1)
         until(lambda: counted(service, SEARCHES) == 0)
         assert counted(service, 'gistapi_searches_total{outcome="cancelled"}') == 1
 
 
-def test_an_answer_that_is_taken_too_slowly_breaks_off() -> None:
-    """What counts is the time that its reader took, not that of the search; it is closed."""
-    closed = []
-
-    class Chunks:
-        """Three chunks."""
-
-        def __iter__(self) -> Iterator[bytes]:
-            yield from (b"1", b"2", b"3")
-
-        def close(self) -> None:
-            """Note it."""
-            closed.append(self)
-
-    for patience, taken in ((0.0, [b"1"]), (60.0, [b"1", b"2", b"3"])):
-        chunks = Chunks()
-        answer = WriteTimeout(lambda *_, chunks=chunks: chunks, patience)(
-            {}, lambda *_: lambda _: None
-        )
-        assert list(answer) == taken
-        answer.close()  # type: ignore[attr-defined]
-        assert closed.pop() is chunks
+def test_one_address_has_at_most_a_quarter_of_the_searches(github: FakeGithub) -> None:
+    """By default; another address is answered beside it."""
+    github.add_user("octocat").add_gist({"a.txt": "needle"})
+    github.add_user("slow").add_gist({"f0": "needle"})
+    github.faults.inject(Fault(latency_seconds=600), path="/f0")
+    slow = BODY.replace(b"octocat", b"slow")
+    whole = HEAD + b"Content-Length: %d\r\n" % len(BODY) + END + BODY
+    with serving(github, github_timeout_seconds=600) as service, ExitStack() as stack:
+        sent = HEAD + b"Content-Length: %d\r\n" % len(slow) + END + slow
+        for _ in range(CALLER_SEARCHES):
+            stack.enter_context(_from("127.0.0.2", service, sent))
+        until(lambda: counted(service, SEARCHES) == CALLER_SEARCHES)
+        assert status(_from("127.0.0.2", service, whole)) == 503
+        assert status(_from("127.0.0.3", service, whole)) == 200

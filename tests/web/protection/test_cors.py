@@ -56,7 +56,7 @@ def test_a_preflight_needs_nothing_and_searches_nothing(origin: str) -> None:
         ["content-type", "authorization", "x-api-key", HEADER.lower()]
     )
     assert told.pop("Expose-Headers")
-    assert told == {"Allow-Origin": origin, "Allow-Methods": "GET, POST", "Max-Age": "600"}
+    assert told == {"Allow-Origin": origin, "Allow-Methods": "GET, POST, QUERY", "Max-Age": "600"}
     assert searches.asked == []
 
 
@@ -70,7 +70,7 @@ def test_answers_and_errors_can_be_read_from_a_named_origin() -> None:
         (client.post(SEARCH, json={}, headers=headers), 400),
         (client.post(SEARCH, data="x", headers=headers), 415),
         (client.post(SEARCH, data="x" * 70_000, headers=headers), 413),
-        (client.get(SEARCH, headers=headers), 405),
+        (client.put(SEARCH, headers=headers), 405),
         (client.get("/api/nowhere", headers=headers), 404),
         (app.test_client().post(SEARCH, json=QUERY, headers=headers), 503),
     ):

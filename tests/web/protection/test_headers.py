@@ -76,7 +76,7 @@ def test_every_answer_has_the_security_headers(github: FakeGithub) -> None:
             answer = requests.request(method, f"{service.url}{path}", timeout=10, **sent)
             seen.add(answer.status_code)
             assert STRICT.items() <= answer.headers.items(), (method, path)
-            assert answer.headers["Server"] == "granian"
+            assert answer.headers["Server"] == "gistapi"
             policy = answer.headers["Content-Security-Policy"]
             assert "default-src 'none'" in policy
             assert "frame-ancestors 'none'" in policy

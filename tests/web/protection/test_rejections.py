@@ -1,4 +1,4 @@
-"""What is counted and told of refused requests, and how much of a storm of them."""
+"""What is counted and logged of refused requests, and how much of a flood of them."""
 
 from __future__ import annotations
 
@@ -52,9 +52,13 @@ def refused(asking: FlaskClient) -> dict[str, float]:
     }
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    """The lines on rejections."""
-    return [record for record in caplog.records if record.name == rejections.__name__]
+def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """Level and message of the lines about searches and refusals."""
+    return [
+        (record.levelname, record.getMessage())
+        for record in caplog.records
+        if record.name == rejections.__name__ or vars(record).get("path") == SEARCH
+    ]
 
 
 def test_every_code_of_a_refusal_has_its_case() -> None:
@@ -63,46 +67,48 @@ def test_every_code_of_a_refusal_has_its_case() -> None:
 
 
 @pytest.mark.parametrize("code", REFUSED)
-def test_a_refused_request_is_told_and_counted(code: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Who and why; the line's request id is bound as on every line. No pattern, no user."""
+def test_a_refused_request_is_a_warning_and_counted(
+    code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its one log line has the code and the address; no pattern, no user."""
     asking = client(REFUSED[code])
-    ask(asking)
-    (record,) = told(caplog)
-    assert (record.levelname, record.getMessage()) == ("WARNING", "refused")
+    with caplog.at_level(logging.INFO):
+        ask(asking)
+    (record,) = caplog.records
+    assert (record.levelname, record.getMessage()) == ("WARNING", "request")
     assert (vars(record)["code"], vars(record)["address"]) == (code, "192.0.2.7")
-    counted = refused(asking)
-    assert counted == {name: float(name == code) for name in REFUSED}
+    assert "secret" not in str(vars(record))
+    assert refused(asking) == {name: float(name == code) for name in REFUSED}
 
 
-def test_other_errors_are_no_refusals(caplog: pytest.LogCaptureFixture) -> None:
-    """GitHub's limits are not ours."""
+def test_other_errors_are_no_refusals() -> None:
+    """GitHub's limits are not the service's."""
     asking = client(errors.GithubRateLimitedError("Spent.", 1))
     ask(asking)
     asking.post(SEARCH, data=b"{", content_type="application/json", buffered=True)
     asking.get("/nope", buffered=True)
-    assert told(caplog) == []
     assert set(refused(asking).values()) == {0.0}
 
 
-def test_of_a_storm_some_lines_are_told_and_then_how_many_more(
+def test_a_flood_of_refusals_is_logged_in_part_and_counted_in_full(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each code has its own bound; everything is counted."""
+    """The lines beyond the bound are at DEBUG; the next window says how many they were."""
     now = [1000.0]
     monkeypatch.setattr(rejections, "time", SimpleNamespace(monotonic=lambda: now[0]))
     asking = client(REFUSED["rate_limited"])
-    ask(asking, 500)
-    lines = [record.getMessage() for record in told(caplog)]
-    assert lines == ["refused"] * 20 + ["refused: more of them are only counted"]
-    caplog.clear()
-    now[0] += 60
-    ask(asking)
-    summary, line = told(caplog)
-    assert summary.getMessage() == "refused, not told one by one"
-    assert (vars(summary)["code"], vars(summary)["requests"]) == ("rate_limited", 480)
-    assert line.getMessage() == "refused"
-    caplog.clear()
-    now[0] += 60
-    ask(asking)
-    assert [record.getMessage() for record in told(caplog)] == ["refused"]
+    with caplog.at_level(logging.INFO):
+        ask(asking, 500)
+        shown = [*[("WARNING", "request")] * 20, ("WARNING", "further refusals are only counted")]
+        assert logged(caplog) == shown
+        caplog.clear()
+        now[0] += 60
+        ask(asking)
+        summary = caplog.records[0]
+        assert (vars(summary)["code"], vars(summary)["requests"]) == ("rate_limited", 480)
+        assert logged(caplog) == [("WARNING", "refusals not logged"), ("WARNING", "request")]
+        caplog.clear()
+        now[0] += 60
+        ask(asking)
+        assert logged(caplog) == [("WARNING", "request")]
     assert refused(asking)["rate_limited"] == 502

@@ -1,0 +1,86 @@
+"""The configuration file of `gistapi search`: defaults for its options, in TOML."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+import click
+
+VARIABLE = "GISTAPI_CONFIG_FILE"
+FLAGS = {
+    "ignore-case": ("case", "ignore"),
+    "smart-case": ("case", "smart"),
+    "multiline": ("lines", "spans"),
+    "no-multiline": ("lines", "whole"),
+}
+"""Options that choose a value of a parameter."""
+PARAMETERS = {
+    "server": "server",
+    "key-file": "key_file",
+    "glob": "globs",
+    "type": "languages",
+    "context": "context",
+    "max-columns": "max_columns",
+    "max-columns-preview": "max_columns_preview",
+    "heading": "heading",
+    "line-number": "line_number",
+    "column": "column",
+    "sort": "sort",
+    "color": "color",
+    "hyperlink": "hyperlink",
+    "stats": "stats",
+    "verbose": "verbose",
+}
+"""Options that may stand in the file, and the parameters they set."""
+
+
+def path() -> Path:
+    """Where the file is, or would be."""
+    from platformdirs import user_config_path  # noqa: PLC0415 - --help needs none
+
+    named = os.environ.get(VARIABLE)
+    return Path(named) if named else user_config_path("gistapi") / "config.toml"
+
+
+def defaults(file: Path) -> dict[str, object]:
+    """The parameters' defaults that a file sets; none if there is no file.
+
+    Raises:
+        click.UsageError: the file cannot be read, or sets what is no option.
+    """
+    try:
+        text = file.read_text("utf-8-sig")
+    except FileNotFoundError:
+        if os.environ.get(VARIABLE):
+            raise click.UsageError(f"{file}: there is no such file ({VARIABLE}).") from None
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        words = getattr(error, "strerror", None) or "not UTF-8"
+        raise click.UsageError(f"{file}: cannot be read: {words}.") from None
+    import tomllib  # noqa: PLC0415 - mostly there is no file
+
+    try:
+        options = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise click.UsageError(f"{file}: not TOML: {error}.") from None
+    found: dict[str, object] = {}
+    for name, value in options.items():
+        if name in FLAGS:
+            parameter, chosen = FLAGS[name]
+            if value is True:
+                found[parameter] = chosen
+        elif name in PARAMETERS:
+            found[PARAMETERS[name]] = _expanded(name, value)
+        else:
+            near = difflib.get_close_matches(name, [*FLAGS, *PARAMETERS], n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise click.UsageError(f"{file}: {name} is not an option that can be set here.{hint}")
+    return found
+
+
+def _expanded(name: str, value: object) -> object:
+    if name == "key-file" and isinstance(value, str):
+        return str(Path(value).expanduser())
+    return value

@@ -1,0 +1,234 @@
+"""The options of `gistapi search`, named as ripgrep's where they mean the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+from click import Choice, IntRange
+
+from gistapi.cli import query
+
+CONTEXT = IntRange(0, 10)
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _flag(*names: str, help: str, **attributes: Any) -> Decorator:  # noqa: A002, ANN401 - click's
+    return click.option(*names, is_flag=True, help=help, **attributes)
+
+
+def _choice(*names: str, value: str, default: str | None = None, help: str) -> Decorator:  # noqa: A002 - click's
+    """One of several options that set the same parameter; the last one given wins."""
+    return click.option(*names, flag_value=value, default=default, help=help)
+
+
+WHERE = (
+    click.argument("words", metavar="[USER]... PATTERN", nargs=-1),
+    click.option(
+        "--org",
+        "organization",
+        metavar="ORG",
+        callback=query.organization,
+        help="Search the gists of an organization's members.",
+    ),
+    click.option(
+        "--gist",
+        "gists",
+        metavar="GIST",
+        multiple=True,
+        help="Search this gist, an id or address; - reads them from standard input.",
+    ),
+    _flag("--mine", help="Search your own gists, secret ones too."),
+    _flag("--starred", help="Search the gists you have starred."),
+)
+WHAT = (
+    click.option(
+        "-e",
+        "--regexp",
+        "expressions",
+        metavar="PATTERN",
+        multiple=True,
+        help="Search for this pattern; all words are then users. Repeat it for several.",
+    ),
+    click.option(
+        "-f",
+        "--file",
+        "pattern_files",
+        metavar="FILE",
+        type=click.File("r", encoding="utf-8-sig"),
+        multiple=True,
+        help="Search for the patterns in a file, one a line.",
+    ),
+    _choice("-i", "--ignore-case", "case", value="ignore", help="Ignore case."),
+    _choice(
+        "-s",
+        "--case-sensitive",
+        "case",
+        value="sensitive",
+        default="sensitive",
+        help="Do not ignore case (the default).",
+    ),
+    _choice(
+        "-S",
+        "--smart-case",
+        "case",
+        value="smart",
+        help="Ignore case unless the pattern has an upper-case letter.",
+    ),
+    _flag("-F", "--fixed-strings", help="The pattern is literal text."),
+    _flag("-w", "--word-regexp", help="Match whole words only."),
+    _choice("-U", "--multiline", "lines", value="spans", help="Let a match span lines."),
+    _choice(
+        "--no-multiline",
+        "lines",
+        value="whole",
+        help="Search a file as one text: ^ and $ match at its ends, a match may span lines.",
+    ),
+    click.option("--lines", "lines", flag_value="lines", default="lines", hidden=True),
+    _flag("--dotall", help="Let a dot match line ends, so that a match may span lines."),
+    _flag("-v", "--invert-match", help="Print the gists that do not match."),
+    _flag("--names", help="Search descriptions and file names too."),
+)
+WHICH = (
+    click.option(
+        "-g",
+        "--glob",
+        "globs",
+        metavar="GLOB",
+        multiple=True,
+        callback=query.globs,
+        help="Search files of these names; a leading ! excludes.",
+    ),
+    click.option(
+        "-t",
+        "--type",
+        "languages",
+        metavar="LANG",
+        multiple=True,
+        callback=query.languages,
+        help="Search files in this language, as GitHub names it.",
+    ),
+    click.option(
+        "--since",
+        metavar="TIME",
+        callback=query.time,
+        help="Search gists updated at this time or later, such as 2024-01-31.",
+    ),
+    click.option(
+        "--until",
+        metavar="TIME",
+        callback=query.time,
+        help="Search gists updated at this time or earlier.",
+    ),
+    click.option(
+        "--limit", metavar="N", type=IntRange(1, 1000), help="Stop after N gists that match."
+    ),
+)
+RESULT = (
+    _choice("-l", "--list", "style", value="list", help="Print the gists' addresses only."),
+    _choice("-c", "--count", "style", value="count", help="Print how many gists match."),
+    _choice(
+        "--count-matches", "style", value="count-matches", help="Print how many matches a file has."
+    ),
+    _choice(
+        "--vimgrep", "style", value="vimgrep", help="Print each match as FILE:LINE:COLUMN:TEXT."
+    ),
+    _choice("--json", "style", value="json", help="Print the events of the search as JSON lines."),
+    _choice(
+        "-q",
+        "--quiet",
+        "style",
+        value="quiet",
+        help="Print nothing; stop at the first match with exit code 0.",
+    ),
+    click.option("--text", "style", flag_value="text", default="text", hidden=True),
+    _flag("-o", "--only-matching", help="Print the matching parts of lines only."),
+    click.option(
+        "-A",
+        "--after-context",
+        metavar="N",
+        type=CONTEXT,
+        help="Print N lines after each match, at most 10.",
+    ),
+    click.option(
+        "-B",
+        "--before-context",
+        metavar="N",
+        type=CONTEXT,
+        help="Print N lines before each match, at most 10.",
+    ),
+    click.option(
+        "-C", "--context", metavar="N", type=CONTEXT, help="The same as -A N and -B N together."
+    ),
+    click.option(
+        "-m",
+        "--max-count",
+        metavar="N",
+        type=IntRange(1, query.MAX_MATCHES),
+        help="Print at most N matching lines of each file.",
+    ),
+)
+LOOK = (
+    click.option(
+        "-M",
+        "--max-columns",
+        metavar="N",
+        type=IntRange(1),
+        help="Leave out lines longer than N bytes, and say so.",
+    ),
+    _flag("--max-columns-preview", help="Print the beginning of such lines."),
+    click.option(
+        "--heading/--no-heading",
+        default=True,
+        help="Print a gist's address above its lines (the default), or in each line.",
+    ),
+    click.option(
+        "-n/-N",
+        "--line-number/--no-line-number",
+        "line_number",
+        default=True,
+        help="Print line numbers (the default), or not.",
+    ),
+    _flag("--column", help="Print the column of the first match in a line, in bytes from 1."),
+    click.option(
+        "--sort",
+        type=Choice(["none", "created", "updated", "path"]),
+        default="none",
+        help="Print the gists in this order, at the end, not as they are found.",
+    ),
+    _flag("--reverse", help="Reverse the order of --sort."),
+    click.option(
+        "--color",
+        type=Choice(["auto", "always", "ansi", "never"]),
+        default="auto",
+        help="When to use colours; auto: on a terminal.",
+    ),
+    _flag("--hyperlink", help="Link addresses and line numbers to GitHub, on a terminal."),
+    _flag("--stats", help="Print counts at the end."),
+    _flag("--open", help="Open the first match in a browser."),
+)
+HOW = (
+    click.option(
+        "--server",
+        metavar="URL",
+        envvar="GISTAPI_SERVER",
+        help="Have a running service search (GISTAPI_SERVER).",
+    ),
+    click.option(
+        "--key-file",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, allow_dash=True),
+        envvar="GISTAPI_SERVER_KEY_FILE",
+        help="A file with a key of that service (GISTAPI_SERVER_KEY_FILE).",
+    ),
+    _flag("--send-token", help="Send your GitHub token to that service, for --mine and --starred."),
+    _flag("--verbose", help="Print which GitHub token is used, and the cause of internal errors."),
+)
+
+
+def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add all arguments and options to the command."""
+    for decorate in reversed((*WHERE, *WHAT, *WHICH, *RESULT, *LOOK, *HOW)):
+        command = decorate(command)
+    return command

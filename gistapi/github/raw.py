@@ -1,0 +1,196 @@
+"""The raw host: one file, whole or as a stream, resumed where it broke, and proved by its SHA."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from http import HTTPStatus
+from math import inf
+
+from gistapi.aio.scope import Scope
+from gistapi.errors import (
+    GithubError,
+    GoneError,
+    IncompleteError,
+    RawRefusedError,
+)
+from gistapi.github.client import Client, LimitedError, Response
+from gistapi.github.http import TransientError
+from gistapi.github.retries import FileRetries
+from gistapi.models import GistFile
+
+MAX_FILE_BYTES = 100 * 1024 * 1024
+"""GitHub takes no larger file: https://docs.github.com/en/repositories/working-with-files/managing-large-files"""
+RAW_SURE_BYTES = 10 * 1000 * 1000
+"""Whether the raw host has larger files is not sure: its 404 does not mean that one was deleted."""
+MAX_TRIES = 30
+"""A download that breaks again and again, each time a little further on, ends here."""
+
+
+class RawFiles:
+    """Reads files from the host of the raw contents.
+
+    Every method may raise, besides what it names: GoneError (404), IncompleteError,
+    RawRefusedError where only git has the file, GithubError, GithubRateLimitedError, and the
+    meter's errors. A file that makes no progress for two time-outs is an IncompleteError
+    `file_unavailable`.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def read(self, file: GistFile, scope: Scope, *, max_wait_seconds: float = inf) -> bytes:
+        """The whole of a small file, which is what the listing says it is.
+
+        A wait that the host asks for and that is longer than `max_wait_seconds` is a LimitedError.
+        """
+        content = b""
+        async with aclosing(self.stream(file, scope, max_wait_seconds=max_wait_seconds)) as passes:
+            async for chunks in passes:
+                content = b"".join([chunk async for chunk in chunks])
+        return content
+
+    async def stream(
+        self, file: GistFile, scope: Scope, *, max_wait_seconds: float = inf
+    ) -> AsyncGenerator[AsyncGenerator[bytes]]:
+        """Passes over a file's content, each an iterator of chunks; a later one replaces it.
+
+        There is one pass as a rule. When its content does not hash to the listed SHA, there is a
+        second, which counts if it does, or if both were alike and of the listed size (old
+        addresses have a commit's SHA). Else IncompleteError `content_mismatch`.
+
+        Close both generators: closing the chunks' closes the connection.
+        """
+        first = _Pass(self._client, file, scope, max_wait_seconds)
+        async with aclosing(first.chunks()) as chunks:
+            yield chunks
+        if first.is_as_listed:
+            return
+        second = _Pass(self._client, file, scope, max_wait_seconds)
+        async with aclosing(second.chunks()) as chunks:
+            yield chunks
+        if not second.is_as_listed and not (second.is_like(first) and second.has_listed_size):
+            raise IncompleteError(
+                "content_mismatch", "GitHub sent something other than it had listed."
+            )
+
+
+class _Pass:
+    """One reading of a file from its beginning to its end.
+
+    `_offset` counts the decoded bytes handed on, all of which went through `_body_hash`; `_etag`
+    names them in `If-Range`; `_mixed` says that they may be of two contents.
+    """
+
+    def __init__(
+        self, client: Client, file: GistFile, scope: Scope, max_wait_seconds: float
+    ) -> None:
+        self._client = client
+        self._file = file
+        self._scope = scope
+        self._max_wait_seconds = max_wait_seconds
+        self._offset = 0
+        self._etag: str | None = None
+        self._mixed = False
+        self._body_hash = hashlib.sha1(usedforsecurity=False)
+        if file.size_bytes is not None:
+            self._body_hash.update(b"blob %d\0" % file.size_bytes)
+
+    @property
+    def has_listed_size(self) -> bool:
+        return self._file.size_bytes in {None, self._offset}
+
+    @property
+    def is_as_listed(self) -> bool:
+        """Whether size and blob SHA-1 are the listed ones, as far as the listing names them."""
+        if self._file.blob_sha is None or self._file.size_bytes is None:
+            return self.has_listed_size and not self._mixed
+        return self.has_listed_size and self._body_hash.hexdigest() == self._file.blob_sha
+
+    def is_like(self, other: _Pass) -> bool:
+        return self._body_hash.digest() == other._body_hash.digest()
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        retries = FileRetries(self._scope)
+        for _ in range(MAX_TRIES):
+            before = self._offset
+            try:
+                async with aclosing(self._rest()) as rest:
+                    async for chunk in rest:
+                        yield chunk
+            except TransientError as error:
+                limited = isinstance(error, LimitedError)
+                if limited and error.retry_after_seconds > self._max_wait_seconds:
+                    raise
+                if self._offset > before:
+                    retries.progressed()
+                await retries.again(error)
+            else:
+                return
+        raise GithubError(f"The download broke {MAX_TRIES} times.")
+
+    async def _rest(self) -> AsyncGenerator[bytes]:
+        """What is still missing, from one answer."""
+        if not self._file.raw_url:
+            raise IncompleteError("file_unavailable", "GitHub listed the file without an address.")
+        headers = {}
+        if self._offset:
+            headers = {"Range": f"bytes={self._offset}-", "Accept-Encoding": "identity"}
+            if self._etag:
+                headers["If-Range"] = self._etag
+        async with self._client.get(
+            self._file.raw_url,
+            kind="raw",
+            scope=self._scope,
+            headers=headers,
+            max_wait_seconds=self._max_wait_seconds,
+        ) as answer:
+            if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and self._offset:
+                return  # nothing follows what we have; its hash will tell whether that is all
+            skip = await self._skip(answer)
+            if not self._offset and not answer.headers.get("Content-Encoding"):
+                etag = answer.headers.get("ETag", "")
+                self._etag = None if etag.startswith("W/") else etag
+            while received := await answer.next_chunk():
+                chunk = received[skip:]
+                skip -= len(received) - len(chunk)
+                if chunk:
+                    yield self._counted(chunk)
+                if self._is_too_long:
+                    return
+
+    async def _skip(self, answer: Response) -> int:
+        """How many bytes of this answer were handed on before; raises for all but content.
+
+        An answer to a range with the whole file is read from its beginning again.
+        """
+        status = answer.status
+        if status == HTTPStatus.PARTIAL_CONTENT and self._offset:
+            started = answer.headers.get("Content-Range", "").partition("-")[0]
+            if started == f"bytes {self._offset}":
+                return 0
+            raise TransientError("GitHub answered another range than it was asked for.")
+        if status == HTTPStatus.OK:
+            self._mixed |= bool(self._offset and self._etag != answer.headers.get("ETag"))
+            return self._offset
+        if status == HTTPStatus.NOT_FOUND and (self._file.size_bytes or 0) <= RAW_SURE_BYTES:
+            raise GoneError("The file was deleted since it was listed.")
+        if status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
+            raise RawRefusedError(await answer.error_message())
+        raise GithubError(await answer.error_message())
+
+    def _counted(self, chunk: bytes) -> bytes:
+        if self._offset + len(chunk) > MAX_FILE_BYTES:
+            raise IncompleteError(
+                "file_too_large", f"No match in the first {MAX_FILE_BYTES} bytes."
+            )
+        self._offset += len(chunk)
+        self._body_hash.update(chunk)
+        return chunk
+
+    @property
+    def _is_too_long(self) -> bool:
+        """More than listed has arrived: it cannot be the right content."""
+        size = self._file.size_bytes
+        return size is not None and self._offset > size

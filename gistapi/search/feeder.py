@@ -1,0 +1,188 @@
+"""Feeds the gists of a listing to the reader, as many at a time as may be undecided at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+
+from gistapi.aio.limiter import WorkWindow
+from gistapi.errors import GistapiError
+from gistapi.models import Page, Query
+from gistapi.search.cursor import Cursor, Place
+from gistapi.search.gist_state import GistState
+from gistapi.search.reader import Reader
+from gistapi.search.reorder import Outcome, ReorderBuffer, Slot
+from gistapi.search.sender import Sender
+from gistapi.search.stop import Full, Stop, cause, stop_of, stop_or_raise
+from gistapi.search.tally import TargetTally
+from gistapi.search.targets import Listed, listed
+
+WINDOW = 64
+"""Gists that may be undecided at once."""
+TOGETHER = 16
+"""Gists that are begun together if there are as many: the cache is read once for all of them."""
+TOGETHER_SECONDS = 0.02
+OWED_BY_LIMIT = 32
+"""Gists that a limit of GitHub's leaves undecided before the search stops looking for others."""
+
+
+class Feeder:
+    """Begins the gists of one search and completes them. For the loop alone.
+
+    `has_listed` is true once a page came, `is_listed` once all did. `alone` is the gist that is
+    searched with nothing beside it.
+    """
+
+    def __init__(
+        self,
+        query: Query,
+        start: Cursor,
+        reader: Reader,
+        buffer: ReorderBuffer,
+        sender: Sender,
+        max_gists: int,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._query = query
+        self._start = start
+        self._reader = reader
+        self._buffer = buffer
+        self._sender = sender
+        self._max_gists = max_gists
+        self._window = WorkWindow(WINDOW)
+        self.tally = TargetTally(query.targets)
+        self.has_listed = False
+        self.is_listed = False
+        self.alone: Slot | None = None
+        self._soft: Stop | None = None
+        self._limited: Stop | None = None
+        self._owed_by_limit = 0
+
+    @property
+    def stop(self) -> Stop | None:
+        """Why not all gists were begun or decided, once `feed` and its tasks have ended."""
+        return self._soft or self._limited
+
+    async def feed(self, group: asyncio.TaskGroup, gists: asyncio.TaskGroup) -> None:
+        """Begin every wanted gist of every page, as the window has room.
+
+        Listings run in `group`, gists in `gists`. Raises Stop, and a listing's error if nothing was
+        listed before it.
+        """
+        floor = self._start.floor
+        pages = listed(self._reader.source, self._query.targets, floor, self._reader.scope, group)
+        async with aclosing(pages):
+            async for item in pages:
+                if item.page is None:
+                    self._end_listing(item)
+                else:
+                    await self._begin_page(item.place, item.page, gists)
+                if self._soft is not None:
+                    return
+        self.is_listed = True
+
+    def _end_listing(self, item: Listed) -> None:
+        """One user's failure ends the search; one of several targets' failure does not."""
+        if item.error is None:
+            return
+        stop = stop_of(item.error)
+        if self.tally.is_reported and stop.reason == "listing_unavailable":
+            self.tally.failed(item.place.target, item.error)
+        elif not self.has_listed:
+            raise item.error
+        else:
+            self._soft = stop
+
+    async def _begin_page(self, place: Place, page: Page, gists: asyncio.TaskGroup) -> None:
+        self.has_listed = True
+        self._sender.begin()
+        self._sender.remark(place, page)
+        wanted: list[GistState] = []
+        for gist in page.gists:
+            self.tally.listed(place.target)
+            slot = self._buffer.add(place, gist)
+            if slot is None:
+                self.tally.decided(place.target, None)
+                continue
+            state = self._reader.prepare(slot)
+            if state is None:
+                self._complete(slot, Outcome())
+            else:
+                wanted.append(state)
+        while wanted and self._soft is None:
+            await self._sender.room()
+            some = await self._admit(wanted)
+            del wanted[: len(some)]
+            name = f"gists from number {some[0].slot.number}"
+            if some[0].slot is self.alone:
+                await self._search_alone(some[0])
+            else:
+                gists.create_task(self._search_gists(some, gists), name=name)
+
+    async def _admit(self, wanted: Sequence[GistState]) -> Sequence[GistState]:
+        """Take as many gists as the window has room for; the one tried before comes alone."""
+        if self._buffer.decided >= self._max_gists:
+            raise Stop.too_large()
+        tried = [state.slot.gist.id == self._start.tried for state in wanted]
+        if tried[0]:
+            await self._window.take_all()
+            self.alone = wanted[0].slot
+            some = wanted[:1]
+        else:
+            most = tried.index(True) if True in tried else len(wanted)
+            some = wanted[: await self._window.take(most, TOGETHER, TOGETHER_SECONDS)]
+        for state in some:
+            self._buffer.begin(state.slot, self._loop.time())
+        return some
+
+    async def _search_alone(self, state: GistState) -> None:
+        """Search the gist that an earlier answer could not finish, with nothing beside it."""
+        await self._reader.read_cached([state])
+        self._complete(state.slot, await self._reader.read(state))
+        self.alone = None
+        self._window.release(WINDOW)
+
+    async def _search_gists(self, states: Sequence[GistState], gists: asyncio.TaskGroup) -> None:
+        """Search what the cache has of these gists together, and the rest gist by gist."""
+        await self._reader.read_cached(states)
+        for state in states:
+            if self._reader.needs_reading(state):
+                name = f"gist {state.slot.gist.id}"
+                gists.create_task(self._search_gist(state), name=name)
+            else:
+                self._complete(state.slot, state.outcome())
+                self._window.release()
+
+    async def _search_gist(self, state: GistState) -> None:
+        try:
+            outcome = await self._reader.read(state)
+        except (GistapiError, BaseExceptionGroup) as error:
+            self._leave_open(stop_or_raise(cause(error)))
+        else:
+            self._complete(state.slot, outcome)
+            self._window.release()
+
+    def _leave_open(self, stop: Stop) -> None:
+        """Leave a gist undecided because of a limit.
+
+        After a limit of the caller's nothing more is begun; what is being read was paid for, and is
+        waited for. After GitHub's, what the cache has is still searched.
+        """
+        if stop.error is None:
+            raise stop
+        if stop.lets_work_end:
+            self._soft = self._soft or stop
+            return
+        self._limited = self._limited or stop
+        self._owed_by_limit += 1
+        if self._owed_by_limit >= OWED_BY_LIMIT:
+            self._soft = self._soft or stop
+
+    def _complete(self, slot: Slot, outcome: Outcome) -> None:
+        if outcome.match is not None:
+            self._sender.count_hits(outcome.match)
+        self.tally.decided(slot.place.target, outcome)
+        self._sender.send_all(self._buffer.complete(slot, outcome))
+        if self._buffer.is_full:
+            raise Full

@@ -1,0 +1,73 @@
+"""What a search sends to its caller, and what it remembers of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from gistapi.aio.portal import Outbox
+from gistapi.models import Begin, Incomplete, Match, Page, SearchEvent
+from gistapi.search.cursor import Place
+from gistapi.search.stop import Stop
+
+MAX_HITS = 10_000
+"""Matches in one answer."""
+
+
+class Sender:
+    """Sends the events of one search. For the loop alone.
+
+    `partial` is true once something incomplete was sent, `has_begun` once Begin was.
+    """
+
+    def __init__(self, outbox: Outbox[SearchEvent]) -> None:
+        self._outbox = outbox
+        self.partial = False
+        self.has_begun = False
+        self._hits = 0
+        self._has_more = False
+        self._remarked: set[Place] = set()
+
+    async def room(self) -> None:
+        """Wait for a reader that is far behind."""
+        await self._outbox.room()
+
+    def begin(self) -> None:
+        """Send Begin, once."""
+        if not self.has_begun:
+            self.has_begun = True
+            self._outbox.send(Begin())
+
+    def send(self, event: SearchEvent) -> None:
+        """Send an event."""
+        self.partial |= isinstance(event, Incomplete)
+        self._outbox.send(event)
+
+    def send_all(self, events: Iterable[Match | Incomplete]) -> None:
+        """Send what a search found."""
+        for event in events:
+            self.send(event)
+
+    def count_hits(self, match: Match) -> None:
+        """Bound the matches of an answer. Raises Stop before there are too many."""
+        hits = sum(len(file.hits) for file in match.files)
+        if self._hits + hits > MAX_HITS:
+            raise Stop.too_many_matches()
+        self._hits += hits
+        if match.has_more and not self._has_more:
+            self._has_more = True
+            message = "A gist has more matches than one answer shows of it; `more` marks its files."
+            self.send(Incomplete(None, None, "too_many_matches", message))
+
+    def remark(self, place: Place, page: Page) -> None:
+        """Send what is to be said of a listing."""
+        self.send_all(_remarks(page, is_first=place not in self._remarked))
+        self._remarked.add(place)
+
+
+def _remarks(page: Page, *, is_first: bool) -> Iterator[Incomplete]:
+    if page.stale_seconds is not None and is_first:
+        age = f"GitHub cannot be reached. The list of gists is {page.stale_seconds:.0f} s old."
+        yield Incomplete(None, None, "stale_listing", age)
+    if page.unreadable:
+        missing = f"GitHub listed {page.unreadable} gists without an address."
+        yield Incomplete(None, None, "listing_unavailable", missing)

@@ -1,0 +1,306 @@
+"""What GitHub's lists hold, well-formed or not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gistapi.errors import GithubError
+from gistapi.github import entries as read
+from gistapi.github.entries import MAX_FILES, MAX_TEXT, Entries, ForeignGistError
+from gistapi.models import Gist, GistFile
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+RAW_URL = f"https://gist.githubusercontent.com/octocat/6cad326836d38bd3a7ae/raw/{SHA}/hello.py"
+ENTRY: dict[str, Any] = {
+    "id": "6cad326836d38bd3a7ae",
+    "html_url": "https://gist.github.com/6cad326836d38bd3a7ae",
+    "git_pull_url": "https://gist.github.com/6cad326836d38bd3a7ae.git",
+    "description": "Hello world!",
+    "public": True,
+    "created_at": "2014-10-01T16:19:34Z",
+    "updated_at": "2024-07-05T08:22:33Z",
+    "truncated": False,
+    "files": {
+        "hello.py": {
+            "filename": "hello.py",
+            "type": "application/x-python",
+            "language": "Python",
+            "raw_url": RAW_URL,
+            "size": 199,
+        }
+    },
+}
+FILE = GistFile("hello.py", RAW_URL, 199, "Python", SHA)
+CREATED = datetime(2014, 10, 1, 16, 19, 34, tzinfo=UTC)
+UPDATED = datetime(2024, 7, 5, 8, 22, 33, tzinfo=UTC)
+GIST = Gist(
+    ENTRY["id"],
+    ENTRY["html_url"],
+    "Hello world!",
+    CREATED,
+    UPDATED,
+    (FILE,),
+    truncated=False,
+    git_pull_url=ENTRY["git_pull_url"],
+)
+LATEST = datetime.max.replace(tzinfo=UTC)
+MISSING = ...  # has the same repr in each worker of a parallel run, as its tests' names must
+WRONG: tuple[object, ...] = (
+    MISSING,
+    None,
+    0,
+    -1,
+    1.5,
+    True,
+    False,
+    "",
+    "x",
+    [],
+    ["x"],
+    {},
+    "\ud800",
+)
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+def page(*entries: object) -> tuple[tuple[Gist, ...], int]:
+    """A page as it is read from its bytes."""
+    found = read.parse_gists(json.dumps(entries).encode())
+    return found.gists, found.unreadable
+
+
+def changed(entry: dict[str, Any], name: str, value: object) -> dict[str, Any]:
+    """An entry with one field missing, or with another value."""
+    rest = {other: old for other, old in entry.items() if other != name}
+    return rest if value is MISSING else rest | {name: value}
+
+
+def test_an_entry_is_read() -> None:
+    """Every field of a real entry lands where it belongs."""
+    assert page(ENTRY) == ((GIST,), 0)
+
+
+@pytest.mark.parametrize("value", WRONG, ids=repr)
+@pytest.mark.parametrize("field", [*ENTRY, "owner", "user", "forks"])
+def test_any_field_may_be_missing_or_wrong(field: str, value: object) -> None:
+    """A field that is no use is left out of account, and all others are still read."""
+    gists, unreadable = page(changed(ENTRY, field, value))
+    text = isinstance(value, str) and value != ""
+    if field == "public" and value is not True:
+        assert (gists, unreadable) == ((), 0)
+    elif field == "html_url" and not text:
+        assert (gists, unreadable) == ((), 1)
+    else:
+        assert unreadable == 0
+        assert gists == (expected(field, value, text=text),)
+
+
+def expected(field: str, value: object, *, text: bool) -> Gist:
+    """The gist of ENTRY when `field` is not what it was."""
+    known: dict[str, Any] = {name: getattr(GIST, name) for name in Gist.__slots__}
+    match field:
+        case "id" | "html_url" | "git_pull_url":
+            default = None if field == "git_pull_url" else GIST.id
+            known[field] = value if text else default
+        case "description":
+            known[field] = value if isinstance(value, str) else None
+        case "created_at":
+            known[field] = LATEST
+        case "updated_at":
+            known[field] = CREATED
+        case "truncated":
+            known[field] = value is True
+        case "files":
+            known |= {"files": (), "truncated": value != {}}
+            known["truncated"] = not isinstance(value, dict)
+    return Gist(**known)
+
+
+@pytest.mark.parametrize("value", WRONG, ids=repr)
+@pytest.mark.parametrize("field", ["filename", "type", "language", "raw_url", "size"])
+def test_any_field_of_a_file_may_be_missing_or_wrong(field: str, value: object) -> None:
+    """A file is listed with what is known of it: at least the name that it is listed by."""
+    file = changed(ENTRY["files"]["hello.py"], field, value)
+    ((gist,), _) = page(changed(ENTRY, "files", {"hello.py": file}))
+    text = value if isinstance(value, str) and value else None
+    known: dict[str, Any] = {name: getattr(FILE, name) for name in GistFile.__slots__}
+    match field:
+        case "filename":
+            known["name"] = text or "hello.py"
+        case "language":
+            known["language"] = text
+        case "raw_url":
+            known |= {"raw_url": text, "blob_sha": None}
+        case "size":
+            known["size_bytes"] = 0 if value == 0 and type(value) is int else None
+    assert gist.files == (GistFile(**known),)
+
+
+@pytest.mark.parametrize("file", [None, [], "x", 5, {}])
+def test_a_file_may_be_nothing(file: object) -> None:
+    """A file that is null in the listing keeps its name, so that the gap can name it."""
+    ((gist,), _) = page(changed(ENTRY, "files", {"a.py": file}))
+    assert gist.files == (GistFile("a.py", None, None, None, None),)
+
+
+def test_no_files_is_no_missing_files() -> None:
+    """An empty gist is empty; one listed without its files is one that only git knows."""
+    ((empty, unknown), _) = page(changed(ENTRY, "files", {}), changed(ENTRY, "files", None))
+    assert (empty.files, empty.truncated) == ((), False)
+    assert (unknown.files, unknown.truncated) == ((), True)
+
+
+def test_only_public_entries_are_read() -> None:
+    """Neither secret gists nor what is no gist at all is listed, or counted."""
+    secret = changed(ENTRY, "public", value=False)
+    assert page(None, 1, "x", [], {}, secret, ENTRY, changed(secret, "public", "true")) == (
+        (GIST,),
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("created", "understood"),
+    [
+        ("2014-10-01T18:19:34+02:00", CREATED),
+        ("2014-10-01T16:19:34.000Z", CREATED),
+        ("2014-10-01T16:19:34", CREATED),
+        ("0001-01-01T00:00:00+14:00", LATEST),
+        ("9999-12-31T23:59:59-14:00", LATEST),
+        ("yesterday", LATEST),
+    ],
+)
+def test_times_are_in_utc(created: str, understood: datetime) -> None:
+    """A time with another zone is converted, one without is UTC, one out of range is none."""
+    ((gist,), _) = page(changed(ENTRY, "created_at", created))
+    assert gist.created_at == understood
+    assert gist.created_at.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("path", "sha"),
+    [
+        (f"/o/1/raw/{SHA}/a.py", SHA),
+        (f"/o/1/raw/{SHA.upper()}/a.py", SHA),
+        (f"/o/1/raw/{SHA}", SHA),
+        (f"/o/1/raw/{SHA}0/a.py", None),
+        ("/o/1/raw/a.py", None),
+        (f"/o/1/{SHA}/a.py", None),
+    ],
+)
+def test_the_blob_is_named_by_the_address(path: str, sha: str | None) -> None:
+    """The 40 hex digits after `raw` are the blob's SHA-1, in lower case."""
+    file = {"raw_url": f"https://gist.githubusercontent.com{path}"}
+    ((gist,), _) = page(changed(ENTRY, "files", {"a.py": file}))
+    assert gist.files[0].blob_sha == sha
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"<!DOCTYPE html>", "not JSON"),
+        (b"", "not JSON"),
+        (b'[{"id": "1"', "not JSON"),
+        (b'["\xff\xfe\xfa"]', "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[" + b"1" * 5000 + b"]", "not JSON"),
+        (b'{"message": "Server Error"}', "not a list"),
+        (b"null", "not a list"),
+        (b'"text"', "not a list"),
+    ],
+)
+def test_what_is_no_list_is_an_error(body: bytes, words: str) -> None:
+    """HTML, half of a body, wrong bytes, endless nesting or an object: GithubError says which."""
+    with pytest.raises(GithubError, match=words):
+        read.parse_gists(body)
+
+
+@given(st.lists(json_values))
+def test_any_list_can_be_read(entries: list[object]) -> None:
+    """Whatever JSON stands in the list, reading it raises nothing and lists no more than that."""
+    gists, unreadable = page(*entries)
+    assert len(gists) + unreadable <= len(entries)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(ENTRY)), json_values), json_values, json_values)
+def test_any_entry_can_be_read(entry: dict[str, Any], file: object, url: object) -> None:
+    """Fields of any JSON at all give a gist whose times are aware and whose sizes make sense."""
+    files = {"a": file, "b": {"raw_url": url, "size": url}}
+    ((gist,), _) = page(entry | {"public": True, "html_url": "u", "files": files})
+    assert gist.created_at.tzinfo is UTC
+    assert [known.name for known in gist.files][1:] == ["b"]
+    assert all(known.size_bytes is None or known.size_bytes >= 0 for known in gist.files)
+
+
+def test_every_entry_has_an_id() -> None:
+    """Entries that are not shown keep their place: secret ones, and those without an address."""
+    secret = ENTRY | {"id": "secret", "public": False}
+    nameless = changed(ENTRY | {"id": "nameless"}, "html_url", None)
+    unnumbered = changed(ENTRY, "id", MISSING)
+    body = json.dumps([secret, nameless, None, {}, unnumbered]).encode()
+    assert read.parse_gists(body) == Entries(("secret", "nameless", GIST.id), (GIST,), 1)
+    assert [gist.id for gist in read.parse_gists(body, secret=True).gists] == ["secret", GIST.id]
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_another_owner_is_an_error(public: bool) -> None:  # noqa: FBT001 - a case
+    """One entry of another user, shown or not, spoils the page; case does not matter."""
+    good = ENTRY | {"owner": {"login": "OctoCat"}}
+    other = ENTRY | {"owner": {"login": "other"}, "public": public}
+    found = read.parse_gists(json.dumps([good]).encode(), owner="octocat").gists
+    assert found == (replace(GIST, owner="OctoCat"),)
+    with pytest.raises(ForeignGistError):
+        read.parse_gists(json.dumps([good, other]).encode(), owner="octocat")
+
+
+@pytest.mark.parametrize("owner", [*WRONG[:-2], {"login": None}, {"login": 5}, {"login": ""}])
+def test_an_owner_that_is_not_named_is_no_other(owner: object) -> None:
+    """Live entries lack an owner now and then."""
+    body = json.dumps([changed(ENTRY, "owner", owner)]).encode()
+    assert read.parse_gists(body, owner="octocat").gists == (GIST,)
+
+
+def test_what_is_kept_of_an_entry_is_bounded() -> None:
+    """300 files, and no text of more than 10,000 characters; git has the rest."""
+    long = "x" * (MAX_TEXT + 1)
+    files = {f"{number}": {"size": 1} for number in range(MAX_FILES + 1)}
+    ((many, named), _) = page(
+        ENTRY | {"files": files, "description": long},
+        ENTRY | {"files": {long: {}, "a": {"filename": long, "raw_url": long}}},
+    )
+    assert len(many.files) == MAX_FILES
+    assert many.truncated
+    assert many.description == long[:-1]
+    assert named.files == (GistFile("a", None, None, None, None),)
+    assert named.truncated
+
+
+def test_a_single_gist_may_be_secret() -> None:
+    """The caller who knows its id may read it."""
+    body = json.dumps(ENTRY | {"public": False, "history": []}).encode()
+    assert read.parse_single(body) == Entries((GIST.id,), (GIST,))
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b"{}", b"<html>", b'{"message": "Not Found"}'])
+def test_what_is_no_gist_is_an_error(body: bytes) -> None:
+    """A list, an error or HTML: GithubError."""
+    with pytest.raises(GithubError, match=r"not a gist|not JSON"):
+        read.parse_single(body)
+
+
+def test_members_are_read() -> None:
+    """Logins in GitHub's order; what has none is left out."""
+    body = json.dumps([{"login": "a", "id": 1}, {}, None, {"login": 5}, {"login": "b"}]).encode()
+    assert read.parse_members(body).ids == ("a", "b")

@@ -1,0 +1,466 @@
+"""The content of one file: gone on with where it broke, checked, and bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import aclosing
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gistapi.errors import (
+    GithubError,
+    GithubRateLimitedError,
+    GoneError,
+    IncompleteError,
+    RawRefusedError,
+)
+from gistapi.github.http import TransientError
+from gistapi.github.raw import MAX_FILE_BYTES, MAX_TRIES, RAW_SURE_BYTES, RawFiles
+from gistapi.models import GistFile
+from tests.fake_github import (
+    Content,
+    FakeGithub,
+    Fault,
+    Literal,
+    Repeated,
+    Request,
+    Response,
+    answers,
+)
+from tests.fake_github.message import text
+from tests.github.asking import add_file, client_of, listed, on_loop, scope_of, user_of
+
+CONTENT = bytes(random.Random(1).randbytes(100_000))
+
+
+def files_of(fake: FakeGithub) -> RawFiles:
+    """The contents, as the search reads them."""
+    return RawFiles(client_of(fake))
+
+
+async def read(fake: FakeGithub, file: GistFile, seconds: float = 30) -> bytes:
+    """The whole file."""
+    return await files_of(fake).read(file, scope_of(seconds))
+
+
+async def passes(fake: FakeGithub, file: GistFile) -> list[bytes]:
+    """What each pass over the file gave."""
+    return [
+        b"".join([chunk async for chunk in chunks])
+        async for chunks in files_of(fake).stream(file, scope_of())
+    ]
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_536, 65_537, 3_000_000])
+@on_loop
+async def test_a_file_is_read(github: FakeGithub, size: int) -> None:
+    """Its bytes come as they are, in one request and in chunks of bounded size."""
+    file = add_file(github, Repeated(b"0123456789\x00\xff\r\n", size))
+    content = await read(github, file)
+    assert content == (b"0123456789\x00\xff\r\n" * (size // 14 + 1))[:size]
+    assert len(github.requests) == 1
+    sizes = [
+        len(chunk)
+        async for part in files_of(github).stream(file, scope_of())
+        async for chunk in part
+    ]
+    assert sum(sizes) == size
+    assert all(0 < chunk <= 65_536 for chunk in sizes)
+
+
+@on_loop
+async def test_what_is_listed_is_what_is_read(github: FakeGithub) -> None:
+    """A file that was replaced since is read as it was listed: its address names the content."""
+    file = add_file(github, "old", "a.txt")
+    user_of(github).gists[0].edit({"a.txt": "new"})
+    assert await read(github, file) == b"old"
+
+
+@on_loop
+async def test_files_of_any_name_can_be_read(github: FakeGithub) -> None:
+    """Whatever GitHub names a file, the listing's address leads to it."""
+    names = ["a b", "#", "%41", "'\"'", "new\nline", "🦑", "..", "-"]
+    gist = user_of(github).add_gist({name: f"in {name}" for name in names})
+    for name in names:
+        assert await read(github, listed(github, gist, name)) == f"in {name}".encode()
+
+
+# what broke
+
+
+def cut(fake: FakeGithub, *at: int, reset: bool = False) -> None:
+    """Let one answer after the other break after so many bytes of its body."""
+    for offset in at:
+        fake.faults.inject(Fault(cut_body_at=offset, reset=reset), times=1)
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@on_loop
+async def test_a_download_that_breaks_goes_on_where_it_broke(
+    github: FakeGithub, *, reset: bool
+) -> None:
+    """The rest is asked for by range, without compression; nothing is read twice."""
+    file = add_file(github, CONTENT)
+    cut(github, 30_000, 20_000, reset=reset)
+    assert await read(github, file) == CONTENT
+    first, second, third = (request.headers for request in github.requests)
+    assert "range" not in first
+    assert first["accept-encoding"] == "gzip"
+    assert second["accept-encoding"] == third["accept-encoding"] == "identity"
+    begins = [int(h["range"].removeprefix("bytes=").removesuffix("-")) for h in (second, third)]
+    assert 0 < begins[0] <= 30_000
+    assert begins[1] == begins[0] + 20_000
+
+
+def plainly(fake: FakeGithub, cut_at: int) -> Fault:
+    """An answer without compression that breaks."""
+
+    def answer(request: Request) -> Response:
+        headers = {**request.headers, "accept-encoding": "identity"}
+        return fake.raw.respond(replace(request, headers=headers))
+
+    return Fault(answer=answer, cut_body_at=cut_at)
+
+
+@on_loop
+async def test_a_strong_etag_guards_the_rest(github: FakeGithub) -> None:
+    """What the range belongs to is said by `If-Range`, where GitHub named it strongly."""
+    file = add_file(github, CONTENT)
+    github.faults.inject(plainly(github, 5000), times=1)
+    assert await read(github, file) == CONTENT
+    assert github.requests[1].headers["range"] == "bytes=5000-"
+    assert github.requests[1].headers["if-range"] == f'"{file.blob_sha}"'
+    assert github.requests[1].status == 206
+
+
+@on_loop
+async def test_a_download_cut_ten_times_is_whole(github: FakeGithub) -> None:
+    """Each break costs one more request, and the answer is the same bytes."""
+    file = add_file(github, CONTENT)
+    cut(github, *[8_000] * 10)
+    assert await read(github, file) == CONTENT
+    assert len(github.requests) == 11
+    assert sum(request.sent_bytes for request in github.requests) < 1.1 * len(CONTENT)
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    size=st.integers(0, 200),
+    cuts=st.lists(st.integers(0, 60), max_size=3),
+    ignore_range=st.booleans(),
+)
+@on_loop
+async def test_cuts_anywhere_change_nothing(
+    github: FakeGithub, size: int, cuts: list[int], *, ignore_range: bool
+) -> None:
+    """However often and wherever it breaks, ranges or not, the bytes are the listed ones."""
+    github.reset()
+    file = add_file(github, CONTENT[:size])
+    for at in cuts:
+        fault = plainly(github, at)
+        if ignore_range:
+            fault = replace(fault, answer=Response(200, {}, Literal(CONTENT[:size])))
+        github.faults.inject(fault, times=1)
+    assert await read(github, file) == CONTENT[:size]
+
+
+@on_loop
+async def test_a_server_that_knows_no_ranges_is_read_anew(github: FakeGithub) -> None:
+    """What was handed on before is skipped, so that the pass is still one."""
+    file = add_file(github, CONTENT)
+    whole = Response(200, {}, Literal(CONTENT))
+    github.faults.inject(Fault(answer=whole, cut_body_at=70_000), times=1)
+    github.faults.inject(Fault(answer=whole, cut_body_at=20_000), times=1)
+    github.faults.inject(Fault(answer=whole))
+    assert await passes(github, file) == [CONTENT]
+    assert len(github.requests) == 3
+
+
+@on_loop
+async def test_a_range_beyond_the_end_is_the_end(github: FakeGithub) -> None:
+    """When all bytes came and only the end was missing, 416 says that there are no more."""
+    file = add_file(github, CONTENT)
+    promising = Fault(answer=Response(200, {}, Literal(CONTENT)), content_length_delta=5)
+    github.faults.inject(promising, times=1)
+    assert await read(github, file) == CONTENT
+    assert [request.status for request in github.requests] == [200, 416]
+
+
+@pytest.mark.parametrize("given_range", ["bytes 0-9/100", "bytes 500-9/100", "", "items 5-"])
+@on_loop
+async def test_another_range_is_a_failure(github: FakeGithub, given_range: str) -> None:
+    """Bytes of another place are never taken for the rest; it is asked for again."""
+    file = add_file(github, CONTENT)
+    github.faults.inject(plainly(github, 5000), times=1)
+    wrong = Response(206, {"Content-Range": given_range}, Literal(b"wrong"))
+    github.faults.inject(Fault(answer=wrong), times=1)
+    assert await read(github, file) == CONTENT
+    assert len(github.requests) == 3
+
+
+@on_loop
+async def test_a_part_that_nobody_asked_for_is_an_error(github: FakeGithub) -> None:
+    """206 for a whole file is no content."""
+    file = add_file(github, CONTENT)
+    github.faults.inject(Fault(answer=Response(206, {}, Literal(b"part"))))
+    with pytest.raises(GithubError, match="206"):
+        await read(github, file)
+
+
+@pytest.mark.parametrize("sha", [True, False])
+@on_loop
+async def test_a_file_that_changed_between_the_parts_is_read_anew(
+    github: FakeGithub, *, sha: bool
+) -> None:
+    """Two halves of two contents are never the file, whether its hash is known or not."""
+    file = add_file(github, CONTENT)
+    old = Response(200, {"ETag": '"old"'}, Literal(b"x" * len(CONTENT)))
+    new = Response(200, {"ETag": '"new"'}, Literal(CONTENT))
+    github.faults.inject(Fault(answer=old, cut_body_at=5000), times=1)
+    github.faults.inject(Fault(answer=new))
+    if not sha:
+        file = replace(file, blob_sha=None)
+    first, second = await passes(github, file)
+    assert first == b"x" * 5000 + CONTENT[5000:]
+    assert second == CONTENT
+
+
+@on_loop
+async def test_a_download_that_always_breaks_ends(github: FakeGithub) -> None:
+    """Without progress it is over after three retries."""
+    file = add_file(github, CONTENT)
+    github.faults.inject(Fault(cut_body_at=0))
+    with pytest.raises(TransientError, match="ended before it was complete"):
+        await read(github, file)
+    assert len(github.requests) == 4
+
+
+@on_loop
+async def test_a_download_that_breaks_again_and_again_ends(github: FakeGithub) -> None:
+    """A little progress each time is not enough for ever."""
+    file = add_file(github, CONTENT)
+    github.faults.inject(Fault(cut_body_at=100))
+    with pytest.raises(GithubError, match=f"broke {MAX_TRIES} times"):
+        await read(github, file)
+    assert len(github.requests) == MAX_TRIES
+
+
+# what came is not what was listed
+
+
+@on_loop
+async def test_a_content_that_was_damaged_is_fetched_again(github: FakeGithub) -> None:
+    """A wrong hash costs a second pass, and the right content counts."""
+    file = add_file(github, CONTENT)
+    github.faults.inject(Fault(corrupt=True), times=1)
+    first, second = await passes(github, file)
+    assert first != CONTENT
+    assert second == CONTENT
+
+
+@on_loop
+async def test_the_same_wrong_content_twice_is_the_content(github: FakeGithub) -> None:
+    """An old address names a commit: two equal contents of the listed size are good."""
+    file = add_file(github, CONTENT, commit_sha_urls=True)
+    assert await passes(github, file) == [CONTENT, CONTENT]
+    assert await read(github, file) == CONTENT
+
+
+async def mismatch(fake: FakeGithub, file: GistFile) -> str:
+    """The reason for which a file can't be read."""
+    with pytest.raises(IncompleteError) as raised:
+        await read(fake, file)
+    return raised.value.reason
+
+
+@on_loop
+async def test_two_different_contents_are_none(github: FakeGithub) -> None:
+    """Of two that agree neither with the listing nor with each other, none is the file."""
+    file = add_file(github, CONTENT, commit_sha_urls=True)
+    github.faults.inject(Fault(corrupt=True), times=1)
+    assert await mismatch(github, file) == "content_mismatch"
+    assert len(github.requests) == 2
+
+
+@on_loop
+async def test_a_content_of_another_size_is_none(github: FakeGithub) -> None:
+    """Twice the same is not enough: the size must be the listed one."""
+    file = replace(add_file(github, CONTENT), size_bytes=len(CONTENT) + 1)
+    assert await mismatch(github, file) == "content_mismatch"
+    assert await mismatch(github, replace(file, blob_sha=None)) == "content_mismatch"
+
+
+@on_loop
+async def test_more_than_listed_stops_early(github: FakeGithub) -> None:
+    """What can't be the file any more is not read to its end, nor a gzip bomb in its place."""
+    file = replace(add_file(github, Repeated(b"x", 50 * 2**20)), size_bytes=1000)
+    assert await mismatch(github, file) == "content_mismatch"
+    await asyncio.to_thread(github.wait_quiet)
+    github.faults.inject(Fault(gzip="bomb"))
+    assert await mismatch(github, file) == "content_mismatch"
+    await asyncio.to_thread(github.wait_quiet)
+    assert sum(request.sent_bytes for request in github.requests) < 2**20
+
+
+@pytest.mark.parametrize(
+    "unknown", [{"blob_sha": None}, {"size_bytes": None}, {"blob_sha": None, "size_bytes": None}]
+)
+@on_loop
+async def test_what_the_listing_does_not_say_is_not_checked(
+    github: FakeGithub, unknown: dict[str, None]
+) -> None:
+    """Without size or hash one pass is all, and its content is what there is."""
+    file = replace(add_file(github, CONTENT), **unknown)  # type: ignore[arg-type]
+    assert await passes(github, file) == [CONTENT]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@on_loop
+async def test_at_most_100_mib_are_read(github: FakeGithub, *, listed: bool) -> None:
+    """All that GitHub can have is read, and not a byte more of what it should not have."""
+    file = add_file(github, Repeated(b"x" * 65_536, MAX_FILE_BYTES + 65_536))
+    file = replace(file, size_bytes=file.size_bytes if listed else None)
+    sizes: list[int] = []
+
+    async def measure() -> None:
+        async for chunks in files_of(github).stream(file, scope_of()):
+            async for chunk in chunks:
+                sizes.append(len(chunk))  # noqa: PERF401 - those before the error count
+
+    with pytest.raises(IncompleteError, match="first 104857600 bytes") as raised:
+        await measure()
+    assert raised.value.reason == "file_too_large"
+    assert MAX_FILE_BYTES - 65_536 <= sum(sizes) <= MAX_FILE_BYTES
+
+
+@on_loop
+async def test_a_needle_at_the_beginning_costs_little(github: FakeGithub) -> None:
+    """A reader that stops after the first chunk has not had the rest of 100 MB sent."""
+    file = add_file(github, Repeated(CONTENT, 100_000_000))
+    async with (
+        aclosing(files_of(github).stream(file, scope_of())) as stream,
+        aclosing(await anext(stream)) as chunks,
+    ):
+        assert await anext(chunks)
+    await asyncio.to_thread(github.wait_quiet)
+    assert github.requests[0].aborted
+    assert github.requests[0].sent_bytes < 2**20
+
+
+# what GitHub answers instead
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [
+        (answers.raw_not_found(), GoneError, "deleted since"),
+        (answers.too_big(), RawRefusedError, "GitHub answered 403: Sorry, this file is too big"),
+        (answers.bad_credentials(), GithubError, "GitHub answered 401: Bad credentials"),
+        (answers.spammed(), GithubError, "GitHub answered 422: Validation Failed"),
+        (answers.blocked(), GithubError, r"GitHub answered 451: .* \(dmca\)"),
+        (text(416, "no"), GithubError, "GitHub answered 416: no"),
+        (text(204, ""), GithubError, "GitHub answered 204."),
+    ],
+)
+@on_loop
+async def test_a_refusal_is_asked_for_once(
+    github: FakeGithub, answer: Response, error: type[Exception], words: str
+) -> None:
+    """What another try would meet again is told at once, in GitHub's words."""
+    file = add_file(github)
+    github.faults.inject(Fault(answer=answer))
+    with pytest.raises(error, match=words):
+        await read(github, file)
+    assert len(github.requests) == 1
+
+
+@on_loop
+async def test_a_gist_that_was_deleted_is_gone(github: FakeGithub) -> None:
+    """The fake's own 404 for what is not there any more."""
+    file = add_file(github)
+    user_of(github).gists[0].delete()
+    with pytest.raises(GoneError):
+        await read(github, file)
+
+
+@on_loop
+async def test_a_file_that_raw_refuses_is_told(github: FakeGithub) -> None:
+    """The fake's own 403 for what is too large for raw: git may have it."""
+    file = add_file(github, CONTENT)
+    github.raw.largest_bytes = 1000
+    with pytest.raises(RawRefusedError):
+        await read(github, file)
+
+
+@on_loop
+async def test_a_file_without_an_address_is_a_gap(github: FakeGithub) -> None:
+    """Nobody is asked for it."""
+    file = GistFile("a", None, 1, None, None)
+    assert await mismatch(github, file) == "file_unavailable"
+    assert (
+        await mismatch(github, replace(file, raw_url="https://evil.example/a"))
+        == "host_not_allowed"
+    )
+    assert not github.requests
+
+
+@pytest.mark.parametrize("failures", [1, 3])
+@pytest.mark.parametrize(
+    "fault", [Fault(answer=text(503, "no")), Fault(cut_head_at=0), Fault(gzip="corrupt")]
+)
+@on_loop
+async def test_a_failure_that_passes_costs_nothing_else(
+    github: FakeGithub, fault: Fault, failures: int
+) -> None:
+    """Up to three failures in a row are retried."""
+    file = add_file(github)
+    github.faults.inject(fault, times=failures)
+    assert await read(github, file) == b"import requests\n"
+    assert len(github.requests) == failures + 1
+
+
+@on_loop
+async def test_a_limit_ends_the_reading_with_its_wait(github: FakeGithub) -> None:
+    """Raw's own limit is told, and no other file is asked for before its time."""
+    files, scope = files_of(github), scope_of(30)
+    github.faults.inject(Fault(answer=answers.raw_limit("50")))
+    for name in "ab":
+        with pytest.raises(GithubRateLimitedError) as raised:
+            await files.read(add_file(github, "x", name), scope)
+        assert 40 < raised.value.retry_after_seconds <= 50
+    assert len(github.requests) == 1
+
+
+@on_loop
+async def test_contents_of_any_kind_are_bytes(github: FakeGithub) -> None:
+    """Empty, binary, UTF-16, latin-1, CRLF and NUL come as they were pushed."""
+    kinds: list[bytes | Content] = [
+        b"",
+        b"\0" * 10,
+        "héllo".encode("utf-16"),
+        "héllo".encode("latin-1"),
+        b"a\r\nb\r\n",
+        b"\x1f\x8b\x08\0not gzip at all",
+    ]
+    for number, content in enumerate(kinds):
+        assert await read(github, add_file(github, content, str(number))) == content
+
+
+@pytest.mark.parametrize("answer", [answers.raw_not_found(), answers.too_big()])
+@on_loop
+async def test_a_large_file_that_raw_denies_may_be_in_git(
+    github: FakeGithub, answer: Response
+) -> None:
+    """Neither a 403 nor a 404 of the raw host means that a file over 10 MB was deleted."""
+    file = replace(add_file(github), size_bytes=RAW_SURE_BYTES + 1)
+    github.faults.inject(Fault(answer=answer))
+    with pytest.raises(RawRefusedError):
+        await read(github, file)

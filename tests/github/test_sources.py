@@ -1,0 +1,255 @@
+"""Lists other than a user's: an organization's members, single gists, the caller's own."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gistapi.errors import GithubError, UnauthorizedError, UserNotFoundError
+from gistapi.github.listing import Listings
+from gistapi.models import Target
+from tests.fake_github import FakeGithub, Fault, answers
+from tests.fake_github.message import from_json
+from tests.github.asking import Store, on_loop, scope_of, user_of
+from tests.github.listings import (
+    ASK_ALWAYS,
+    OCTOCAT,
+    TRUSTING,
+    Clock,
+    ids,
+    listed,
+    listings_of,
+    targets,
+    true_ids,
+    with_gists,
+)
+
+MINE, STARRED = Target("mine"), Target("starred")
+
+
+async def members(listings: Listings, name: str = "acme", token: str | None = None) -> list[str]:
+    """The logins of an organization's members."""
+    return [login async for login in listings.members(name, scope_of(caller_token=token))]
+
+
+def with_members(github: FakeGithub, count: int) -> list[str]:
+    """Add the organization `acme` with public members; their logins."""
+    acme = github.world.add_organization("acme")
+    for number in range(count):
+        acme.add(github.add_user(f"member-{number}"))
+    return [f"member-{number}" for number in range(count)]
+
+
+# an organization's members
+
+
+@pytest.mark.parametrize(("count", "requests"), [(0, 1), (3, 1), (250, 3)])
+@on_loop
+async def test_every_member_is_listed(github: FakeGithub, count: int, requests: int) -> None:
+    """All pages are read; within its time a list is trusted, as a user's is."""
+    logins = with_members(github, count)
+    store = Store()
+    for _ in range(2):
+        assert await members(listings_of(github, TRUSTING, store)) == logins
+    assert len(github.requests) == requests
+    assert targets(github)[0] == "/orgs/acme/members?per_page=100"
+
+
+@on_loop
+async def test_concealed_members_are_for_insiders(github: FakeGithub) -> None:
+    """A member's token shows them, to its owner alone."""
+    with_members(github, 2)
+    insider = github.add_user("insider")
+    github.world.organizations["acme"].add(insider, public=False)
+    github.api.grant("canary-token", insider)
+    listings = listings_of(github, TRUSTING)
+    assert await members(listings, token="canary-token") == ["member-0", "member-1", "insider"]
+    assert await members(listings) == ["member-0", "member-1"]
+
+
+@on_loop
+async def test_older_servers_redirect_outsiders(github: FakeGithub) -> None:
+    """The redirect to the public members is followed, on all pages."""
+    logins = with_members(github, 150)
+    github.api.members_redirect = True
+    assert await members(listings_of(github)) == logins
+
+
+@on_loop
+async def test_a_member_who_leaves_hides_nobody(github: FakeGithub) -> None:
+    """Those who are members all the time are listed."""
+    logins = with_members(github, 250)
+    leaving = [github.world.users[login] for login in logins[:10]]
+    acme = github.world.organizations["acme"]
+
+    def leave(_: object) -> None:
+        if len(github.requests) == 2:
+            while leaving:
+                acme.remove(leaving.pop())
+
+    github.on_request(leave)
+    assert set(logins[10:]) <= set(await members(listings_of(github)))
+
+
+@on_loop
+async def test_an_unknown_organization(github: FakeGithub) -> None:
+    """A 404 says so, and is remembered as a user's is."""
+    store = Store()
+    for _ in range(2):
+        with pytest.raises(UserNotFoundError, match="no such organization"):
+            await members(listings_of(github, TRUSTING, store), "nobody")
+    assert len(github.requests) == 1
+
+
+# single gists
+
+
+@pytest.mark.parametrize("public", [True, False])
+@on_loop
+async def test_a_gist_is_found_by_its_id(github: FakeGithub, public: bool) -> None:  # noqa: FBT001 - a case
+    """A secret one too: a caller who knows the address may read it."""
+    gist = user_of(github).add_gist({"a.py": "x", "b.py": "y"}, public=public)
+    listings = listings_of(github, TRUSTING)
+    (found,) = await listed(listings, Target("gist", gist.id))
+    assert [file.name for file in found.files] == ["a.py", "b.py"]
+    assert found.files[0].blob_sha == gist.files["a.py"].sha
+    assert found.html_url == gist.html_url
+    assert await listed(listings, Target("gist", gist.id)) == [found]
+    assert targets(github) == [f"/gists/{gist.id}"]
+
+
+@on_loop
+async def test_a_gist_is_confirmed_by_its_etag(github: FakeGithub) -> None:
+    """An edit shows."""
+    gist = user_of(github).add_gist({"a.py": "x"})
+    listings = listings_of(github, ASK_ALWAYS)
+    first = await listed(listings, Target("gist", gist.id))
+    assert await listed(listings, Target("gist", gist.id)) == first
+    gist.edit({"a.py": "y"})
+    assert await listed(listings, Target("gist", gist.id)) != first
+    assert [request.status for request in github.requests] == [200, 304, 200]
+
+
+@on_loop
+async def test_contents_that_come_along_are_not_held(github: FakeGithub) -> None:
+    """The API sends up to 1 MB of each file with a gist: 18 MB here, of which names remain."""
+    content = "é" * 300_000
+    gist = user_of(github).add_gist({f"{number}.txt": content for number in range(10)})
+    store = Store()
+    (found,) = await listed(listings_of(github, store=store), Target("gist", gist.id))
+    assert {file.size_bytes for file in found.files} == {len(content.encode())}
+    assert len(found.files) == 10
+    assert sum(map(len, store.values())) < 20_000
+
+
+@on_loop
+async def test_an_unknown_gist(github: FakeGithub) -> None:
+    """A 404 names what is missing; other refusals come in GitHub's words."""
+    with pytest.raises(UserNotFoundError, match="no such gist"):
+        await listed(listings_of(github), Target("gist", "6cad326836d38bd3a7ae"))
+    github.faults.inject(Fault(answer=answers.blocked(403)))
+    with pytest.raises(GithubError, match=r"403: Repository access blocked \(dmca\)"):
+        await listed(listings_of(github), Target("gist", "1"))
+
+
+@on_loop
+async def test_something_else_than_a_gist(github: FakeGithub) -> None:
+    """A list where a gist belongs is an error."""
+    github.faults.inject(Fault(answer=from_json(200, [])))
+    with pytest.raises(GithubError, match="not a gist"):
+        await listed(listings_of(github), Target("gist", "1"))
+
+
+# the caller's own
+
+
+@on_loop
+async def test_the_callers_own_gists_are_listed(github: FakeGithub) -> None:
+    """Public and secret ones, of the token's owner alone; the list is read as any other."""
+    user = with_gists(github, 120)
+    with_gists(github, 30, public=False)
+    github.add_user("other").add_gist()
+    github.api.grant("canary-token", user)
+    everything = [gist.id for gist in user.in_order()]
+    assert await ids(listings_of(github), MINE, "canary-token") == everything
+    assert targets(github) == ["/gists?per_page=100", "/gists?per_page=99&page=2"]
+    assert {request.headers["authorization"] for request in github.requests} == {
+        "Bearer canary-token"
+    }
+
+
+@on_loop
+async def test_starred_gists_are_listed(github: FakeGithub) -> None:
+    """Whoever they belong to, newest star first; their times are put in order."""
+    user, other = user_of(github), github.add_user("other")
+    user.starred = [other.add_gist(), user.add_gist(public=False), other.add_gist()]
+    github.api.grant("canary-token", user)
+    found = await ids(listings_of(github), STARRED, "canary-token")
+    assert found == [gist.id for gist in user.starred[::-1]]
+
+
+@pytest.mark.parametrize("target", [MINE, STARRED])
+@on_loop
+async def test_without_the_callers_token_nothing_is_asked(
+    github: FakeGithub, target: Target
+) -> None:
+    """The service's own token shows nobody its gists; and without any, GitHub lists everybody's."""
+    for token in (None, "service-token"):
+        with pytest.raises(UnauthorizedError, match="X-GitHub-Token"):
+            await listed(listings_of(github, token=token), target)
+    assert github.requests == []
+
+
+@pytest.mark.parametrize("target", [MINE, STARRED])
+@on_loop
+async def test_a_token_without_scope(github: FakeGithub, target: Target) -> None:
+    """GitHub answers 404; the error names the scope."""
+    github.api.grant("canary-token", user_of(github), gist=False)
+    with pytest.raises(UnauthorizedError, match="scope `gist`"):
+        await listed(listings_of(github), target, "canary-token")
+
+
+@pytest.mark.parametrize("target", [OCTOCAT, MINE, STARRED, Target("gist", "1")])
+@on_loop
+async def test_a_token_that_github_refuses(github: FakeGithub, target: Target) -> None:
+    """401 for the caller's token is the caller's error; for the service's token it is GitHub's."""
+    github.api.tokens = set()
+    with pytest.raises(UnauthorizedError, match="refused the token"):
+        await listed(listings_of(github), target, "canary-token")
+    with pytest.raises(GithubError, match="401: Bad credentials"):
+        await listed(listings_of(github, token="service-token"))
+
+
+@on_loop
+async def test_each_caller_has_lists_of_their_own(github: FakeGithub) -> None:
+    """What one token showed is not shown to another, nor to callers without one."""
+    user, other = with_gists(github, 3), github.add_user("other")
+    with_gists(github, 2, public=False)
+    other.add_gist(public=False)
+    github.api.grant("canary-one", user)
+    github.api.grant("canary-two", other)
+    store = Store()
+    listings = listings_of(github, TRUSTING, store)
+    own = [gist.id for gist in user.in_order()]
+    for _ in range(2):
+        assert await ids(listings, MINE, "canary-one") == own
+        assert await ids(listings, MINE, "canary-two") == [other.gists[0].id]
+        assert await ids(listings, OCTOCAT, "canary-one") == true_ids(user)
+        assert await ids(listings, OCTOCAT) == true_ids(user)
+    assert len(github.requests) == 4
+    assert "canary" not in json.dumps(list(store))
+
+
+@on_loop
+async def test_a_secret_gist_that_is_edited_shows(github: FakeGithub) -> None:
+    """The caller's own list is brought up to date as a user's is."""
+    user = with_gists(github, 150, public=False)
+    github.api.grant("canary-token", user)
+    clock = Clock()
+    listings = listings_of(github, TRUSTING, clock=clock)
+    await ids(listings, MINE, "canary-token")
+    github.forget()
+    clock.now += 601
+    assert len(await ids(listings, MINE, "canary-token")) == 150
+    assert [request.status for request in github.requests] == [304, 304]

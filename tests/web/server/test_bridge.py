@@ -1,0 +1,277 @@
+"""From a connection to the application and back."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+
+from gistapi.web.server import bridge
+from tests.web.server.hosting import CLOSE, GET, POST, SECONDS, everything, hosting
+
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+END_OF_CHUNKS = b"0\r\n\r\n"
+
+
+def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """Answer with the body, or with the error that reading it raised."""
+    try:
+        body: bytes = environ["wsgi.input"].read()
+    except OSError as error:
+        body = repr(error).encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+
+class Streaming:
+    """An application that streams what `produce` yields, and notes when it is closed."""
+
+    def __init__(self, produce: Any) -> None:
+        self._produce = produce
+        self.environ: dict[str, Any] = {}
+        self.began, self.closed = threading.Event(), threading.Event()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        self.environ = environ
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return self._chunks()
+
+    def _chunks(self) -> Iterator[bytes]:
+        self.began.set()
+        try:
+            yield from self._produce()
+        finally:
+            self.closed.set()
+
+
+def forever() -> Iterator[bytes]:
+    """Large chunks without end."""
+    while True:
+        yield b"x" * 100_000
+
+
+def test_a_stream_ends_as_http_says() -> None:
+    """Its last chunk is the empty one, and it is closed."""
+    app = Streaming(lambda: iter([b"one", b"two"]))
+    with hosting(app) as host:
+        answer = host.ask(GET.replace(b"\r\n\r\n", b"\r\n" + CLOSE + b"\r\n") % b"/")
+    assert answer.endswith(b"3\r\none\r\n3\r\ntwo\r\n" + END_OF_CHUNKS)
+    assert app.closed.wait(SECONDS)
+
+
+def test_a_stream_that_fails_is_a_broken_message() -> None:
+    """Clients see that it is incomplete: the last chunk never comes."""
+
+    def fail() -> Iterator[bytes]:
+        yield b"one"
+        raise ZeroDivisionError
+
+    app = Streaming(fail)
+    with hosting(app) as host:
+        answer = host.ask(GET % b"/")
+    assert b"one" in answer
+    assert not answer.endswith(END_OF_CHUNKS)
+    assert app.closed.is_set()
+
+
+@pytest.mark.parametrize("bound", ["STALL_SECONDS", "READ_SECONDS"])
+def test_a_stream_that_is_not_read_is_cut(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The application is closed, and what had been sent is a broken message."""
+    monkeypatch.setattr(bridge, bound, 0.1)
+    app = Streaming(forever)
+    with hosting(app) as host, host.connect(GET % b"/", buffer=4096) as connection:
+        assert app.closed.wait(SECONDS)
+        assert not everything(connection).endswith(END_OF_CHUNKS)
+
+
+def test_a_stream_that_outlives_the_server_is_cut() -> None:
+    """What the shutdown interrupts is a broken message too."""
+    go_on = threading.Event()
+
+    def wait() -> Iterator[bytes]:
+        yield b"one"
+        go_on.wait(SECONDS)
+        yield b"two"
+
+    app = Streaming(wait)
+    with hosting(app) as host, host.connect(GET % b"/") as connection:
+        assert app.began.wait(SECONDS)
+        received = connection.recv(1000)
+        host.loop.call_soon_threadsafe(host.server.stop_accepting)
+        host.call(host.server.close(0.0))
+        received += everything(connection)
+        go_on.set()
+        assert app.closed.wait(SECONDS)
+    assert not received.endswith(END_OF_CHUNKS)
+
+
+def test_a_large_answer_that_is_not_read_holds_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one thread, others are answered beside it."""
+    monkeypatch.setattr(bridge, "STALL_SECONDS", SECONDS)
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        body = b"x" * (20_000_000 if environ["PATH_INFO"] == "/large" else 1)
+        start_response("200 OK", [("Content-Length", str(len(body)))])
+        return [body]
+
+    with hosting(app, threads=1) as host, host.connect(GET % b"/large", buffer=4096) as slow:
+        assert slow.recv(1)
+        with host.connect(GET % b"/small") as other:
+            assert other.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
+def test_an_answer_that_is_held_is_closed_after_it_was_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A search keeps its place while its large answer waits to be read."""
+    monkeypatch.setattr(bridge, "STALL_SECONDS", SECONDS)
+    closed = threading.Event()
+
+    class Body(list[bytes]):
+        """One large part."""
+
+        def close(self) -> None:
+            """Note it."""
+            closed.set()
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        environ["gistapi.hold"] = True
+        start_response("200 OK", [("Content-Length", "20000000")])
+        return Body([b"x" * 20_000_000])
+
+    with hosting(app) as host, host.connect(GET % b"/", buffer=4096) as slow:
+        assert slow.recv(1)
+        assert not closed.is_set()
+        slow.sendall(GET % b"/next")
+        while not closed.is_set():
+            assert slow.recv(65536)
+
+
+def test_the_application_learns_that_its_client_left() -> None:
+    """While it works, not only when it sends."""
+    began: SimpleQueue[Any] = SimpleQueue()
+    saw: SimpleQueue[bool] = SimpleQueue()
+    give_up = threading.Event()
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        left = environ["gistapi.client_left"]
+        began.put(left())
+        while not left() and not give_up.is_set():
+            give_up.wait(0.01)
+        saw.put(left())
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    with hosting(app) as host:
+        with host.connect(GET % b"/"):
+            assert began.get(timeout=SECONDS) is False
+        assert saw.get(timeout=SECONDS) is True
+        give_up.set()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        CHUNKED + b"5\r\nab",
+        CHUNKED + b"2\r\nab\r\n",
+        POST + b"Content-Length: 10\r\n\r\nab",
+    ],
+)
+def test_a_body_that_breaks_off_is_no_body(sent: bytes) -> None:
+    """Reading it raises; its sender, who may still listen, is answered."""
+    with hosting(echo) as host:
+        assert host.ask(sent, end=True).endswith(b"OSError('the body broke off')")
+
+
+@pytest.mark.parametrize("sent", [CHUNKED + b"5\r\nab", POST + b"Content-Length: 9\r\n\r\nab"])
+def test_a_body_has_a_time_limit(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body that does not arrive in time raises TimeoutError where it is read."""
+    monkeypatch.setattr(bridge, "BODY_SECONDS", 0.1)
+    with hosting(echo) as host, host.connect(sent) as connection:
+        assert b"TimeoutError" in everything(connection)
+
+
+def test_bodies_that_do_not_come_hold_no_thread() -> None:
+    """With one thread, a request is answered beside many half bodies."""
+    with hosting(echo, threads=1) as host:
+        half = [host.connect(POST + b"Content-Length: 9\r\n\r\nab") for _ in range(50)]
+        assert host.ask(POST + b"Content-Length: 2\r\n\r\nab").endswith(b"\r\n\r\nab")
+        for connection in half:
+            connection.close()
+
+
+def test_of_a_body_that_is_too_large_one_byte_more_is_kept() -> None:
+    """So that the application can tell; an announced one is not read at all."""
+    with hosting(echo) as host:
+        chunk = b"11170\r\n" + b"x" * 70_000 + b"\r\n" + END_OF_CHUNKS
+        answer = host.ask(CHUNKED + chunk)
+        assert len(answer.partition(b"\r\n\r\n")[2]) == 65_537
+        announced = host.ask(POST + b"Content-Length: 70000\r\n\r\n" + b"x" * 70_000)
+        assert announced.partition(b"\r\n\r\n")[2] == b""
+
+
+def test_a_client_that_waits_for_the_go_ahead_gets_it() -> None:
+    """`Expect: 100-continue`."""
+    head = POST + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+    with hosting(echo) as host, host.connect(head) as connection:
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"ab")
+        assert everything(connection).endswith(b"\r\n\r\nab")
+
+
+def environ_of(sent: bytes) -> dict[str, Any]:
+    """The text values of the environ that a request becomes."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        body = json.dumps({k: v for k, v in environ.items() if isinstance(v, str)}).encode()
+        start_response("200 OK", [("Content-Length", str(len(body)))])
+        return [body]
+
+    with hosting(app) as host:
+        found: dict[str, Any] = json.loads(host.ask(sent).partition(b"\r\n\r\n")[2])
+        return found
+
+
+def test_the_environ_is_what_was_sent() -> None:
+    """PEP 3333: decoded path, raw query, headers; the path as it was sent in REQUEST_URI."""
+    environ = environ_of(
+        b"QUERY /a%2fb//c?x=%20 HTTP/1.1\r\nHost: here\r\nX-A: 1\r\nX-A: 2\r\nx_a: 3\r\n"
+        b"Content-Type: text/x\r\nX-Latin: \xe9\r\n" + CLOSE + b"\r\n"
+    )
+    expected = {
+        "REQUEST_METHOD": "QUERY",
+        "PATH_INFO": "/a/b//c",
+        "QUERY_STRING": "x=%20",
+        "REQUEST_URI": "/a%2fb//c?x=%20",
+        "HTTP_HOST": "here",
+        "HTTP_X_A": "1,2",  # and not that of the name with an underscore
+        "HTTP_X_LATIN": "\xe9",
+        "CONTENT_TYPE": "text/x",
+        "REMOTE_ADDR": "127.0.0.1",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+    }
+    assert {name: environ.get(name) for name in expected} == expected
+
+
+def test_a_target_may_be_a_whole_url() -> None:
+    """RFC 9112, 3.2.2: the path and query count."""
+    environ = environ_of(b"GET http://h/a?b HTTP/1.1\r\nHost: h\r\n" + CLOSE + b"\r\n")
+    assert (environ["PATH_INFO"], environ["REQUEST_URI"]) == ("/a", "/a?b")
+
+
+def test_an_application_that_fails_is_a_500_in_the_shape_of_errors() -> None:
+    """Without its words."""
+
+    def app(_environ: dict[str, Any], _start_response: Any) -> list[bytes]:
+        raise ZeroDivisionError("canary")
+
+    with hosting(app) as host, suppress(ConnectionError):
+        head, _, body = host.ask(GET % b"/").partition(b"\r\n\r\n")
+        assert b" 500 " in head
+        assert json.loads(body)["code"] == "internal_error"
+        assert b"canary" not in body

@@ -1,0 +1,146 @@
+"""How many connections there may be, and how long they may be silent."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from contextlib import ExitStack
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+
+from gistapi.web.protection.client_ip import network_of
+from gistapi.web.server import Bounds, connections
+from tests.web.server.hosting import CLOSE, GET, SECONDS, everything, hosting, plain
+
+PING = GET.replace(b"\r\n\r\n", b"\r\n" + CLOSE + b"\r\n") % b"/"
+
+
+def status(answer: bytes) -> int:
+    """The status of an answer; its body is in the shape of errors unless it is 200."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    code = int(head.split()[1])
+    if code != 200:
+        shape = json.loads(body)
+        assert (shape["status"], bool(shape["request_id"])) == ("error", True)
+    return code
+
+
+@pytest.mark.parametrize("bounds", [Bounds(10, None), Bounds(100, 10)])
+def test_silent_connections_make_room_for_new_ones(bounds: Bounds) -> None:
+    """At either bound the oldest silent connection is dropped, and the new one is answered."""
+    with hosting(plain(b"pong"), bounds=bounds) as host, ExitStack() as stack:
+        silent = [stack.enter_context(host.connect()) for _ in range(50)]
+        assert status(host.ask(PING)) == 200
+        assert everything(silent[0]) == b""
+        silent[-1].sendall(PING)
+        assert status(everything(silent[-1])) == 200
+
+
+def test_half_heads_make_room_too() -> None:
+    """A head that does not end is no request."""
+    with hosting(plain(b"pong"), bounds=Bounds(10, 10)) as host, ExitStack() as stack:
+        for _ in range(50):
+            stack.enter_context(host.connect(b"GET / HTTP/1.1\r\nHost: x\r\nX-A: "))
+        assert status(host.ask(PING)) == 200
+
+
+def test_when_all_are_at_work_a_new_connection_is_a_503() -> None:
+    """None of them is dropped; when one has its answer, there is room again."""
+    go_on = threading.Event()
+    began: SimpleQueue[None] = SimpleQueue()
+
+    def app(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        began.put(None)
+        go_on.wait(SECONDS)
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+    with hosting(app, bounds=Bounds(3, 3)) as host, ExitStack() as stack:
+        busy = [stack.enter_context(host.connect(PING)) for _ in range(3)]
+        for _ in busy:
+            began.get(timeout=SECONDS)
+        refused = host.ask(b"")
+        assert status(refused) == 503
+        assert b"Retry-After: 1\r\n" in refused
+        go_on.set()
+        assert [status(everything(connection)) for connection in busy] == [200] * 3
+        assert status(host.ask(PING)) == 200
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n"])
+def test_a_connection_that_sends_no_head_is_closed(
+    sent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After SILENT_SECONDS, whatever part of it has come."""
+    monkeypatch.setattr(connections, "SILENT_SECONDS", 0.2)
+    with hosting(plain(b"")) as host, host.connect(sent) as connection:
+        assert everything(connection) == b""
+
+
+def test_a_connection_that_sends_no_next_head_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answered connection waits no longer."""
+    monkeypatch.setattr(connections, "SILENT_SECONDS", 0.2)
+    with hosting(plain(b"pong")) as host, host.connect(GET % b"/") as connection:
+        assert status(everything(connection)) == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400),
+        (b"GET / HTTP/9.9\r\n\r\n", 400),
+        (b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+        (PING.replace(b"Host", b"Ho st"), 400),
+        (PING.replace(b"Host", b"Content-Length: 1\r\nContent-Length: 2\r\nHost"), 400),
+        (PING.replace(b"Host", b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\nHost"), 400),
+        (PING.replace(b"Host", b"X: y\r\n" * 101 + b"Host"), 431),
+        (PING.replace(b"Host", b"X: " + b"y" * 70_000 + b"\r\nHost"), 431),
+        (PING.replace(b"GET /", b"GET /" + b"a" * 70_000), 431),
+        (b"GET / HTTP/1.1\r\n" + (b"X: " + b"y" * 2000 + b"\r\n") * 90, 431),
+    ],
+)
+def test_what_is_not_http_or_too_large_is_refused_in_the_shape_of_errors(
+    sent: bytes, expected: int
+) -> None:
+    """Heads and their fields are bounded one by one and together."""
+    with hosting(plain(b"")) as host:
+        assert status(host.ask(sent)) == expected
+
+
+def test_stopping_closes_idle_connections_and_lets_answers_end() -> None:
+    """An answer under way is sent whole; then its connection is closed."""
+    go_on = threading.Event()
+    began = threading.Event()
+
+    def app(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        began.set()
+        go_on.wait(SECONDS)
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+    with hosting(app) as host, host.connect() as idle, host.connect(GET % b"/") as busy:
+        assert began.wait(SECONDS)
+        host.loop.call_soon_threadsafe(host.server.stop_accepting)
+        assert everything(idle) == b""
+        go_on.set()
+        assert everything(busy).endswith(b"\r\n\r\nok")
+        with pytest.raises(OSError, match="refused"), socket.socket() as late:
+            late.connect(("127.0.0.1", host.port))
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_ipv6_addresses_count_by_their_64(address: str, network: str) -> None:
+    """Bounds and limits count by the same network."""
+    assert network_of(address) == network

@@ -1,0 +1,117 @@
+"""The feed, held to RFC 4287 by its elements."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import pytest
+from werkzeug.test import TestResponse
+
+from gistapi.models import Begin, Incomplete, Match, SearchEvent
+from tests.web.searches import SEARCH, Searches, end, match
+
+FEED = f"{SEARCH}.atom?username=octocat&pattern=import+%26"
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+def feed(*told: SearchEvent | BaseException, **headers: str) -> TestResponse:
+    """The answer to a feed reader."""
+    searches = Searches([Begin(), *told, end(len(told))])
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return searches.client().get(FEED, headers=sent)
+
+
+def parsed(answer: TestResponse) -> ET.Element:
+    """The feed, which has everything that RFC 4287 asks of a feed and its entries."""
+    assert (answer.status_code, answer.mimetype) == (200, "application/atom+xml")
+    root = ET.fromstring(answer.data)  # noqa: S314 - our own
+    assert root.tag == f"{ATOM}feed"
+    for element in (root, *root.iter(f"{ATOM}entry")):
+        for name in ("id", "title", "updated"):
+            (found,) = element.findall(f"{ATOM}{name}")
+            assert found.text
+    assert root.find(f"{ATOM}author/{ATOM}name") is not None
+    (own,) = [link for link in root.findall(f"{ATOM}link") if link.get("rel") == "self"]
+    assert own.get("href") == f"http://localhost{FEED}"
+    ids = [entry.findtext(f"{ATOM}id") for entry in root.iter(f"{ATOM}entry")]
+    assert len(set(ids)) == len(ids)
+    return root
+
+
+def with_blob(found: Match, blob: str) -> Match:
+    """The match in a file whose content has this SHA."""
+    (first,) = found.files
+    assert first.file is not None
+    return replace(found, files=(replace(first, file=replace(first.file, blob_sha=blob)),))
+
+
+def ids(answer: TestResponse) -> list[str | None]:
+    """The entries' ids."""
+    return [entry.findtext(f"{ATOM}id") for entry in parsed(answer).iter(f"{ATOM}entry")]
+
+
+def test_each_match_is_an_entry() -> None:
+    """Newest updated first; the link leads to the line, the excerpt is text."""
+    root = parsed(feed(with_blob(match(1), "a" * 40), with_blob(match(2), "b" * 40)))
+    first, second = root.iter(f"{ATOM}entry")
+    assert first.findtext(f"{ATOM}id") == f"tag:gist.github.com,2008:2/{'b' * 40}"
+    assert first.findtext(f"{ATOM}updated") == "2024-05-02T06:07:08Z"
+    assert first.findtext(f"{ATOM}title") == "words"
+    link = first.find(f"{ATOM}link")
+    assert link is not None
+    assert link.get("href") == "https://gist.github.com/2#file-a-py-L1"
+    assert first.findtext(f"{ATOM}content") == "import requests"
+    assert second.findtext(f"{ATOM}updated") == "2024-05-01T06:07:08Z"
+    assert root.findtext(f"{ATOM}updated") == "2024-05-02T06:07:08Z"
+
+
+def test_an_empty_feed_is_valid() -> None:
+    """And the same each time."""
+    assert ids(feed()) == []
+    assert feed().data == feed().data
+
+
+def test_an_entry_is_new_when_its_file_has_changed_and_only_then() -> None:
+    """Its id is made of gist and blob."""
+    before, same = (ids(feed(with_blob(match(1), "a" * 40))) for _ in range(2))
+    assert before == same
+    assert ids(feed(with_blob(match(1), "b" * 40))) != before
+    assert ids(feed(match(1))) == ids(feed(match(1))), "without a SHA, the text counts"
+
+
+def test_what_has_not_changed_is_a_304() -> None:
+    """`ETag` and `If-None-Match`; a gap is a change."""
+    found = with_blob(match(1), "a" * 40)
+    etag = feed(found).headers["ETag"]
+    again = feed(found, If_None_Match=etag)
+    assert (again.status_code, again.data) == (304, b"")
+    gap = Incomplete(None, None, "deadline", "Late.")
+    assert feed(found, gap, If_None_Match=etag).status_code == 200
+    assert feed(with_blob(match(1), "b" * 40), If_None_Match=etag).status_code == 200
+
+
+def test_a_gap_is_said() -> None:
+    """An incomplete feed does not look complete."""
+    gap = Incomplete(None, None, "deadline", "Late.")
+    assert parsed(feed(gap)).findtext(f"{ATOM}subtitle") == "1 not searched: deadline"
+
+
+@pytest.mark.parametrize("text", ["</content><x>", "\x00\x08\ufffe\ud800", "<![CDATA[", "&amp;"])
+def test_strangers_text_is_text(text: str) -> None:
+    """Markup is escaped; what XML cannot hold is replaced."""
+    found = match(1)
+    told = replace(
+        found,
+        gist=replace(found.gist, description=text),
+        files=(replace(found.files[0], hits=(replace(found.files[0].hits[0], text=text),)),),
+    )
+    (entry,) = parsed(feed(told)).iter(f"{ATOM}entry")
+    shown = entry.findtext(f"{ATOM}content")
+    assert shown == "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
+def test_faults_are_errors_as_elsewhere() -> None:
+    """In JSON, with their status."""
+    answer = Searches().client().get(f"{SEARCH}.atom?pattern=x")
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "invalid_request")
