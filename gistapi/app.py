@@ -18,7 +18,7 @@ from gistapi.quota.counters import Counters, Rate
 from gistapi.quota.keys import KeyFile
 from gistapi.quota.nonces import NonceStore
 from gistapi.quota.waits import SharedWaits
-from gistapi.search import Bounds, Searcher
+from gistapi.search import SearchBounds, Searcher
 from gistapi.search.source import GistSource
 from gistapi.settings import Settings, load_settings
 
@@ -126,7 +126,7 @@ def build_service(
         portal,
         deadline_seconds=settings.search_deadline_seconds,
         max_searches=MAX_SEARCHES,
-        bounds=Bounds(size_bytes=settings.search_max_bytes),
+        bounds=SearchBounds(size_bytes=settings.search_max_bytes),
         observe=observe,
     )
     return Service(portal, searcher, matching, cache, github, server)
