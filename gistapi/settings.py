@@ -214,6 +214,10 @@ SECRETS = ("github_token", "cache_url", "captcha_key")
 """The fields that can come from a file named by `GISTAPI_<NAME>_FILE`."""
 
 
+COMMAND = ("SERVER", "SERVER_KEY_FILE", "CONFIG_FILE")
+"""Variables of `gistapi search`, which are no settings of the service."""
+
+
 def load_settings(given: Mapping[str, object] | None = None) -> Settings:
     """Return the settings that the environment asks for; `given` fields win over it.
 
@@ -245,7 +249,9 @@ def _is_ours(name: str) -> bool:
 
 
 def _unknown(names: Iterable[str]) -> Iterator[str]:
-    known = [name.upper() for name in (*Settings.model_fields, *(f + FROM_FILE for f in SECRETS))]
+    known = [field.upper() for field in Settings.model_fields]
+    known += [field.upper() + FROM_FILE for field in SECRETS]
+    known += COMMAND
     for name in names:
         word = name.removeprefix(PREFIX)
         if _SERVICE_LINK.fullmatch(name):
