@@ -218,7 +218,7 @@ HOW = (
     click.option(
         "--key-file",
         metavar="FILE",
-        type=click.Path(dir_okay=False, allow_dash=True),
+        type=click.Path(allow_dash=True),
         envvar="GISTAPI_SERVER_KEY_FILE",
         help="A file with a key of that service (GISTAPI_SERVER_KEY_FILE).",
     ),
