@@ -63,7 +63,7 @@ def page(command: click.Command) -> str:
 
 
 def _lines(command: click.Command) -> Iterator[str]:
-    yield f'.TH GISTAPI 1 "" "gistapi {version("gistapi")}" "User Commands"'
+    yield f'.TH GISTAPI 1 "" "gistapi {version("gistgrep")}" "User Commands"'
     yield from (".SH NAME", r"gistapi \- search GitHub gists by regular expression")
     yield ".SH SYNOPSIS"
     root = click.Context(command, info_name="gistapi")

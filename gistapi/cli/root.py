@@ -20,6 +20,6 @@ COMMANDS = {
 @click.group(
     cls=LazyGroup, places=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
 )
-@click.version_option(package_name="gistapi", prog_name="gistapi")
+@click.version_option(package_name="gistgrep", prog_name="gistapi")
 def main() -> None:
     """Search GitHub gists by regular expression, in a shell or as a service."""

@@ -16,6 +16,7 @@ import threading
 from contextlib import suppress
 
 from gistapi.app import THREADS, Service, check, create_app, service_of
+from gistapi.cli.greeting import greeting
 from gistapi.errors import GistapiError
 from gistapi.settings import Settings
 from gistapi.web.operations.access_log import configuration
@@ -53,7 +54,8 @@ def serve(settings: Settings) -> None:
         AddressError: the address cannot be listened at; the message says why.
         DescriptorsError: the limit of open files is too low.
         KeyFileError: the keys cannot be read, or their file is gone.
-        SettingsError: the cache's path names a file that gistapi did not create.
+        SettingsError: the cache's path names a file that gistapi did not create, or the proxy or
+            the certificates that the environment names cannot be used.
     """
     logging.config.dictConfig(configuration(settings))
     keys_exist = check(settings)
@@ -63,20 +65,25 @@ def serve(settings: Settings) -> None:
     app = create_app(settings)
     service = service_of(app)
     server = HttpServer(app, threads=THREADS, bounds=bounds)
-    _log.info("Listening on http://%s:%d", settings.host, settings.port)
     for sentence in exposure.warnings(settings, keys_exist=keys_exist):
         _log.warning(sentence)
-    asyncio.run(_serve(server, service, listener))
+    asyncio.run(_serve(server, service, listener, settings))
     logging.shutdown()
 
 
-async def _serve(server: HttpServer, service: Service, listener: socket.socket) -> None:
+async def _serve(
+    server: HttpServer, service: Service, listener: socket.socket, settings: Settings
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, _hang_up, stop)
     await server.start(listener)
+    if settings.log_format == "text":
+        sys.stderr.write(greeting(settings))
+    else:
+        _log.info("Listening on http://%s:%d", settings.host, settings.port)
     threading.Thread(target=_warm, args=(service,), daemon=True).start()
     await stop.wait()
     server.stop_accepting()

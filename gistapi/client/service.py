@@ -25,7 +25,7 @@ MAX_ERROR_BYTES = 2**20
 _NO_ADDRESS = "it is not an address that begins with http:// or https://"
 
 
-class Service:
+class RemoteService:
     """A running service; use it as a context manager, or close it."""
 
     def __init__(

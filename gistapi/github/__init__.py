@@ -6,17 +6,16 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 
 from gistapi.aio.scope import Scope
-from gistapi.events import Observer, ignore
+from gistapi.events import HostState, Observer, ignore
 from gistapi.github.client import Client
 from gistapi.github.contents import Contents
 from gistapi.github.environment import check_environment
 from gistapi.github.git.clone import Clones
 from gistapi.github.git.reading import ClonedFile
-from gistapi.github.host_limits import HostState
 from gistapi.github.listing import Freshness, Listings, ListingStore
 from gistapi.models import Gist, GistFile, Page, Target
 
-__all__ = ["ClonedFile", "Freshness", "Github", "HostState", "check_environment"]
+__all__ = ["ClonedFile", "Freshness", "Github", "check_environment"]
 
 
 class Github:
@@ -67,8 +66,7 @@ class Github:
         self, gist: Gist, file: GistFile, scope: Scope
     ) -> AsyncGenerator[AsyncGenerator[bytes]]:
         """Passes over a large file (`contents.Contents.stream`)."""
-        del gist
-        return self._contents.stream(file, scope)
+        return self._contents.stream(gist, file, scope)
 
     def clone(
         self, gist: Gist, scope: Scope

@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 from gistapi.aio.scope import Scope, UsageMeter
 from gistapi.errors import GithubError
-from gistapi.events import GithubRequestEnded, Observer
+from gistapi.events import GithubRequestEnded, Observer, Resource
 from gistapi.github import api
-from gistapi.github.host_limits import Host, HostLimits, Permit, Resource
+from gistapi.github.host_limits import Host, HostLimits, Permit
 from gistapi.github.http import CHUNK_BYTES, Answer, Http, SilenceError, TransientError
 from gistapi.github.http_errors import cause_of
 from gistapi.github.retries import LimitedError, Retries

@@ -11,17 +11,13 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Literal
 
 from gistapi.errors import GithubRateLimitedError
-from gistapi.events import GithubBudgetSeen, GithubLimited, Observer
+from gistapi.events import GithubBudgetSeen, GithubLimited, HostState, Observer, Resource
 from gistapi.github import api
 from gistapi.github.throttle import Throttle
-
-Resource = Literal["api", "graphql", "raw", "git"]
 
 FIRST_WAIT_SECONDS = 60.0
 """The wait after a refusal that names none; it doubles with each further one."""
@@ -30,26 +26,6 @@ MAX_CALLER_TOKENS = 1000
 FAILURES_IN_A_ROW = 5
 LEFT_SECONDS = 30.0
 """How long a host that fails is left alone, where another one has the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class HostState:
-    """What is known of a host.
-
-    `concurrency` and `pace` (requests a second) are in force, `pace` None without one.
-    `wait_seconds` is how long the host is left alone. The budget is None where the host names none.
-    """
-
-    host: str
-    resource: Resource
-    requests: int
-    refusals: int
-    concurrency: int
-    pace: float | None
-    wait_seconds: float
-    budget: int | None
-    budget_limit: int | None
-    budget_reset_seconds: float | None
 
 
 class Permit:

@@ -109,10 +109,11 @@ class Throttle:
             return
         since = self._loop.time() - MEASURED_SECONDS
         rate = sum(at >= since for at in self._accepted) / MEASURED_SECONDS
-        self._is_measuring = self._pace is None  # what is under way counts when it is accepted
+        self._is_measuring = self._pace is None and rate > 0  # what is under way counts later
         if self._pace is not None:  # a pause before may have left few to measure
             rate = min(self._pace, max(rate, self._pace / 2))
-        self._pace = max(SLOWEST_PACE, rate * PACE_FACTOR)
+        if rate:  # else nothing has been accepted that could be measured
+            self._pace = max(SLOWEST_PACE, rate * PACE_FACTOR)
         self._next_at = self._loop.time()
         self._decrease(sent_at)
 

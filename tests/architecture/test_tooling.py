@@ -29,7 +29,9 @@ def test_help_lists_every_command() -> None:
 def test_contributing_names_only_commands_that_there_are() -> None:
     """Each `make X` in the guide is a target."""
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    named = re.findall(r"`(?:\S+=\S+ )?make (\w+)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8"))
+    named = re.findall(
+        r"`(?:\S+=\S+ )?make ([\w-]+)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    )
     assert named
     assert [name for name in named if not re.search(rf"^{name}:", makefile, re.MULTILINE)] == []
 
@@ -48,6 +50,28 @@ def test_the_workflow_tests_every_promised_python() -> None:
     (excused,) = re.findall(r"continue-on-error: (.+)", WORKFLOW)
     tried, may_fail = re.findall(r"3\.\d+", matrix), re.findall(r"3\.\d+", excused)
     assert [version for version in tried if version not in may_fail] == promised_pythons()
+
+
+def test_the_distribution_has_one_name() -> None:
+    """Whatever asks for the version asks for that of pyproject's name."""
+    sources = [path.read_text("utf-8") for path in (ROOT / "gistapi").rglob("*.py")]
+    asked = [
+        name
+        for source in sources
+        for name in re.findall(r"\b(?:version\(|package_name=)[\"'](\w+)[\"']", source)
+    ]
+    assert len(asked) > 1
+    assert set(asked) == {PROJECT["project"]["name"]}
+
+
+def test_the_readmes_pictures_are_seen_elsewhere() -> None:
+    """Their addresses are absolute, in the project's repository: a package index shows them too."""
+    pictures = re.findall(r'(?:src|srcset)="([^"]+)"', (ROOT / "README.md").read_text("utf-8"))
+    owner = PROJECT["project"]["urls"]["Homepage"].removeprefix("https://github.com/")
+    prefix = f"https://raw.githubusercontent.com/{owner}/main/"
+    assert pictures
+    assert [url for url in pictures if not url.startswith(prefix)] == []
+    assert all((ROOT / url.removeprefix(prefix)).is_file() for url in pictures)
 
 
 def test_the_image_has_a_promised_python() -> None:

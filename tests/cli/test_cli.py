@@ -15,7 +15,7 @@ from tests.serving import environment, run
 def test_version_names_the_installed_version() -> None:
     """`--version` is that of the package."""
     done = CliRunner().invoke(main, ["--version"])
-    assert (done.exit_code, done.stdout) == (0, f"gistapi, version {version('gistapi')}\n")
+    assert (done.exit_code, done.stdout) == (0, f"gistapi, version {version('gistgrep')}\n")
 
 
 def test_config_prints_the_effective_settings_and_hides_secrets(
