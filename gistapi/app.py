@@ -12,7 +12,7 @@ from gistapi.cache import Cache, open_cache, redis_server
 from gistapi.cache.redis import RedisServer
 from gistapi.errors import OverloadedError
 from gistapi.events import Event, Observer, ignore
-from gistapi.github import Freshness, Github
+from gistapi.github import Freshness, Github, check_environment
 from gistapi.matching import Matching
 from gistapi.quota.counters import Counters, Rate
 from gistapi.quota.keys import KeyFile
@@ -189,14 +189,21 @@ def create_app(
 
 
 def check(settings: Settings) -> bool:
-    """Check the files that the settings name before anything is started; True if keys exist.
+    """Check the files and proxies that are named before anything is started; True if keys exist.
 
     Raises:
-        SettingsError: there is a file at the cache's path that gistapi did not create.
+        SettingsError: there is a file at the cache's path that gistapi did not create, or GitHub
+            cannot be reached by the proxy or the certificates that the environment names.
         KeyFileError: the keys cannot be read, or their file is gone.
     """
     open_cache(settings.cache_url)
+    check_network(settings)
     return _key_file(settings).exists()
+
+
+def check_network(settings: Settings) -> None:
+    """Raise SettingsError if the environment's proxies or certificates cannot be used."""
+    check_environment(settings.github_api_url, settings.github_content_hosts)
 
 
 def service_of(app: Flask) -> Service:
