@@ -146,3 +146,15 @@ def content_of(path: Path) -> str:
         return content.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not UTF-8 text; save it as UTF-8") from None
+
+
+def shown(value: object) -> str:
+    """Return a value as text, without the credentials in a URL."""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if isinstance(value, str) and "://" in value:
+        # redis-py reads a user and a password from the query too.
+        return re.sub(r"//.*@", "//**********@", value.partition("?")[0])
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "" if value is None else str(value)

@@ -43,7 +43,6 @@ _SERVICE_LINK = re.compile(rf"{PREFIX}(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|
 
 
 def _port(value: object) -> object:
-    """A port, or the hint where Kubernetes has set the variable."""
     if isinstance(value, str) and value.startswith("tcp://"):
         raise ValueError(_SERVICE_LINKS_HINT)
     return value
@@ -79,7 +78,6 @@ def _redis_url(value: str) -> str:
 
 
 def _rate(value: str) -> str:
-    """A rate in the language of `limits`."""
     from limits import parse_many  # noqa: PLC0415 - slow to load, and few set a rate
 
     try:
@@ -92,14 +90,12 @@ def _rate(value: str) -> str:
 
 
 def _one_word(value: SecretStr | None) -> SecretStr | None:
-    """A secret that can stand in a header."""
     if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
         raise ValueError("should be one word of ASCII characters")
     return value
 
 
 def _long_enough(value: SecretStr | None) -> SecretStr | None:
-    """A secret that cannot be guessed."""
     if value is not None and len(value.get_secret_value()) < MIN_KEY_CHARACTERS:
         raise ValueError(f"should have at least {MIN_KEY_CHARACTERS} characters")
     return value
@@ -167,7 +163,6 @@ class Settings(BaseSettings):
         default_factory=_default_cache_url, repr=False
     )
     cache_max_bytes: Size = ByteSize(2**30)
-    # The largest file that the cache keeps; GitHub takes none over 100 MiB.
     cache_max_file_bytes: Size = ByteSize(100 * 2**20)
     listing_ttl_seconds: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] = 60
     # How old a listing may be when GitHub is down or its budget spent; 0: none is used.
@@ -210,11 +205,17 @@ class Settings(BaseSettings):
 
     def public(self) -> dict[str, str]:
         """Return each variable's name and effective value, secrets hidden."""
-        return {variable(field): _shown(getattr(self, field)) for field in type(self).model_fields}
+        return {
+            variable(field): values.shown(getattr(self, field)) for field in type(self).model_fields
+        }
 
 
 SECRETS = ("github_token", "cache_url", "captcha_key")
 """The fields that can come from a file named by `GISTAPI_<NAME>_FILE`."""
+
+
+COMMAND = ("SERVER", "SERVER_KEY_FILE", "CONFIG_FILE")
+"""Variables of `gistapi search`, which are no settings of the service."""
 
 
 def load_settings(given: Mapping[str, object] | None = None) -> Settings:
@@ -224,21 +225,8 @@ def load_settings(given: Mapping[str, object] | None = None) -> Settings:
         SettingsError: something in it is unknown or malformed; the message has a line for each.
     """
     names = {name.upper() for name, value in os.environ.items() if _is_ours(name) and value.strip()}
-    faults = list(_unknown(names))
     found: dict[str, object] = {}
-    for field in SECRETS:
-        if (name := variable(field) + FROM_FILE) in names:
-            try:
-                found[field] = _read_secret(field, names)
-            except ValueError as error:
-                faults.append(f"{name}: {error}")
-    for field, default in (("cache_url", _default_cache_url), ("keys_file", _default_keys_file)):
-        if field not in found and variable(field) not in names:
-            try:
-                found[field] = default()
-            except RuntimeError:  # platformdirs' error
-                found[field] = "off"
-                faults.append(f"{variable(field)}: the user has no home directory; set it, or HOME")
+    faults = [*_unknown(names), *_from_files(names, found), *_homeless(names, found)]
     settings = None
     try:
         settings = Settings.model_validate(found | dict(given or {}))
@@ -261,7 +249,9 @@ def _is_ours(name: str) -> bool:
 
 
 def _unknown(names: Iterable[str]) -> Iterator[str]:
-    known = [name.upper() for name in (*Settings.model_fields, *(f + FROM_FILE for f in SECRETS))]
+    known = [field.upper() for field in Settings.model_fields]
+    known += [field.upper() + FROM_FILE for field in SECRETS]
+    known += COMMAND
     for name in names:
         word = name.removeprefix(PREFIX)
         if _SERVICE_LINK.fullmatch(name):
@@ -273,11 +263,31 @@ def _unknown(names: Iterable[str]) -> Iterator[str]:
             )
 
 
-def _read_secret(field: str, names: Collection[str]) -> str:
-    if variable(field) in names:
-        raise ValueError(f"{variable(field)} is set as well; remove one of them")
-    path = next(v for k, v in os.environ.items() if k.upper() == variable(field) + FROM_FILE)
-    return values.content_of(Path(path.strip()))
+def _from_files(names: Collection[str], found: dict[str, object]) -> Iterator[str]:
+    """Read the secrets that come from files into `found`; yield what is wrong with them."""
+    for field in SECRETS:
+        name = variable(field) + FROM_FILE
+        if name not in names:
+            continue
+        if variable(field) in names:
+            yield f"{name}: {variable(field)} is set as well; remove one of them"
+            continue
+        path = {key.upper(): value for key, value in os.environ.items()}[name]
+        try:
+            found[field] = values.content_of(Path(path.strip()))
+        except ValueError as error:
+            yield f"{name}: {error}"
+
+
+def _homeless(names: Collection[str], found: dict[str, object]) -> Iterator[str]:
+    """Yield the settings whose default lies in a home directory that the user does not have."""
+    for field, default in (("cache_url", _default_cache_url), ("keys_file", _default_keys_file)):
+        if field not in found and variable(field) not in names:
+            try:
+                found[field] = default()
+            except RuntimeError:  # platformdirs' error
+                found[field] = "off"
+                yield f"{variable(field)}: the user has no home directory; set it, or HOME"
 
 
 def _fault(detail: ErrorDetails) -> str:
@@ -287,14 +297,3 @@ def _fault(detail: ErrorDetails) -> str:
     value = os.environ.get(variable(field), "")[:80]
     secret = field in SECRETS or "@" in value or not value
     return f"{variable(field)}: {message}" + ("" if secret else f" (it is {value!r})")
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, tuple):
-        return ",".join(value)
-    if isinstance(value, str) and "://" in value:
-        # redis-py reads a user and a password from the query too.
-        return re.sub(r"//.*@", "//**********@", value.partition("?")[0])
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "" if value is None else str(value)

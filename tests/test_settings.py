@@ -228,6 +228,17 @@ def test_on_loopback_only_its_names_are_answered(
     assert loaded(monkeypatch, ALLOWED_HOSTS="*").allowed_hosts == ()
 
 
+def test_what_a_command_line_gives_wins_and_is_checked_with_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So `serve --host` decides which names are answered, as GISTAPI_HOST would."""
+    monkeypatch.setenv("GISTAPI_HOST", "127.0.0.1")
+    settings = load_settings({"host": "0.0.0.0", "port": 80})  # noqa: S104 - a value to be read
+    assert (settings.host, settings.port, settings.allowed_hosts) == ("0.0.0.0", 80, ())  # noqa: S104
+    with pytest.raises(SettingsError, match="GISTAPI_HOST: should be a host name"):
+        load_settings({"host": "a b"})
+
+
 def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """The defaults lie in the home directory: without one they are faults, not a traceback."""
 

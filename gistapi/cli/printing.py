@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from gistapi.cli.formats import Format
 from gistapi.cli.process import FAULT, NONE
-from gistapi.cli.progress import ProgressLine
+from gistapi.cli.progress import ProgressBar
 from gistapi.cli.query import MAX_MATCHES
 from gistapi.cli.rows import without_phantoms
 from gistapi.cli.terminal import Output, say
@@ -50,7 +50,7 @@ class Printer:
     style: str
     format: Format
     output: Output
-    progress: ProgressLine
+    progress: ProgressBar
     matches_empty: bool = False
     sort_key: Callable[[Match], str] | None = None
     reverse: bool = False

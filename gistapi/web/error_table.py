@@ -21,7 +21,7 @@ class InvalidRequestError(errors.GistapiError):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ErrorRow:
     """One row of the table of errors: the answer to each of `kinds`.
 
     `when` completes "sent when …" in the documentation. `headers` are those that the answer has.
@@ -35,100 +35,100 @@ class Row:
 
 
 _RATE = ("Retry-After", "RateLimit", "RateLimit-Policy")
-TABLE: tuple[Row, ...] = (
-    Row(
+TABLE: tuple[ErrorRow, ...] = (
+    ErrorRow(
         400,
         "invalid_request",
         "the body, a query parameter or the HTTP message itself is malformed",
         (InvalidRequestError, errors.QueryError),
     ),
-    Row(
+    ErrorRow(
         400,
         "invalid_pattern",
         "the pattern is not a regular expression, or is too long, too deep or too costly",
         (errors.InvalidPatternError,),
     ),
-    Row(
+    ErrorRow(
         400,
         "invalid_cursor",
         "the cursor is damaged or belongs to another query",
         (errors.InvalidCursorError,),
     ),
-    Row(
+    ErrorRow(
         401,
         "unauthorized",
         "a key is required and none or a wrong one was sent, or GitHub refused the caller's token",
         (errors.UnauthorizedError,),
         ("WWW-Authenticate",),
     ),
-    Row(403, "forbidden", "the caller's address is not allowed", (errors.ForbiddenError,)),
-    Row(
+    ErrorRow(403, "forbidden", "the caller's address is not allowed", (errors.ForbiddenError,)),
+    ErrorRow(
         403,
         "captcha_required",
         "callers without a key must solve the captcha",
         (errors.CaptchaRequiredError,),
     ),
-    Row(
+    ErrorRow(
         404,
         "user_not_found",
         "GitHub knows no such user, organization or gist",
         (errors.UserNotFoundError,),
     ),
-    Row(404, "not_found", "the service has nothing at this path"),
-    Row(
+    ErrorRow(404, "not_found", "the service has nothing at this path"),
+    ErrorRow(
         405,
         "method_not_allowed",
         "the path does not support the method; `Allow` lists those it does",
         headers=("Allow",),
     ),
-    Row(413, "request_too_large", "the body is larger than 64 KiB"),
-    Row(
+    ErrorRow(413, "request_too_large", "the body is larger than 64 KiB"),
+    ErrorRow(
         415,
         "unsupported_media_type",
         "the body is not `application/json`, or has a `Content-Encoding`",
     ),
-    Row(
+    ErrorRow(
         416,
         "range_not_satisfiable",
         "`Range` names no part of the file",
         headers=("Content-Range",),
     ),
-    Row(
+    ErrorRow(
         429,
         "rate_limited",
         "the caller's rate limit is exceeded",
         (errors.RateLimitedError,),
         _RATE,
     ),
-    Row(
+    ErrorRow(
         429,
         "byte_quota_exceeded",
         "the caller's daily download quota is used up",
         (errors.ByteQuotaError,),
         _RATE,
     ),
-    Row(500, "internal_error", "the service has a bug; its log names the request"),
-    Row(
+    ErrorRow(500, "internal_error", "the service has a bug; its log names the request"),
+    ErrorRow(
         502,
         "github_error",
         "GitHub failed before anything was searched",
         (errors.GithubError,),
     ),
-    Row(
+    ErrorRow(
         503,
         "github_rate_limited",
         "GitHub's rate limit is exhausted",
         (errors.GithubRateLimitedError,),
         ("Retry-After",),
     ),
-    Row(
+    ErrorRow(
         503,
         "overloaded",
         "too many searches or connections are open, or the service is stopping",
         (errors.OverloadedError,),
         ("Retry-After",),
     ),
-    Row(
+    ErrorRow(
         504,
         "github_timeout",
         "GitHub did not answer in time",

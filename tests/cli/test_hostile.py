@@ -32,6 +32,11 @@ def run(answer: Answer, *words: str, status: int = 200, reason: str | None = Non
         return CliRunner().invoke(main, ["search", *where, *words, "octocat", "needle"])
 
 
+def saying(*answer: Any) -> Answer:
+    """Give an answer of these lines."""
+    return lambda _: iter(answer)
+
+
 def unsafe(text: str) -> list[str]:
     """What is left in `text` that a terminal obeys or hides."""
     kinds = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -106,7 +111,7 @@ def test_a_link_leads_to_the_web_or_nowhere() -> None:
         evil["data"]["gist"] = url
         evil["data"]["files"][0]["matches"][0]["url"] = url
         answer = [begin(), evil, end(1)]
-        done = run(lambda _, lines=answer: iter(lines), "--color=always", "--hyperlink")
+        done = run(saying(*answer), "--color=always", "--hyperlink")
         assert ("\x1b]8;;" in done.stdout) is linked
         assert "\x07" not in done.stdout
 
@@ -114,10 +119,15 @@ def test_a_link_leads_to_the_web_or_nowhere() -> None:
 def test_nothing_but_the_web_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     """`--open` hands no other address to the system."""
     opened: list[str] = []
-    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or True)
+
+    def opening(url: str) -> bool:
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", opening)
     for url in ("file:///etc/passwd", "https://gist.github.com/a#file-a-L1"):
         found = simple_match("a")
         found["data"]["files"][0]["matches"][0]["url"] = url
-        done = run(lambda _, found=found: iter([begin(), found, end(1)]), "--open")
+        done = run(saying(begin(), found, end(1)), "--open")
         assert done.exit_code == 0
     assert opened == ["https://gist.github.com/a#file-a-L1"]

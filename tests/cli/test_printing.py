@@ -95,7 +95,10 @@ def test_progress_is_never_torn_and_leaves_nothing_behind() -> None:
         "https://gist.github.com/a",
         "a.txt:1:needle",
         "gistapi: https://gist.github.com/b: why [file_unavailable]",
-        "gistapi: 1 gist matches. Searched 1 gist, 1 file, 0.0 MB in 0.1 s. 1 could not be searched.",
+        (
+            "gistapi: 1 gist matches. Searched 1 gist, 1 file, 0.0 MB in 0.1 s."
+            " 1 could not be searched."
+        ),
         "",
     ]
 

@@ -17,12 +17,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from gistapi.events import (
     CacheFailed,
     CacheRead,
+    ContentRead,
     CountingFailed,
     Event,
     FileScanned,
     GithubBudgetSeen,
     GithubLimited,
     GithubRequestEnded,
+    HostState,
     NotSearched,
     SearchEnded,
     WorkerKilled,
@@ -102,7 +104,12 @@ def exposed() -> Series:
         CountingFailed("ConnectionError: refused"),
         NotSearched("deadline"),
         SearchEnded("success", 1, 1, 1, 1, 1),
+        ContentRead("graphql", "limited"),
     ]
+    host = HostState("host", "raw", 1, 1, 16, 1.0, 1.0, 1, 60, 60.0)
+    operation.metrics.watch(
+        searches=lambda: 0, workers=lambda: 0, cache_bytes=lambda: 0, hosts=lambda: (host,)
+    )
     for event in events:
         operation.observe(event)
     found: Series = {"up": dict(SCRAPED)}
@@ -289,8 +296,8 @@ def test_probes_and_variables_are_the_services() -> None:
     assert f"USER {user['runAsUser']}:{user['runAsGroup']}\n" in dockerfile
 
 
-def test_whoever_stops_the_service_waits_for_it() -> None:
-    """The grace of Compose and of Kubernetes is longer than the service's own."""
+def test_compose_and_kubernetes_wait_for_the_end_of_the_service() -> None:
+    """Their grace periods are longer than the service takes to end."""
     from gistapi.cli.server import EXIT_SECONDS, GRACE_SECONDS, LINGER_SECONDS  # noqa: PLC0415
 
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))

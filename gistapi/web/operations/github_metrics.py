@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gistapi.events import (
@@ -127,9 +127,12 @@ class _Hosts(Collector):
         ("concurrency", "Requests that may be under way at once.", lambda s: s.concurrency),
         ("pace", "Requests a second, where a limit was met.", lambda s: s.pace),
         ("wait_seconds", "How long the host is left alone.", lambda s: s.wait_seconds),
-        ("refusals", "Answers in which the host asked to wait.", lambda s: s.refusals),
-        ("requests", "Requests sent.", lambda s: s.requests),
         ("budget_remaining", "Requests left until the reset.", lambda s: s.budget),
+    )
+
+    counters: tuple[tuple[str, str, Callable[[HostState], float]], ...] = (
+        ("requests", "Requests sent to the host.", lambda s: s.requests),
+        ("refusals", "Answers in which the host asked to wait.", lambda s: s.refusals),
     )
 
     def __init__(self) -> None:
@@ -146,6 +149,13 @@ class _Hosts(Collector):
                 if value is not None:
                     family.add_metric((state.host, state.resource), value)
             yield family
+        for name, words, count_of in self.counters:
+            counter = CounterMetricFamily(
+                f"gistapi_github_host_{name}", words, labels=("host", "resource")
+            )
+            for state in states:
+                counter.add_metric((state.host, state.resource), count_of(state))
+            yield counter
 
 
 def _outcome(event: GithubRequestEnded) -> str:
