@@ -17,6 +17,7 @@ from gistapi.matching import Matching
 from gistapi.quota.counters import Counters, Rate
 from gistapi.quota.keys import KeyFile
 from gistapi.quota.nonces import NonceStore
+from gistapi.quota.waits import SharedWaits
 from gistapi.search import SearchBounds, Searcher
 from gistapi.search.source import GistSource
 from gistapi.settings import Settings, load_settings
@@ -113,7 +114,8 @@ def build_service(
         )
     github = None
     if source is None:
-        source = github = _github(settings, cache, observe)
+        waits = None if server is None else SharedWaits(server, observe)
+        source = github = _github(settings, cache, waits, observe)
     matching = Matching(pattern_timeout_seconds=settings.pattern_timeout_seconds, observe=observe)
     portal = Portal()
     searcher = Searcher(
@@ -216,7 +218,9 @@ def _key_file(settings: Settings) -> KeyFile:
     return KeyFile(settings.keys_file, required=settings.keys_required)
 
 
-def _github(settings: Settings, cache: Cache, observe: Observer) -> Github:
+def _github(
+    settings: Settings, cache: Cache, waits: SharedWaits | None, observe: Observer
+) -> Github:
     token = settings.github_token
     return Github(
         api_url=settings.github_api_url,
@@ -227,6 +231,7 @@ def _github(settings: Settings, cache: Cache, observe: Observer) -> Github:
         store=cache,
         freshness=Freshness(settings.listing_ttl_seconds, settings.listing_stale_seconds),
         observe=observe,
+        waits=waits,
     )
 
 

@@ -13,6 +13,7 @@ from gistapi.github.environment import check_environment
 from gistapi.github.git.clone import Clones
 from gistapi.github.git.reading import ClonedFile
 from gistapi.github.listing import Freshness, Listings, ListingStore
+from gistapi.github.shared_limits import Waits
 from gistapi.models import Gist, GistFile, Page, Target
 
 __all__ = ["ClonedFile", "Freshness", "Github", "check_environment"]
@@ -23,7 +24,8 @@ class Github:
 
     `api_url` is the API's origin, `content_hosts` are the `host` or `host:port` that contents may
     come from, `token` goes to the API alone. `timeout_seconds` bounds connecting and each silence
-    between bytes; `concurrency_total` bounds the requests of the process.
+    between bytes; `concurrency_total` bounds the requests of the process; `waits` shares what
+    hosts asked for with other instances.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Github:
         store: ListingStore,
         freshness: Freshness,
         observe: Observer = ignore,
+        waits: Waits | None = None,
     ) -> None:
         self._client = Client(
             api_url=api_url,
@@ -45,6 +48,7 @@ class Github:
             timeout_seconds=timeout_seconds,
             concurrency_total=concurrency_total,
             observe=observe,
+            waits=waits,
         )
         self._listings = Listings(self._client, store, freshness, observe)
         self._clones = Clones(self._client)

@@ -120,7 +120,10 @@ class Share:
         """Queue jobs, `first` before the others."""
         for job in reversed(jobs) if first else jobs:
             queue = self.long if job.is_long else self.short
-            queue.appendleft(job) if first else queue.append(job)
+            if first:
+                queue.appendleft(job)
+            else:
+                queue.append(job)
 
     def next_batch(self, *, may_be_long: bool) -> Batch | None:
         """Take the next jobs out of the queues, if there are any; short ones first."""

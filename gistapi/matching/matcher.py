@@ -161,12 +161,13 @@ class Matcher:
             return None
         engine = work.engine(is_ascii=is_ascii, is_empty=not text)
         re2 = engine if engine.name == worker.RE2 else work.pattern.prefilter
-        if re2 is not None and work.pace.fits(re2, size, inline=watch is None):
+        fits = re2 is not None and work.pace.fits(re2, size, inline=watch is None)
+        if re2 is not None and fits:
             if re2 is engine:
                 return self._search(engine, text, tally, watch)
             if self._is_filtered_out(re2, text, tally, watch):
                 return None
-        elif watch is None and re2 is not None and work.pace.fits(re2, size, inline=False):
+        if re2 is not None and not fits and watch is None and work.pace.fits(re2, size):
             return _Way.THREAD
         if size > SMALL_BYTES or (engine is re2 and not work.pace.is_slow):
             return _Way.SCANNER

@@ -195,7 +195,7 @@ class Scanner:
         If that is only a question of the pattern's pace, a smaller part has to show it.
         """
         pace = self._work.pace
-        while engine.name == worker.RE2 and not pace.fits(engine, end - start, inline=False):
+        while engine.name == worker.RE2 and not pace.fits(engine, end - start):
             if not pace.may_grow(engine, end - start):
                 return False
             cost = pace.cost

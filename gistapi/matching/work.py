@@ -85,7 +85,7 @@ class Pace:
         if seconds < size_bytes * FAST_SECONDS:
             self.inline_cost = min(MAX_INLINE_COST, max(self.inline_cost, 4 * cost))
 
-    def fits(self, engine: Engine, size_bytes: int, *, inline: bool) -> bool:
+    def fits(self, engine: Engine, size_bytes: int, *, inline: bool = False) -> bool:
         """Whether a thread may search so much with RE2, or the loop's if `inline`."""
         cost = engine.program_size * size_bytes
         if inline:

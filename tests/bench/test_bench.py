@@ -14,8 +14,6 @@ from bench.report import README, readme_with, table
 from tests.serving import ROOT, environment
 from tests.serving import run as run_command
 
-pytestmark = pytest.mark.timeout(300)  # it starts many processes, one after another
-
 RESULTS = ROOT / "bench/results"
 
 
@@ -24,7 +22,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Give the results of the smallest run, with the table beside them under `table`."""
     folder = tmp_path_factory.mktemp("bench")
     command = (sys.executable, "-m", "bench", "--plan", "tiny", "--out", str(folder))
-    done = run_command(*command, environ=environment(), cwd=ROOT, timeout=280)
+    done = run_command(*command, environ=environment(), cwd=ROOT, timeout=550)
     assert done.returncode == 0, done.stdout + done.stderr
     found: dict[str, Any] = json.loads((folder / "results.json").read_text("utf-8"))
     return found | {"table": (folder / "table.md").read_text("utf-8")}

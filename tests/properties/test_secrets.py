@@ -78,7 +78,6 @@ def wrong_requests() -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "GET", "/nowhere", {}
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("captcha", [True, False])
 def test_a_service_in_trouble_shows_no_secret(
     github: FakeGithub, settings: dict[str, Any], *, captcha: bool

@@ -13,6 +13,7 @@ from gistapi.github.git.clone import Clones
 from gistapi.github.git.reading import ClonedFile
 from tests.fake_github import FakeGithub, Gist
 from tests.github.asking import open_client, scope_of
+from tests.waiting import HANG_SECONDS
 
 LONG = 60.0
 """Seconds that no test here needs."""
@@ -54,7 +55,7 @@ def is_alive(pid: int) -> bool:
 
 def child_of(parent: int) -> int:
     """Find the one child process that reads a pack for `parent`; it may just be starting."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + HANG_SECONDS
     while True:
         found = list(_children(parent))
         if len(found) == 1:

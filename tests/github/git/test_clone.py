@@ -12,8 +12,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -34,6 +32,7 @@ from tests.fake_github import FakeGithub, Fault, Literal, Repeated, Response
 from tests.github.asking import on_loop, scope_of
 from tests.github.git.cloning import child_of, client, contents, is_alive, url, whole
 from tests.github.git.git_server import serving
+from tests.waiting import until
 
 LARGE = Repeated(b"0123456789abcdef" * 4 + b"\n", 12_000_000, {11_999_000: b"needle"})
 
@@ -65,14 +64,6 @@ def environment_of(pid: int) -> bytes:
 def is_empty(folder: Path) -> bool:
     """Whether a folder has nothing in it."""
     return not list(folder.iterdir())
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait some seconds at most."""
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 @on_loop
@@ -363,7 +354,7 @@ def test_a_killed_parent_leaves_nothing(github: FakeGithub, large: str, tmp_path
         assert parent.stdout.readline() == b"ready\n"
         child = child_of(parent.pid)
         parent.kill()
-    wait_until(lambda: not is_alive(child))
+    until(lambda: not is_alive(child))
     assert not list(tmp_path.iterdir())
 
 

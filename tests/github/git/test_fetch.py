@@ -261,7 +261,7 @@ async def test_a_cancelled_download_ends(github: FakeGithub, clones: Clones) -> 
 async def test_a_silent_server_costs_the_gist_and_no_more(github: FakeGithub) -> None:
     """After two silences the gist is given up."""
     gist = github.add_user("o").add_gist(FILES)
-    slow = open_client("http://127.0.0.1:9", github.raw_host, timeout_seconds=0.2)
+    slow = open_client("http://127.0.0.1:9", github.raw_host, timeout_seconds=1)
     rule = github.faults.inject(Fault(cut_body_at=40, hang=True), path=is_post)
     assert await reason(Clones(slow), url(github, gist)) == "file_unavailable"
     assert rule.hits == 2

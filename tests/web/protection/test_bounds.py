@@ -23,8 +23,6 @@ END = b"Connection: close\r\n\r\n"
 BODY = b'{"username": "octocat", "pattern": "needle"}'
 SEARCHES = "gistapi_searches_in_progress"
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Serving]:

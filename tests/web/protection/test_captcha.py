@@ -231,7 +231,6 @@ def test_the_command_says_what_it_needs(service: Serving) -> None:
     assert "--key-file FILE" in done.stderr
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_page_solves_one_before_each_search(service: Serving, theme: Any) -> None:
     """With the page's policy in force, and nothing of it in the link; twice: each is used up."""
@@ -246,7 +245,6 @@ def test_the_page_solves_one_before_each_search(service: Serving, theme: Any) ->
         expect(page.locator("altcha-widget")).to_contain_text("Verified")
 
 
-@pytest.mark.timeout(120)
 def test_the_page_works_no_more_than_it_must(github: FakeGithub) -> None:
     """Without a captcha nothing of the widget is loaded."""
     with serving(github) as running:

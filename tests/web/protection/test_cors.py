@@ -149,7 +149,6 @@ CALL = """async ([url, body]) => {
 }"""
 
 
-@pytest.mark.timeout(120)
 def test_a_browser_lets_a_named_sites_page_search_and_no_others(github: FakeGithub) -> None:
     """Chromium asks first (a preflight), and reads answers and errors of the API."""
     github.add_user("octocat").add_gist({"a.txt": "needle"})

@@ -28,8 +28,6 @@ SCRIPT = "javascript:alert(1)"
 HELD = Fault(held=threading.Event())
 """An answer that never comes."""
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture(scope="module")
 def hub() -> Iterator[FakeGithub]:
