@@ -16,6 +16,7 @@ from gistapi.github.client import Client
 from gistapi.models import GistFile
 from tests.aio.looping import run
 from tests.fake_github import Content, FakeGithub, Gist, User
+from tests.waiting import HANG_SECONDS
 
 P = ParamSpec("P")
 DEADLINE_SECONDS = 60.0
@@ -87,7 +88,7 @@ def open_client(
     api_url: str,
     *content_hosts: str,
     token: str | None = None,
-    timeout_seconds: float = 5,
+    timeout_seconds: float = HANG_SECONDS,
     observe: Callable[[Event], None] = ignore,
 ) -> Client:
     """A client of any hosts; `on_loop` closes it."""

@@ -18,6 +18,7 @@ from tests.fake_github import FakeGithub, Fault, Literal, Request, Response, Use
 from tests.fake_github.message import from_json
 from tests.github.asking import Store, on_loop, scope_of, user_of
 from tests.github.listings import (
+from tests.waiting import until
     ASK_ALWAYS,
     FIRST,
     OCTOCAT,
@@ -373,7 +374,7 @@ async def test_closing_ends_the_requests(github: FakeGithub) -> None:
     async with aclosing(listings_of(github).pages(OCTOCAT, scope_of())) as found:
         await anext(found)
         await anext(found)
-        assert len(github.requests) == 1 + AT_ONCE
+        await asyncio.to_thread(until, lambda: len(github.requests) == 1 + AT_ONCE)
     await asyncio.to_thread(github.wait_quiet)
 
 
