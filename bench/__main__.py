@@ -29,6 +29,7 @@ from bench.plan import FULL, QUICK, TINY, Plan
 from bench.report import README, readme_with, table
 from bench.stream import streamed
 from bench.warm import warm
+from bench.ways import ways
 from bench.world import World
 
 RESULTS = Path(__file__).parent / "results"
@@ -43,6 +44,7 @@ BESIDE_IT: dict[str, Callable[[World, Plan], Any]] = {
     "clone": cloned,
     "warm": warm,
     "start": starts,
+    "ways": ways,
 }
 SECTIONS = (*OF_A_SERVICE, *BESIDE_IT, "patterns")
 LIBRARIES = ("aiohttp", "google-re2", "requests", "urllib3", "flask")

@@ -68,6 +68,17 @@ class World:
         git = {"latency_seconds": RAW_MS / 1e3}
         self._post("network", api={"latency_seconds": API_MS / 1e3}, raw=raw, git=git)
 
+    def limit_raw(self, **limit: object) -> None:
+        """The raw host's own limit (`tests.fake_github.control`); without one: none."""
+        self._post("raw", **limit)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Requests and bytes of each origin since `forget`."""
+        found: dict[str, dict[str, int]] = requests.get(
+            f"{self.control_url}traffic", timeout=30
+        ).json()
+        return found
+
     def forget(self) -> None:
         """Count from zero."""
         self._post("forget")

@@ -12,12 +12,13 @@ from gistapi.cache import Cache, open_cache, redis_server
 from gistapi.cache.redis import RedisServer
 from gistapi.errors import OverloadedError
 from gistapi.events import Event, Observer, ignore
-from gistapi.github import Freshness, Github
+from gistapi.github import Freshness, Github, check_environment
 from gistapi.matching import Matching
 from gistapi.quota.counters import Counters, Rate
 from gistapi.quota.keys import KeyFile
 from gistapi.quota.nonces import NonceStore
-from gistapi.search import Bounds, Searcher
+from gistapi.quota.waits import SharedWaits
+from gistapi.search import SearchBounds, Searcher
 from gistapi.search.source import GistSource
 from gistapi.settings import Settings, load_settings
 
@@ -113,7 +114,8 @@ def build_service(
         )
     github = None
     if source is None:
-        source = github = _github(settings, cache, observe)
+        waits = None if server is None else SharedWaits(server, observe)
+        source = github = _github(settings, cache, waits, observe)
     matching = Matching(pattern_timeout_seconds=settings.pattern_timeout_seconds, observe=observe)
     portal = Portal()
     searcher = Searcher(
@@ -124,7 +126,7 @@ def build_service(
         portal,
         deadline_seconds=settings.search_deadline_seconds,
         max_searches=MAX_SEARCHES,
-        bounds=Bounds(size_bytes=settings.search_max_bytes),
+        bounds=SearchBounds(size_bytes=settings.search_max_bytes),
         observe=observe,
     )
     return Service(portal, searcher, matching, cache, github, server)
@@ -171,6 +173,7 @@ def create_app(
             max_searches=MAX_SEARCHES,
             workers=lambda: len(service.matching.workers.pids),
             tasks=service.portal.waiting,
+            hosts=tuple if service.github is None else service.github.hosts,
             warnings=lambda: warnings(settings, keys_exist=key_file.exists()),
         )
     )
@@ -188,14 +191,21 @@ def create_app(
 
 
 def check(settings: Settings) -> bool:
-    """Check the files that the settings name; return whether there are keys.
+    """Check the files and proxies that are named before anything is started; True if keys exist.
 
     Raises:
-        SettingsError: there is a file at the cache's path that gistapi did not create.
+        SettingsError: there is a file at the cache's path that gistapi did not create, or GitHub
+            cannot be reached by the proxy or the certificates that the environment names.
         KeyFileError: the keys cannot be read, or their file is gone.
     """
     open_cache(settings.cache_url)
+    check_network(settings)
     return _key_file(settings).exists()
+
+
+def check_network(settings: Settings) -> None:
+    """Raise SettingsError if the environment's proxies or certificates cannot be used."""
+    check_environment(settings.github_api_url, settings.github_content_hosts)
 
 
 def service_of(app: Flask) -> Service:
@@ -208,7 +218,9 @@ def _key_file(settings: Settings) -> KeyFile:
     return KeyFile(settings.keys_file, required=settings.keys_required)
 
 
-def _github(settings: Settings, cache: Cache, observe: Observer) -> Github:
+def _github(
+    settings: Settings, cache: Cache, waits: SharedWaits | None, observe: Observer
+) -> Github:
     token = settings.github_token
     return Github(
         api_url=settings.github_api_url,
@@ -219,6 +231,7 @@ def _github(settings: Settings, cache: Cache, observe: Observer) -> Github:
         store=cache,
         freshness=Freshness(settings.listing_ttl_seconds, settings.listing_stale_seconds),
         observe=observe,
+        waits=waits,
     )
 
 

@@ -65,6 +65,31 @@ class ContentRead:
     reason: WayReason
 
 
+Resource = Literal["api", "graphql", "raw", "git"]
+"""What GitHub limits separately."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """The state of a host of GitHub, which an observer may ask for.
+
+    `concurrency` (requests at once) and `pace` (requests a second, None without a bound) are those
+    in force. `wait_seconds` is how long the host is left alone. The budget is None where the host
+    names none.
+    """
+
+    host: str
+    resource: Resource
+    requests: int
+    refusals: int
+    concurrency: int
+    pace: float | None
+    wait_seconds: float
+    budget: int | None
+    budget_limit: int | None
+    budget_reset_seconds: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class FileScanned:
     """`files` texts were matched; `matched` if at least one of them matches."""

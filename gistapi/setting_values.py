@@ -1,6 +1,8 @@
-"""The one reader of each kind of value: returns it, or raises ValueError with words for people.
+"""How values from outside are read: lists, hosts, networks, origins and URLs.
 
-What passes here cannot fail later because somebody else reads it differently.
+The settings' check and the code that uses a value read it by the same function, so that what
+passes the check cannot fail later. Each returns the value, or raises ValueError with words for
+people.
 """
 
 from __future__ import annotations
@@ -10,33 +12,28 @@ from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import SecretStr
-
-MIN_KEY_CHARACTERS = 32
-MAX_FILE_BYTES = 2**20
-
-# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
-SERVICE_LINKS_HINT = (
-    "comes from a Kubernetes Service named gistapi; set `enableServiceLinks: false` in the pod"
-)
-_REDIS = ("redis://", "rediss://", "unix://")
-_SQLITE = "sqlite:///"
 _IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
-_MAX_PORT = 65535
-_PLAIN_URL = re.compile(
+URL = re.compile(
     r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
     r"(?:[/?][^\\\s\x00-\x1f\x7f\ud800-\udfff]*)?",
     re.IGNORECASE | re.ASCII,
 )
 """No user part, no backslash, no space: nothing that two readers of URLs understand differently."""
 DEFAULT_PORTS = {"http": "80", "https": "443"}
-_NAME = (
-    r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?"
-)
-_HOST = re.compile(rf"({_NAME})|\[(?P<ipv6>[0-9A-Fa-f:.]+)\]")
-_URL = re.compile(
-    r"https?://(?P<host>[^/:?#@\[\]]+|\[[^/?#@\[\]]+\])(:(?P<port>[^/?#@]*))?(/[!-~]*)?"
-)
+MAX_PORT = 65535
+MAX_FILE_BYTES = 2**20
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
+_NAME = rf"{_LABEL}(?:\.{_LABEL})*\.?"
+
+
+def listed(value: object) -> object:
+    """Split a list at its commas, in lower case; an empty one says nothing and is refused."""
+    if not isinstance(value, str):
+        return value
+    words = tuple(word.strip().lower() for word in value.split(",") if word.strip())
+    if not words:
+        raise ValueError("is a list without entries; leave the variable out instead")
+    return words
 
 
 class Origin(NamedTuple):
@@ -57,12 +54,12 @@ class Origin(NamedTuple):
 
 def origin_of(url: str) -> Origin | None:
     """Where a plain HTTP URL leads; None for anything else."""
-    found = _PLAIN_URL.fullmatch(url)
+    found = URL.fullmatch(url)
     if found is None:
         return None
     scheme = found[1].lower()
     host, port = found[2].lower(), found[3] or DEFAULT_PORTS[scheme]
-    if not 1 <= int(port) <= _MAX_PORT or (host[0] == "[" and not _is_ipv6(host[1:-1])):
+    if not 1 <= int(port) <= MAX_PORT or (host[0] == "[" and not _is_ipv6(host[1:-1])):
         return None
     return Origin(scheme, host, port)
 
@@ -75,17 +72,16 @@ def _is_ipv6(value: str) -> bool:
     return True
 
 
-def listed(value: object) -> object:
-    """Split a list at its commas, in lower case; an empty one is refused, for it says nothing."""
-    if not isinstance(value, str):
-        return value
-    words = tuple(word.strip().lower() for word in value.split(",") if word.strip())
-    if not words:
-        raise ValueError("is a list without entries; leave the variable out instead")
-    return words
+def api_url(value: str) -> str:
+    """The API's URL, without a trailing slash."""
+    if origin_of(value) is None:
+        raise ValueError("should be a URL that begins with https:// or http://")
+    if "?" in value or "#" in value:
+        raise ValueError("should have no user, query or fragment")
+    return value.rstrip("/")
 
 
-def host(value: str) -> str:
+def listen_host(value: str) -> str:
     """A host name or an IP address to listen at."""
     try:
         ip_address(value)
@@ -95,84 +91,26 @@ def host(value: str) -> str:
     return value
 
 
-def host_and_port(value: str) -> str:
-    """A host, or host:port; IPv6 in brackets."""
-    name, port = re.fullmatch(r"(.*?)(?::([^:\]]*))?", value, re.DOTALL).groups()  # type: ignore[union-attr]
-    if not _is_host(name) or not _is_port(port):
-        raise ValueError(f"{value!r} is not a host or host:port")
-    return value
+def is_loopback(value: str) -> bool:
+    """Whether only this machine can reach a service that listens at this host."""
+    try:
+        return ip_address(value).is_loopback
+    except ValueError:
+        return value.lower() == "localhost"
 
 
 def host_name(value: str) -> str:
-    """A name this service answers to, without a port; `*` is any."""
-    if value != "*" and not _is_host(value):
+    """A name that requests may use for a service, without port and brackets; `*` is any."""
+    name = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    if value != "*" and not _is_ipv6(name) and not re.fullmatch(_NAME, value):
         raise ValueError(f"{value!r} is not a host without a port, nor *")
-    return value
+    return name
 
 
-def port(value: object) -> object:
-    """A port, or the hint where Kubernetes has set the variable."""
-    if isinstance(value, str) and value.startswith("tcp://"):
-        raise ValueError(SERVICE_LINKS_HINT)
-    return value
-
-
-def http_url(value: str) -> str:
-    """The base of an HTTP API: scheme, host, perhaps a port and a path."""
-    parts = _URL.fullmatch(value)
-    if parts is None or re.search(r"[?#@]", value):
-        raise ValueError(
-            "should be a URL that begins with https:// or http://, without a user, query, fragment"
-            " or white space"
-        )
-    if not _is_host(parts["host"]):
-        raise ValueError("has no valid host")
-    if not _is_port(parts["port"]):
-        raise ValueError(f"has no valid port; it should be 1 to {_MAX_PORT}")
-    if origin_of(value) is None:
-        raise ValueError("is not a URL that can be asked")
-    return value.rstrip("/")
-
-
-def cache_url(value: str) -> str:
-    """`memory:`, `off`, a path for SQLite, or an address that redis-py itself can read."""
-    if value in {"memory:", "off"}:
-        return value
-    if value.startswith(_REDIS):
-        return _redis_url(value)
-    path = Path(value.removeprefix(_SQLITE))
-    if not value.startswith(_SQLITE) or "\0" in value or path.name in {"", ":memory:"}:
-        known = ", ".join((f"{_SQLITE}PATH", *_REDIS))
-        raise ValueError(f"should be `memory:`, `off`, or one of {known}")
-    return value
-
-
-def _redis_url(value: str) -> str:
-    from redis.connection import ConnectionPool  # noqa: PLC0415 - slow to load
-
-    try:
-        pool: ConnectionPool = ConnectionPool.from_url(value)
-        options = pool.connection_kwargs
-        pool.connection_class(**options)  # reads the options; connects later
-    except Exception:  # noqa: BLE001  redis-py raises what its options' own readers raise
-        raise ValueError("is no address that redis-py can read") from None
-    if value.startswith("unix:") and not options.get("path"):
-        raise ValueError("names no socket")
-    if "port" in options and not _is_port(str(options["port"])):
-        raise ValueError(f"has no valid port; it should be 1 to {_MAX_PORT}")
-    return value
-
-
-def rate(value: str) -> str:
-    """A rate in the language of `limits`."""
-    from limits import parse_many  # noqa: PLC0415 - slow to load, and few set a rate
-
-    try:
-        parsed = parse_many(value)
-    except ValueError:
-        parsed = []
-    if len(parsed) != 1 or parsed[0].amount < 1:
-        raise ValueError("should be as 30/minute, 500/hour or 100/2 hours")
+def host(value: str) -> str:
+    """A host, or host:port."""
+    if "/" in value or "?" in value or origin_of(f"https://{value}") is None:
+        raise ValueError(f"{value!r} is not a host or host:port")
     return value
 
 
@@ -189,25 +127,9 @@ def network(value: str) -> str:
 
 def origin(value: str) -> str:
     """The origin of a page: scheme, host and port, no wildcard."""
-    parts = _URL.fullmatch(value)
-    if parts is None or "/" in value.partition("://")[2] or not _is_host(parts["host"]):
+    rest = value.partition("://")[2]
+    if origin_of(value) is None or "/" in rest or "?" in rest:
         raise ValueError(f"{value!r} is not an origin such as https://example.com")
-    if not _is_port(parts["port"]):
-        raise ValueError(f"{value!r} has no valid port")
-    return value
-
-
-def one_word(value: SecretStr | None) -> SecretStr | None:
-    """A secret that can stand in a header."""
-    if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
-        raise ValueError("should be one word of ASCII characters")
-    return value
-
-
-def long_enough(value: SecretStr | None) -> SecretStr | None:
-    """A secret that cannot be guessed."""
-    if value is not None and len(value.get_secret_value()) < MIN_KEY_CHARACTERS:
-        raise ValueError(f"should have at least {MIN_KEY_CHARACTERS} characters")
     return value
 
 
@@ -226,18 +148,13 @@ def content_of(path: Path) -> str:
         raise ValueError(f"{path} is not UTF-8 text; save it as UTF-8") from None
 
 
-def _is_host(value: str) -> bool:
-    found = _HOST.fullmatch(value)
-    if found is None:
-        return False
-    try:
-        ip_address(found["ipv6"] or "::")
-    except ValueError:
-        return False
-    return True
-
-
-def _is_port(value: str | None) -> bool:
-    return value is None or bool(
-        re.fullmatch(r"[0-9]{1,5}", value) and 1 <= int(value) <= _MAX_PORT
-    )
+def shown(value: object) -> str:
+    """Return a value as text, without the credentials in a URL."""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if isinstance(value, str) and "://" in value:
+        # redis-py reads a user and a password from the query too.
+        return re.sub(r"//.*@", "//**********@", value.partition("?")[0])
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "" if value is None else str(value)

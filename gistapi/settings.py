@@ -6,9 +6,7 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
-from ipaddress import ip_address
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -30,10 +28,77 @@ from gistapi.errors import SettingsError
 
 PREFIX = "GISTAPI_"
 FROM_FILE = "_FILE"
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-ANY_HOST = ("*",)
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
+MIN_KEY_CHARACTERS = 32
+
+_REDIS = ("redis://", "rediss://", "unix://")
+_SQLITE = "sqlite:///"
+
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+_SERVICE_LINKS_HINT = (
+    "comes from a Kubernetes Service named gistapi; set `enableServiceLinks: false` in the pod"
+)
 _SERVICE_LINK = re.compile(rf"{PREFIX}(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
+
+
+def _port(value: object) -> object:
+    if isinstance(value, str) and value.startswith("tcp://"):
+        raise ValueError(_SERVICE_LINKS_HINT)
+    return value
+
+
+def _cache_url(value: str) -> str:
+    """`memory:`, `off`, a path for SQLite, or an address that redis-py itself can read."""
+    if value in {"memory:", "off"}:
+        return value
+    if value.startswith(_REDIS):
+        return _redis_url(value)
+    path = Path(value.removeprefix(_SQLITE))
+    if not value.startswith(_SQLITE) or "\0" in value or path.name in {"", ":memory:"}:
+        known = ", ".join((f"{_SQLITE}PATH", *_REDIS))
+        raise ValueError(f"should be `memory:`, `off`, or one of {known}")
+    return value
+
+
+def _redis_url(value: str) -> str:
+    from redis.connection import ConnectionPool  # noqa: PLC0415 - slow to load
+
+    try:
+        pool: ConnectionPool = ConnectionPool.from_url(value)
+        options = pool.connection_kwargs
+        pool.connection_class(**options)  # reads the options; connects later
+    except Exception:  # noqa: BLE001  redis-py raises what its options' own readers raise
+        raise ValueError("is no address that redis-py can read") from None
+    if value.startswith("unix:") and not options.get("path"):
+        raise ValueError("names no socket")
+    if not 1 <= options.get("port", 1) <= values.MAX_PORT:
+        raise ValueError(f"has no valid port; it should be 1 to {values.MAX_PORT}")
+    return value
+
+
+def _rate(value: str) -> str:
+    from limits import parse_many  # noqa: PLC0415 - slow to load, and few set a rate
+
+    try:
+        parsed = parse_many(value)
+    except ValueError:
+        parsed = []
+    if len(parsed) != 1 or parsed[0].amount < 1:
+        raise ValueError("should be as 30/minute, 500/hour or 100/2 hours")
+    return value
+
+
+def _one_word(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+        raise ValueError("should be one word of ASCII characters")
+    return value
+
+
+def _long_enough(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and len(value.get_secret_value()) < MIN_KEY_CHARACTERS:
+        raise ValueError(f"should have at least {MIN_KEY_CHARACTERS} characters")
+    return value
 
 
 def _lowered(value: object) -> object:
@@ -49,11 +114,11 @@ def _default_keys_file() -> Path:
 
 
 def _default_hosts(fields: dict[str, Any]) -> tuple[str, ...]:
-    host = fields.get("host", "")
-    is_loopback = host == "localhost"
-    with suppress(ValueError):
-        is_loopback = ip_address(host).is_loopback
-    return LOOPBACK_NAMES if is_loopback else ("*",)
+    return LOOPBACK_NAMES if values.is_loopback(fields["host"]) else ()
+
+
+def _any_host(names: tuple[str, ...]) -> tuple[str, ...]:
+    return () if "*" in names else names
 
 
 def _default_log_format() -> Literal["json", "text"]:
@@ -63,7 +128,7 @@ def _default_log_format() -> Literal["json", "text"]:
 T = TypeVar("T")
 Listed = Annotated[tuple[T, ...], NoDecode, BeforeValidator(values.listed)]
 Networks = Listed[Annotated[str, AfterValidator(values.network)]]
-Rate = Annotated[str, AfterValidator(values.rate)]
+Rate = Annotated[str, AfterValidator(_rate)]
 AtLeastOne = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 Concurrency = Annotated[int, Field(ge=1, le=100)]
@@ -75,18 +140,18 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
-    host: Annotated[str, AfterValidator(values.host)] = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535), BeforeValidator(values.port)] = 9876
-    # The names that requests may use for this service (`Host`); `*` is any.
-    allowed_hosts: Listed[Annotated[str, AfterValidator(values.host_name)]] = Field(
-        default_factory=_default_hosts
-    )
-    github_api_url: Annotated[str, AfterValidator(values.http_url)] = "https://api.github.com"
-    github_content_hosts: Listed[Annotated[str, AfterValidator(values.host_and_port)]] = (
+    host: Annotated[str, AfterValidator(values.listen_host)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535), BeforeValidator(_port)] = 9876
+    # The names that requests may use for this service (`Host`), without ports; none: any.
+    allowed_hosts: Annotated[
+        Listed[Annotated[str, AfterValidator(values.host_name)]], AfterValidator(_any_host)
+    ] = Field(default_factory=_default_hosts)
+    github_api_url: Annotated[str, AfterValidator(values.api_url)] = "https://api.github.com"
+    github_content_hosts: Listed[Annotated[str, AfterValidator(values.host)]] = (
         "gist.githubusercontent.com",
         "gist.github.com",
     )
-    github_token: Annotated[SecretStr | None, AfterValidator(values.one_word)] = None
+    github_token: Annotated[SecretStr | None, AfterValidator(_one_word)] = None
     # Whether callers may send a GitHub token of their own.
     caller_tokens: bool = False
     github_concurrency: Concurrency = 16
@@ -94,11 +159,10 @@ class Settings(BaseSettings):
     github_concurrency_total: Concurrency = 64
     github_timeout_seconds: Seconds = 10
     # Not in the repr: a redis:// URL may carry a password.
-    cache_url: Annotated[str, AfterValidator(values.cache_url)] = Field(
+    cache_url: Annotated[str, AfterValidator(_cache_url)] = Field(
         default_factory=_default_cache_url, repr=False
     )
     cache_max_bytes: Size = ByteSize(2**30)
-    # The largest file that the cache keeps; GitHub takes none over 100 MiB.
     cache_max_file_bytes: Size = ByteSize(100 * 2**20)
     listing_ttl_seconds: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] = 60
     # How old a listing may be when GitHub is down or its budget spent; 0: none is used.
@@ -124,7 +188,7 @@ class Settings(BaseSettings):
     denied_addresses: Networks = ()
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     cors_origins: Listed[Annotated[str, AfterValidator(values.origin)]] = ()
-    captcha_key: Annotated[SecretStr | None, AfterValidator(values.long_enough)] = None
+    captcha_key: Annotated[SecretStr | None, AfterValidator(_long_enough)] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], BeforeValidator(_lowered)
     ] = "info"
@@ -141,38 +205,31 @@ class Settings(BaseSettings):
 
     def public(self) -> dict[str, str]:
         """Return each variable's name and effective value, secrets hidden."""
-        return {variable(field): _shown(getattr(self, field)) for field in type(self).model_fields}
+        return {
+            variable(field): values.shown(getattr(self, field)) for field in type(self).model_fields
+        }
 
 
 SECRETS = ("github_token", "cache_url", "captcha_key")
 """The fields that can come from a file named by `GISTAPI_<NAME>_FILE`."""
 
 
-def load_settings() -> Settings:
-    """Return the settings that the environment asks for.
+COMMAND = ("SERVER", "SERVER_KEY_FILE", "CONFIG_FILE")
+"""Variables of `gistapi search`, which are no settings of the service."""
+
+
+def load_settings(given: Mapping[str, object] | None = None) -> Settings:
+    """Return the settings that the environment asks for; `given` fields win over it.
 
     Raises:
         SettingsError: something in it is unknown or malformed; the message has a line for each.
     """
     names = {name.upper() for name, value in os.environ.items() if _is_ours(name) and value.strip()}
-    faults = list(_unknown(names))
     found: dict[str, object] = {}
-    for name in names & {variable(field) + FROM_FILE for field in SECRETS}:
-        field = name.removeprefix(PREFIX).removesuffix(FROM_FILE).lower()
-        try:
-            found[field] = _read_secret(field, names)
-        except ValueError as error:
-            faults.append(f"{name}: {error}")
-    for field, default in (("cache_url", _default_cache_url), ("keys_file", _default_keys_file)):
-        if field not in found and variable(field) not in names:
-            try:
-                found[field] = default()
-            except RuntimeError:  # platformdirs' error
-                found[field] = "off"
-                faults.append(f"{variable(field)}: the user has no home directory; set it, or HOME")
+    faults = [*_unknown(names), *_from_files(names, found), *_homeless(names, found)]
     settings = None
     try:
-        settings = Settings.model_validate(found)
+        settings = Settings.model_validate(found | dict(given or {}))
     except ValidationError as error:
         # A default that depends on a field that is malformed is no fault of its own.
         details = [d for d in error.errors() if d["type"] != "default_factory_not_called"]
@@ -194,10 +251,11 @@ def _is_ours(name: str) -> bool:
 def _unknown(names: Iterable[str]) -> Iterator[str]:
     known = [field.upper() for field in Settings.model_fields]
     known += [field.upper() + FROM_FILE for field in SECRETS]
+    known += COMMAND
     for name in names:
         word = name.removeprefix(PREFIX)
         if _SERVICE_LINK.fullmatch(name):
-            yield f"{name}: {values.SERVICE_LINKS_HINT}"
+            yield f"{name}: {_SERVICE_LINKS_HINT}"
         elif word not in known:
             near = difflib.get_close_matches(word, known, n=1)
             yield f"{name}: no such setting" + (
@@ -205,11 +263,31 @@ def _unknown(names: Iterable[str]) -> Iterator[str]:
             )
 
 
-def _read_secret(field: str, names: Collection[str]) -> str:
-    if variable(field) in names:
-        raise ValueError(f"{variable(field)} is set as well; remove one of them")
-    path = next(v for k, v in os.environ.items() if k.upper() == variable(field) + FROM_FILE)
-    return values.content_of(Path(path.strip()))
+def _from_files(names: Collection[str], found: dict[str, object]) -> Iterator[str]:
+    """Read the secrets that come from files into `found`; yield what is wrong with them."""
+    for field in SECRETS:
+        name = variable(field) + FROM_FILE
+        if name not in names:
+            continue
+        if variable(field) in names:
+            yield f"{name}: {variable(field)} is set as well; remove one of them"
+            continue
+        path = {key.upper(): value for key, value in os.environ.items()}[name]
+        try:
+            found[field] = values.content_of(Path(path.strip()))
+        except ValueError as error:
+            yield f"{name}: {error}"
+
+
+def _homeless(names: Collection[str], found: dict[str, object]) -> Iterator[str]:
+    """Yield the settings whose default lies in a home directory that the user does not have."""
+    for field, default in (("cache_url", _default_cache_url), ("keys_file", _default_keys_file)):
+        if field not in found and variable(field) not in names:
+            try:
+                found[field] = default()
+            except RuntimeError:  # platformdirs' error
+                found[field] = "off"
+                yield f"{variable(field)}: the user has no home directory; set it, or HOME"
 
 
 def _fault(detail: ErrorDetails) -> str:
@@ -219,14 +297,3 @@ def _fault(detail: ErrorDetails) -> str:
     value = os.environ.get(variable(field), "")[:80]
     secret = field in SECRETS or "@" in value or not value
     return f"{variable(field)}: {message}" + ("" if secret else f" (it is {value!r})")
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, tuple):
-        return ",".join(value)
-    if isinstance(value, str) and "://" in value:
-        # redis-py reads a user and a password from the query too.
-        return re.sub(r"//.*@", "//**********@", value.partition("?")[0])
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "" if value is None else str(value)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 
 import pytest
 from flask.testing import FlaskClient
-from gistapi.aio.deadline import Deadline
 
 import gistapi
+from gistapi.aio.scope import Scope
 from gistapi.app import create_app, service_of
 from gistapi.cache import open_cache
 from gistapi.errors import SettingsError
-from gistapi.models import Page
+from gistapi.models import Page, Target
 from gistapi.settings import Settings
 from tests.fake_github import FakeGithub, Fault
 from tests.serving import environment, run
@@ -83,9 +83,9 @@ def test_a_source_and_a_cache_may_be_handed_in() -> None:
     """Then GitHub is never asked, and the cache is the caller's."""
 
     class Empty:
-        def pages(self, username: str, deadline: Deadline) -> Iterator[Page]:
-            deadline.check()
-            yield Page((), last=username == "octocat")
+        async def pages(self, target: Target, scope: Scope) -> AsyncGenerator[Page]:
+            assert scope.caller_token is None
+            yield Page((), last=target == Target("username", "octocat"))
 
     cache = open_cache("memory:")
     app = create_app(Settings(), source=Empty(), cache=cache)  # type: ignore[arg-type]

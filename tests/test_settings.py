@@ -45,7 +45,7 @@ def test_an_empty_environment_has_the_contracts_defaults(monkeypatch: pytest.Mon
     assert settings.model_dump() == {
         "host": "127.0.0.1",
         "port": 9876,
-        "allowed_hosts": ("localhost", "127.0.0.1", "[::1]"),
+        "allowed_hosts": ("localhost", "127.0.0.1", "::1"),
         "github_api_url": "https://api.github.com",
         "github_content_hosts": ("gist.githubusercontent.com", "gist.github.com"),
         "github_token": None,
@@ -90,7 +90,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         PORT="80",
         ALLOWED_HOSTS="Gists.example.com, [::1]",
         CALLER_TOKENS="true",
-        GITHUB_API_URL="http://127.0.0.1:9999/",
+        GITHUB_API_URL=" http://127.0.0.1:9999/\n",
         GITHUB_CONTENT_HOSTS=" 127.0.0.1:9998, GIST.github.com ,[::1]:80",
         GITHUB_TOKEN=" ghp_canary\n",
         GITHUB_CONCURRENCY="1",
@@ -130,7 +130,7 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.model_dump(exclude={"github_token", "captcha_key"}) == {
         "host": "::",
         "port": 80,
-        "allowed_hosts": ("gists.example.com", "[::1]"),
+        "allowed_hosts": ("gists.example.com", "::1"),
         "caller_tokens": True,
         "github_api_url": "http://127.0.0.1:9999",
         "github_content_hosts": ("127.0.0.1:9998", "gist.github.com", "[::1]:80"),
@@ -212,12 +212,12 @@ def test_white_space_around_a_value_is_ignored(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("host", "hosts"),
     [
-        ("127.0.0.1", ("localhost", "127.0.0.1", "[::1]")),
-        ("::1", ("localhost", "127.0.0.1", "[::1]")),
-        ("localhost", ("localhost", "127.0.0.1", "[::1]")),
-        ("0.0.0.0", ("*",)),  # noqa: S104 - a value to be read
-        ("::", ("*",)),
-        ("gists.example.com", ("*",)),
+        ("127.0.0.1", ("localhost", "127.0.0.1", "::1")),
+        ("::1", ("localhost", "127.0.0.1", "::1")),
+        ("localhost", ("localhost", "127.0.0.1", "::1")),
+        ("0.0.0.0", ()),  # noqa: S104 - a value to be read
+        ("::", ()),
+        ("gists.example.com", ()),
     ],
 )
 def test_on_loopback_only_its_names_are_answered(
@@ -225,7 +225,18 @@ def test_on_loopback_only_its_names_are_answered(
 ) -> None:
     """A page of another name cannot reach a local service; elsewhere any name does by default."""
     assert loaded(monkeypatch, HOST=host).allowed_hosts == hosts
-    assert loaded(monkeypatch, ALLOWED_HOSTS="*").allowed_hosts == ("*",)
+    assert loaded(monkeypatch, ALLOWED_HOSTS="*").allowed_hosts == ()
+
+
+def test_what_a_command_line_gives_wins_and_is_checked_with_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So `serve --host` decides which names are answered, as GISTAPI_HOST would."""
+    monkeypatch.setenv("GISTAPI_HOST", "127.0.0.1")
+    settings = load_settings({"host": "0.0.0.0", "port": 80})  # noqa: S104 - a value to be read
+    assert (settings.host, settings.port, settings.allowed_hosts) == ("0.0.0.0", 80, ())  # noqa: S104
+    with pytest.raises(SettingsError, match="GISTAPI_HOST: should be a host name"):
+        load_settings({"host": "a b"})
 
 
 def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,12 +284,13 @@ def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPat
                 "https://x:",
                 "https://[::1",
                 "https://[1]",
-                "https://x..y",
-                "https://-x",
+                "https://[:::]",
+                "https://x\\y",
                 "https://ä.org",
             ],
         ),
         ("GITHUB_CONTENT_HOSTS", [",", "https://x", "a b", "x:port", "user@x", "x:0", "x:"]),
+        ("GITHUB_CONTENT_HOSTS", ["x/", "x?", "x:65536", "[:::]", "a\nb"]),
         ("GITHUB_TOKEN", ["a b", "a\nb", "ä"]),
         ("GITHUB_CONCURRENCY", ["0", "101"]),
         ("GITHUB_CONCURRENCY_TOTAL", ["0", "101", "many"]),

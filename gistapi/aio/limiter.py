@@ -101,7 +101,7 @@ class Lane:
             self._limiter.leave(self)
 
 
-class Window:
+class WorkWindow:
     """Places for work under way, taken by one task, several at once. For the loop alone."""
 
     def __init__(self, size: int) -> None:

@@ -66,7 +66,7 @@ class RedisServer:
         try:
             yield
         except Exception as error:  # a server of another kind can make redis-py raise anything
-            cause = next(words for kind, words in _CAUSES if isinstance(error, kind))
+            cause = [words for kind, words in _CAUSES if isinstance(error, kind)][0]  # noqa: RUF015
             breaker.failed(cause)
             if isinstance(error, _UNREACHABLE):
                 self.reading.failed(cause)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from gistapi.cli.terminal import say
 from gistapi.cli.tokens import find_token
-from gistapi.client.answers import Line, parse
+from gistapi.client.answers import Line
 from gistapi.client.fields import Fields
+from gistapi.client.parsing import parse
 from gistapi.models import Query
 
 if TYPE_CHECKING:
@@ -47,9 +48,9 @@ def local(settings: Settings, *, verbose: bool) -> Iterator[Backend]:
 @contextmanager
 def remote(server: str, key: str | None, github_token: str | None) -> Iterator[Backend]:
     """Have the service at this address search."""
-    from gistapi.client.service import Service  # noqa: PLC0415 - a local search needs none
+    from gistapi.client.service import RemoteService  # noqa: PLC0415 - a local search needs none
 
-    with Service(server, key=key, github_token=github_token) as service:
+    with RemoteService(server, key=key, github_token=github_token) as service:
         yield lambda query: service.asking(fields(query))
 
 

@@ -42,11 +42,12 @@ class LazyGroup(click.Group):
         """The names, in the order of `places`."""
         return list(self._places)
 
-    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one subcommand."""
-        if name not in self._places:
+        del ctx
+        if cmd_name not in self._places:
             return None
-        module, _, attribute = self._places[name][0].partition(":")
+        module, _, attribute = self._places[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
@@ -57,12 +58,15 @@ class LazyGroup(click.Group):
 
     def exit_code(self, arguments: Sequence[str], **extra: Any) -> int:  # noqa: ANN401 - click's
         """Run in this process and report what fails. Returns the exit code."""
+        run = super().main
         extra |= {"standalone_mode": False, "prog_name": PROGRAM}
-        return exit_code(lambda: super(LazyGroup, self).main(arguments, **extra), arguments)
+        return exit_code(lambda: run(arguments, **extra), arguments)
 
-    def main(self, args: Sequence[str] | None = None, *_: Any, **extra: Any) -> NoReturn:  # noqa: ANN401 - click's
+    def main(self, *args: Any, **extra: Any) -> NoReturn:  # noqa: ANN401 - click's
         """Run in this process, then raise SystemExit with the exit code."""
-        sys.exit(self.exit_code(sys.argv[1:] if args is None else list(args), **extra))
+        given = args[0] if args else extra.pop("args", None)
+        extra.pop("prog_name", None)
+        sys.exit(self.exit_code(sys.argv[1:] if given is None else list(given), **extra))
 
     def __call__(self, *args: Any, **extra: Any) -> NoReturn:  # noqa: ANN401 - click's
         """Be the process: run, then leave it with the exit code."""

@@ -50,34 +50,34 @@ def defaults(file: Path) -> dict[str, object]:
     Raises:
         click.UsageError: the file cannot be read, or sets what is no option.
     """
+    found: dict[str, object] = {}
+    for name, value in _read(file).items():
+        if name in PARAMETERS:
+            found[PARAMETERS[name]] = _expanded(name, value)
+        elif name not in FLAGS:
+            near = difflib.get_close_matches(name, [*FLAGS, *PARAMETERS], n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise click.UsageError(f"{file}: {name} is not an option that can be set here.{hint}")
+        elif value is True:
+            parameter, chosen = FLAGS[name]
+            found[parameter] = chosen
+    return found
+
+
+def _read(file: Path) -> dict[str, object]:
+    import tomllib  # noqa: PLC0415 - --help needs none
+
     try:
-        text = file.read_text("utf-8-sig")
+        return tomllib.loads(file.read_text("utf-8-sig"))
     except FileNotFoundError:
         if os.environ.get(VARIABLE):
             raise click.UsageError(f"{file}: there is no such file ({VARIABLE}).") from None
         return {}
+    except tomllib.TOMLDecodeError as error:
+        raise click.UsageError(f"{file}: not TOML: {error}.") from None
     except (OSError, UnicodeDecodeError) as error:
         words = getattr(error, "strerror", None) or "not UTF-8"
         raise click.UsageError(f"{file}: cannot be read: {words}.") from None
-    import tomllib  # noqa: PLC0415 - mostly there is no file
-
-    try:
-        options = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise click.UsageError(f"{file}: not TOML: {error}.") from None
-    found: dict[str, object] = {}
-    for name, value in options.items():
-        if name in FLAGS:
-            parameter, chosen = FLAGS[name]
-            if value is True:
-                found[parameter] = chosen
-        elif name in PARAMETERS:
-            found[PARAMETERS[name]] = _expanded(name, value)
-        else:
-            near = difflib.get_close_matches(name, [*FLAGS, *PARAMETERS], n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            raise click.UsageError(f"{file}: {name} is not an option that can be set here.{hint}")
-    return found
 
 
 def _expanded(name: str, value: object) -> object:

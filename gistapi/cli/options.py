@@ -14,13 +14,13 @@ CONTEXT = IntRange(0, 10)
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def _flag(*names: str, help: str, **attributes: Any) -> Decorator:  # noqa: A002, ANN401 - click's
-    return click.option(*names, is_flag=True, help=help, **attributes)
+def _flag(*names: str, text: str) -> Decorator:
+    return click.option(*names, is_flag=True, help=text)
 
 
-def _choice(*names: str, value: str, default: str | None = None, help: str) -> Decorator:  # noqa: A002 - click's
+def _choice(*names: str, value: str, default: str | None = None, text: str) -> Decorator:
     """One of several options that set the same parameter; the last one given wins."""
-    return click.option(*names, flag_value=value, default=default, help=help)
+    return click.option(*names, flag_value=value, default=default, help=text)
 
 
 WHERE = (
@@ -39,8 +39,8 @@ WHERE = (
         multiple=True,
         help="Search this gist, an id or address; - reads them from standard input.",
     ),
-    _flag("--mine", help="Search your own gists, secret ones too."),
-    _flag("--starred", help="Search the gists you have starred."),
+    _flag("--mine", text="Search your own gists, secret ones too."),
+    _flag("--starred", text="Search the gists you have starred."),
 )
 WHAT = (
     click.option(
@@ -60,35 +60,35 @@ WHAT = (
         multiple=True,
         help="Search for the patterns in a file, one a line.",
     ),
-    _choice("-i", "--ignore-case", "case", value="ignore", help="Ignore case."),
+    _choice("-i", "--ignore-case", "case", value="ignore", text="Ignore case."),
     _choice(
         "-s",
         "--case-sensitive",
         "case",
         value="sensitive",
         default="sensitive",
-        help="Do not ignore case (the default).",
+        text="Do not ignore case (the default).",
     ),
     _choice(
         "-S",
         "--smart-case",
         "case",
         value="smart",
-        help="Ignore case unless the pattern has an upper-case letter.",
+        text="Ignore case unless the pattern has an upper-case letter.",
     ),
-    _flag("-F", "--fixed-strings", help="The pattern is literal text."),
-    _flag("-w", "--word-regexp", help="Match whole words only."),
-    _choice("-U", "--multiline", "lines", value="spans", help="Let a match span lines."),
+    _flag("-F", "--fixed-strings", text="The pattern is literal text."),
+    _flag("-w", "--word-regexp", text="Match whole words only."),
+    _choice("-U", "--multiline", "lines", value="spans", text="Let a match span lines."),
     _choice(
         "--no-multiline",
         "lines",
         value="whole",
-        help="Search a file as one text: ^ and $ match at its ends, a match may span lines.",
+        text="Search a file as one text: ^ and $ match at its ends, a match may span lines.",
     ),
     click.option("--lines", "lines", flag_value="lines", default="lines", hidden=True),
-    _flag("--dotall", help="Let a dot match line ends, so that a match may span lines."),
-    _flag("-v", "--invert-match", help="Print the gists that do not match."),
-    _flag("--names", help="Search descriptions and file names too."),
+    _flag("--dotall", text="Let a dot match line ends, so that a match may span lines."),
+    _flag("-v", "--invert-match", text="Print the gists that do not match."),
+    _flag("--names", text="Search descriptions and file names too."),
 )
 WHICH = (
     click.option(
@@ -126,24 +126,24 @@ WHICH = (
     ),
 )
 RESULT = (
-    _choice("-l", "--list", "style", value="list", help="Print the gists' addresses only."),
-    _choice("-c", "--count", "style", value="count", help="Print how many gists match."),
+    _choice("-l", "--list", "style", value="list", text="Print the gists' addresses only."),
+    _choice("-c", "--count", "style", value="count", text="Print how many gists match."),
     _choice(
-        "--count-matches", "style", value="count-matches", help="Print how many matches a file has."
+        "--count-matches", "style", value="count-matches", text="Print how many matches a file has."
     ),
     _choice(
-        "--vimgrep", "style", value="vimgrep", help="Print each match as FILE:LINE:COLUMN:TEXT."
+        "--vimgrep", "style", value="vimgrep", text="Print each match as FILE:LINE:COLUMN:TEXT."
     ),
-    _choice("--json", "style", value="json", help="Print the events of the search as JSON lines."),
+    _choice("--json", "style", value="json", text="Print the events of the search as JSON lines."),
     _choice(
         "-q",
         "--quiet",
         "style",
         value="quiet",
-        help="Print nothing; stop at the first match with exit code 0.",
+        text="Print nothing; stop at the first match with exit code 0.",
     ),
     click.option("--text", "style", flag_value="text", default="text", hidden=True),
-    _flag("-o", "--only-matching", help="Print the matching parts of lines only."),
+    _flag("-o", "--only-matching", text="Print the matching parts of lines only."),
     click.option(
         "-A",
         "--after-context",
@@ -177,7 +177,7 @@ LOOK = (
         type=IntRange(1),
         help="Leave out lines longer than N bytes, and say so.",
     ),
-    _flag("--max-columns-preview", help="Print the beginning of such lines."),
+    _flag("--max-columns-preview", text="Print the beginning of such lines."),
     click.option(
         "--heading/--no-heading",
         default=True,
@@ -190,23 +190,23 @@ LOOK = (
         default=True,
         help="Print line numbers (the default), or not.",
     ),
-    _flag("--column", help="Print the column of the first match in a line, in bytes from 1."),
+    _flag("--column", text="Print the column of the first match in a line, in bytes from 1."),
     click.option(
         "--sort",
         type=Choice(["none", "created", "updated", "path"]),
         default="none",
         help="Print the gists in this order, at the end, not as they are found.",
     ),
-    _flag("--reverse", help="Reverse the order of --sort."),
+    _flag("--reverse", text="Reverse the order of --sort."),
     click.option(
         "--color",
         type=Choice(["auto", "always", "ansi", "never"]),
         default="auto",
         help="When to use colours; auto: on a terminal.",
     ),
-    _flag("--hyperlink", help="Link addresses and line numbers to GitHub, on a terminal."),
-    _flag("--stats", help="Print counts at the end."),
-    _flag("--open", help="Open the first match in a browser."),
+    _flag("--hyperlink", text="Link addresses and line numbers to GitHub, on a terminal."),
+    _flag("--stats", text="Print counts at the end."),
+    _flag("--open", text="Open the first match in a browser."),
 )
 HOW = (
     click.option(
@@ -218,12 +218,12 @@ HOW = (
     click.option(
         "--key-file",
         metavar="FILE",
-        type=click.Path(dir_okay=False, allow_dash=True),
+        type=click.Path(allow_dash=True),
         envvar="GISTAPI_SERVER_KEY_FILE",
         help="A file with a key of that service (GISTAPI_SERVER_KEY_FILE).",
     ),
-    _flag("--send-token", help="Send your GitHub token to that service, for --mine and --starred."),
-    _flag("--verbose", help="Print which GitHub token is used, and the cause of internal errors."),
+    _flag("--send-token", text="Send your GitHub token to that service, for --mine and --starred."),
+    _flag("--verbose", text="Print which GitHub token is used, and the cause of internal errors."),
 )
 
 

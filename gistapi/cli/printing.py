@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from gistapi.cli.formats import Format
 from gistapi.cli.process import FAULT, NONE
-from gistapi.cli.progress import ProgressLine
+from gistapi.cli.progress import ProgressBar
 from gistapi.cli.query import MAX_MATCHES
 from gistapi.cli.rows import without_phantoms
 from gistapi.cli.terminal import Output, say
@@ -50,7 +50,7 @@ class Printer:
     style: str
     format: Format
     output: Output
-    progress: ProgressLine
+    progress: ProgressBar
     matches_empty: bool = False
     sort_key: Callable[[Match], str] | None = None
     reverse: bool = False
@@ -103,9 +103,8 @@ class Printer:
             tally.first_url = tally.first_url or next((m.url for m in file.matches), None)
             if file.more and len(file.matches) >= MAX_MATCHES and self.max_lines is None:
                 tally.missing += 1
-                self.message(
-                    f"{found.gist}/{file.file or ''}: only the first {MAX_MATCHES:,} matches"
-                )
+                where = "/".join(part for part in (found.gist, file.file) if part)
+                self.message(f"{where}: only the first {MAX_MATCHES:,} matches are shown")
         tally.first_url = tally.first_url or found.gist
 
     def _miss(self, missing: Incomplete) -> None:

@@ -13,7 +13,7 @@ BAR_COLUMNS = 24
 ERASE = "\r\x1b[2K"
 
 
-class ProgressLine:
+class ProgressBar:
     """A bar with counts, drawn on standard error if that is a terminal, else never.
 
     Everything else that may reach the same terminal is written inside `hidden()`.

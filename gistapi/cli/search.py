@@ -18,7 +18,7 @@ from gistapi.cli.options import search_options
 from gistapi.cli.patterns import PatternError
 from gistapi.cli.printing import Printer, stats, summary
 from gistapi.cli.process import CLOSED, FAULT
-from gistapi.cli.progress import ProgressLine
+from gistapi.cli.progress import ProgressBar
 from gistapi.cli.query import Asked, Options, asked
 from gistapi.cli.rows import without_phantoms
 from gistapi.cli.secrets import read_key
@@ -93,7 +93,7 @@ def search(
 
 def _run(backend: Backend, ask: Asked, options: Options) -> int:
     """Search and print. Returns the exit code."""
-    output, progress = Output(), ProgressLine()
+    output, progress = Output(), ProgressBar()
     printer = Printer(
         options.style,
         format_for(options, _style(options, output)),

@@ -38,7 +38,14 @@ def serve(host: str | None, port: int | None) -> None:
 @click.command()
 def config() -> None:
     """Print the effective settings, secrets hidden."""
-    for name, value in settings({}).public().items():
+    from gistapi.app import check_network  # noqa: PLC0415 - the other commands check later
+
+    loaded = settings({})
+    try:
+        check_network(loaded)
+    except SettingsError as error:
+        raise Fault(f"the environment is not valid\n{error}") from error
+    for name, value in loaded.public().items():
         click.echo(f"{name}={value}")
 
 

@@ -54,7 +54,8 @@ def serve(settings: Settings) -> None:
         AddressError: the address cannot be listened at; the message says why.
         DescriptorsError: the limit of open files is too low.
         KeyFileError: the keys cannot be read, or their file is gone.
-        SettingsError: the cache's path names a file that gistapi did not create.
+        SettingsError: the cache's path names a file that gistapi did not create, or the proxy or
+            the certificates that the environment names cannot be used.
     """
     logging.config.dictConfig(configuration(settings))
     keys_exist = check(settings)

@@ -28,7 +28,7 @@ from gistapi.client.following import follow
 from gistapi.models import Incomplete, Progress
 
 if TYPE_CHECKING:
-    from gistapi.client.service import Service
+    from gistapi.client.service import RemoteService
 
 __all__ = [
     "Begin",
@@ -40,9 +40,9 @@ __all__ = [
     "LineMatch",
     "Match",
     "Progress",
+    "RemoteService",
     "Search",
     "Searched",
-    "Service",
     "TargetOutcome",
     "follow",
     "search",
@@ -56,7 +56,7 @@ class Search:
     ended, and `end.status` is `partial` if something could not be searched.
     """
 
-    def __init__(self, service: Service, fields: Fields) -> None:
+    def __init__(self, service: RemoteService, fields: Fields) -> None:
         self.incomplete: list[Incomplete] = []
         self.targets: list[TargetOutcome] = []
         self.end: End | None = None
@@ -72,7 +72,7 @@ class Search:
         """Stop the search."""
         self._matches.close()
 
-    def _run(self, service: Service, fields: Fields) -> Generator[Match]:
+    def _run(self, service: RemoteService, fields: Fields) -> Generator[Match]:
         with service, closing(follow(service.asking(fields), fields.get("limit"))) as lines:
             for line in lines:
                 match line.event:
@@ -101,14 +101,14 @@ def search(
 
     Iterating raises ClientError when the service refuses, fails or cannot be reached.
     """
-    from gistapi.client.service import Service  # noqa: PLC0415 - requests is slow to import
+    from gistapi.client.service import RemoteService  # noqa: PLC0415 - requests is slow to import
 
-    return Search(Service(server, key=key, github_token=github_token), fields)
+    return Search(RemoteService(server, key=key, github_token=github_token), fields)
 
 
 def __getattr__(name: str) -> object:
-    if name == "Service":
-        from gistapi.client.service import Service  # noqa: PLC0415 - see `search`
+    if name == "RemoteService":
+        from gistapi.client.service import RemoteService  # noqa: PLC0415 - see `search`
 
-        return Service
+        return RemoteService
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -156,10 +156,12 @@ class _Whole:
             last.event.next,
             round(self._seconds, 3),
         )
-        data = {**last.data, "status": end.status, "matches": end.matches}
-        data["elapsed_seconds"] = end.elapsed_seconds
-        if "searched" in last.data:
-            data["searched"] = {
-                name: getattr(end.searched, name) for name in ("gists", "files", "size_bytes")
-            }
+        searched = {name: getattr(end.searched, name) for name in ("gists", "files", "size_bytes")}
+        data = {
+            **last.data,
+            "status": end.status,
+            "matches": end.matches,
+            "searched": searched,
+            "elapsed_seconds": end.elapsed_seconds,
+        }
         yield Line("end", data, end)

@@ -11,8 +11,9 @@ import requests
 from requests import PreparedRequest
 from requests import exceptions as errors
 
-from gistapi.client.answers import ClientError, Line, error_of, parse
+from gistapi.client.answers import ClientError, Line
 from gistapi.client.fields import Fields
+from gistapi.client.parsing import error_of, parse
 
 PATH = "/api/v1/search"
 CONNECT_SECONDS = 10
@@ -24,7 +25,7 @@ MAX_ERROR_BYTES = 2**20
 _NO_ADDRESS = "it is not an address that begins with http:// or https://"
 
 
-class Service:
+class RemoteService:
     """A running service; use it as a context manager, or close it."""
 
     def __init__(

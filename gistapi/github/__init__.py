@@ -6,17 +6,17 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 
 from gistapi.aio.scope import Scope
-from gistapi.events import Observer, ignore
+from gistapi.events import HostState, Observer, ignore
 from gistapi.github.client import Client
 from gistapi.github.contents import Contents
 from gistapi.github.environment import check_environment
 from gistapi.github.git.clone import Clones
 from gistapi.github.git.reading import ClonedFile
-from gistapi.github.host_limits import HostState
 from gistapi.github.listing import Freshness, Listings, ListingStore
+from gistapi.github.shared_limits import Waits
 from gistapi.models import Gist, GistFile, Page, Target
 
-__all__ = ["ClonedFile", "Freshness", "Github", "HostState", "check_environment"]
+__all__ = ["ClonedFile", "Freshness", "Github", "check_environment"]
 
 
 class Github:
@@ -24,7 +24,8 @@ class Github:
 
     `api_url` is the API's origin, `content_hosts` are the `host` or `host:port` that contents may
     come from, `token` goes to the API alone. `timeout_seconds` bounds connecting and each silence
-    between bytes; `concurrency_total` bounds the requests of the process.
+    between bytes; `concurrency_total` bounds the requests of the process; `waits` shares what
+    hosts asked for with other instances.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Github:
         store: ListingStore,
         freshness: Freshness,
         observe: Observer = ignore,
+        waits: Waits | None = None,
     ) -> None:
         self._client = Client(
             api_url=api_url,
@@ -46,6 +48,7 @@ class Github:
             timeout_seconds=timeout_seconds,
             concurrency_total=concurrency_total,
             observe=observe,
+            waits=waits,
         )
         self._listings = Listings(self._client, store, freshness, observe)
         self._clones = Clones(self._client)
@@ -67,8 +70,7 @@ class Github:
         self, gist: Gist, file: GistFile, scope: Scope
     ) -> AsyncGenerator[AsyncGenerator[bytes]]:
         """Passes over a large file (`contents.Contents.stream`)."""
-        del gist
-        return self._contents.stream(file, scope)
+        return self._contents.stream(gist, file, scope)
 
     def clone(
         self, gist: Gist, scope: Scope

@@ -13,12 +13,13 @@ from urllib.parse import quote
 
 from gistapi.aio.scope import Scope, UsageMeter
 from gistapi.errors import GithubError
-from gistapi.events import GithubRequestEnded, Observer
+from gistapi.events import GithubRequestEnded, Observer, Resource
 from gistapi.github import api
-from gistapi.github.host_limits import Host, HostLimits, Permit, Resource
+from gistapi.github.host_limits import Host, HostLimits, Permit
 from gistapi.github.http import CHUNK_BYTES, Answer, Http, SilenceError, TransientError
 from gistapi.github.http_errors import cause_of
 from gistapi.github.retries import LimitedError, Retries
+from gistapi.github.shared_limits import SharedLimits, Waits
 from gistapi.github.url_policy import API_KINDS, Kind, Origin, UrlPolicy, redirected
 
 __all__ = ["CHUNK_BYTES", "Client", "LimitedError", "Response", "Retries", "TransientError"]
@@ -109,6 +110,8 @@ class Client:
 
     `api_url` is an origin, perhaps with a path; `content_hosts` are `host` or `host:port`. The
     token, or the caller's in its place, goes to the API's origin alone. Building one opens nothing.
+    `waits` shares the hosts' waits with other instances.
+
     Each request takes a place of `scope.lane` while it is under way; waits take none.
     """
 
@@ -121,10 +124,13 @@ class Client:
         timeout_seconds: float,
         concurrency_total: int,
         observe: Observer,
+        waits: Waits | None = None,
     ) -> None:
         self.api_url = api_url.rstrip("/")
         self.graphql_url = _graphql_url(self.api_url)
-        self.limits = HostLimits(observe, concurrency_total)
+        self._shared = None if waits is None else SharedLimits(waits, token)
+        refused = (lambda *_: None) if self._shared is None else self._shared.share
+        self.limits = HostLimits(observe, concurrency_total, refused)
         self._policy = UrlPolicy(api_url, content_hosts)
         self._token = token
         self._observe = observe
@@ -136,6 +142,8 @@ class Client:
 
     async def close(self) -> None:
         """Close the idle connections."""
+        if self._shared is not None:
+            self._shared.close()
         await self._http.close()
 
     def host(self, url: str, kind: Kind, scope: Scope) -> Host:
@@ -203,6 +211,8 @@ class Client:
         """Send a request when its host and its lane have a place for it."""
         host = self._host(request.origin, request.kind, scope)
         while True:
+            if self._shared is not None:
+                await self._shared.learn(self.limits.own())
             if (seconds := host.wait_seconds()) > max_wait_seconds:
                 raise LimitedError("GitHub asked for a wait.", retry_after_seconds=seconds)
             await host.wait(scope.ends_at)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from math import inf
 
@@ -34,6 +35,8 @@ SHORT_WAIT_SECONDS = 2.0
 LEFT_SECONDS = 600.0
 """How long a way that failed for a gist is not taken for it."""
 LEFT_GISTS = 10_000
+NO_HELP = {"host_not_allowed", "file_too_large"}
+"""Reasons against which no other way helps."""
 FAILURES = (GithubError, IncompleteError, RawRefusedError, GoneError)
 
 
@@ -59,9 +62,24 @@ class Contents:
         self._whole = WholeGists(client, clones)
         self._left: OrderedDict[tuple[str, ContentWay], float] = OrderedDict()
 
-    def stream(self, file: GistFile, scope: Scope) -> AsyncGenerator[AsyncGenerator[bytes]]:
-        """Passes over a large file (`raw.RawFiles.stream`): RawRefusedError if only git has it."""
-        return self._raw.stream(file, scope)
+    async def stream(
+        self, gist: Gist, file: GistFile, scope: Scope
+    ) -> AsyncGenerator[AsyncGenerator[bytes]]:
+        """Passes over a large file (`raw.RawFiles.stream`).
+
+        RawRefusedError where the raw host does not bring it and git may. Close both generators.
+        """
+        if not self._whole.can("git", gist, file, scope):
+            async with aclosing(self._raw.stream(file, scope)) as passes:
+                async for chunks in passes:
+                    yield chunks
+            return
+        with _left_to_git():
+            stream = self._raw.stream(file, scope, max_wait_seconds=SHORT_WAIT_SECONDS)
+            async with aclosing(stream) as passes:
+                async for chunks in passes:
+                    async with aclosing(_guarded(chunks)) as guarded:
+                        yield guarded
 
     async def read(self, gist: Gist, file: GistFile, scope: Scope) -> bytes:
         """A small file whole, proved by the listing's blob SHA if it has one."""
@@ -131,13 +149,31 @@ class Contents:
         return until is not None and until > asyncio.get_running_loop().time()
 
 
+async def _guarded(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    with _left_to_git():
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk
+
+
+@contextmanager
+def _left_to_git() -> Iterator[None]:
+    """Raise RawRefusedError for what git may help against."""
+    try:
+        yield
+    except GoneError:
+        raise
+    except (GithubError, IncompleteError) as error:
+        if isinstance(error, IncompleteError) and error.reason in NO_HELP:
+            raise
+        raise RawRefusedError(str(error)) from error
+
+
 def _is_final(way: ContentWay, error: GistapiError) -> bool:
     """Whether no other way would help: the file is gone, or its address is nobody's."""
     if isinstance(error, GoneError):
         return True
-    return (
-        way == "raw" and isinstance(error, IncompleteError) and error.reason == "host_not_allowed"
-    )
+    return way == "raw" and isinstance(error, IncompleteError) and error.reason in NO_HELP
 
 
 def _reason(error: GistapiError | None) -> WayReason:

@@ -11,8 +11,7 @@ import ssl
 from collections.abc import Iterable
 from pathlib import Path
 
-from requests.certs import where
-from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 from yarl import URL
 
 from gistapi.errors import SettingsError
@@ -28,22 +27,24 @@ def proxy_of(origin: str) -> str | None:
     chosen = select_proxy(origin, get_environ_proxies(origin))
     if not chosen:
         return None
-    try:
-        proxy = URL(prepend_scheme_if_needed(chosen, "http"))
-        scheme, host, _ = proxy.scheme, proxy.host, proxy.port
-    except ValueError:
-        scheme, host = "", None
-    if scheme.startswith("socks"):
+    chosen = chosen if "://" in chosen else f"http://{chosen}"
+    if chosen.lower().startswith("socks"):
         raise SettingsError(f"The proxy for {origin} is a SOCKS proxy; use an HTTP proxy.")
-    if scheme not in {"http", "https"} or not host:
+    try:
+        proxy = URL(chosen)
+        is_http = proxy.scheme in {"http", "https"} and bool(proxy.host and proxy.port)
+    except ValueError:
+        is_http = False
+    if not is_http:
         raise SettingsError(f"The proxy for {origin} is not a URL such as http://proxy:3128.")
-    return str(proxy)
+    return chosen
 
 
 def tls_context() -> ssl.SSLContext:
     """The certificates to trust. Raises SettingsError if they cannot be read."""
     name, path = next(
-        ((name, value) for name in BUNDLES if (value := os.environ.get(name))), ("certifi", where())
+        ((name, value) for name in BUNDLES if (value := os.environ.get(name))),
+        ("certifi", DEFAULT_CA_BUNDLE_PATH),
     )
     try:
         if Path(path).is_dir():

@@ -11,45 +11,24 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Literal
 
 from gistapi.errors import GithubRateLimitedError
-from gistapi.events import GithubBudgetSeen, GithubLimited, Observer
+from gistapi.events import GithubBudgetSeen, GithubLimited, HostState, Observer, Resource
 from gistapi.github import api
 from gistapi.github.throttle import Throttle
-
-Resource = Literal["api", "graphql", "raw", "git"]
 
 FIRST_WAIT_SECONDS = 60.0
 """The wait after a refusal that names none; it doubles with each further one."""
 LONGEST_WAIT_SECONDS = api.WINDOW_SECONDS
+SAME_SECONDS = 0.5
+"""Waits that differ by less are the same one."""
 MAX_CALLER_TOKENS = 1000
 FAILURES_IN_A_ROW = 5
 LEFT_SECONDS = 30.0
 """How long a host that fails is left alone, where another one has the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class HostState:
-    """What is known of a host.
-
-    `concurrency` and `pace` (requests a second) are in force, `pace` None without one.
-    `wait_seconds` is how long the host is left alone. The budget is None where the host names none.
-    """
-
-    host: str
-    resource: Resource
-    requests: int
-    refusals: int
-    concurrency: int
-    pace: float | None
-    wait_seconds: float
-    budget: int | None
-    budget_limit: int | None
-    budget_reset_seconds: float | None
 
 
 class Permit:
@@ -95,6 +74,7 @@ class Host:
         most: int,
         *,
         is_callers: bool = False,
+        refused: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.name = name
         self.resource = resource
@@ -105,6 +85,7 @@ class Host:
         self.budget: api.Budget | None = None
         self._observe = observe
         self._is_callers = is_callers
+        self._refused = refused
         self._budget_reset_at = 0.0
         self._unnamed_wait = 0.0
         self._refused_at: float | None = None
@@ -220,7 +201,14 @@ class Host:
         seconds = min(seconds, LONGEST_WAIT_SECONDS)
         self._refused_at = self.now()
         self.until = max(self.until, self._refused_at + seconds)
+        self._refused(seconds)
         return seconds
+
+    def leave_alone(self, seconds: float) -> None:
+        """Wait as another instance was asked to."""
+        until = self.now() + min(seconds, LONGEST_WAIT_SECONDS)
+        if until > self.until + SAME_SECONDS:
+            self.until, self._refused_at = until, self.now()
 
     def _accept(self, sent_at: float) -> None:
         """End the doubt, unless the request was sent before the refusal."""
@@ -267,9 +255,15 @@ class HostLimits:
     A caller's own token has a budget of its own.
     """
 
-    def __init__(self, observe: Observer, concurrency_total: int) -> None:
+    def __init__(
+        self,
+        observe: Observer,
+        concurrency_total: int,
+        refused: Callable[[Host, float], None] = lambda *_: None,
+    ) -> None:
         self._observe = observe
         self._most = concurrency_total
+        self._refused = refused
         self._hosts: dict[tuple[str, Resource], Host] = {}
         self._callers: OrderedDict[str, Host] = OrderedDict()
 
@@ -278,7 +272,14 @@ class HostLimits:
         if caller_token is None:
             key = name, resource
             if key not in self._hosts:
-                self._hosts[key] = Host(name, resource, self._observe, self._most)
+                host = Host(
+                    name,
+                    resource,
+                    self._observe,
+                    self._most,
+                    refused=lambda seconds: self._refused(self._hosts[key], seconds),
+                )
+                self._hosts[key] = host
             return self._hosts[key]
         digest = hashlib.sha256(f"{name} {resource} {caller_token}".encode()).hexdigest()
         if digest not in self._callers:
@@ -287,6 +288,10 @@ class HostLimits:
                 self._callers.popitem(last=False)
         self._callers.move_to_end(digest)
         return self._callers[digest]
+
+    def own(self) -> tuple[Host, ...]:
+        """The hosts that were asked for the service itself."""
+        return tuple(self._hosts.values())
 
     def states(self) -> tuple[HostState, ...]:
         """What is known of each host that the service has asked; for any thread."""

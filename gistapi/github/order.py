@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -24,29 +24,38 @@ class Order:
 
     def take(self, gists: Iterable[Gist]) -> tuple[Gist, ...]:
         """The next gists of the list, without those that came before."""
-        return tuple(placed for gist in gists for placed in self._place(gist))
+        placed: list[Gist] = []
+        for gist in gists:
+            if self._changed and gist.id not in self._seen:
+                self._put(self._newer(gist), placed)
+                changed = self._changed.pop(gist.id, gist)
+                self._put([max(gist, changed, key=lambda state: state.updated_at)], placed)
+            else:
+                self._put([gist], placed)
+        return tuple(placed)
 
     def rest(self) -> tuple[Gist, ...]:
         """The changed gists that belong after the end of the list."""
-        left = list(self._changed.values())
+        placed: list[Gist] = []
+        self._put(self._changed.values(), placed)
         self._changed.clear()
-        return tuple(placed for gist in left for placed in self._emit(gist))
+        return tuple(placed)
 
-    def _place(self, gist: Gist) -> Iterator[Gist]:
-        if gist.id in self._seen:
-            return
+    def _newer(self, gist: Gist) -> list[Gist]:
+        """The changed gists that were created after this one; they are changed no more."""
         newer = [new for new in self._changed.values() if new.created_at > gist.created_at]
         for new in newer:
             del self._changed[new.id]
-            yield from self._emit(new)
-        changed = self._changed.pop(gist.id, gist)
-        yield from self._emit(max(gist, changed, key=lambda state: state.updated_at))
+        return newer
 
-    def _emit(self, gist: Gist) -> Iterator[Gist]:
-        if gist.id in self._seen:
-            return
-        self._seen.add(gist.id)
-        if self._latest is not None and gist.created_at > self._latest:
-            gist = replace(gist, created_at=self._latest)
-        self._latest = gist.created_at
-        yield gist
+    def _put(self, gists: Iterable[Gist], placed: list[Gist]) -> None:
+        """Append those that did not come before, with times that fall."""
+        for gist in gists:
+            if gist.id in self._seen:
+                continue
+            self._seen.add(gist.id)
+            if self._latest is None or gist.created_at <= self._latest:
+                placed.append(gist)
+            else:
+                placed.append(replace(gist, created_at=self._latest))
+            self._latest = placed[-1].created_at

@@ -48,7 +48,7 @@ class ListingStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedPage:
     """A page to ask for: its address, its key in the store, how its body is read.
 
     `numbers` are None where the list is not counted. `known` is the page as it was. `is_single`: a
@@ -110,7 +110,7 @@ class PageReader:
         self._observe(CacheRead("listing", int(page is not None), int(page is None)))
         return page
 
-    async def ask(self, wanted: Wanted, scope: Scope) -> StoredPage:
+    async def ask(self, wanted: WantedPage, scope: Scope) -> StoredPage:
         """Ask GitHub for a page, and keep it. A list that GitHub does not know is `missing`.
 
         Raises SmallerPageError where fewer entries should be asked for, TransientError after the
@@ -119,7 +119,7 @@ class PageReader:
         """
         return await self._flights.fetch(wanted.key, partial(self._ask, wanted, scope))
 
-    async def _ask(self, wanted: Wanted, scope: Scope) -> StoredPage:
+    async def _ask(self, wanted: WantedPage, scope: Scope) -> StoredPage:
         retries = Retries(scope)
         many = wanted.numbers is not None and wanted.numbers.per_page > SIZES[1]
         failures = 0
@@ -141,7 +141,7 @@ class PageReader:
     def _keep(self, key: str, page: StoredPage) -> None:
         self._store.put_listing(key, encode(page))
 
-    async def _exchange(self, wanted: Wanted, scope: Scope) -> StoredPage:
+    async def _exchange(self, wanted: WantedPage, scope: Scope) -> StoredPage:
         """Ask once."""
         headers, known = api.HEADERS, wanted.known
         if known is None or known.etag is None or known.url != wanted.url:
@@ -175,7 +175,7 @@ class PageReader:
             except GithubError as error:
                 raise TransientError(str(error), response.status) from error
 
-    async def _body(self, response: Response, wanted: Wanted, large: AsyncExitStack) -> bytes:
+    async def _body(self, response: Response, wanted: WantedPage, large: AsyncExitStack) -> bytes:
         """The whole body, without contents. One over PAGE_BYTES waits for its turn in `large`."""
         body = bytearray()
         strings = ShortStrings(MAX_TEXT_BYTES) if wanted.is_single else None
@@ -197,7 +197,7 @@ async def _in(executor: ThreadPoolExecutor, work: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(executor, work)
 
 
-def _head(wanted: Wanted, response: Response, now: float) -> StoredPage:
+def _head(wanted: WantedPage, response: Response, now: float) -> StoredPage:
     """A page without its entries."""
     links = api.links(response.headers)
     numbers = wanted.numbers
@@ -227,7 +227,7 @@ def _confirmed(page: StoredPage, known: StoredPage, response: Response) -> Store
     return replace(known, confirmed_at=page.confirmed_at, date=page.date)
 
 
-def _filled(page: StoredPage, wanted: Wanted, body: bytes) -> StoredPage:
+def _filled(page: StoredPage, wanted: WantedPage, body: bytes) -> StoredPage:
     entries = wanted.parse(body)
     return replace(
         page,

@@ -12,7 +12,7 @@ from gistapi.github.client import TransientError
 from gistapi.github.freshness import Freshness
 from gistapi.github.listing_codec import StoredPage, unpack
 from gistapi.github.order import Order
-from gistapi.github.page_reader import PAGE_BYTES, PageReader, Wanted
+from gistapi.github.page_reader import PAGE_BYTES, PageReader, WantedPage
 from gistapi.github.paging import FIRST, Numbers, smaller
 from gistapi.github.sources import Source, suffix
 
@@ -121,7 +121,7 @@ class Reading:
         url = self._changes_url(known)
         if url is None:
             return None
-        wanted = Wanted(url, f"{self._key}#since", self._source.parse, known=before)
+        wanted = WantedPage(url, f"{self._key}#since", self._source.parse, known=before)
         try:
             changes = await self._reader.ask(wanted, self._scope)
         except UNAVAILABLE:
@@ -149,7 +149,7 @@ class Reading:
         """Ask GitHub; `known` stands in for it where it can't be asked, if it is not too old."""
         key = self._key_of(url, numbers)
         source = self._source
-        wanted = Wanted(url, key, source.parse, numbers, known, source.is_single)
+        wanted = WantedPage(url, key, source.parse, numbers, known, source.is_single)
         try:
             return await self._reader.ask(wanted, self._scope)
         except UNAVAILABLE:

@@ -35,8 +35,8 @@ def has_odd_loop(nodes: Sequence[Node]) -> bool:
     Python leaves a loop after such a round, RE2 goes on: the match may end elsewhere.
     """
     for kind, argument in nodes:
-        repeats = kind in match_bounds.REPEATS and argument[1] > 1 and is_nullable(argument[2])
-        if repeats and (kind is op.MIN_REPEAT or prefers_empty(argument[2])):
+        loops = kind in match_bounds.REPEATS and argument[1] > 1 and is_nullable(argument[2])
+        if loops and (kind is op.MIN_REPEAT or prefers_empty(argument[2])):
             return True
         if any(has_odd_loop(body) for body in match_bounds.children(kind, argument)):
             return True

@@ -42,7 +42,7 @@ class Job:
     spent_seconds: float = 0.0
     is_long: bool = False
     alone: bool = False
-    done: asyncio.Future[None] = field(default_factory=lambda: _loop().create_future())
+    done: asyncio.Future[None] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.is_long = self.engine.name == worker.RE2  # nothing interrupts it after a slice
@@ -63,10 +63,6 @@ class Job:
         else:
             self.spans = answer
         self.done.set_result(None)
-
-
-def _loop() -> asyncio.AbstractEventLoop:
-    return asyncio.get_running_loop()
 
 
 class Batch:
@@ -124,7 +120,10 @@ class Share:
         """Queue jobs, `first` before the others."""
         for job in reversed(jobs) if first else jobs:
             queue = self.long if job.is_long else self.short
-            queue.appendleft(job) if first else queue.append(job)
+            if first:
+                queue.appendleft(job)
+            else:
+                queue.append(job)
 
     def next_batch(self, *, may_be_long: bool) -> Batch | None:
         """Take the next jobs out of the queues, if there are any; short ones first."""

@@ -18,12 +18,13 @@ from gistapi.matching.jobs import GIVEN_UP, SMALL_BYTES, Job
 from gistapi.matching.pattern import Engine
 from gistapi.matching.scanner import Scanner
 from gistapi.matching.threads import SLICE_SECONDS
-from gistapi.matching.work import Work
+from gistapi.matching.work import Stopwatch, Work
 from gistapi.models import Hits
 
-PAUSE_BYTES = 256 << 10
-"""Text that the loop looks at before others have it: some 0.1 ms of looking for a literal."""
-PAUSE_TEXTS = 64
+SKIM_BYTES = 256 << 10
+"""A text up to this size is looked through on the loop for what every match contains: 50 µs."""
+PAUSE_SECONDS = 0.002
+"""How long the loop looks at texts before others have it."""
 
 
 class _Way(Enum):
@@ -84,34 +85,30 @@ class Matcher:
         tally = _Tally()
         outcomes = await self._look_here(contents, tally)
         await self._look_in_threads(contents, outcomes, tally)
+        await self._scan_the_rest(contents, outcomes, tally)
         if tally.files:
             self._work.shared.observe(tally.event())
         jobs = [outcome for outcome in outcomes if isinstance(outcome, Job)]
         if jobs:
             await self._work.ask(jobs)
-        results: list[Hits | PatternTimeoutError | None] = []
-        for content, outcome in zip(contents, outcomes, strict=True):
-            if isinstance(outcome, Job):
-                results.append(self._result(outcome))
-            elif isinstance(outcome, _Way):
-                results.append(await self._scan(content))
-            else:
-                results.append(outcome)
-        return results
+        return [
+            self._result(outcome) if isinstance(outcome, Job) else outcome
+            for outcome in outcomes
+            if not isinstance(outcome, _Way)
+        ]
 
     async def _look_here(self, contents: Sequence[bytes], tally: _Tally) -> list[_Outcome]:
         """Decide about what takes microseconds, on the loop."""
         outcomes: list[_Outcome] = []
-        seen = 0
+        began = time.perf_counter()
         for content in contents:
-            if len(content) > SMALL_BYTES:
+            if len(content) > SKIM_BYTES:
                 outcomes.append(_Way.THREAD)
                 continue
-            outcomes.append(self._look(content, tally, inline=True))
-            seen += len(content)
-            if seen > PAUSE_BYTES or len(outcomes) % PAUSE_TEXTS == 0:
+            outcomes.append(self._look(content, tally, None))
+            if time.perf_counter() - began > PAUSE_SECONDS:
                 await asyncio.sleep(0)
-                seen = 0
+                began = time.perf_counter()
         return outcomes
 
     async def _look_in_threads(
@@ -126,19 +123,34 @@ class Matcher:
                 outcomes[index] = outcome
             del left[: len(found)]
 
+    async def _scan_the_rest(
+        self, contents: Sequence[bytes], outcomes: list[_Outcome], tally: _Tally
+    ) -> None:
+        """Search what is too much at once part by part, until that shows the pattern to be fast."""
+        while _Way.SCANNER in outcomes:
+            index = outcomes.index(_Way.SCANNER)
+            cost = self._work.pace.cost
+            outcomes[index] = await self._scan(contents[index])
+            if self._work.pace.cost > cost:
+                for other, outcome in enumerate(outcomes):
+                    if outcome is _Way.SCANNER:
+                        outcomes[other] = _Way.THREAD
+                await self._look_in_threads(contents, outcomes, tally)
+
     def _look_at(self, contents: list[bytes], tally: _Tally) -> list[_Outcome]:
         """Look at some of these texts, at least one, in a thread."""
-        ends_at = time.monotonic() + SLICE_SECONDS
+        watch = Stopwatch()
+        ends_at = time.perf_counter() + SLICE_SECONDS
         outcomes: list[_Outcome] = []
         for content in contents:
             self._work.switch.check()
-            outcomes.append(self._look(content, tally, inline=False))
-            if time.monotonic() > ends_at:
+            outcomes.append(self._look(content, tally, watch))
+            if time.perf_counter() > ends_at:
                 break
         return outcomes
 
-    def _look(self, content: bytes, tally: _Tally, *, inline: bool) -> _Outcome:
-        """Search a text, if that is not too much for the loop (`inline`) or a thread."""
+    def _look(self, content: bytes, tally: _Tally, watch: Stopwatch | None) -> _Outcome:
+        """Search a text, if that is not too much for a thread, or without a watch for the loop."""
         work = self._work
         is_ascii = content.isascii()
         text = content if is_ascii else to_utf8(content)
@@ -149,33 +161,39 @@ class Matcher:
             return None
         engine = work.engine(is_ascii=is_ascii, is_empty=not text)
         re2 = engine if engine.name == worker.RE2 else work.pattern.prefilter
-        if re2 is not None and work.pace.fits_thread(re2, size):
-            if inline and not work.pace.is_inline(re2, size):
-                return _Way.THREAD
+        fits = re2 is not None and work.pace.fits(re2, size, inline=watch is None)
+        if re2 is not None and fits:
             if re2 is engine:
-                return self._search(engine, text, tally)
-            if self._is_filtered_out(re2, text, tally):
+                return self._search(engine, text, tally, watch)
+            if self._is_filtered_out(re2, text, tally, watch):
                 return None
-        if size > SMALL_BYTES:
+        if re2 is not None and not fits and watch is None and work.pace.fits(re2, size):
+            return _Way.THREAD
+        if size > SMALL_BYTES or (engine is re2 and not work.pace.is_slow):
             return _Way.SCANNER
         task = (0, size, size + 1, work.wanted.spans, False)
         return Job(engine, text, task, work.shared.pattern_timeout_seconds)
 
-    def _is_filtered_out(self, prefilter: Engine, text: bytes, tally: _Tally) -> bool:
+    def _is_filtered_out(
+        self, prefilter: Engine, text: bytes, tally: _Tally, watch: Stopwatch | None
+    ) -> bool:
         """Whether RE2 can say that `re` will find nothing."""
-        part = self._work.search(prefilter, text, (0, len(text), len(text) + 1, 1, False), 0)
+        task = (0, len(text), len(text) + 1, 1, False)
+        part = self._work.search(prefilter, text, task, watch)
         self._work.charge(part.seconds)
         tally.seconds += part.seconds
         tally.size_bytes += len(text)
         tally.files += not part.spans
         return not part.spans
 
-    def _search(self, engine: Engine, text: bytes, tally: _Tally) -> _Outcome:
+    def _search(
+        self, engine: Engine, text: bytes, tally: _Tally, watch: Stopwatch | None
+    ) -> _Outcome:
         work = self._work
         if work.share.is_given_up:
             return PatternTimeoutError(GIVEN_UP)
         task = (0, len(text), len(text) + 1, work.wanted.spans, False)
-        part = work.search(engine, text, task, SLICE_SECONDS)
+        part = work.search(engine, text, task, watch)
         if part.rest is not None:
             return _Way.SCANNER  # which finds them a slice at a time
         work.charge(part.seconds)

@@ -79,9 +79,12 @@ class Process:
         tasks = [(len(text), task) for text, task in work]
         request = marshal.dumps((*engine.key, patience, limit, tasks))
         try:
-            await self._write(worker.LENGTH.pack(len(request)) + request)
-            for text, _ in work:
-                await self._write(text)
+            head = worker.LENGTH.pack(len(request)) + request
+            if len(work) == 1:
+                await self._write(head)
+                await self._write(work[0][0])
+            else:
+                await self._write(b"".join((head, *(text for text, _ in work))))
             (size,) = worker.LENGTH.unpack(await self._answers.readexactly(worker.LENGTH.size))
             body = await self._answers.readexactly(size)
         except (EOFError, ConnectionError):

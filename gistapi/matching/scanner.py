@@ -20,9 +20,8 @@ from gistapi.matching.collector import Collector
 from gistapi.matching.decoding import Utf8Stream
 from gistapi.matching.jobs import TOO_LONG, Job
 from gistapi.matching.pattern import Engine
-from gistapi.matching.threads import SLICE_SECONDS
 from gistapi.matching.window import MAX_BYTES, PART_BYTES
-from gistapi.matching.work import Work
+from gistapi.matching.work import Stopwatch, Work
 from gistapi.models import Hits
 
 T = TypeVar("T")
@@ -178,7 +177,7 @@ class Scanner:
             if plan.forced and plan.engine.name == worker.RE:
                 self._check_decidable()
             while task is not None:
-                if self._work.pace.fits_thread(plan.engine, end - task[0]):
+                if await self._fits_thread(plan.engine, task[0], end):
                     spans, task = await self._find_in_thread(plan.engine, task)
                 else:
                     spans, task = await self._find_in_worker(plan.engine, task), None
@@ -190,13 +189,31 @@ class Scanner:
                 raise
             self._found.give_up()
 
+    async def _fits_thread(self, engine: Engine, start: int, end: int) -> bool:
+        """Whether a thread may search this part of the window.
+
+        If that is only a question of the pattern's pace, a smaller part has to show it.
+        """
+        pace = self._work.pace
+        while engine.name == worker.RE2 and not pace.fits(engine, end - start):
+            if not pace.may_grow(engine, end - start):
+                return False
+            cost = pace.cost
+            part = start + cost // max(1, engine.program_size)
+            await self._find_in_thread(engine, (start, part, part + 1, 1, False))
+            if pace.cost == cost:
+                return False
+        return engine.name == worker.RE2
+
     async def _find_in_thread(
         self, engine: Engine, task: worker.Task
     ) -> tuple[list[worker.Span], worker.Task | None]:
         """RE2's matches, and what is left to do when the thread's time was up."""
-        search = partial(self._work.search, engine, self._window.data, task, SLICE_SECONDS)
-        is_inline = self._work.pace.is_inline(engine, task[1] - task[0])
-        part = search() if is_inline else await self._work.in_thread(search)
+        search = partial(self._work.search, engine, self._window.data, task)
+        if self._work.pace.fits(engine, task[1] - task[0], inline=True):
+            part = search(None)
+        else:
+            part = await self._work.in_thread(lambda: search(Stopwatch()))
         self._worked_seconds += part.seconds
         is_late = self._worked_seconds > self._work.shared.pattern_timeout_seconds
         is_late = is_late and (part.rest is not None or not part.spans)

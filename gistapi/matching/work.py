@@ -15,7 +15,7 @@ from gistapi.matching import worker
 from gistapi.matching.jobs import GIVEN_UP, Job, Share
 from gistapi.matching.memory_budget import WindowBudget
 from gistapi.matching.pattern import CompiledPattern, Engine
-from gistapi.matching.threads import Threads
+from gistapi.matching.threads import SLICE_SECONDS, Threads
 from gistapi.matching.wanted import Wanted
 from gistapi.matching.window import Sizes
 from gistapi.matching.worker_pool import Workers
@@ -24,11 +24,24 @@ T = TypeVar("T")
 
 USUAL_SECONDS = 0.05
 """A thread's time for one text that costs a search no patience: some 50 MB of a usual pattern."""
-INLINE_COST = 100_000
-"""Instructions times bytes that the loop itself may search: 1 ms at worst, as a rule 10 µs."""
-MAX_INLINE_COST = 2_000_000
-MAX_INLINE_BYTES = 16 << 10
-"""The same for a pattern that was seen to be fast."""
+COST_SECONDS = 1.2e-8
+"""RE2's time for an instruction and a byte, at worst."""
+CLOCK_SECONDS = 0.005
+"""A time by the clock that is worth a question for the processor's."""
+INLINE_SECONDS = 0.005
+"""The loop's time for the matches of one text at once."""
+INLINE_COST = 400_000
+"""Instructions times bytes that the loop itself may search: 5 ms at worst, as a rule 10 µs."""
+MAX_INLINE_COST = 4_000_000
+MAX_INLINE_BYTES = 64 << 10
+"""The same for a pattern that was seen to be fast: as a rule 50 µs."""
+FAST_SECONDS = 5e-9
+USUAL_BYTE_SECONDS = 2e-8
+SLOW_SECONDS = 2e-7
+"""RE2's time for a byte that shows a pattern to be fast enough for the loop, or for larger texts
+in a thread, or too slow for those."""
+SHOWING_BYTES = 4096
+"""The least text that shows that, as the automaton has to be built first."""
 START_COST = 20_000_000
 """Instructions times bytes for RE2 in a thread, where nobody can interrupt it: 0.25 s at worst."""
 MAX_COST = 200_000_000
@@ -59,23 +72,47 @@ class Pace:
 
     inline_cost: int = INLINE_COST
     cost: int = START_COST
+    is_slow: bool = False
 
     def saw(self, cost: int, size_bytes: int, seconds: float) -> None:
         """Learn from one search in a thread."""
-        if seconds > max(0.02, size_bytes * 2e-7):
-            self.inline_cost, self.cost = INLINE_COST, SLOW_COST
-        elif size_bytes > 4096 and seconds < size_bytes * 2e-8 and self.cost != SLOW_COST:  # noqa: PLR2004 - 50 MB/s
-            self.inline_cost = min(MAX_INLINE_COST, max(self.inline_cost, 4 * cost))
+        if seconds > max(SLICE_SECONDS, size_bytes * SLOW_SECONDS):
+            self.inline_cost, self.cost, self.is_slow = INLINE_COST, SLOW_COST, True
+        if self.is_slow or size_bytes < SHOWING_BYTES:
+            return
+        if seconds < size_bytes * USUAL_BYTE_SECONDS:
             self.cost = min(MAX_COST, max(self.cost, 4 * cost))
+        if seconds < size_bytes * FAST_SECONDS:
+            self.inline_cost = min(MAX_INLINE_COST, max(self.inline_cost, 4 * cost))
 
-    def is_inline(self, engine: Engine, size_bytes: int) -> bool:
-        """Whether the loop may search so much with RE2."""
-        cost = engine.cost(size_bytes)
-        return cost <= INLINE_COST or (cost <= self.inline_cost and size_bytes <= MAX_INLINE_BYTES)
+    def fits(self, engine: Engine, size_bytes: int, *, inline: bool = False) -> bool:
+        """Whether a thread may search so much with RE2, or the loop's if `inline`."""
+        cost = engine.program_size * size_bytes
+        if inline:
+            return cost <= self.inline_cost and size_bytes <= MAX_INLINE_BYTES
+        return cost <= self.cost
 
-    def fits_thread(self, engine: Engine, size_bytes: int) -> bool:
-        """Whether a thread may search so much: RE2 alone, and only so much."""
-        return engine.name == worker.RE2 and engine.cost(size_bytes) <= self.cost
+    def may_grow(self, engine: Engine, size_bytes: int) -> bool:
+        """Whether a pattern that shows to be fast may search so much in a thread."""
+        return not self.is_slow and engine.cost(size_bytes) <= MAX_COST
+
+
+class Stopwatch:
+    """What a thread spends of a processor, by the clock where that is little enough.
+
+    To ask for the processor's time is a system call, too slow to be made for every text.
+    """
+
+    def __init__(self) -> None:
+        self._at = time.thread_time()
+
+    def seconds_since(self, began: float) -> float:
+        """The time since a reading of `time.perf_counter`, without what the thread waited."""
+        seconds = time.perf_counter() - began
+        if seconds > CLOCK_SECONDS:
+            now = time.thread_time()
+            seconds, self._at = min(seconds, now - self._at), now
+        return seconds
 
 
 class Part(NamedTuple):
@@ -98,30 +135,49 @@ class Work:
     share: Share = field(default_factory=Share)
     switch: CancelSwitch = field(default_factory=CancelSwitch)
 
+    def __post_init__(self) -> None:
+        """Keep what is asked for with every text."""
+        self._first = self.wanted.spans == 1
+
     def engine(self, *, is_ascii: bool, is_empty: bool) -> Engine:
         """What a text is searched with."""
-        return self.pattern.engine(
-            is_ascii=is_ascii, is_empty=is_empty, first=self.wanted.spans == 1
-        )
+        return self.pattern.engine(is_ascii=is_ascii, is_empty=is_empty, first=self._first)
 
     def search(
-        self, engine: Engine, text: bytes | bytearray, task: worker.Task, seconds: float
+        self,
+        engine: Engine,
+        text: bytes | bytearray,
+        task: worker.Task,
+        watch: Stopwatch | None,
     ) -> Part:
-        """RE2's matches, found in this thread. Stops between two of them after `seconds`."""
+        """RE2's matches, found by the thread of this watch, or without one by the loop's.
+
+        Stops between two of them when its slice of time is over.
+        """
+        most = INLINE_SECONDS if watch is None else SLICE_SECONDS
         start, end, stop, count, after_empty = task
-        began = time.thread_time()
+        began = time.perf_counter()
         spans: list[worker.Span] = []
         rest = None
-        for span in engine.spans(text, start, end, after_empty):
-            if span[0] >= stop:
-                break
-            spans.append(span)
-            if len(spans) == count:
-                break
-            if time.thread_time() - began > seconds:
-                rest = (span[1], end, stop, count - len(spans), span[0] == span[1])
-                break
-        spent = time.thread_time() - began
+        if count == 1 and not after_empty:  # as a rule
+            span = engine.first(text, start, end)
+            if span is not None and span[0] < stop:
+                spans.append(span)
+        else:
+            for span in engine.spans(text, start, end, after_empty):
+                if span[0] >= stop:
+                    break
+                spans.append(span)
+                if len(spans) == count:
+                    break
+                if time.perf_counter() - began > most:
+                    rest = (span[1], end, stop, count - len(spans), span[0] == span[1])
+                    break
+        if watch is None:  # the loop's thread may have waited for a processor
+            worst = (1 + len(spans)) * engine.cost(end - start) * COST_SECONDS
+            spent = min(time.perf_counter() - began, worst)
+        else:
+            spent = watch.seconds_since(began)
         searched = (spans[-1][1] if rest or len(spans) == count else end) - start
         self.pace.saw(engine.cost(searched), searched, spent)
         return Part(spans, rest, spent)

@@ -114,13 +114,17 @@ def spans_re2(
                 start += 1
         if start > end or (found := compiled.search(text, start, end)) is None:
             return
-        first, last = found.span()
-        if marked is not None:
-            found = marked.search(text, first, end)
-            places = [found.start(group) for group in range(1, marked.groups + 1)]
-            last = min((place for place in places if place >= 0), default=last)
+        first, last = found.span() if marked is None else marked_span(marked, text, found, end)
         yield first, last
         start, skip = last, first == last
+
+
+def marked_span(marked: Re2Pattern, text: Text, found: Any, end: int) -> Span:  # noqa: ANN401 - RE2's
+    """Where a match of the pattern without marks begins and ends."""
+    first, last = found.span()
+    found = marked.search(text, first, end)
+    places = [found.start(group) for group in range(1, marked.groups + 1)]
+    return first, min((place for place in places if place >= 0), default=last)
 
 
 def _spans_re(

@@ -75,6 +75,8 @@ class Workers:
         if not share.running and share not in self._shares:
             share.turn = max(share.turn, self._turn)
             self._shares.append(share)
+        for job in jobs:
+            job.done = asyncio.get_running_loop().create_future()
         share.add(jobs)
         self._serve()
         try:

@@ -22,12 +22,12 @@ from gistapi.matching import Matching, Wanted, compile_pattern
 from gistapi.models import Query, SearchEvent
 from gistapi.search import cursor as cursors
 from gistapi.search.filters import Filter
-from gistapi.search.reader import Reader, Shared
-from gistapi.search.session import Bounds, Session
-from gistapi.search.source import Contents, GistSource
+from gistapi.search.reader import Reader, Resources
+from gistapi.search.session import SearchBounds, Session
+from gistapi.search.source import ContentStore, GistSource
 from gistapi.search.stop import GO_ON, Stop
 
-__all__ = ["Bounds", "Searcher"]
+__all__ = ["SearchBounds", "Searcher"]
 
 COMPILED = 16
 """Patterns that stay compiled: a search that goes on by its cursor compiles once."""
@@ -46,14 +46,14 @@ class Searcher:
     def __init__(
         self,
         source: GistSource,
-        contents: Contents,
+        contents: ContentStore,
         matching: Matching,
         limiter: FairLimiter,
         portal: Portal,
         *,
         deadline_seconds: float,
         max_searches: int,
-        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+        bounds: SearchBounds = SearchBounds(),  # noqa: B008 - frozen
         observe: Observer = ignore,
     ) -> None:
         self._compile = lru_cache(maxsize=COMPILED)(compile_pattern)
@@ -63,7 +63,7 @@ class Searcher:
         self._portal = portal
         self._cache_threads = ThreadPoolExecutor(CACHE_THREADS, "gistapi-cache")
         self._compiler = ThreadPoolExecutor(1, "gistapi-compile")
-        self._shared = Shared(contents, self._cache_threads, ByteBudget(CONTENT_BYTES))
+        self._shared = Resources(contents, self._cache_threads, ByteBudget(CONTENT_BYTES))
         self._deadline_seconds = deadline_seconds
         self._max_searches = max_searches
         self._bounds = bounds

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 
-from gistapi.aio.limiter import Window
+from gistapi.aio.limiter import WorkWindow
 from gistapi.errors import GistapiError
 from gistapi.models import Page, Query
 from gistapi.search.cursor import Cursor, Place
@@ -15,7 +15,7 @@ from gistapi.search.reader import Reader
 from gistapi.search.reorder import Outcome, ReorderBuffer, Slot
 from gistapi.search.sender import Sender
 from gistapi.search.stop import Full, Stop, cause, stop_of, stop_or_raise
-from gistapi.search.tally import Tally
+from gistapi.search.tally import TargetTally
 from gistapi.search.targets import Listed, listed
 
 WINDOW = 64
@@ -50,8 +50,8 @@ class Feeder:
         self._buffer = buffer
         self._sender = sender
         self._max_gists = max_gists
-        self._window = Window(WINDOW)
-        self.tally = Tally(query.targets)
+        self._window = WorkWindow(WINDOW)
+        self.tally = TargetTally(query.targets)
         self.has_listed = False
         self.is_listed = False
         self.alone: Slot | None = None

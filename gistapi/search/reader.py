@@ -30,7 +30,7 @@ from gistapi.search.filters import Filter
 from gistapi.search.gist_state import GistState, Result
 from gistapi.search.git_reader import read_by_git
 from gistapi.search.reorder import Outcome, Slot
-from gistapi.search.source import Contents, GistSource
+from gistapi.search.source import ContentStore, GistSource
 
 T = TypeVar("T")
 
@@ -43,14 +43,14 @@ NO_LANGUAGE = IncompleteError("language_unknown", "Git does not name a file's la
 
 
 @dataclass
-class Shared:
+class Resources:
     """What the searches of a process share for reading.
 
     `budget` bounds the contents in hand; `landed` are addresses whose content was put into the
     cache lately, perhaps after another search had missed it there.
     """
 
-    contents: Contents
+    contents: ContentStore
     executor: Executor
     budget: ByteBudget
     flights: SingleFlight[bytes] = field(default_factory=SingleFlight)
@@ -62,7 +62,7 @@ class Reader:
     """One search's reading. `count` is called with each file's bytes, and may stop the search."""
 
     source: GistSource
-    shared: Shared
+    shared: Resources
     matcher: Matcher
     wanted: Filter
     scope: Scope

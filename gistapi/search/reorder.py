@@ -37,17 +37,23 @@ class Slot:
     outcome: Outcome | None = None
     released: bool = False
 
+    def is_beyond(self, other: Slot) -> bool:
+        """Whether this gist lies farther in the listings than another, by a second or more."""
+        if self.place != other.place:
+            return self.place > other.place
+        return self.gist.created_at < other.gist.created_at
+
 
 class ReorderBuffer:
     """The gists of one search that are not yet behind its cursor.
 
-    Invariants: `_slots` are in listing order; `_far` covers every slot that left the buffer; slots
-    are begun in listing order. For the loop alone.
+    Invariants: `_slots` are in listing order; every slot that left the buffer lies before or at
+    those in `_last`; slots are begun in listing order. For the loop alone.
     """
 
     def __init__(self, cursor: Cursor, limit: int | None) -> None:
         self._start = cursor
-        self._far = replace(cursor, owed=frozenset(), tried=None)
+        self._last: list[Slot] = []  # those of one second, farthest in the listing
         self._awaited = set(cursor.owed)  # owed gists that the listing has not shown yet
         self._anchor_seen = False
         self._limit = limit
@@ -107,8 +113,15 @@ class ReorderBuffer:
         """Yield the results of the decided gists at the front, and move the far end past them."""
         while self._slots and self._slots[0].outcome is not None and not self.is_full:
             slot = self._slots.popleft()
-            self._far = self._far.after(slot.place, slot.gist)
+            self._pass(slot)
             yield from self._release(slot)
+
+    def _pass(self, slot: Slot) -> None:
+        """Remember a slot that leaves the buffer, if none that left lies farther."""
+        if not self._last or slot.is_beyond(self._last[0]):
+            self._last = [slot]
+        elif not self._last[0].is_beyond(slot):
+            self._last.append(slot)
 
     def flush(self) -> Iterator[Match | Incomplete]:
         """Yield the results beyond an undecided gist: the search stops, and they were found."""
@@ -139,8 +152,8 @@ class ReorderBuffer:
         """
         slots = list(self._slots)
         end = self._begun_up_to(slots)
-        far = self._far
-        for slot in slots[:end]:
+        far = replace(self._start, owed=frozenset(), tried=None, tries=0)
+        for slot in (*self._last, *slots[:end]):
             far = far.after(slot.place, slot.gist)
         owed = [slot for slot in slots[:end] if not slot.released]
         late = [

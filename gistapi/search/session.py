@@ -34,7 +34,7 @@ NEARLY_ALL = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class SearchBounds:
     """How much one search may decide and read, what the cache has included."""
 
     gists: int = 10_000
@@ -49,7 +49,7 @@ class Session:
         self,
         query: Query,
         start: Cursor,
-        bounds: Bounds,
+        bounds: SearchBounds,
         deadline_seconds: float,
         outbox: Outbox[SearchEvent],
     ) -> None:

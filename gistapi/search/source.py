@@ -63,7 +63,7 @@ class Sink(Protocol):
         """Keep the content if it is whole and proved."""
 
 
-class Contents(Protocol):
+class ContentStore(Protocol):
     """Where contents outlive a search; see `gistapi.cache.contract.Cache`."""
 
     def get_contents(self, blobs: dict[str, int | None]) -> Iterator[tuple[str, bytes]]:

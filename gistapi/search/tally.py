@@ -19,7 +19,7 @@ class _Count:
     error: GistapiError | None = None
 
 
-class Tally:
+class TargetTally:
     """Counts gists and matches by target. For the loop alone."""
 
     def __init__(self, targets: Sequence[Target]) -> None:

@@ -14,12 +14,14 @@ from importlib.metadata import version
 from xml.etree import ElementTree as ET
 
 from gistapi.models import End, Incomplete, Match, Query, SearchEvent
-from gistapi.search.report import line
+from gistapi.search.details import detail
 
 _NAMESPACE = "http://www.w3.org/2005/Atom"
 _AUTHORITY = "tag:gist.github.com,2008:"
 # https://www.w3.org/TR/xml/#charsets
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+MAX_LINES = 10
+"""Matches that one entry shows."""
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -55,12 +57,13 @@ def tag(found: Found) -> str:
 
 
 def entry_id(match: Match) -> str:
-    """A `tag:` URI of the gist and the file's blob: a changed file is a new entry."""
-    blob = match.file.blob_sha
-    if blob is None:
-        words = f"{match.file.name}\n{match.hit.text}".encode("utf-8", "surrogatepass")
-        blob = hashlib.sha1(words, usedforsecurity=False).hexdigest()
-    return f"{_AUTHORITY}{match.gist.id}/{blob}"
+    """A `tag:` URI of the gist and the first matching file's blob, which a change makes another."""
+    file = match.files[0].file
+    if file is not None and file.blob_sha is not None:
+        return f"{_AUTHORITY}{match.gist.id}/{file.blob_sha}"
+    words = "\n".join(("" if file is None else file.name, *_excerpt(match)))
+    digest = hashlib.sha1(words.encode("utf-8", "surrogatepass"), usedforsecurity=False)
+    return f"{_AUTHORITY}{match.gist.id}/{digest.hexdigest()}"
 
 
 def feed(query: Query, found: Found, url: str) -> bytes:
@@ -79,24 +82,32 @@ def feed(query: Query, found: Found, url: str) -> bytes:
         reasons = ", ".join(sorted({gap.reason for gap in found.not_searched}))
         _text(root, "subtitle", f"{len(found.not_searched)} not searched: {reasons}")
     for match in found.matches:
-        _entry(root, query, match)
+        _entry(root, match)
     body: bytes = ET.tostring(root, "utf-8", xml_declaration=True)
     return body + b"\n"
 
 
-def _entry(root: ET.Element, query: Query, match: Match) -> None:
+def _entry(root: ET.Element, match: Match) -> None:
     entry = ET.SubElement(root, "entry")
     _text(entry, "id", entry_id(match))
-    _text(entry, "title", (match.gist.description or "").strip() or match.file.name)
+    name = "" if match.files[0].file is None else match.files[0].file.name
+    _text(entry, "title", (match.gist.description or "").strip() or name)
     _text(entry, "updated", _time(match.gist.updated_at))
     _text(entry, "published", _time(match.gist.created_at))
-    ET.SubElement(entry, "link", rel="alternate", type="text/html", href=_clean(_url(query, match)))
-    _text(entry, "content", match.hit.text).set("type", "text")
+    ET.SubElement(entry, "link", rel="alternate", type="text/html", href=_clean(_url(match)))
+    _text(entry, "content", "\n".join(_excerpt(match))).set("type", "text")
 
 
-def _url(query: Query, match: Match) -> str:
-    data = line(query, match)["data"]
-    return str(data.get("url", match.gist.html_url))
+def _excerpt(match: Match) -> list[str]:
+    return [hit.text for found in match.files for hit in found.hits][:MAX_LINES]
+
+
+def _url(match: Match) -> str:
+    """The address of the first matching line."""
+    for file in detail(match, context=False)["files"]:
+        for place in file["matches"]:
+            return place["url"]
+    return match.gist.html_url
 
 
 def _text(parent: ET.Element, name: str, text: str) -> ET.Element:

@@ -13,7 +13,8 @@ from pydantic import TypeAdapter
 
 from gistapi.search.report import ErrorAnswer, Line, SearchAnswer
 from gistapi.web import openapi_examples as examples
-from gistapi.web.problems import TABLE, ProblemDetails, Row
+from gistapi.web.error_table import TABLE, ErrorRow
+from gistapi.web.problems import ProblemDetails
 from gistapi.web.responses import ATOM, CSV, JSON, NDJSON, PROBLEM_JSON
 from gistapi.web.schema import SearchRequest
 
@@ -234,14 +235,14 @@ def _object(description: str) -> dict[str, Any]:
 
 def _errors(without: set[str] | frozenset[str] = frozenset()) -> dict[str, Any]:
     """The errors of a search, by status."""
-    rows: dict[int, list[Row]] = {}
+    rows: dict[int, list[ErrorRow]] = {}
     for row in TABLE:
         if row.code not in _ELSEWHERE | without:
             rows.setdefault(row.status, []).append(row)
     return {str(status): _error(status, found) for status, found in rows.items()}
 
 
-def _error(status: int, rows: list[Row]) -> dict[str, Any]:
+def _error(status: int, rows: list[ErrorRow]) -> dict[str, Any]:
     shapes: dict[str, Any] = {JSON: {}, PROBLEM_JSON: {}}
     for row in rows:
         words = f"{row.when[0].upper()}{row.when[1:]}."

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from werkzeug.datastructures import MultiDict
 
 from gistapi.search.report import FieldError
-from gistapi.web.problems import InvalidRequestError
+from gistapi.web.error_table import InvalidRequestError
 from gistapi.web.schema import WHERE, SearchRequest
 
 MAX_ERRORS = 10

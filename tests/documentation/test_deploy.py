@@ -17,12 +17,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from gistapi.events import (
     CacheFailed,
     CacheRead,
+    ContentRead,
     CountingFailed,
     Event,
     FileScanned,
     GithubBudgetSeen,
     GithubLimited,
     GithubRequestEnded,
+    HostState,
+    NotSearched,
     SearchEnded,
     WorkerKilled,
 )
@@ -99,8 +102,14 @@ def exposed() -> Series:
         CacheRead("content", 1, 1),
         CacheFailed("write", "Full: no room"),
         CountingFailed("ConnectionError: refused"),
+        NotSearched("deadline"),
         SearchEnded("success", 1, 1, 1, 1, 1),
+        ContentRead("graphql", "limited"),
     ]
+    host = HostState("host", "raw", 1, 1, 16, 1.0, 1.0, 1, 60, 60.0)
+    operation.metrics.watch(
+        searches=lambda: 0, workers=lambda: 0, cache_bytes=lambda: 0, hosts=lambda: (host,)
+    )
     for event in events:
         operation.observe(event)
     found: Series = {"up": dict(SCRAPED)}
@@ -287,13 +296,61 @@ def test_probes_and_variables_are_the_services() -> None:
     assert f"USER {user['runAsUser']}:{user['runAsGroup']}\n" in dockerfile
 
 
-def test_whoever_stops_the_service_waits_for_it() -> None:
-    """The grace of Compose and of Kubernetes is longer than the service's own."""
-    from gistapi.cli.server import GRACE_SECONDS, KILL_AFTER_SECONDS, LINGER_SECONDS  # noqa: PLC0415
+def test_compose_and_kubernetes_wait_for_the_end_of_the_service() -> None:
+    """Their grace periods are longer than the service takes to end."""
+    from gistapi.cli.server import EXIT_SECONDS, GRACE_SECONDS, LINGER_SECONDS  # noqa: PLC0415
 
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
     pod = next(objects())["spec"]["template"]["spec"]
     grace = int(compose["services"]["gistapi"]["stop_grace_period"].removesuffix("s"))
-    assert GRACE_SECONDS + LINGER_SECONDS < KILL_AFTER_SECONDS < grace
+    ends = GRACE_SECONDS + LINGER_SECONDS + EXIT_SECONDS
+    assert ends < grace
     sleep = int(pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert sleep + KILL_AFTER_SECONDS < pod["terminationGracePeriodSeconds"]
+    assert sleep + ends < pod["terminationGracePeriodSeconds"]
+
+
+def test_what_the_service_takes_fits_the_limits_that_compose_sets() -> None:
+    """The tables of docs/deploy.md have the program's numbers; their sums fit."""
+    from gistapi.app import THREADS  # noqa: PLC0415
+    from gistapi.cli.server import (  # noqa: PLC0415
+        MAX_CONNECTIONS,
+        MIN_CONNECTIONS,
+        OTHER_DESCRIPTORS,
+    )
+
+    page = (ROOT / "docs/deploy.md").read_text("utf-8")
+    sums = {}
+    for heading in ("threads and processes", "descriptors"):
+        rows = page.partition(f"| {heading} | at most | |\n")[2].partition("\n\n")[0].splitlines()
+        found = {row.split(" | ")[0].strip("| "): row.split(" | ")[1] for row in rows[1:]}
+        sums[heading] = {name: int(value.replace(",", "")) for name, value in found.items()}
+    threads, descriptors = sums["threads and processes"], sums["descriptors"]
+    assert threads["threads that run requests"] == THREADS
+    assert descriptors["clients' connections"] == MAX_CONNECTIONS
+    assert sum(descriptors.values()) == MAX_CONNECTIONS + OTHER_DESCRIPTORS
+    assert f"fewer than {MIN_CONNECTIONS + OTHER_DESCRIPTORS}" in page
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    service = compose["services"]["gistapi"]
+    assert sum(threads.values()) < service["deploy"]["resources"]["limits"]["pids"]
+    assert sum(descriptors.values()) < service["ulimits"]["nofile"]
+
+
+def test_the_manifests_have_limits_on() -> None:
+    """What a service that is opened by them allows a stranger is bounded."""
+    limits = {
+        "GISTAPI_RATE_LIMIT",
+        "GISTAPI_DAILY_LIMIT",
+        "GISTAPI_CALLER_SEARCHES",
+        "GISTAPI_CALLER_GITHUB_REQUESTS",
+        "GISTAPI_CALLER_GITHUB_BYTES",
+    }
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    written = compose["services"]["gistapi"]["environment"]
+    defaults = {name: re.sub(r"\$\{\w+-(.*)\}", r"\1", str(written[name])) for name in limits}
+    (deployment,) = (
+        m for m in objects() if m["metadata"]["name"] == "gistapi" and "template" in m["spec"]
+    )
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    set_there = {entry["name"]: entry.get("value") for entry in container["env"]}
+    assert {name: set_there.get(name) for name in limits} == defaults
+    assert all(defaults.values())

@@ -26,12 +26,22 @@ class Controlled(Protocol):
     def forget(self) -> None:
         """Forget requests and counts."""
 
+    def limit_raw(
+        self,
+        *,
+        most_per_second: int | None = None,
+        most_in_all: int | None = None,
+        retry_after: str | None = None,
+    ) -> None:
+        """Set the raw host's limit."""
+
 
 class Control:
     """Answers the control addresses.
 
     `GET traffic`: the counts of each origin. `POST forget`: counts from zero.
     `POST network {"raw": {"latency_seconds", "bytes_per_second", "shared_bytes_per_second"}}`.
+    `POST raw {"most_per_second", "most_in_all", "retry_after"}`: the raw host's own limit.
     `POST faults`: the arguments of `Faults.inject` and the fields of `Fault` in one object;
     `answer` is `{"status", "headers", "text"}`. `DELETE faults`: no faults any more.
     `POST gists {"login", "files": {name: text or {"block", "size", "patches": {offset: text}}}}`
@@ -56,6 +66,8 @@ class Control:
             case "POST", "network":
                 for name, network in value.items():
                     _set_network(self._controlled.traffic[_origin(name)], **network)
+            case "POST", "raw":
+                self._controlled.limit_raw(**value)
             case "POST", "faults":
                 _inject(self._controlled.faults, value)
             case "DELETE", "faults":

@@ -91,6 +91,19 @@ class FakeGithub:
         for traffic in self.traffic.values():
             traffic.forget()
 
+    def limit_raw(
+        self,
+        *,
+        most_per_second: int | None = None,
+        most_in_all: int | None = None,
+        retry_after: str | None = None,
+    ) -> None:
+        """Set the raw host's own limit; what it has allowed so far does not count."""
+        self.raw = Raw(self.world)
+        self.raw.most_per_second = most_per_second
+        self.raw.most_in_all = most_in_all
+        self.raw.retry_after = retry_after
+
     def wait_quiet(self, seconds: float = 10) -> None:
         """Wait until no request is being answered; TimeoutError when that takes too long."""
         deadline = time.monotonic() + seconds

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from collections import deque
 
 from tests.fake_github import answers
 from tests.fake_github.content import Content, Slice, gzipped
@@ -13,14 +15,37 @@ _RANGE = re.compile(r"bytes=(?:(\d+)-(\d*)|-(\d+))")
 
 
 class Raw:
-    """Answers as gist.githubusercontent.com does; files over `largest_bytes` are refused (403)."""
+    """Answers as gist.githubusercontent.com does; files over `largest_bytes` are refused (403).
+
+    More than `most_per_second` requests within a second, and those after the first `most_in_all`,
+    are answered 429, with `Retry-After` if `retry_after` is set.
+    """
 
     def __init__(self, world: World) -> None:
         self.largest_bytes: int | None = None
+        self.most_per_second: int | None = None
+        self.most_in_all: int | None = None
+        self.retry_after: str | None = None
         self._world = world
+        self._allowed: deque[float] = deque()
+        self._allowed_in_all = 0
+
+    def _is_refused(self) -> bool:
+        now = time.monotonic()
+        while self._allowed and self._allowed[0] <= now - 1:
+            self._allowed.popleft()
+        if self.most_per_second is not None and len(self._allowed) >= self.most_per_second:
+            return True
+        if self.most_in_all is not None and self._allowed_in_all >= self.most_in_all:
+            return True
+        self._allowed.append(now)
+        self._allowed_in_all += 1
+        return False
 
     def respond(self, request: Request) -> Response:
         """A file's content, whole or a range of it."""
+        if self._is_refused():
+            return answers.raw_limit(self.retry_after)
         content = self._find(request)
         if content is None:
             return answers.raw_not_found()

@@ -13,6 +13,7 @@ from gistapi.aio.limiter import FairLimiter
 from gistapi.aio.scope import UNMETERED, Scope, UsageMeter
 from gistapi.events import Event, ignore
 from gistapi.github.client import Client
+from gistapi.github.shared_limits import Waits
 from gistapi.models import GistFile
 from tests.aio.looping import run
 from tests.fake_github import Content, FakeGithub, Gist, User
@@ -90,6 +91,7 @@ def open_client(
     token: str | None = None,
     timeout_seconds: float = HANG_SECONDS,
     observe: Callable[[Event], None] = ignore,
+    waits: Waits | None = None,
 ) -> Client:
     """A client of any hosts; `on_loop` closes it."""
     client = Client(
@@ -99,6 +101,7 @@ def open_client(
         timeout_seconds=timeout_seconds,
         concurrency_total=64,
         observe=observe,
+        waits=waits,
     )
     close_later(client)
     return client

@@ -43,6 +43,8 @@ gists = st.builds(
     files=st.lists(files, max_size=3).map(tuple),
     truncated=st.booleans(),
     git_pull_url=st.none() | words,
+    owner=st.none() | words,
+    node_id=st.none() | words,
 )
 numbers = st.integers(min_value=0, max_value=2**40)
 pages = st.builds(

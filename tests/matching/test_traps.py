@@ -15,7 +15,14 @@ from typing import Any
 
 import pytest
 
-from gistapi.matching import charsets, compile_pattern, match_bounds, translate, worker
+from gistapi.matching import (
+    charsets,
+    compile_pattern,
+    empty_matches,
+    match_bounds,
+    translate,
+    worker,
+)
 from gistapi.matching.pattern import CompiledPattern
 from gistapi.matching.translate import Piece, Translator
 from gistapi.models import Flags
@@ -307,6 +314,27 @@ TRAPS = [
         ("a", "b", " ", "#"),
         4,
         verbose_ignored,
+    ),
+    Trap(
+        "what the end only looks at",
+        ("a$", "b?$", "a(?=b)", "[ab](?!b)", "a(?=b|$)|b"),
+        ("a", "b", "\n"),
+        5,
+        replace(translate, "MARK", value=""),
+    ),
+    Trap(
+        "rounds that take nothing",
+        (r"(?:|.)*b", r"(?:|a|ab)*b", r"(?:|ab|a){0,2}c", r"(?:|(?:b|))*a"),
+        ("a", "b", "c", "\n"),
+        5,
+        replace(empty_matches, "has_odd_loop", value=lambda _nodes: False),
+    ),
+    Trap(
+        "nothing before something",
+        (r"|a", r"a??", r"(?:|a)b?", r"\b|a|b", r"(?:b*?|a)"),
+        ("a", "b", " "),
+        6,
+        replace(CompiledPattern, "_prefers_empty", value=False),
     ),
     Trap("NUL", ("\x00", "a\x00b", r"\0a", "[^\x00]b"), ("a", "b", "\x00"), 5, raw_nul),
     Trap(

@@ -200,6 +200,17 @@ def test_a_bad_text_does_not_spoil_its_batch() -> None:
     assert len([event for event in events if isinstance(event, FileScanned)]) == 53
 
 
+def test_texts_that_a_thread_looked_at_go_to_workers_too() -> None:
+    """Whatever looks at a text first, `re` searches it where RE2 does not rule it out."""
+
+    async def body(matching: Matching) -> None:
+        contents = [b"." * size + b"aa" * (size % 2) for size in (1, 2, 70_001, 70_002)]
+        found = await matcher(matching, r"(a|\.)(?<=a)\1").search_many(contents)
+        assert [isinstance(result, Hits) for result in found] == [True, False, True, False]
+
+    matched(body)
+
+
 def test_a_dead_worker_costs_nothing() -> None:
     """A worker that somebody killed is replaced, and its text searched again."""
     events: list[Event] = []

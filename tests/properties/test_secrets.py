@@ -173,14 +173,13 @@ def test_no_object_shows_a_secret() -> None:
         content_hosts=settings.github_content_hosts,
         token="ghp_canary",
         timeout_seconds=1,
-        connections=1,
+        concurrency_total=1,
         store=cache,
-        trust=Freshness(60, 0),
+        freshness=Freshness(60, 0),
         observe=ignore,
     )
 
     for held in (settings, cache, github, Captcha("canary" * 6, NonceStore())):
         assert CANARY not in repr(held)
         assert CANARY not in str(held)
-    github.close()
     cache.close()

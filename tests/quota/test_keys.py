@@ -256,5 +256,5 @@ def test_the_command_makes_lists_and_revokes(path: Path) -> None:
     assert damaged.returncode == 2
     assert "is damaged" in damaged.stderr
     served = run(sys.executable, "-m", "gistapi", "serve", environ=environ)
-    assert (served.returncode, served.stdout) == (1, "")
+    assert (served.returncode, served.stdout) == (2, "")
     assert served.stderr.startswith(f"Error: the key file {path} is damaged: ")

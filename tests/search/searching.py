@@ -14,7 +14,7 @@ from gistapi.events import Event
 from gistapi.github import Freshness, Github
 from gistapi.matching import Matching
 from gistapi.models import End, Incomplete, Match, Query, SearchEvent
-from gistapi.search import Bounds, Searcher
+from gistapi.search import SearchBounds, Searcher
 from gistapi.search.stop import Stop
 from tests.fake_github import FakeGithub
 
@@ -106,7 +106,7 @@ def bench(
     pattern_timeout_seconds: float = 30,
     token: str | None = None,
     freshness: Freshness = Freshness(60),  # noqa: B008 - frozen
-    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+    bounds: SearchBounds = SearchBounds(),  # noqa: B008 - frozen
 ) -> Iterator[Bench]:
     """A searcher of its own, ended afterwards; by default no time limit of its passes."""
     seen: list[Event] = []

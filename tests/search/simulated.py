@@ -33,8 +33,8 @@ from gistapi.models import (
 )
 from gistapi.search import cursor as cursors
 from gistapi.search.filters import Filter
-from gistapi.search.reader import Reader, Shared
-from gistapi.search.session import Bounds, Session
+from gistapi.search.reader import Reader, Resources
+from gistapi.search.session import SearchBounds, Session
 from gistapi.search.source import ClonedFile
 from tests.aio.looping import run
 
@@ -282,7 +282,7 @@ async def searching(
     *,
     deadline_seconds: float = 60,
     concurrency: int = 16,
-    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+    bounds: SearchBounds = SearchBounds(),  # noqa: B008 - frozen
     during: Callable[[Session], None] = lambda _session: None,
     meter: Any = None,
 ) -> Answer:
@@ -297,7 +297,7 @@ async def searching(
         scope = replace(scope, meter=meter)
     reader = Reader(
         source=github,
-        shared=Shared(github, Inline(), ByteBudget(2**26)),
+        shared=Resources(github, Inline(), ByteBudget(2**26)),
         matcher=matching.matcher(
             compile_pattern(query.pattern, query.flags), Wanted(query.max_count)
         ),

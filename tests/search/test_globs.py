@@ -71,7 +71,7 @@ def selected(patterns: list[str], names: set[str]) -> set[str] | None:
     return {name for name in names if wanted.match(name)}
 
 
-@settings(suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(cases())
 @example((["**/*.a"], {"b.a", "a"}))
 @example(([r"\!a", r"\{"], {"!a", "a", "{"}))

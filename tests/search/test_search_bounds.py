@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gistapi.models import Query
-from gistapi.search import Bounds
+from gistapi.search import SearchBounds
 from tests.fake_github import FakeGithub, Repeated
 from tests.search.searching import Answer, bench
 
@@ -19,9 +19,11 @@ def reasons(answer: Answer) -> list[tuple[str | None, str]]:
 
 
 @pytest.mark.parametrize("cache_url", ["off", "memory:"])
-@pytest.mark.parametrize("bounds", [Bounds(gists=100), Bounds(files=250), Bounds(size_bytes=MIB)])
+@pytest.mark.parametrize(
+    "bounds", [SearchBounds(gists=100), SearchBounds(files=250), SearchBounds(size_bytes=MIB)]
+)
 def test_following_next_gives_every_match_once(
-    github: FakeGithub, bounds: Bounds, cache_url: str
+    github: FakeGithub, bounds: SearchBounds, cache_url: str
 ) -> None:
     """Each answer says that it is not all, but for the last."""
     user = github.add_user("octocat")
@@ -47,7 +49,7 @@ def test_a_gist_that_alone_is_too_large_is_passed(github: FakeGithub) -> None:
     user.add_gist({"small": "needle"})
     small = user.in_order()[0].html_url
     large = user.add_gist({"large": Repeated(b"hay\n", 90 * MIB)}).html_url
-    with bench(github, bounds=Bounds(size_bytes=5 * MIB)) as ours:
+    with bench(github, bounds=SearchBounds(size_bytes=5 * MIB)) as ours:
         answers = list(ours.follow(NEEDLE))
     assert (large, "search_too_large") in reasons(answers[1])
     assert [url for answer in answers for url in answer.matches] == [small]
@@ -59,7 +61,7 @@ def test_a_search_that_ends_at_its_bound_is_whole(github: FakeGithub) -> None:
     user = github.add_user("octocat")
     for number in range(70):
         user.add_gist({"a": f"needle {number}"})
-    with bench(github, bounds=Bounds(gists=70)) as ours:
+    with bench(github, bounds=SearchBounds(gists=70)) as ours:
         answers = list(ours.follow(NEEDLE))
     assert [url for answer in answers for url in answer.matches] == user.matching("needle")
     assert len(answers) <= 2

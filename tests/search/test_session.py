@@ -21,7 +21,7 @@ from gistapi.errors import (
     UserNotFoundError,
 )
 from gistapi.models import Begin, Match, Progress, Query, TargetEnd
-from gistapi.search.session import Bounds, Session
+from gistapi.search.session import SearchBounds, Session
 from gistapi.search.stop import Stop
 from tests.search.simulated import FOREVER, Answer, File, Github, follow, search
 
@@ -76,7 +76,7 @@ def test_no_gist_is_blamed_for_its_neighbours_bytes() -> None:
     github = Github()
     large = File("large", b"hay" * 700_000, seconds=5)
     gists = [github.add("octocat", replace(HIT, seconds=9), large) for _ in range(12)]
-    bounds = Bounds(size_bytes=5_000_000)
+    bounds = SearchBounds(size_bytes=5_000_000)
     answers = list(follow(github, NEEDLE, bounds=bounds))
     found = [match for answer in answers for match in answer.matches]
     assert sorted(found) == sorted(gist.id for gist in gists)
@@ -88,7 +88,7 @@ def test_a_gist_larger_than_one_search_is_given_up() -> None:
     github = Github()
     small = github.add("octocat", HIT)
     large = github.add("octocat", File("large", b"hay" * 2_000_000, seconds=1))
-    answers = list(follow(github, NEEDLE, bounds=Bounds(size_bytes=3_000_000)))
+    answers = list(follow(github, NEEDLE, bounds=SearchBounds(size_bytes=3_000_000)))
     assert [match for answer in answers for match in answer.matches] == [small.id]
     assert (large.html_url, "search_too_large") in reasons(answers[1])
 
@@ -366,7 +366,9 @@ class World:
             self.github,
             replace(query, limit=chance.choice([None, None, 3])),
             deadline_seconds=chance.choice([20, 60]),
-            bounds=chance.choice([Bounds(), Bounds(gists=20), Bounds(size_bytes=700_000)]),
+            bounds=chance.choice(
+                [SearchBounds(), SearchBounds(gists=20), SearchBounds(size_bytes=700_000)]
+            ),
             concurrency=chance.choice([2, 16]),
         )
 

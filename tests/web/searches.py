@@ -14,7 +14,8 @@ from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
-from gistapi.models import Begin, End, Gist, GistFile, Hit, Match, Query, SearchEvent
+from gistapi.aio.scope import UsageMeter
+from gistapi.models import Begin, End, FileMatch, Gist, GistFile, Hit, Match, Query, SearchEvent
 from gistapi.quota.keys import KeyFile
 from gistapi.web import Authentication, Guard, create_web
 
@@ -29,7 +30,8 @@ def match(number: int, name: str = "a.py", line: int = 1) -> Match:
     file = GistFile(name, None, 3, "Python", None)
     url = f"https://gist.github.com/{number}"
     gist = Gist(str(number), url, "words", when, when, (file,), truncated=False, git_pull_url=None)
-    return Match(gist, file, Hit(line, 4, "import requests"))
+    hit = Hit(line, 1, line, 16, "import requests", 0, 15, cut=False)
+    return Match(gist, (FileMatch(file, (hit,), more=False),), number=-number)
 
 
 def end(matches: int = 0, *, partial: bool = False, following: str | None = None) -> End:
@@ -43,16 +45,18 @@ class Searches:
 
     told: list[SearchEvent | BaseException] = field(default_factory=lambda: [Begin(), end()])
     refusal: Exception | None = None
-    asked: list[tuple[Query, bool]] = field(default_factory=list)
+    asked: list[Query] = field(default_factory=list)
+    meters: list[UsageMeter] = field(default_factory=list)
     tokens: list[str | None] = field(default_factory=list)
     closed: int = 0
 
     def search(
-        self, query: Query, *, in_order: bool, caller_token: str | None = None
+        self, query: Query, *, meter: UsageMeter, caller_token: str | None = None
     ) -> Generator[SearchEvent]:
         """Refuse at once, or begin to tell."""
+        self.meters.append(meter)
         self.tokens.append(caller_token)
-        self.asked.append((query, in_order))
+        self.asked.append(query)
         if self.refusal is not None:
             raise self.refusal
         return self._tell()

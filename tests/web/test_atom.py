@@ -41,7 +41,9 @@ def parsed(answer: TestResponse) -> ET.Element:
 
 def with_blob(found: Match, blob: str) -> Match:
     """The match in a file whose content has this SHA."""
-    return replace(found, file=replace(found.file, blob_sha=blob))
+    (first,) = found.files
+    assert first.file is not None
+    return replace(found, files=(replace(first, file=replace(first.file, blob_sha=blob)),))
 
 
 def ids(answer: TestResponse) -> list[str | None]:
@@ -102,7 +104,7 @@ def test_strangers_text_is_text(text: str) -> None:
     told = replace(
         found,
         gist=replace(found.gist, description=text),
-        hit=replace(found.hit, text=text),
+        files=(replace(found.files[0], hits=(replace(found.files[0].hits[0], text=text),)),),
     )
     (entry,) = parsed(feed(told)).iter(f"{ATOM}entry")
     shown = entry.findtext(f"{ATOM}content")

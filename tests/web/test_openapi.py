@@ -16,8 +16,8 @@ from openapi_spec_validator import validate
 from gistapi.models import Begin, Incomplete, Progress, SearchEvent
 from gistapi.search.report import REASONS, ErrorCode
 from gistapi.web import create_web
+from gistapi.web.error_table import TABLE
 from gistapi.web.openapi import document
-from gistapi.web.problems import TABLE
 from tests.fake_github import FakeGithub
 from tests.fake_github.demo import populate
 from tests.serving import ROOT, environment, run, serving

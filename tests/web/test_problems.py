@@ -166,6 +166,7 @@ def test_every_error_that_can_end_a_search_has_a_row() -> None:
         errors.RawRefusedError,  # the file is asked of git
         errors.GoneError,  # is left out
         errors.CancelledError,  # the client has left
+        errors.CacheMissError,  # the content is asked of GitHub
     }
     mapped = {type(error) for error, _, _ in KNOWN}
     mapped |= {errors.InvalidPatternError, errors.InvalidGlobError}

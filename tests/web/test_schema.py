@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gistapi.models import Flags, Query, Target
+from gistapi.models import Flags, Query
+from gistapi.web.error_table import InvalidRequestError
 from gistapi.web.parsing import parse_body
-from gistapi.web.problems import InvalidRequestError
 from gistapi.web.schema import SearchRequest
 from tests.web.searches import SEARCH, Searches
 
 LEAST = {"username": "octocat", "pattern": "x"}
-LEAST_QUERY = Query("octocat", "x", targets=(Target("username", "octocat"),))
+LEAST_QUERY = Query("octocat", "x")
 
 
 def body(**more: object) -> bytes:
@@ -72,7 +72,7 @@ def test_every_field_reaches_the_query() -> None:
         updated_until=datetime(2024, 12, 31, 23, 59, 59, 500000, tzinfo=UTC),
         limit=1000,
         cursor="c",
-        targets=(Target("username", "octocat"),),
+        details=True,
         names=True,
         max_count=5,
         context=2,
@@ -104,7 +104,7 @@ def test_a_github_login_is_a_username(name: str) -> None:
         ("details", [1.0]),
         ("files", ["*.py", None, {}, ["a"] * 101]),
         ("files.0", [[7], [""], ["x" * 256], ["\ud800"]]),
-        ("files", [["{a,b}" * 50] * 20]),
+        ("files", [["{a,b}" * 50] * 20, ["*.c", "{a,b}" * 9], ["*", "a[b"]]),
         ("languages", ["Python", None]),
         ("languages.1", [["Python", None]]),
         ("limit", [0, 1001, -1, True, "5", 5.0, 1e999, 10**400]),
@@ -150,6 +150,7 @@ def test_all_faults_are_told_at_once() -> None:
         ({"limit": True}, "limit: Send an integer."),
         ({"details": 1}, "details: Send true or false."),
         ({"files": "*.py"}, "files: Send a list."),
+        ({"files": ["*.py", "{a"]}, "files: The glob {a has a { without a }."),
         ({"languages": ["Pyton"]}, "GitHub knows no language Pyton. Did you mean Python?"),
         ({"updated_since": "2024-02-30"}, "There is no such time as 2024-02-30."),
         ({"updated_until": "soon"}, "A time is a date such as 2024-01-31"),
@@ -209,7 +210,7 @@ def test_targets_come_in_the_contracts_order_each_once() -> None:
             }
         ).encode()
     )
-    assert [(target.kind, target.name) for target in form.targets()] == [
+    assert [(target.kind, target.name.lower()) for target in form.query().targets] == [
         ("username", "octocat"),
         ("username", "b"),
         ("username", "a"),

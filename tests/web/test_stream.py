@@ -31,16 +31,19 @@ def test_every_event_is_one_line() -> None:
     assert [line["type"] for line in told] == ["begin", "match", "progress", "incomplete", "end"]
     begin, found, progress, incomplete, ended = [line["data"] for line in told]
     assert begin == {"username": "octocat", "pattern": "import requests"}
-    assert found["url"] == "https://gist.github.com/2#file-a-py-L1"
+    assert found["files"][0]["matches"][0]["url"] == "https://gist.github.com/2#file-a-py-L1"
     assert progress == {"gists_done": 3, "gists_total": None, "files_done": 5, "bytes_done": 99}
     assert incomplete["reason"] == "pattern_timeout"
-    assert ended == {"status": "partial", "matches": 1, "next": "c", "elapsed_seconds": 0.25}
+    searched = {"gists": 0, "files": 0, "size_bytes": 0}
+    expected = {"status": "partial", "matches": 1, "next": "c", "elapsed_seconds": 0.25}
+    assert ended == expected | {"searched": searched}
 
 
 def test_without_more_to_come_the_end_has_no_next() -> None:
     """`next` is there only when the search goes on."""
     (_, ended) = lines(Searches().post(headers=NDJSON).data)
-    assert ended["data"] == {"status": "success", "matches": 0, "elapsed_seconds": 0.25}
+    assert (ended["data"]["status"], ended["data"]["matches"]) == ("success", 0)
+    assert "next" not in ended["data"]
 
 
 def test_the_stream_says_what_it_is_and_that_none_may_hold_it_back() -> None:
@@ -51,7 +54,7 @@ def test_the_stream_says_what_it_is_and_that_none_may_hold_it_back() -> None:
     assert answer.headers["X-Accel-Buffering"] == "no"
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Vary"] == "Accept"
-    assert [in_order for _, in_order in searches.asked] == [False]
+    assert [query.details for query in searches.asked] == [True]
     answer.close()
     assert searches.closed == 1
 

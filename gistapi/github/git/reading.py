@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -154,9 +155,14 @@ class _Pipe:
         )
 
     async def kill(self) -> None:
-        """End the child, and read what is left in its pipes so that they close."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        """End the child, and read what is left in its pipes so that they close.
+
+        Not by Popen's own kill: it would take the exit status of a child that has just ended, and
+        asyncio would miss it.
+        """
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
         for stream in (self._out, self._err):
             while await stream.read(CHUNK_BYTES):
                 pass

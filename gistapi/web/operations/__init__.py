@@ -59,6 +59,7 @@ class Operation:
             searches=parts.searches,
             workers=parts.workers,
             cache_bytes=lambda: _number(parts.cache().size_bytes),
+            hosts=parts.hosts,
         )
 
     def init_app(self, app: Flask) -> None:

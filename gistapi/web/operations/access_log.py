@@ -17,12 +17,13 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from structlog.contextvars import bind_contextvars, merge_contextvars
+from structlog.contextvars import merge_contextvars
 from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from gistapi.events import (
     CacheFailed,
+    ContentRead,
     CountingFailed,
     Event,
     GithubLimited,
@@ -31,12 +32,13 @@ from gistapi.events import (
     WorkerKilled,
 )
 from gistapi.settings import Settings
-from gistapi.web.operations.metrics import CALLED_OFF
+from gistapi.web.operations.github_metrics import CALLED_OFF
 
 _LOGGED = {
     SearchEnded: (logging.INFO, "search"),
     GithubRequestEnded: (logging.DEBUG, "request to GitHub"),
     GithubLimited: (logging.WARNING, "GitHub asks to wait"),
+    ContentRead: (logging.DEBUG, "content read from GitHub"),
     WorkerKilled: (logging.WARNING, "matching worker ended"),
     CacheFailed: (logging.DEBUG, "cache failed"),
     CountingFailed: (logging.DEBUG, "a limit could not be checked"),
@@ -71,7 +73,7 @@ class EventLog:
         self._failures: dict[str, _Failures] = {}
 
     def observe(self, event: Event) -> None:
-        """Log an event, or nothing. A search's outcome is added to its request's later lines."""
+        """Log an event, or nothing."""
         if type(event) not in _LOGGED:
             return
         level, message = _LOGGED[type(event)]
@@ -81,9 +83,6 @@ class EventLog:
             self._log_failure(kind, message, fields)
         if _log.isEnabledFor(level):
             _log.log(level, message, extra=fields)
-        if isinstance(event, SearchEnded):
-            del fields["duration_seconds"]
-            bind_contextvars(**fields)
 
     def _log_failure(self, kind: str, message: str, fields: dict[str, Any]) -> None:
         with self._lock:

@@ -6,7 +6,7 @@ The shape is that of application/health+json (draft-inadarei-api-health-check-06
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -19,6 +19,7 @@ from gistapi.events import (
     GithubBudgetSeen,
     GithubLimited,
     GithubRequestEnded,
+    HostState,
 )
 
 State = Literal["starting", "ready", "stopping"]
@@ -34,7 +35,7 @@ class Parts:
     """The sources of health: `searches` run now, of at most `max_searches`; `workers` are alive.
 
     `warnings` are standing remarks on the configuration, one sentence each; `tasks` lists what the
-    event loop's tasks wait for.
+    event loop's tasks wait for; `hosts` is the state of each host of GitHub that was asked.
     """
 
     state: Callable[[], State]
@@ -44,6 +45,7 @@ class Parts:
     workers: Callable[[], int]
     warnings: Callable[[], tuple[str, ...]] = tuple
     tasks: Callable[[], list[str]] = list
+    hosts: Callable[[], tuple[HostState, ...]] = tuple
 
 
 class Health:
@@ -83,6 +85,7 @@ class Health:
             body["status"] = "warn"
         if verbose:
             body["checks"] = {name: [check] for name, check in checks.items()}
+            body["checks"]["github:hosts"] = [] if parts is None else _hosts(parts.hosts())
             body["tasks"] = [] if parts is None else parts.tasks()
         return body
 
@@ -148,6 +151,31 @@ def _parts(parts: Parts) -> dict[str, Check]:
             "observedUnit": "processes",
         },
     }
+
+
+def _hosts(states: Iterable[HostState]) -> list[Check]:
+    """A check for each host; one that wants a wait is a warning."""
+    checks = []
+    for state in states:
+        check: Check = {
+            "componentId": f"{state.host} ({state.resource})",
+            "status": "pass",
+            "observedValue": state.concurrency,
+            "observedUnit": "requests at once",
+            "requests": state.requests,
+            "refusals": state.refusals,
+        }
+        if state.pace is not None:
+            check["requestsPerSecond"] = round(state.pace, 1)
+        if state.budget is not None:
+            reset = _ahead(time.time(), state.budget_reset_seconds or 0.0)
+            check |= {"budget": state.budget, "budgetLimit": state.budget_limit}
+            check["budgetReset"] = _time(reset)
+        if state.wait_seconds > 0:
+            ends = _time(_ahead(time.time(), state.wait_seconds))
+            check |= {"status": "warn", "output": f"Left alone until {ends}."}
+        checks.append(check)
+    return checks
 
 
 def _ahead(now: float, seconds: float) -> float:

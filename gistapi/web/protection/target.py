@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from flask import Flask, request
 from werkzeug.exceptions import NotFound
 
+from gistapi.web.error_table import InvalidRequestError
 from gistapi.web.operations.probes import PROBES
-from gistapi.web.problems import InvalidRequestError
 
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 # A proxy in front may forbid paths. Every path has one spelling, so that none gets past it.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from gistapi.web.server.bridge import Bridge, WsgiApp
+from gistapi.web.server.bridge import WsgiApp, WsgiBridge
 from gistapi.web.server.connections import Bounds, Connections
 
 __all__ = ["BACKLOG", "Bounds", "HttpServer", "WsgiApp"]
@@ -24,7 +24,7 @@ class HttpServer:
     """Serves one WSGI application on one listening socket. For one event loop."""
 
     def __init__(self, app: WsgiApp, *, threads: int, bounds: Bounds) -> None:
-        self._bridge = Bridge(app, threads=threads)
+        self._bridge = WsgiBridge(app, threads=threads)
         self._bounds = bounds
         self._connections: Connections | None = None
         self._listener: asyncio.Server | None = None

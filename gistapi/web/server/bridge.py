@@ -49,7 +49,7 @@ class _Whole:
     body: bytes
 
 
-class Bridge:
+class WsgiBridge:
     """Runs the application in threads of its own, all started before the first request.
 
     The environ has two additions: `gistapi.client_left`, a function that says whether the client

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from aiohttp import StreamReader, web
-from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 
-from gistapi.web.problems import HTTP_PROBLEMS
+from gistapi.web.error_table import HTTP_PROBLEMS
 from gistapi.web.protection.client_ip import network_of
+from gistapi.web.protection.headers import SECURITY
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_FIELDS = 100
@@ -26,6 +28,9 @@ LINGER_SECONDS = 2.0
 
 ABORT_ROUNDS = 100
 """Rounds of the loop in which aborted connections are closed; the first should do."""
+
+# A method that the parser does not know is still a method.
+_REQUEST_LINE = re.compile(rb"[A-Z]{1,20} /[!-~]* HTTP/1\.[01]\r?\n")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -58,6 +63,7 @@ class Connection(web.RequestHandler):
         super().__init__(connections, loop=asyncio.get_running_loop(), **options)
         self._connections = connections
         self._head_bytes = 0
+        self._has_method = False
         self._body: StreamReader | None = None
         self._wire: asyncio.Transport | None = None  # also while it closes
         self.network = ""
@@ -70,6 +76,7 @@ class Connection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Refuse a head that is larger than MAX_HEAD_BYTES as a whole."""
         count = self._request_count
+        self._has_method = _REQUEST_LINE.match(data) is not None
         super().data_received(data)
         if self._request_count > count:
             self._body = self._messages[-1][1]
@@ -108,9 +115,13 @@ class Connection(web.RequestHandler):
             raise ConnectionError("the answer has begun")
         if isinstance(exc, LineTooLong) or "Too many" in str(exc):
             status = 431
+        elif isinstance(exc, BadHttpMethod) and self._has_method:
+            status = 405
         elif status >= 500:  # noqa: PLR2004 - HTTP's classes
             _log.error("the server failed", exc_info=exc)
         body, headers = _problem(status)
+        if status == 405:  # noqa: PLR2004
+            headers["Allow"] = "GET, HEAD, OPTIONS, POST, QUERY"
         response = web.Response(status=status, body=body, headers=headers)
         response.force_close()
         return response
@@ -248,7 +259,13 @@ def _problem(status: int) -> tuple[bytes, dict[str, str]]:
     code, message = HTTP_PROBLEMS[status]
     request_id = uuid.uuid4().hex
     shape = {"status": "error", "code": code, "message": message, "request_id": request_id}
-    headers = {"Content-Type": "application/json", "X-Request-ID": request_id, "Server": "gistapi"}
+    headers = {
+        "Content-Type": "application/json",
+        "X-Request-ID": request_id,
+        "Cache-Control": "no-store",
+        "Server": "gistapi",
+        **SECURITY,
+    }
     return json.dumps(shape).encode() + b"\n", headers
 
 

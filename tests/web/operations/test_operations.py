@@ -107,6 +107,7 @@ def test_readyz_tells_its_checks_only_when_asked() -> None:
         "workers",
         "github:contact",
         "github:budget",
+        "github:hosts",
     }
     assert body["checks"]["cache"] == [
         {"status": "pass", "observedValue": 1234, "observedUnit": "bytes"}

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -15,7 +14,7 @@ from gistapi.cli.server import MAX_CONNECTIONS
 from gistapi.web.server.connections import MAX_HEAD_BYTES
 from tests.fake_github import FakeGithub, Fault
 from tests.serving import Serving, serving
-from tests.waiting import HANG_SECONDS
+from tests.waiting import HANG_SECONDS, until
 from tests.web.operations.test_operation import counted
 
 HEAD = b"POST /api/v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -102,7 +101,7 @@ def test_a_body_that_breaks_off_is_a_400(service: Serving, sent: bytes) -> None:
     began = counted(service, 'gistapi_searches_total{outcome="success"}')
     with service.connect(sent) as connection:
         connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(30)
+        connection.settimeout(HANG_SECONDS)
         assert b" 400 " in everything(connection)[:20]
     assert counted(service, 'gistapi_searches_total{outcome="success"}') == began
 
@@ -132,7 +131,7 @@ def test_connections_that_send_nothing_are_in_nobodys_way(service: Serving, begu
             stack.enter_context(_from(source, service, begun))
         assert status(_from("127.0.0.2", service, whole)) == 200
         assert status(_from("127.0.0.9", service, whole)) == 200
-        assert requests.get(f"{service.url}/ping", timeout=30).text == "pong"
+        assert requests.get(f"{service.url}/ping", timeout=HANG_SECONDS).text == "pong"
 
 
 def hoarder(service: Serving, sent: bytes) -> socket.socket:
@@ -170,17 +169,9 @@ def test_a_client_that_leaves_ends_its_search(github: FakeGithub, accept: bytes)
     sent = HEAD + accept + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
     with serving(github, github_timeout_seconds=600, search_deadline_seconds=600) as service:
         with service.connect(sent):
-            wait_for(lambda: counted(service, SEARCHES) == 1)
-        wait_for(lambda: counted(service, SEARCHES) == 0)
+            until(lambda: counted(service, SEARCHES) == 1)
+        until(lambda: counted(service, SEARCHES) == 0)
         assert counted(service, 'gistapi_searches_total{outcome="cancelled"}') == 1
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until it holds."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_one_address_has_at_most_a_quarter_of_the_searches(github: FakeGithub) -> None:
@@ -194,6 +185,6 @@ def test_one_address_has_at_most_a_quarter_of_the_searches(github: FakeGithub) -
         sent = HEAD + b"Content-Length: %d\r\n" % len(slow) + END + slow
         for _ in range(CALLER_SEARCHES):
             stack.enter_context(_from("127.0.0.2", service, sent))
-        wait_for(lambda: counted(service, SEARCHES) == CALLER_SEARCHES)
+        until(lambda: counted(service, SEARCHES) == CALLER_SEARCHES)
         assert status(_from("127.0.0.2", service, whole)) == 503
         assert status(_from("127.0.0.3", service, whole)) == 200

@@ -30,7 +30,7 @@ from tests.web.searches import SEARCH, Searches
 KEY = "k" * 32
 CHALLENGE = "/api/v1/captcha"
 QUERY = {"username": "octocat", "pattern": "needle"}
-STATIC = ROOT / "gistapi/web/static/altcha"
+STATIC = ROOT / "gistapi/web/ui/static/altcha"
 
 
 def web(key: str = KEY) -> FlaskClient:

@@ -92,6 +92,7 @@ def test_a_connection_that_sends_no_next_head_is_closed(monkeypatch: pytest.Monk
     [
         (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400),
         (b"GET / HTTP/9.9\r\n\r\n", 400),
+        (b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", 405),
         (PING.replace(b"Host", b"Ho st"), 400),
         (PING.replace(b"Host", b"Content-Length: 1\r\nContent-Length: 2\r\nHost"), 400),
         (PING.replace(b"Host", b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\nHost"), 400),

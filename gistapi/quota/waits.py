@@ -1,0 +1,52 @@
+"""Waits that hosts asked for, shared by the instances that share a Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gistapi.cache.contract import StoreError
+from gistapi.cache.redis import PREFIX, RedisServer
+from gistapi.events import CacheFailed, Observer
+
+
+class SharedWaits:
+    """Remembers until when hosts are left alone. Thread-safe; raises nothing.
+
+    While Redis does not answer, each instance goes by its own memory.
+    """
+
+    def __init__(self, server: RedisServer, observe: Observer) -> None:
+        self._server = server
+        self._observe = observe
+
+    def put(self, key: str, seconds: float) -> None:
+        """Remember a wait, unless a longer one is known."""
+        server = self._server
+        if not server.writing.allows():
+            return
+        try:
+            with server.asked(server.writing):
+                milliseconds = max(1, int(seconds * 1000))
+                name = PREFIX + "wait:" + key
+                if not server.client.set(name, b"", nx=True, px=milliseconds):
+                    server.client.pexpire(name, milliseconds, gt=True)
+        except StoreError as error:
+            self._observe(CacheFailed("wait", str(error)))
+
+    def get(self, keys: Sequence[str]) -> list[float]:
+        """The seconds that are left of each wait; 0 if there is none."""
+        server = self._server
+        if not keys or not server.reading.allows():
+            return [0.0] * len(keys)
+        try:
+            with server.asked(server.reading):
+                pipeline = server.client.pipeline(transaction=False)
+                for key in keys:
+                    pipeline.pttl(PREFIX + "wait:" + key)
+                left: object = pipeline.execute()
+                if not isinstance(left, list) or not all(type(one) is int for one in left):
+                    raise TypeError("PTTL: not a number for each key")
+                return [max(0, one) / 1000 for one in left]
+        except StoreError as error:
+            self._observe(CacheFailed("wait", str(error)))
+            return [0.0] * len(keys)

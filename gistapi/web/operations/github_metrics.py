@@ -1,0 +1,168 @@
+"""Metrics of what is asked of GitHub: requests, limits, ways to contents, and each host's state."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from gistapi.events import (
+    ContentRead,
+    GithubBudgetSeen,
+    GithubLimited,
+    GithubRequestEnded,
+    HostState,
+)
+from gistapi.web.operations.health import MAX_AHEAD_SECONDS
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+CALLED_OFF = frozenset({"ByteQuotaError", "CancelledError", "DeadlineError"})
+"""Errors by which the service itself ends a request to GitHub."""
+_REFUSED = 400
+
+
+class GithubMetrics:
+    """What the service asks of GitHub and how that goes."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.requests = Counter(
+            "gistapi_github_requests",
+            "Requests to GitHub by outcome: a status, unanswered, broken in the body, or called_off"
+            " by the service.",
+            ("kind", "outcome"),
+            registry=registry,
+        )
+        self.duration = Histogram(
+            "gistapi_github_request_duration_seconds",
+            "Time from sending a request to the end of its answer.",
+            ("kind",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.received = Counter(
+            "gistapi_github_received_bytes",
+            "Bytes of GitHub's answers, before decompression.",
+            ("kind",),
+            registry=registry,
+        )
+        self.limited = Counter(
+            "gistapi_github_limited",
+            "Answers in which GitHub asked to wait.",
+            ("kind",),
+            registry=registry,
+        )
+        self.wait = Counter(
+            "gistapi_github_wait_seconds",
+            "Time that GitHub asked to wait.",
+            ("kind",),
+            registry=registry,
+        )
+        self.contents = Counter(
+            "gistapi_github_contents",
+            "Small files read from GitHub, by the way that brought them and why it was taken.",
+            ("way", "reason"),
+            registry=registry,
+        )
+        self._hosts = _Hosts()
+        registry.register(self._hosts)
+        gauges = {
+            "limit": "Hourly requests that GitHub's API allows.",
+            "remaining": "Requests left until the reset.",
+            "reset_timestamp_seconds": "When the budget resets.",
+        }
+        self.limit, self.remaining, self.reset = (
+            Gauge(f"gistapi_github_budget_{name}", words, registry=registry)
+            for name, words in gauges.items()
+        )
+        for gauge in (self.limit, self.remaining, self.reset):
+            gauge.set(float("nan"))  # unknown so far, and 0 would raise an alert
+        self._counts = cache(self._counts_of)  # looked up once: this is counted for every file
+
+    def watch(self, hosts: Callable[[], tuple[HostState, ...]]) -> None:
+        """Read the hosts' state whenever the metrics are read."""
+        self._hosts.read = hosts
+
+    def observe(
+        self, event: GithubRequestEnded | GithubBudgetSeen | GithubLimited | ContentRead
+    ) -> None:
+        """Count an event."""
+        match event:
+            case GithubRequestEnded():
+                self._request_ended(event)
+            case GithubBudgetSeen():
+                self._budget_seen(event)
+            case GithubLimited():
+                self.limited.labels(event.kind).inc()
+                self.wait.labels(event.kind).inc(max(0.0, event.wait_seconds))
+            case ContentRead():
+                self.contents.labels(event.way, event.reason).inc()
+
+    def _request_ended(self, event: GithubRequestEnded) -> None:
+        requests, duration, received = self._counts(event.kind, _outcome(event))
+        requests.inc()
+        duration.observe(event.duration_seconds)
+        received.inc(event.size_bytes)
+
+    def _counts_of(self, kind: str, outcome: str) -> tuple[Counter, Histogram, Counter]:
+        return (
+            self.requests.labels(kind, outcome),
+            self.duration.labels(kind),
+            self.received.labels(kind),
+        )
+
+    def _budget_seen(self, event: GithubBudgetSeen) -> None:
+        self.limit.set(event.limit)
+        self.remaining.set(event.remaining)
+        self.reset.set(time.time() + min(max(0.0, event.reset_seconds), MAX_AHEAD_SECONDS))
+
+
+class _Hosts(Collector):
+    """The state of each host, by what GitHub limits separately there, when the metrics are read."""
+
+    gauges: tuple[tuple[str, str, Callable[[HostState], float | None]], ...] = (
+        ("concurrency", "Requests that may be under way at once.", lambda s: s.concurrency),
+        ("pace", "Requests a second, where a limit was met.", lambda s: s.pace),
+        ("wait_seconds", "How long the host is left alone.", lambda s: s.wait_seconds),
+        ("budget_remaining", "Requests left until the reset.", lambda s: s.budget),
+    )
+
+    counters: tuple[tuple[str, str, Callable[[HostState], float]], ...] = (
+        ("requests", "Requests sent to the host.", lambda s: s.requests),
+        ("refusals", "Answers in which the host asked to wait.", lambda s: s.refusals),
+    )
+
+    def __init__(self) -> None:
+        self.read: Callable[[], tuple[HostState, ...]] = tuple
+
+    def collect(self) -> Iterator[Metric]:
+        states = self.read()
+        for name, words, value_of in self.gauges:
+            family = GaugeMetricFamily(
+                f"gistapi_github_host_{name}", words, labels=("host", "resource")
+            )
+            for state in states:
+                value = value_of(state)
+                if value is not None:
+                    family.add_metric((state.host, state.resource), value)
+            yield family
+        for name, words, count_of in self.counters:
+            counter = CounterMetricFamily(
+                f"gistapi_github_host_{name}", words, labels=("host", "resource")
+            )
+            for state in states:
+                counter.add_metric((state.host, state.resource), count_of(state))
+            yield counter
+
+
+def _outcome(event: GithubRequestEnded) -> str:
+    if event.status is not None and event.status >= _REFUSED:
+        return str(event.status)
+    if event.error in CALLED_OFF:
+        return "called_off"
+    if event.status is None:
+        return "unanswered"
+    return str(event.status) if event.error is None else "broken"

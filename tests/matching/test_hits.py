@@ -1,0 +1,132 @@
+"""What a hit says, written down by hand, and what all hits of a text may cost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gistapi.matching import Matching, Wanted, compile_pattern
+from gistapi.models import Flags, Hit, Hits
+from tests.aio.looping import run
+
+LONG = "x" * 1_000_000
+AROUND = Wanted(max_count=1000, context=1)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "hits"),
+    [
+        (
+            "import",
+            "a\r\nimport b\r\nc\r\n",
+            [Hit(2, 1, 2, 7, "import b", 0, 6, cut=False, before=("a",), after=("c",))],
+        ),
+        ("b", "a\rb\rc\nd", [Hit(1, 3, 1, 4, "a\rb\rc", 2, 3, cut=False, after=("d",))]),
+        (
+            "b\n",
+            "a\nb\nc\n",
+            [Hit(2, 1, 3, 1, "b", 0, 1, cut=False, before=("a",), after=("c",))],
+        ),
+        (
+            r"b\r?\nc",
+            "a\r\nb\r\nc\r\nd",
+            [Hit(2, 1, 3, 2, "b\r\nc", 0, 4, cut=False, before=("a",), after=("d",))],
+        ),
+        ("$", "a", [Hit(1, 2, 1, 2, "a", 1, 1, cut=False)]),
+        (
+            "$",
+            "a\n",
+            [
+                Hit(1, 2, 1, 2, "a", 1, 1, cut=False),
+                Hit(2, 1, 2, 1, "", 0, 0, cut=False, before=("a",)),
+            ],
+        ),
+        ("x*$", "", [Hit(1, 1, 1, 1, "", 0, 0, cut=False)]),
+        (
+            "é|b",
+            "aéb",
+            [
+                Hit(1, 2, 1, 3, "aéb", 1, 2, cut=False),
+                Hit(1, 3, 1, 4, "aéb", 2, 3, cut=False),
+            ],
+        ),
+        (
+            "y",
+            f"{LONG}y{LONG}\n{LONG}",
+            [
+                Hit(
+                    *(1, 1_000_001, 1, 1_000_002),
+                    "x" * 100 + "y" + "x" * 199,
+                    *(100, 101),
+                    cut=True,
+                    after=("x" * 300,),
+                )
+            ],
+        ),
+        ("(?s)y.*y", f"y{LONG}y", [Hit(1, 1, 1, 1_000_003, "y" + "x" * 299, 0, 300, cut=True)]),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_hits_are_placed(pattern: str, text: str, hits: list[Hit], encoding: str) -> None:
+    """Lines and columns, the text and the match in it, the lines around, in any encoding."""
+
+    async def main() -> None:
+        matching = Matching(pattern_timeout_seconds=60)
+        matcher = matching.matcher(compile_pattern(pattern, Flags()), AROUND)
+        expected = Hits(tuple(hits), more=False)
+        content = text.encode(encoding)
+        assert await matcher.search(content) == expected
+        async with matcher.scanner() as scanner:
+            for start in range(0, len(content), 1 + len(content) // 7):
+                assert await scanner.feed(content[start : start + 1 + len(content) // 7]) is None
+            assert await scanner.finish() == expected
+        await matching.close()
+
+    run(main(), jumping=False)
+
+
+@pytest.mark.parametrize("pattern", [".", "x*", "|x", r"\b", "a??", "^|a", "(?=a)"])
+def test_a_pattern_that_matches_everywhere_reads_no_more_than_it_has_to(pattern: str) -> None:
+    """A thousand matches of a file of 100 MiB are in its first chunks."""
+    chunk = b"a b\n" * (1 << 14)
+
+    async def main() -> int:
+        matching = Matching(pattern_timeout_seconds=60)
+        flags = Flags(multiline=True)
+        search = matching.matcher(
+            compile_pattern(pattern, flags), Wanted(max_count=1000, context=3)
+        )
+        found, chunks = None, 0
+        async with search.scanner() as scanner:
+            while found is None:
+                found = await scanner.feed(chunk)
+                chunks += 1
+        assert (len(found.hits), found.more) == (1000, True)
+        assert matching.budget._held == {}
+        await matching.close()
+        return chunks
+
+    assert run(main(), jumping=False) <= 4
+
+
+def test_matches_that_cost_a_scan_each_end_with_those_found() -> None:
+    """What takes too long between matches has more; other searches have their turn meanwhile."""
+
+    async def main() -> None:
+        matching = Matching(pattern_timeout_seconds=0.5)
+        slow = matching.matcher(compile_pattern("(?s)a.*zz|a", Flags()), AROUND)
+        task = asyncio.create_task(slow.search(b"a" * (1 << 20)))
+        others = 0
+        while not task.done():
+            other = matching.matcher(compile_pattern("(?i)needle", Flags()))
+            assert await other.search(b"hay" * 100_000 + b"Needle") is not None
+            others += 1
+        found = task.result()
+        assert isinstance(found, Hits)
+        assert 1 <= len(found.hits) <= 1000
+        assert found.more
+        assert others > 0
+        await matching.close()
+
+    run(main(), jumping=False)
