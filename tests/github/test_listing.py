@@ -18,7 +18,6 @@ from tests.fake_github import FakeGithub, Fault, Literal, Request, Response, Use
 from tests.fake_github.message import from_json
 from tests.github.asking import Store, on_loop, scope_of, user_of
 from tests.github.listings import (
-from tests.waiting import until
     ASK_ALWAYS,
     FIRST,
     OCTOCAT,
@@ -32,6 +31,7 @@ from tests.waiting import until
     true_ids,
     with_gists,
 )
+from tests.waiting import until
 
 # fresh listings
 
