@@ -67,7 +67,7 @@ def _parameter(name: str, value: str) -> object:
 
 def _validated(fields: Mapping[str, object]) -> SearchRequest:
     faults: list[FieldError] = []
-    if all(fields.get(name) in (None, False) for name in WHERE):
+    if all(fields.get(name) is None or fields[name] is False for name in WHERE):
         message = f"Say where to search: {', '.join(WHERE[:-1])} or {WHERE[-1]}."
         faults.append(_field_error(["username"], message))
     form = None

@@ -17,8 +17,8 @@ from tests.serving import Serving, serving
 from tests.waiting import HANG_SECONDS, until
 from tests.web.operations.test_operation import counted
 
-HEAD = b"POST /api/v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-PING = b"GET /ping HTTP/1.1\r\nHost: x\r\n"
+HEAD = b"POST /api/v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+PING = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n"
 END = b"Connection: close\r\n\r\n"
 BODY = b'{"username": "octocat", "pattern": "needle"}'
 SEARCHES = "gistapi_searches_in_progress"
@@ -50,13 +50,13 @@ def chunk(size: int) -> bytes:
     ("sent", "status"),
     [
         (PING + END, 200),
-        (b"GET /ping?" + b"a=b&" * 10_000 + b" HTTP/1.1\r\nHost: x\r\n" + END, 200),
+        (b"GET /ping?" + b"a=b&" * 10_000 + b" HTTP/1.1\r\nHost: localhost\r\n" + END, 200),
         (PING + b"X: " + b"y" * (MAX_HEAD_BYTES // 2) + b"\r\n" + END, 200),
         (PING + b"X: " + b"y" * 2 * MAX_HEAD_BYTES + b"\r\n" + END, 431),
         (PING + b"X: y\r\n" * 101 + END, 431),
-        (b"GET /" + b"a" * (2 * MAX_HEAD_BYTES) + b" HTTP/1.1\r\nHost: x\r\n" + END, 431),
-        (b"GET /\xff HTTP/1.1\r\nHost: x\r\n" + END, 400),
-        (b"GET /%ff%00%0d%0a HTTP/1.1\r\nHost: x\r\n" + END, 404),
+        (b"GET /" + b"a" * (2 * MAX_HEAD_BYTES) + b" HTTP/1.1\r\nHost: localhost\r\n" + END, 431),
+        (b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n" + END, 400),
+        (b"GET /%ff%00%0d%0a HTTP/1.1\r\nHost: localhost\r\n" + END, 404),
         (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400),
         (HEAD + b"Content-Length: -1\r\n" + END, 400),
         (HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n" + END + b"{    }", 400),
@@ -150,7 +150,7 @@ def test_answers_that_are_not_read_hold_no_threads(service: Serving) -> None:
     held: list[socket.socket] = []
     with ExitStack() as stack:
         for number in range(THREADS + 40):
-            asked = files[number % 2] + b" HTTP/1.1\r\nHost: x\r\n\r\n"
+            asked = files[number % 2] + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
             held.append(stack.enter_context(hoarder(service, asked)))
         assert requests.get(f"{service.url}/ping", timeout=HANG_SECONDS).text == "pong"
         faults = [one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) for one in held]
