@@ -87,7 +87,7 @@ def alive() -> dict[int, int]:
 
 
 def free_port() -> int:
-    """A port that nobody listens at, below those that the system gives to clients meanwhile."""
+    """A port that no process listens on, below those that the system assigns to clients."""
     while True:
         port = 20_000 + secrets.randbelow(12_000)
         with socket.socket() as probe, suppress(OSError):
