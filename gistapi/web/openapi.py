@@ -5,7 +5,6 @@ https://spec.openapis.org/oas/v3.1.1.html
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
@@ -13,15 +12,14 @@ from pydantic import TypeAdapter
 
 from gistapi.search.report import ErrorAnswer, Line, SearchAnswer
 from gistapi.web import openapi_examples as examples
-from gistapi.web.error_table import TABLE, ErrorRow
+from gistapi.web.error_table import TABLE
+from gistapi.web.openapi_errors import HEADERS, SCHEMA, error, header_refs, ref, search_errors
 from gistapi.web.problems import ProblemDetails
-from gistapi.web.responses import ATOM, CSV, JSON, NDJSON, PROBLEM_JSON
+from gistapi.web.responses import ATOM, CSV, JSON, NDJSON
 from gistapi.web.schema import SearchRequest
 
-_SCHEMA = "#/components/schemas/{model}"
 # Where no key is required, none has to be sent.
 _BY_KEY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"header": []}]
-_ELSEWHERE = {"not_found", "method_not_allowed", "range_not_satisfiable"}
 _OF_BODIES = {"request_too_large", "unsupported_media_type"}
 # draft-inadarei-api-health-check-06
 _HEALTH = {
@@ -33,13 +31,6 @@ _HEALTH = {
         "output": {"type": "string"},
         "checks": {"type": "object"},
     },
-}
-_HEADERS = {
-    "X-Request-ID": "The caller's, if it is 1 to 128 of `[A-Za-z0-9._-]`, else a random one.",
-    "RateLimit": 'What is left of each limit and for how long, such as `"search";r=29;t=42`.',
-    "RateLimit-Policy": 'The limits, such as `"search";q=30;w=60`: 30 requests in 60 seconds.',
-    "Retry-After": "Seconds to wait.",
-    "WWW-Authenticate": '`Bearer realm="gistapi"`',
 }
 _SECURITY = {
     "bearer": {
@@ -88,7 +79,7 @@ def document() -> dict[str, Any]:
             "schemas": _schemas(),
             "headers": {
                 name: {"description": words, "schema": {"type": "string"}}
-                for name, words in _HEADERS.items()
+                for name, words in HEADERS.items()
             },
             "securitySchemes": _SECURITY,
         },
@@ -96,7 +87,7 @@ def document() -> dict[str, Any]:
 
 
 def _search() -> dict[str, Any]:
-    body = {"schema": _ref("SearchRequest"), "examples": examples.REQUESTS}
+    body = {"schema": ref("SearchRequest"), "examples": examples.REQUESTS}
     return {
         "operationId": "search",
         "tags": ["search"],
@@ -104,7 +95,7 @@ def _search() -> dict[str, Any]:
         "description": f"{_DESCRIPTION} The method QUERY (RFC 10008) takes the same body.",
         "security": [*_BY_KEY, {"captcha": []}],
         "requestBody": {"required": True, "content": {JSON: body}},
-        "responses": {"200": _found()} | _errors(),
+        "responses": {"200": _found()} | search_errors(),
     }
 
 
@@ -116,7 +107,7 @@ def _search_by_parameters() -> dict[str, Any]:
         "description": f"{_DESCRIPTION} Repeat a parameter to send a list.",
         "security": [*_BY_KEY, {"captcha": []}],
         "parameters": _parameters(),
-        "responses": {"200": _found()} | _errors(without=_OF_BODIES),
+        "responses": {"200": _found()} | search_errors(without=_OF_BODIES),
     }
 
 
@@ -130,7 +121,7 @@ def _feed() -> dict[str, Any]:
         "security": [*_BY_KEY, {"captcha": []}],
         "parameters": _parameters(),
         "responses": {"200": feed, "304": {"description": "Nothing has changed."}}
-        | _errors(without=_OF_BODIES),
+        | search_errors(without=_OF_BODIES),
     }
 
 
@@ -151,12 +142,12 @@ def _parameters() -> list[dict[str, Any]]:
 def _found() -> dict[str, Any]:
     return {
         "description": "What was found; as a stream, sent as it is found.",
-        "headers": _header_refs("X-Request-ID", "RateLimit", "RateLimit-Policy"),
+        "headers": header_refs("X-Request-ID", "RateLimit", "RateLimit-Policy"),
         "content": {
-            JSON: {"schema": _ref("SearchAnswer"), "examples": examples.ANSWERS},
+            JSON: {"schema": ref("SearchAnswer"), "examples": examples.ANSWERS},
             NDJSON: {
                 # One object a line: as an array of them, as OpenAPI 3.2 describes such a stream.
-                "schema": {"type": "array", "items": _ref("Line")},
+                "schema": {"type": "array", "items": ref("Line")},
                 "examples": examples.STREAMS,
             },
             CSV: {"schema": {"type": "string"}, "examples": examples.TABLES},
@@ -180,7 +171,7 @@ def _operation() -> dict[str, Any]:
     }
     metrics = {
         "200": _text("Or OpenMetrics, when `Accept` asks for it.", "text/plain", "# HELP …"),
-        "401": _error(401, [row for row in TABLE if row.code == "unauthorized"]),
+        "401": error(401, [row for row in TABLE if row.code == "unauthorized"]),
     }
     captcha = {
         "200": _object("A challenge as https://altcha.org/docs/v2/proof-of-work/ defines it."),
@@ -212,7 +203,7 @@ def _get(name: str, summary: str, responses: dict[str, Any]) -> dict[str, Any]:
 def _health(description: str) -> dict[str, Any]:
     return {
         "description": description,
-        "headers": _header_refs("X-Request-ID"),
+        "headers": header_refs("X-Request-ID"),
         "content": {"application/health+json": {"schema": _HEALTH}},
     }
 
@@ -220,7 +211,7 @@ def _health(description: str) -> dict[str, Any]:
 def _text(description: str, media_type: str, example: str) -> dict[str, Any]:
     return {
         "description": description,
-        "headers": _header_refs("X-Request-ID"),
+        "headers": header_refs("X-Request-ID"),
         "content": {media_type: {"schema": {"type": "string"}, "example": example}},
     }
 
@@ -228,43 +219,8 @@ def _text(description: str, media_type: str, example: str) -> dict[str, Any]:
 def _object(description: str) -> dict[str, Any]:
     return {
         "description": description,
-        "headers": _header_refs("X-Request-ID"),
+        "headers": header_refs("X-Request-ID"),
         "content": {JSON: {"schema": {"type": "object"}}},
-    }
-
-
-def _errors(without: set[str] | frozenset[str] = frozenset()) -> dict[str, Any]:
-    """The errors of a search, by status."""
-    rows: dict[int, list[ErrorRow]] = {}
-    for row in TABLE:
-        if row.code not in _ELSEWHERE | without:
-            rows.setdefault(row.status, []).append(row)
-    return {str(status): _error(status, found) for status, found in rows.items()}
-
-
-def _error(status: int, rows: list[ErrorRow]) -> dict[str, Any]:
-    shapes: dict[str, Any] = {JSON: {}, PROBLEM_JSON: {}}
-    for row in rows:
-        words = f"{row.when[0].upper()}{row.when[1:]}."
-        error = {
-            "status": "error",
-            "code": row.code,
-            "message": words,
-            "request_id": "c9f5bb72e45d",
-        }
-        title = HTTPStatus(status).phrase
-        problem = {"type": "about:blank", "title": title, "detail": words, "instance": "/api"}
-        shapes[JSON][row.code] = {"value": error}
-        shapes[PROBLEM_JSON][row.code] = {"value": error | problem | {"status": status}}
-    schemas = {JSON: "ErrorAnswer", PROBLEM_JSON: "ProblemDetails"}
-    names = dict.fromkeys(name for row in rows for name in row.headers if name in _HEADERS)
-    return {
-        "description": " ".join(f"`{row.code}`: {row.when}." for row in rows),
-        "headers": _header_refs("X-Request-ID", *names),
-        "content": {
-            kind: {"schema": _ref(schemas[kind]), "examples": found}
-            for kind, found in shapes.items()
-        },
     }
 
 
@@ -276,7 +232,7 @@ def _schemas() -> dict[str, Any]:
         ("ErrorAnswer", "serialization", TypeAdapter(ErrorAnswer)),
         ("ProblemDetails", "serialization", TypeAdapter(ProblemDetails)),
     ]
-    found, definitions = TypeAdapter.json_schemas(adapters, ref_template=_SCHEMA)
+    found, definitions = TypeAdapter.json_schemas(adapters, ref_template=SCHEMA)
     schemas: dict[str, Any] = definitions["$defs"]
     schemas |= {name: found[name, mode] for name, mode, _ in adapters if name not in schemas}
     _discriminate(schemas)
@@ -290,11 +246,3 @@ def _discriminate(schemas: dict[str, Any]) -> None:
     kinds = {schemas[ref.rpartition("/")[2]]["properties"]["type"]["const"]: ref for ref in lines}
     line["oneOf"] = [{"$ref": ref} for ref in lines]
     line["discriminator"] = {"propertyName": "type", "mapping": kinds}
-
-
-def _ref(name: str) -> dict[str, str]:
-    return {"$ref": _SCHEMA.format(model=name)}
-
-
-def _header_refs(*names: str) -> dict[str, Any]:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

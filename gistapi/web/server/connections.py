@@ -23,7 +23,7 @@ MAX_HEAD_BYTES = 64 * 1024
 MAX_FIELDS = 100
 SILENT_SECONDS = 10.0
 """How long a connection may take to send a head, the first or the next one."""
-LINGER_SECONDS = 2.0
+LINGER_SECONDS = 10.0
 """How long the rest of a refused body is read, so that its sender sees the answer."""
 
 ABORT_ROUNDS = 100
