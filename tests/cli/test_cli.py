@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from gistapi.cli import main
+from tests.fake_github import FakeGithub
 from tests.serving import environment, run
 
 
@@ -49,8 +50,15 @@ def test_the_module_is_the_command() -> None:
 
 
 def test_asking_for_settings_loads_no_server() -> None:
-    """The commands that do not serve start quickly: no Flask, no granian."""
-    assert not loaded("config") & {"flask", "granian", "requests", "re2", "aiohttp"}
+    """The commands that do not serve start quickly: no Flask."""
+    assert not loaded("config") & {"flask", "prometheus_client"}
+
+
+def test_a_search_loads_no_web(github: FakeGithub) -> None:
+    """A search in this process needs neither Flask nor metrics, and no client of a service."""
+    github.add_user("octocat").add_gist({"a.txt": "needle"})
+    modules = loaded("search", "octocat", "needle", environ=environment(github))
+    assert not modules & {"flask", "werkzeug", "prometheus_client", "gistapi.client.service"}
 
 
 def test_help_loads_next_to_nothing() -> None:
@@ -60,12 +68,12 @@ def test_help_loads_next_to_nothing() -> None:
         assert not loaded(*words.split()) & heavy, words
 
 
-def loaded(*words: str) -> set[str]:
+def loaded(*words: str, environ: dict[str, str] | None = None) -> set[str]:
     """The modules that a command imports."""
     program = (
         "import sys; from gistapi.cli import main\n"
         f"try: main.main({list(words)})\n"
         "except SystemExit: print(*sys.modules)"
     )
-    done = run(sys.executable, "-c", program, environ=environment())
+    done = run(sys.executable, "-c", program, environ=environ or environment())
     return set(done.stdout.splitlines()[-1].split())

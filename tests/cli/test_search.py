@@ -186,7 +186,7 @@ def test_a_key_is_read_from_a_file(tmp_path: Path) -> None:
         with_key = search("octocat", "x", "--server", url, "--key-file", str(file))
     assert (without.exit_code, without.stderr) == (
         2,
-        f"Error: A key is required: `Authorization: Bearer KEY`. {HINT}\n",
+        f"Error: An API key is required. Send `Authorization: Bearer KEY`. {HINT}\n",
     )
     assert (with_key.exit_code, with_key.stderr) == (0, "")
 
@@ -204,7 +204,7 @@ def test_what_could_not_be_searched_is_told_and_is_2(
     hub: FakeGithub, service: Serving, *, server: bool
 ) -> None:
     """Matches are printed all the same."""
-    hub.faults.inject(Fault(answer=answers.server_error(500)), path="hello_world.rb")
+    hub.faults.inject(Fault(answer=answers.server_error(500)), path=HELLO.rpartition("/")[2])
     where = ("--server", service.url) if server else ()
     done = search(*where, "octocat", "import requests|HelloWorld(?=$)")
     assert done.exit_code == 2
