@@ -57,7 +57,10 @@ def summary(found: Found) -> str:
 def _missed(found: Found) -> str:
     """The aims that were missed, as a sentence, and what was measured."""
     all_of_them = aims(found)
-    missed = [f"{aim.what}: {aim.measured} ({aim.wanted})" for aim in all_of_them if not aim.met]
+    missed: dict[str, list[str]] = {}
+    for aim in all_of_them:
+        if not aim.met:
+            missed.setdefault(f"{aim.what}: {aim.measured}", []).append(aim.wanted)
     machine = found["machine"]
     where = (
         f"Measured with gistapi {machine['versions']['gistapi']} on {machine['cores']} cores"
@@ -65,7 +68,9 @@ def _missed(found: Found) -> str:
     )
     if not missed:
         return f"{where} All {len(all_of_them)} aims are met."
-    return f"{where} Missed are {len(missed)} of {len(all_of_them)} aims: {'; '.join(missed)}."
+    count = sum(map(len, missed.values()))
+    listed = "; ".join(f"{what} ({', '.join(wanted)})" for what, wanted in missed.items())
+    return f"{where} Missed are {count} of {len(all_of_them)} aims: {listed}."
 
 
 def _conditions(found: Found) -> str:

@@ -171,7 +171,7 @@ class Settings(BaseSettings):
     search_max_bytes: Size = ByteSize(2**30)
     pattern_timeout_seconds: Seconds = 2
     keys_file: Path = Field(default_factory=_default_keys_file)
-    # Whether a missing keys file lets nobody in, even if there never was one.
+    # Whether a key is required even if there never was a keys file.
     keys_required: bool = False
     keys_optional: bool = False
     metrics_access: Literal["open", "key", "off"] = "open"

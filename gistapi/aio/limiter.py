@@ -23,7 +23,7 @@ class FairLimiter:
 
     @property
     def free(self) -> int:
-        """Places that nobody holds; negative while more are held than there are since `resize`."""
+        """Places that are free; negative while more are held than there are since `resize`."""
         return self._free
 
     def resize(self, total: int) -> None:

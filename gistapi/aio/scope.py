@@ -1,4 +1,4 @@
-"""For whom the loop works: what every request to GitHub carries along."""
+"""The search that the loop works for: what every request to GitHub carries along."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Scope:
 
 
 class CancelSwitch:
-    """Tells threads of an executor that nobody waits for their work any more."""
+    """Shows threads of an executor that their work is not needed any more."""
 
     def __init__(self) -> None:
         self._cancelled = threading.Event()

@@ -112,8 +112,8 @@ def limit(status: int, headers: Headers, body: bytes, now: float) -> Limit | Non
     reset = left.reset_seconds if left is not None and left.remaining <= 0 else None
     after = retry_after(headers, now)
     wait = reset if after is None else after
-    told = wait is not None or status == HTTPStatus.TOO_MANY_REQUESTS
-    if not told and not LIMITED.search(body.decode("utf-8", "replace")):
+    explicit = wait is not None or status == HTTPStatus.TOO_MANY_REQUESTS
+    if not explicit and not LIMITED.search(body.decode("utf-8", "replace")):
         return None
     return Limit("secondary" if reset is None else "primary", wait)
 

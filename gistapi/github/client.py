@@ -106,7 +106,7 @@ RESOURCES: dict[Kind, Resource] = {
 
 
 class Client:
-    """Asks GitHub's API and the hosts of its contents, and nobody else. For one loop.
+    """Sends requests to GitHub's API and content hosts, and to no other host. For one loop.
 
     `api_url` is an origin, perhaps with a path; `content_hosts` are `host` or `host:port`. The
     token, or the caller's in its place, goes to the API's origin alone. Building one opens nothing.

@@ -168,7 +168,7 @@ def _left_to_git() -> Iterator[None]:
 
 
 def _is_final(way: ContentWay, error: GistapiError) -> bool:
-    """Whether no other way would help: the file is gone, or its address is nobody's."""
+    """Whether no other way would help: the file is gone, or its address is not allowed."""
     if isinstance(error, GoneError):
         return True
     return way == "raw" and isinstance(error, IncompleteError) and error.reason in NO_HELP
@@ -193,4 +193,4 @@ def _failure(tried: _Tried) -> GistapiError:
             return error
     if isinstance(raw, RawRefusedError):
         return IncompleteError("file_unavailable", str(raw))
-    return raw or IncompleteError("file_unavailable", "GitHub has the file no more.")
+    return raw or IncompleteError("file_unavailable", "GitHub does not have the file any more.")

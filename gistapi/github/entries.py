@@ -17,7 +17,7 @@ from gistapi.models import Gist, GistFile
 
 BLOB_SHA = re.compile(r"/raw/([0-9a-fA-F]{40})(?:/|$)")
 MAX_FILES = 300
-"""GitHub lists no more of a gist's files; of a longer list the rest is left to git."""
+"""GitHub lists at most this many files of a gist; the rest of a longer list is left to git."""
 MAX_TEXT = 10_000
 """Characters kept of a description; a longer name, address or id is not used at all."""
 MAX_TEXT_BYTES = 6 * MAX_TEXT

@@ -182,7 +182,7 @@ def _fail(batch: Sequence[_Wanted], error: GistapiError) -> None:
 
 
 def _take(waiting: list[_Wanted]) -> list[_Wanted]:
-    """Remove from `waiting` what one query asks for; those that nobody waits for are dropped."""
+    """Remove from `waiting` what one query asks for; those that no search waits for are dropped."""
     waiting[:] = [wanted for wanted in waiting if not wanted.contents.done()]
     size, count = 0, 0
     for wanted in waiting[:MAX_IDS]:

@@ -67,8 +67,8 @@ class Listings:
     async def members(self, organization: str, scope: Scope) -> AsyncGenerator[str]:
         """The logins of an organization's members, each once, in GitHub's order; raises as `pages`.
 
-        The public ones; with a token of a member the concealed ones too. As with gists, whoever is
-        a member from the first request to the last is listed.
+        The public ones; with a token of a member the concealed ones too. As with gists, those
+        who are members from the first request to the last are listed.
         """
         reading = self._reading(Target("organization", organization), scope)
         seen: set[str] = set()

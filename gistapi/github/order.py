@@ -42,7 +42,7 @@ class Order:
         return tuple(placed)
 
     def _newer(self, gist: Gist) -> list[Gist]:
-        """The changed gists that were created after this one; they are changed no more."""
+        """The changed gists that were created after this one; they do not change any more."""
         newer = [new for new in self._changed.values() if new.created_at > gist.created_at]
         for new in newer:
             del self._changed[new.id]

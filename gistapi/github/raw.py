@@ -147,7 +147,7 @@ class _Pass:
             max_wait_seconds=self._max_wait_seconds,
         ) as answer:
             if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and self._offset:
-                return  # nothing follows what we have; its hash will tell whether that is all
+                return  # nothing follows what we have; its hash shows whether that is all
             skip = await self._skip(answer)
             if not self._offset and not answer.headers.get("Content-Encoding"):
                 etag = answer.headers.get("ETag", "")

@@ -46,7 +46,7 @@ class Source:
         return f"{self.url}?{query}"
 
     def key(self, caller_token: str | None) -> str:
-        """What its first page is kept under: nobody else's where a caller's token is used."""
+        """The key of its first page in the cache; with a caller's token it is that caller's own."""
         return self.url.lower() + suffix(caller_token)
 
 

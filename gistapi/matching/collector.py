@@ -94,7 +94,7 @@ class Collector:
                 self._afters.append(self._after(start, end))
 
     def give_up(self) -> None:
-        """Look for no more: there may be further matches."""
+        """Stop looking: there may be further matches."""
         self.left = 0
         self._has_more = True
 

@@ -53,7 +53,7 @@ class Job:
         return not (self.alone or self.is_long) and len(self.text) <= SMALL_BYTES
 
     def end(self, answer: worker.Answer | Exception) -> None:
-        """Set its answer. Dropped if nobody waits for it any more."""
+        """Set its answer. Dropped if no search waits for it any more."""
         if self.done.done():
             return
         if isinstance(answer, Exception):
@@ -80,7 +80,7 @@ class Batch:
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether nobody waits for any of it."""
+        """Whether no search waits for any of it."""
         return all(job.done.done() for job in self.jobs)
 
     def fail(self, failure: str, *, final: bool) -> None:

@@ -245,8 +245,8 @@ def _python_flags(flags: Flags) -> int:
 
 
 def _parse(source: str, flags: int, *, word: bool) -> worker.Tree:
-    # The parser warns of what may one day mean something else, or no more be allowed: nobody is
-    # there to read it. The filters are the process's, so one thread at a time changes them.
+    # The parser warns of syntax that may change one day, which no caller could see. The filters are
+    # the process's, so one thread at a time changes them.
     with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return worker.parse(source, flags, word=word)

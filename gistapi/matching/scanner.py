@@ -251,7 +251,7 @@ class Scanner:
             self._start = spans[-1][1]
 
     async def _do(self, work: Callable[[], T], steps: int = 1) -> T:
-        """Do something with the whole window, where that holds nobody up."""
+        """Do something with the whole window, where that delays no other search."""
         if len(self._window.data) <= _INLINE_BYTES and steps <= _INLINE_STEPS:
             return work()
         return await self._work.in_thread(work)

@@ -43,7 +43,7 @@ in a thread, or too slow for those."""
 SHOWING_BYTES = 4096
 """The least text that shows that, as the automaton has to be built first."""
 START_COST = 20_000_000
-"""Instructions times bytes for RE2 in a thread, where nobody can interrupt it: 0.25 s at worst."""
+"""Instructions times bytes for RE2 in a thread, where it cannot be interrupted: 0.25 s at worst."""
 MAX_COST = 200_000_000
 """The same for a pattern that was seen to be fast on a quarter of that."""
 SLOW_COST = 2_000_000

@@ -34,7 +34,7 @@ RE2 = "re2"
 LENGTH = struct.Struct("<Q")
 READY = b"r"
 GRACE_SECONDS = 1.0
-"""How much longer than asked a worker lives when nobody is left to kill it."""
+"""How much longer than asked a worker lives when its parent cannot kill it."""
 MEMORY_BYTES = 160 << 20
 """What `re` may allocate: backtracking over megabytes keeps its whole way in memory."""
 

@@ -92,7 +92,7 @@ class Workers:
             raise OverloadedError("The service is stopping.", retry_after_seconds=1.0)
 
     def _drop_abandoned(self) -> None:
-        """Free the workers that are at something long for nobody."""
+        """Free the workers whose long text no search waits for."""
         for batch in self._batches:
             if batch.is_long and batch.is_abandoned and batch.process is not None:
                 batch.process.kill()
@@ -169,7 +169,7 @@ class Workers:
             self._observe(WorkerKilled("died"))
             batch.fail("The worker that searched this file died.", final=batch.jobs[0].alone)
         except BaseException:
-            process.kill()  # its answer is still to come, and nobody would expect it
+            process.kill()  # its answer is still to come and would be taken for another's
             raise
         else:
             for job, answer in zip(batch.jobs, answers, strict=False):

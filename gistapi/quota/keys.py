@@ -48,8 +48,8 @@ class KeyFile:
     """The keys in one file, read again when it changes. For any thread and several processes.
 
     Once the file is there a key is required, even if none is left in it: an operator who revokes
-    the last key wants to lock out, not to open. A file that cannot be read lets nobody in, and so
-    does one that is gone: a marker beside it says that it was there, in the next process too.
+    the last key wants to lock out, not to open. A file that cannot be read admits nobody,
+    nor does one that is gone: a marker beside it says that it existed, in the next process too.
     `required` says so where nothing can be written, as beside a mounted secret. Then every method
     raises KeyFileError, whose message says why and what to do.
     """
@@ -192,7 +192,7 @@ def _parsed(text: str) -> tuple[Key, ...]:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write so that a reader sees the old file or the new one, which nobody else may read."""
+    """Write so that a reader sees the old file or the new one, which only its owner may read."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mode 0600
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -67,7 +67,7 @@ class FileDetail(_In):
         bool | None,
         Field(
             description="Whether there are further matches; true also where the search for them"
-            " took too long, null where nobody looked: without `max_count`."
+            " took too long, null if it was not searched for: without `max_count`."
         ),
     ]
     matches: list[MatchDetail]

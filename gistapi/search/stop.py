@@ -79,7 +79,7 @@ def stop_of(error: GistapiError) -> Stop:
 
 
 def stop_or_raise(error: BaseException) -> Stop:
-    """The stop that an error leads to; raises an error that nobody foresaw."""
+    """The stop that an error leads to; raises an unforeseen error."""
     if isinstance(error, Stop):
         return error
     if isinstance(error, GistapiError):

@@ -41,7 +41,7 @@ Explain = Callable[[Exception], tuple[str, str]]
 
 
 def unexplained(error: Exception) -> tuple[str, str]:
-    """An error whose code nobody looks up."""
+    """An error whose code is not looked up."""
     return "github_error", str(error)
 
 

@@ -78,9 +78,9 @@ def limit_resources(max_memory_bytes: int) -> None:
 
 
 def end_with_reader(out: BinaryIO) -> None:
-    """End this process soon after nobody reads `out` any more, whatever it is doing.
+    """End this process soon after the reader of `out` is gone, whatever it is doing.
 
-    By a timer: a thread that watched would take 72 MiB of the address space.
+    By a timer: a thread that watches would take 72 MiB of the address space.
     """
     poll = select.poll()
     poll.register(out, 0)  # POLLERR, the end of the reader, is reported always
