@@ -3,6 +3,7 @@
 const SWITCHES = ["ignore_case", "multiline", "dotall", "fixed_string", "word"];
 const LISTS = ["files", "languages"];
 const DAYS = { updated_since: "T00:00:00Z", updated_until: "T23:59:59Z" };
+const SHOWN = { max_count: 20, context: 1 }; // matches of a file, and lines around each
 const NARROWING = [...LISTS, ...Object.keys(DAYS)];
 
 /** The request's body for what the form says; options that are off are left out. */
@@ -17,6 +18,11 @@ export function bodyOf(form) {
     if (form.elements[name].value) body[name] = form.elements[name].value + time;
   }
   return body;
+}
+
+/** The request that the page sends: the search, and how much of each file it shows. */
+export function requestOf(body) {
+  return { ...body, ...SHOWN };
 }
 
 /** This page's address with the search in it. */
@@ -51,6 +57,6 @@ export function curlOf(api, body, keyed) {
   return [
     `curl -s ${quoted(api.href)}`,
     ...headers,
-    `-d ${quoted(JSON.stringify({ ...body, details: true }))}`,
+    `-d ${quoted(JSON.stringify(requestOf(body)))}`,
   ].join(" \\\n  ");
 }
