@@ -1,9 +1,11 @@
-// The search page: one form, one running search, its results as they arrive.
+// The search page: one form, one running search.
 
 import { proof } from "./captcha.js";
-import { $, count, element, link, plural, size } from "./dom.js";
+import { $, element } from "./dom.js";
+import { addressesOf, csvOf, download, jsonOf } from "./exports.js";
 import { clearFault, showFault, showRefusal } from "./faults.js";
-import { bodyOf, curlOf, fill, isNarrowed, linkOf, requestOf } from "./query.js";
+import * as outcome from "./outcome.js";
+import { bodyOf, curlOf, fill, linkOf, optionsOf, requestOf, targetsOf } from "./query.js";
 import * as results from "./results.js";
 import { Refusal, search } from "./stream.js";
 
@@ -11,91 +13,39 @@ const form = $("search");
 const api = new URL(form.dataset.api, location.href);
 
 let running = null; // an AbortController
-let asked = null; // the last request's body
-let goOn = null; // where it continues
-
-/* Results */
-
-function showGap({ gist, file, reason, message }) {
-  const item = element("li", {}, element("code", { className: "reason" }, reason), " ");
-  if (gist) {
-    item.append(link(gist, {}, file || gist.replace(/^https?:\/\//, "")), " ");
-  }
-  item.append(message);
-  $("gaps").append(item);
-  const gaps = $("gaps").childElementCount;
-  $("missing-title").textContent = gaps === 1 ? "Not searched" : `Not searched: ${count(gaps)}`;
-  $("missing").hidden = false;
-}
-
-function showProgress({ gists_done, gists_total, files_done, bytes_done }) {
-  const bar = $("bar");
-  if (gists_total === null) bar.removeAttribute("value");
-  else Object.assign(bar, { max: Math.max(1, gists_total), value: gists_total ? gists_done : 1 });
-  const gists = gists_total === null ? plural(gists_done, "gist")
-    : `${count(gists_done)} of ${plural(gists_total, "gist")}`;
-  $("counts").dataset.far = ` · ${gists} · ${plural(files_done, "file")} · ${size(bytes_done)}`;
-  showCounts();
-}
-
-function showCounts(words = "") {
-  const found = results.total();
-  $("counts").textContent = `${plural(found, "gist")} ${found === 1 ? "matches" : "match"}`
-    + ($("counts").dataset.far ?? "") + words;
-}
-
-function showEnd({ status, next, elapsed_seconds }) {
-  Object.assign($("bar"), { max: 1, value: 1 });
-  goOn = next ?? null;
-  $("continue").hidden = !next;
-  if (!next) delete $("counts").dataset.far; // the last of them was told before the end
-  const seconds = elapsed_seconds < 10 ? elapsed_seconds.toFixed(2) : elapsed_seconds.toFixed(0);
-  showCounts(` · ${seconds} s`);
-  if (!results.total() && status === "success") $("counts").textContent = `No gist matches · ${seconds} s`;
-  $("said").textContent = status === "success" ? `Done: ${$("counts").textContent}`
-    : `Incomplete: ${$("counts").textContent}`;
-  $("outcome").dataset.state = status;
-}
+let asked = null; // the last search's body
+let cursor = null; // where it continues, if that is known
 
 /* Searching */
 
-function prepare() {
-  results.clear();
-  $("gaps").replaceChildren();
-  $("missing").hidden = true;
-  delete $("counts").dataset.far;
-}
-
 function setRunning(controller) {
-  const focused = [$("go"), $("stop")].includes(document.activeElement);
+  const focused = [$("go"), $("stop"), $("continue")].includes(document.activeElement);
   running = controller;
   $("go").hidden = Boolean(controller);
   $("stop").hidden = !controller;
   if (focused) (controller ? $("stop") : $("go")).focus();
 }
 
-function showRepeat(body) {
-  const address = linkOf(form);
-  Object.assign($("link"), { href: address.href, textContent: address.href });
-  $("curl").textContent = curlOf(api, body, Boolean($("key-value").value || $("captcha")));
-  return address;
+function cancel() {
+  const controller = running;
+  setRunning(null);
+  controller?.abort();
 }
 
-async function run(body) {
-  running?.abort();
+/** Search, or with `continued` go on from the cursor. */
+async function run(body, { continued = false } = {}) {
+  cancel();
   const controller = new AbortController();
   asked = body;
+  if (!continued) cursor = null;
   clearFault();
+  outcome.begin(continued);
   setRunning(controller);
-  $("continue").hidden = true;
-  $("bar").removeAttribute("value");
-  $("outcome").dataset.state = "running";
-  $("counts").textContent = "Asking GitHub …";
-  $("said").textContent = "Searching";
   try {
     const headers = $("key-value").value ? { Authorization: `Bearer ${$("key-value").value}` } : await proof();
     controller.signal.throwIfAborted();
-    await follow(search(api, requestOf(body), headers, controller.signal));
+    const request = requestOf(cursor ? { ...body, cursor } : body);
+    await follow(search(api, request, headers, controller.signal), body);
   } catch (error) {
     if (controller === running) fail(error, body);
   } finally {
@@ -103,69 +53,101 @@ async function run(body) {
   }
 }
 
-async function follow(lines) {
+async function follow(lines, body) {
   let ended = false;
   for await (const { type, data } of lines) {
-    $("outcome").hidden = false;
-    if (type === "match") { results.add(data); showCounts(); }
-    else if (type === "progress") showProgress(data);
-    else if (type === "incomplete") showGap(data);
+    if (type === "match") outcome.addMatch(data);
+    else if (type === "progress") outcome.showProgress(data);
+    else if (type === "incomplete") outcome.addGap(data);
+    else if (type === "target") outcome.addTarget(data);
     else if (type === "error") throw new Refusal(data);
-    else if (type === "end") { ended = true; showEnd(data); }
+    else if (type === "end") {
+      ended = true;
+      cursor = data.next ?? null;
+      outcome.showEnd(data, body);
+    }
   }
   if (!ended) throw new Error("The connection broke off.");
 }
 
 function fail(error, body) {
-  Object.assign($("bar"), { max: 1, value: 0 });
-  $("outcome").dataset.state = "failed";
   if (error.name === "AbortError") {
-    showCounts(" · stopped");
-    $("said").textContent = "Stopped";
-    $("outcome").hidden = false;
-  } else if (error instanceof Refusal) {
-    showRefusal(error, body);
-  } else {
-    showFault(element("p", {}, error instanceof TypeError ? "The service can't be reached." : error.message));
+    outcome.showStopped(Boolean(cursor));
+    return;
   }
+  outcome.showFailure(Boolean(cursor));
+  if (error instanceof Refusal) showRefusal(error, body);
+  else showFault(element("p", {}, error instanceof TypeError ? "The service can't be reached." : error.message));
 }
 
 function submit({ keepAddress = false } = {}) {
-  const missing = ["username", "pattern"].map((name) => form.elements[name]).find((input) => !input.value);
-  if (missing) {
+  const missing = ["username", "pattern"].map((name) => form.elements[name]).find((input) => !input.value.trim());
+  if (missing && !(missing.name === "pattern" && missing.value)) {
     missing.focus();
     return;
   }
+  if (targetsOf(form.elements.username.value).organizations.length > 1) {
+    form.elements.username.setAttribute("aria-invalid", "true");
+    form.elements.username.focus();
+    showFault(element("p", {}, "A search takes one organization. Search the others one by one."));
+    return;
+  }
   const body = bodyOf(form);
-  const address = showRepeat(body);
+  const address = linkOf(form);
   if (!keepAddress && address.href !== location.href) history.pushState(null, "", address);
-  document.title = `${body.pattern} · ${body.username} · Gist search`;
-  prepare();
-  $("outcome").hidden = true;
+  Object.assign($("link"), { href: address.href, textContent: address.href });
+  $("curl").textContent = curlOf(api, body, Boolean($("key-value").value || $("captcha")));
+  document.title = `${body.pattern} · ${form.elements.username.value.trim()} · Gist search`;
+  document.body.classList.add("searched");
+  $("more").open = false;
   run(body);
+}
+
+function stop() {
+  running?.abort();
 }
 
 /* Wiring */
 
 form.addEventListener("submit", (event) => { event.preventDefault(); submit(); });
-$("stop").addEventListener("click", () => running?.abort());
-$("continue").addEventListener("click", () => {
-  $("gaps").replaceChildren();
-  $("missing").hidden = true;
-  run({ ...asked, cursor: goOn });
-});
+form.addEventListener("change", showOptions);
+$("stop").addEventListener("click", stop);
+$("continue").addEventListener("click", () => run(asked, { continued: true }));
+$("sort").addEventListener("change", () => results.sortBy($("sort").value));
+$("json").addEventListener("click", () =>
+  download("gists.json", "application/json", jsonOf(asked, results.shown(), outcome.incomplete())));
+$("csv").addEventListener("click", () => download("gists.csv", "text/csv", csvOf(results.shown())));
+$("addresses").addEventListener("click", () => copy($("addresses"), addressesOf(results.shown()), $("matches")));
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const source = $(button.dataset.copy);
+  button.addEventListener("click", () => copy(button, source.textContent, source));
+}
+
+/** Copy a text; without a clipboard (outside a secure context), select `source`. */
+async function copy(button, text, source) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    getSelection().selectAllChildren(source);
+    return;
+  }
+  $("said").textContent = "Copied";
+  button.classList.add("copied");
+  setTimeout(() => button.classList.remove("copied"), 1500);
+}
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const typing = event.target.matches("input, textarea, altcha-widget");
-  if (event.key === "Escape") running?.abort();
+  const typing = event.target.matches("input, textarea, select, altcha-widget");
+  if (event.key === "Escape") stop();
   else if (event.key === "/" && !typing) { form.elements.pattern.select(); event.preventDefault(); }
   else if (event.key === "ArrowDown" || event.key === "ArrowUp") step(event);
 });
 
-/** Arrows walk over the results, from the pattern down and back. */
+/** Move the focus over the matching lines, from the pattern down and back. */
 function step(event) {
-  const stops = [form.elements.pattern, ...document.querySelectorAll("#matches a.line")];
+  const lines = [...document.querySelectorAll("#matches a.line[href]")].filter((line) => !line.closest("[hidden]"));
+  const stops = [form.elements.pattern, ...lines];
   const at = stops.indexOf(document.activeElement);
   const next = stops[at + (event.key === "ArrowDown" ? 1 : -1)];
   if (at < 0 || !next) return;
@@ -173,30 +155,23 @@ function step(event) {
   next.focus();
 }
 
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.addEventListener("click", async () => {
-    const source = $(button.dataset.copy);
-    try {
-      await navigator.clipboard.writeText(source.textContent);
-      $("said").textContent = "Copied";
-      const words = button.textContent;
-      button.textContent = "Copied";
-      setTimeout(() => { button.textContent = words; }, 1500);
-    } catch {
-      getSelection().selectAllChildren(source); // no clipboard outside a secure context
-    }
-  });
+function showOptions() {
+  $("in-use").textContent = optionsOf(form).map((option) => ` · ${option}`).join("");
 }
 
 function load() {
   const holdsSearch = fill(form, new URLSearchParams(location.search));
-  $("more").open = isNarrowed(form);
+  showOptions();
   if (holdsSearch) {
     submit({ keepAddress: true });
-  } else {
-    running?.abort();
-    $("outcome").hidden = true;
+    return;
   }
+  cancel();
+  clearFault();
+  $("outcome").hidden = true;
+  $("more").open = true;
+  document.body.classList.remove("searched");
+  document.title = "Gist search";
 }
 
 addEventListener("popstate", load);

@@ -4,7 +4,7 @@ const number = new Intl.NumberFormat("en");
 
 export const $ = (id) => document.getElementById(id);
 export const count = (value) => number.format(value);
-export const plural = (value, word) => `${count(value)} ${word}${value === 1 ? "" : "s"}`;
+export const plural = (value, word, words = `${word}s`) => `${count(value)} ${value === 1 ? word : words}`;
 
 /** A number of bytes in the largest unit that keeps it at least 1. */
 export function size(bytes) {

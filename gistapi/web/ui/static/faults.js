@@ -26,6 +26,11 @@ function markedPattern(pattern, position) {
     characters.slice(at + 1).join(""));
 }
 
+/** The service's words, except where they are about headers. */
+function wordsOf({ code, message }) {
+  return code === "unauthorized" && !$("key-value").value ? "This service needs a key. Enter it below." : message;
+}
+
 function inputOf(field) {
   const name = field.split(".")[0];
   return form.elements[TARGETS.includes(name) ? "username" : name];
@@ -38,6 +43,8 @@ export function showRefusal(refusal, body) {
     const input = inputOf(field);
     input?.setAttribute?.("aria-invalid", "true");
     if (position === undefined) {
+      const label = input?.labels?.[0]?.textContent.trim();
+      parts.push(element("p", {}, label ? `${label}: ${message}` : `${field}: ${message}`));
       input?.focus?.();
       continue;
     }
@@ -47,7 +54,7 @@ export function showRefusal(refusal, body) {
     input.setSelectionRange(units, units + 1);
     parts.push(element("p", {}, `${message} (at character ${position + 1})`));
   }
-  if (!parts.length) parts.push(element("p", {}, refusal.message));
+  if (!parts.length) parts.push(element("p", {}, wordsOf(refusal)));
   const wait = Number(refusal.retryAfter);
   if (wait) parts.push(element("p", { className: "hint" }, `Try again in ${plural(wait, "second")}.`));
   if (refusal.code === "internal_error") {

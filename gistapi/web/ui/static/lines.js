@@ -1,6 +1,6 @@
 // The lines of one file, as grep shows them: numbered, with context, the matches marked.
 
-import { count, element, link } from "./dom.js";
+import { count, element, link, plural } from "./dom.js";
 
 /** The file's lines in order. Lines that several matches share appear once. */
 export function rowsOf(matches) {
@@ -65,6 +65,6 @@ export function fileElement(gist, { file, language, more, matches }) {
     part.append(row);
     previous = line;
   }
-  if (more) part.append(element("p", { className: "further" }, `First ${matches.length} matches shown, more in this file`));
+  if (more) part.append(element("p", { className: "further" }, `${plural(matches.length, "match", "matches")} shown, more in this file`));
   return part;
 }
