@@ -72,7 +72,10 @@ def take_page(browser: Browser, service: Serving, github: FakeGithub) -> None:
         visited.page.screenshot(path=PICTURES / "page-light.png")
     github.faults.remove(slow)
 
-    failing = github.faults.inject(Fault(answer=answers.server_error(500)), path="deploy.sh")
+    octocat = github.world.user("octocat")
+    assert octocat
+    lost = next(gist for gist in octocat.gists if "deploy.sh" in gist.files)
+    failing = github.faults.inject(Fault(answer=answers.server_error(500)), path=lost.id)
     with visit(browser, done, theme="dark", height=720) as visited:
         expect(visited.page.locator("#missing")).to_be_visible()
         visited.page.get_by_text("Repeat this search").click()

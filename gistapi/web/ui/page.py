@@ -13,6 +13,11 @@ from gistapi.web.openapi import document
 
 # https://swagger.io/docs/open-source-tools/swagger-ui/, as the package flask-swagger-ui ships it
 _REFERENCE = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
+_EXAMPLES = (
+    ("TODO|FIXME", "notes to oneself"),
+    (r"^import (\w+)", "lines that import a module"),
+    (r"https?://\S+", "web addresses"),
+)
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
     " worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -36,7 +41,10 @@ def pages(*, captcha: bool) -> Blueprint:
 
     @blueprint.get("/")
     def search_page() -> Response:
-        return _page("page.html", PAGE_POLICY, captcha=captcha)
+        searched = "username" in request.args and "pattern" in request.args
+        return _page(
+            "page.html", PAGE_POLICY, captcha=captcha, searched=searched, examples=_EXAMPLES
+        )
 
     @blueprint.get("/docs")
     def reference() -> Response:
@@ -46,6 +54,7 @@ def pages(*, captcha: bool) -> Blueprint:
     def reference_asset(name: str) -> Response:
         content, etag = _asset(name)
         response = Response(content, mimetype=_REFERENCE[name])
+        response.headers["Cache-Control"] = "no-cache"
         response.set_etag(etag)
         response.make_conditional(request)
         return response

@@ -1,0 +1,147 @@
+// The state of a search: progress, counts, what was not searched, and why an answer is empty.
+
+import { $, count, element, link, plural, size } from "./dom.js";
+import * as results from "./results.js";
+
+const FILTERS = ["files", "languages", "updated_since", "updated_until"];
+const gaps = new Map(); // what was not searched, by address and file
+let far = ""; // how far the search is
+let searched = { gists: 0, files: 0, size_bytes: 0 };
+
+export const incomplete = () => [...gaps.values()];
+
+/** Show that a search has started; without `continued`, forget the one before. */
+export function begin(continued) {
+  if (!continued) {
+    gaps.clear();
+    results.clear();
+    searched = { gists: 0, files: 0, size_bytes: 0 };
+  }
+  for (const [key, gap] of gaps) if (!gap.gist) gaps.delete(key); // the search as a whole goes on
+  far = "";
+  $("outcome").hidden = false;
+  $("outcome").dataset.state = "running";
+  $("continue").hidden = true;
+  $("empty").hidden = true;
+  $("tools").hidden = false;
+  $("facets").hidden = false;
+  $("bar").removeAttribute("value");
+  showGaps();
+  $("headline").textContent = "Asking GitHub …";
+  $("far").textContent = "";
+  $("said").textContent = "Searching";
+}
+
+export function addMatch(data) {
+  results.add(data);
+  showCounts();
+}
+
+export function addGap(gap) {
+  gaps.set(`${gap.gist} ${gap.file} ${gap.gist ? "" : gap.reason}`, gap);
+  showGaps();
+  showCounts();
+}
+
+/** Show a user or an organization that could not be searched. */
+export function addTarget({ status, code, message, username, organization, gist }) {
+  if (status !== "error") return;
+  const target = username ?? organization ?? gist;
+  gaps.set(`target ${target}`, { gist: null, file: null, target, reason: code, message });
+  showGaps();
+  showCounts();
+}
+
+export function showProgress({ gists_done, gists_total, files_done, bytes_done }) {
+  if (gists_total === null) $("bar").removeAttribute("value");
+  else Object.assign($("bar"), { max: Math.max(1, gists_total), value: gists_total ? gists_done : 1 });
+  const gists = gists_total === null ? plural(gists_done, "gist")
+    : `${count(gists_done)} of ${plural(gists_total, "gist")}`;
+  far = `${gists} · ${plural(files_done, "file")} · ${size(bytes_done)}`;
+  if (gists_done || gists_total !== null) showCounts();
+}
+
+/** Show the end of a search for `body`. */
+export function showEnd({ status, next, elapsed_seconds, searched: read }, body) {
+  for (const name of Object.keys(searched)) searched[name] += read[name];
+  const seconds = elapsed_seconds < 10 ? elapsed_seconds.toFixed(2) : elapsed_seconds.toFixed(0);
+  far = `${plural(searched.files, "file")} in ${plural(searched.gists, "gist")} searched`
+    + ` · ${size(searched.size_bytes)} · ${seconds} s`;
+  const complete = status === "success" && !gaps.size;
+  finish(complete ? "success" : "partial", Boolean(next), complete ? "Done" : "Incomplete");
+  if (!results.total() && !next) explainEmpty(body);
+}
+
+/** Show that a search ended early; `resumable` if it can be continued. */
+export function showStopped(resumable, words = "stopped") {
+  far = [far, words].filter(Boolean).join(" · ");
+  finish("stopped", resumable, "Stopped");
+}
+
+/** Show that a search failed. Results that arrived before stay. */
+export function showFailure(resumable) {
+  if (results.total()) finish("failed", resumable, "Failed");
+  else $("outcome").hidden = true;
+}
+
+function finish(state, resumable, word) {
+  Object.assign($("bar"), { max: 1, value: state === "success" ? 1 : 0.999 });
+  $("outcome").dataset.state = state;
+  $("continue").hidden = !resumable;
+  $("tools").hidden = !results.total();
+  $("facets").hidden = !results.total();
+  showCounts();
+  results.finish();
+  $("said").textContent = `${word}: ${$("counts").textContent}`;
+}
+
+function showCounts() {
+  const found = results.total();
+  const matches = found ? `${plural(found, "gist")} ${found === 1 ? "matches" : "match"}` : "No gist matches";
+  const running = $("outcome").dataset.state === "running";
+  const parts = [running && !found ? "No match yet" : matches, missing()];
+  $("headline").textContent = parts.filter(Boolean).join(" · ");
+  $("far").textContent = far && ` · ${far}`;
+}
+
+/** How much was not searched, for example "10 files not searched". */
+function missing() {
+  const all = incomplete();
+  const files = all.filter((gap) => gap.gist && gap.file).length;
+  const gists = all.filter((gap) => gap.gist && !gap.file).length;
+  const targets = all.filter((gap) => gap.target).length;
+  const things = [
+    targets && plural(targets, "source"), gists && plural(gists, "gist"), files && plural(files, "file"),
+  ].filter(Boolean);
+  const parts = things.length ? [`${things.join(", ")} not searched`] : [];
+  if (all.some((gap) => !gap.gist && !gap.target)) parts.push("search not finished");
+  return parts.join(" · ");
+}
+
+function showGaps() {
+  $("missing").hidden = !gaps.size;
+  if (!gaps.size) $("missing").open = false;
+  $("outcome").classList.toggle("incomplete", gaps.size > 0);
+  $("gaps").replaceChildren(...incomplete().map(gapElement));
+}
+
+function gapElement({ gist, file, target, reason, message }) {
+  const item = element("li", {}, element("code", { className: "reason" }, reason), " ");
+  if (target) item.append(element("strong", {}, target), " ");
+  if (gist) item.append(link(gist, {}, file || gist.replace(/^https?:\/\//, "")), " ");
+  item.append(message);
+  return item;
+}
+
+function explainEmpty(body) {
+  const filtered = FILTERS.some((name) => body[name]);
+  let words = `None of the ${plural(searched.files, "file")} searched contains the pattern.`;
+  if (!body.ignore_case && searched.files) words += " Upper and lower case count; “Ignore case” changes that.";
+  if (!searched.files) {
+    words = filtered ? "No gist or file passes the filters. Change them under Options."
+      : searched.gists ? "The gists have no file that can be searched."
+        : "There are no public gists to search.";
+  }
+  $("empty").textContent = words;
+  $("empty").hidden = false;
+}

@@ -1,0 +1,100 @@
+"""What can be done with the results on the search page: sort, narrow, copy, download."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.web.ui.forms import ask
+from tests.web.ui.streams import answer, end, match
+
+GISTS = [
+    match(2, hits=1),
+    match(3, name="run.sh", language="Shell", hits=3),
+    match(1, name="b.py", hits=2),
+]
+
+
+@pytest.fixture
+def results(page: Page) -> Page:
+    """Give the page with three gists, found in another order than they were created."""
+    answer(page, [*GISTS, end(3)])
+    ask(page, "octocat", "x")
+    expect(page.get_by_role("status")).to_contain_text("Done")
+    return page
+
+
+def test_the_newest_gist_is_first_and_the_order_can_be_chosen(results: Page) -> None:
+    """Gists arrive in any order and are sorted at the end."""
+    titles = results.locator(".match h2")
+    expect(titles).to_have_text(["Gist 3", "Gist 2", "Gist 1"])
+    for order, expected in {
+        "Oldest first": ["Gist 1", "Gist 2", "Gist 3"],
+        "Recently updated": ["Gist 1", "Gist 2", "Gist 3"],
+        "Newest first": ["Gist 3", "Gist 2", "Gist 1"],
+        "Most matches": ["Gist 3", "Gist 1", "Gist 2"],
+    }.items():
+        results.get_by_label("Sort").select_option(order)
+        expect(titles).to_have_text(expected)
+
+
+def test_facets_narrow_the_results(results: Page) -> None:
+    """Languages and kinds of file with their counts; a second click shows all again."""
+    expect(results.locator(".facet")).to_have_text(["Python 2", "Shell 1", "*.py 2", "*.sh 1"])
+    shell = results.get_by_role("button", name="Shell 1")
+    shell.click()
+    expect(shell).to_have_attribute("aria-pressed", "true")
+    expect(results.locator(".match:visible h2")).to_have_text(["Gist 3"])
+    expect(results.locator("#shown")).to_have_text("1 of 3 shown")
+    shell.click()
+    expect(results.locator(".match:visible")).to_have_count(3)
+    expect(results.locator("#shown")).to_have_text("")
+
+
+def test_addresses_are_copied_in_the_order_shown(results: Page) -> None:
+    """One a line, without the gists that the facets hide."""
+    results.get_by_role("button", name="Python 2").click()
+    results.get_by_role("button", name="Copy addresses").click()
+    expect(results.get_by_role("status")).to_have_text("Copied")
+    copied = results.evaluate("navigator.clipboard.readText()")
+    assert copied == "https://gist.github.com/2\nhttps://gist.github.com/1\n"
+
+
+def download(page: Page, name: str) -> str:
+    """The text of the file that a button saves."""
+    with page.expect_download() as started:
+        page.get_by_role("button", name=name, exact=True).click()
+    assert started.value.suggested_filename == f"gists.{name.lower()}"
+    return Path(started.value.path()).read_bytes().decode()
+
+
+def test_results_are_saved_as_json(results: Page) -> None:
+    """The search and its answer, from what the page has."""
+    saved = json.loads(download(results, "JSON"))
+    assert saved["pattern"] == "x"
+    assert saved["status"] == "success"
+    assert saved["matches"] == [f"https://gist.github.com/{number}" for number in (3, 2, 1)]
+    assert saved["details"] == [GISTS[1]["data"], GISTS[0]["data"], GISTS[2]["data"]]
+
+
+def test_results_are_saved_as_csv(results: Page) -> None:
+    """One row for each match; a text that a spreadsheet would run is disarmed."""
+    rows = list(csv.DictReader(io.StringIO(download(results, "CSV"), newline="")))
+    assert len(rows) == 6
+    assert rows[0] == {
+        "gist": "https://gist.github.com/3",
+        "owner": "octocat",
+        "description": "Gist 3",
+        "updated_at": "2021-01-26T00:00:00Z",
+        "file": "run.sh",
+        "language": "Shell",
+        "line": "3",
+        "column": "1",
+        "text": "'=a, b",
+        "url": "https://gist.github.com/3#file-run.sh-L3",
+    }
