@@ -308,7 +308,7 @@ def test_leaving_a_search_stops_its_requests(github: FakeGithub) -> None:
     with bench(github, concurrency=4) as ours:
         with closing(ours.searcher.search(NEEDLE)) as events:
             assert isinstance(next(events), Begin)
-            assert isinstance(next(events), Match)
+            assert any(isinstance(event, Match) for event in events)
             until(lambda: github.traffic["raw"].in_flight == 4)
         github.wait_quiet(HANG_SECONDS)
         # one that comes after would wait behind what the first had still to ask
