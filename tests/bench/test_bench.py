@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench.aims import Aim, aims
-from bench.report import README, readme_with, table
+from bench.report import README, readme_with, summary, table
 from tests.serving import ROOT, environment
 from tests.serving import run as run_command
 
@@ -62,6 +62,9 @@ def test_the_table_shows_all_of_it(tiny: dict[str, Any]) -> None:
     assert table(tiny) == tiny["table"]
     rows = [row["name"] for row in tiny["patterns"]["rows"]] + [aim.what for aim in aims(tiny)]
     assert [row for row in rows if row not in tiny["table"]] == []
+    assert [
+        aim.measured for aim in aims(tiny) if not aim.met and aim.what not in summary(tiny)
+    ] == []
 
 
 def test_an_aim_is_met_or_not(tiny: dict[str, Any]) -> None:
