@@ -12,7 +12,7 @@ RUN /opt/poetry/bin/poetry export --only main --output requirements.txt \
         --no-deps --require-hashes --requirement requirements.txt
 COPY README.md LICENSE ./
 COPY gistapi gistapi
-# The files never change again, so their bytecode needs no check; nothing is compiled at the start.
+# The files never change, so their bytecode is not checked; nothing is compiled at the start.
 RUN /opt/poetry/bin/poetry build --quiet --format wheel \
     && pip --python /opt/gistapi/bin/python install --quiet --no-compile --no-deps dist/*.whl \
     && python -m compileall -q --invalidation-mode unchecked-hash /opt/gistapi/lib
@@ -21,7 +21,7 @@ FROM python:3.13-slim
 LABEL org.opencontainers.image.title="gistapi" \
       org.opencontainers.image.description="Which of a GitHub user's public gists match a regular expression?" \
       org.opencontainers.image.licenses="MIT"
-# The file of keys is named, no key is.
+# The variable names the file of keys and is no secret.
 # hadolint ignore=DL3064
 ENV PATH=/opt/gistapi/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -29,7 +29,7 @@ ENV PATH=/opt/gistapi/bin:$PATH \
     GISTAPI_HOST=0.0.0.0 \
     GISTAPI_CACHE_URL=sqlite:////var/cache/gistapi/cache.sqlite3 \
     GISTAPI_KEYS_FILE=/var/lib/gistapi/keys.json
-# Python's own library comes without bytecode, and could not be given any at run time.
+# Python's own library comes without bytecode, and cannot get any at run time.
 RUN pip uninstall --quiet --yes --root-user-action=ignore pip \
     && python -m compileall -q --invalidation-mode unchecked-hash \
         -x '/(ensurepip|idlelib|lib2to3|pydoc_data|site-packages|test|tkinter|turtledemo)/' \
@@ -38,12 +38,12 @@ RUN pip uninstall --quiet --yes --root-user-action=ignore pip \
     && install --directory --owner=gistapi --group=gistapi --mode=700 \
         /var/cache/gistapi /var/lib/gistapi
 COPY --from=build /opt/gistapi /opt/gistapi
-# Numbers: Kubernetes' runAsNonRoot can't look up a name.
+# Numbers: Kubernetes' runAsNonRoot cannot look up a name.
 USER 10001:10001
 VOLUME /var/cache/gistapi /var/lib/gistapi
 EXPOSE 9876
 STOPSIGNAL SIGTERM
-# Not urllib: it would ask a proxy named in the environment.
+# Not urllib: it would use a proxy that the environment names.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10s \
     CMD ["python", "-ISc", "import http.client, os; ping = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('GISTAPI_PORT') or 9876), timeout=4); ping.request('GET', '/ping'); raise SystemExit(ping.getresponse().status != 200)"]
 CMD ["gistapi", "serve"]

@@ -13,7 +13,7 @@ DEV := $(VENV)/.dev
 BENCH := $(VENV)/.bench
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# Without bytecode each of the many processes that the tests start would compile all it imports.
+# Without bytecode, each process that the tests start would compile all its imports.
 unexport PYTHONDONTWRITEBYTECODE
 # uv takes an eighth of pip's time; pip is for where uv finds no index (it does not read pip.conf).
 install = $(TOOLS)/uv pip install --quiet --python $(1) $(2) \
@@ -49,26 +49,26 @@ check: $(DEV) ## run every other check: lint, format, types, import rules, image
 	$(BIN)/zizmor --quiet --offline .github
 	$(POETRY) check --quiet --lock --strict
 
-format: $(DEV) ## mend what ruff can mend
+format: $(DEV) ## fix what ruff can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
 nightly: $(DEV) ## run the tests with a large search for counterexamples (an hour or so)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest --timeout 7200
 
-bench: $(BENCH) ## measure beside the alternatives (8 minutes); writes bench/results and the README
+bench: $(BENCH) ## measure, beside the alternatives (8 minutes); writes bench/results and the README
 	$(BIN)/python -m bench
 
-bench-quick: $(BENCH) ## have a glance at the same (a minute); writes into dist/bench-quick
+bench-quick: $(BENCH) ## measure the same quickly (a minute); writes into dist/bench-quick
 	$(BIN)/python -m bench --plan quick --out dist/bench-quick
 
-screenshots: $(DEV) ## take the pictures in docs/screenshots anew (needs Chromium, an emoji font)
+screenshots: $(DEV) ## take the pictures in docs/screenshots (needs Chromium, an emoji font)
 	$(BIN)/python -m tests.screenshots
 
 hooks: $(DEV) ## have git run the quick checks before each commit
 	$(BIN)/pre-commit install
 
-lock: $(DEV) ## write poetry.lock anew from pyproject.toml
+lock: $(DEV) ## write poetry.lock from pyproject.toml
 	$(POETRY) lock
 
 $(POETRY): .ci/uv.txt .ci/poetry.txt

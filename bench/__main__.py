@@ -1,7 +1,7 @@
-"""Measure the service beside what a user would pick instead: `python -m bench`.
+"""Measure the service beside its alternatives: `python -m bench`.
 
 Writes `results.json`, `table.md` and two plots into a folder, and the README's part of the table
-when that folder is the repository's own. `--draw` only writes those anew from `results.json`.
+if that folder is the repository's own. `--draw` only writes these again from `results.json`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ LIBRARIES = ("aiohttp", "google-re2", "requests", "urllib3", "flask")
 
 
 def main() -> None:
-    """Measure, and write down."""
+    """Measure, and write the results."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--plan", choices=PLANS, default="full")
     parser.add_argument("--out", type=Path, default=RESULTS)

@@ -1,11 +1,11 @@
 """A service in the open: 300 requests a second from 50 addresses, half of them abusive.
 
-Run: python -m bench.abuse [--seconds 20] [--rate 300] [--clients 50]. Limits are OPERATORS', unless
-the environment's GISTAPI_ settings say otherwise. Each client has an address of the loopback of its
-own; the good ones search a few users, the others send what abuse_load.py knows. Prints a table of
-the answers, the good ones' times and the service's memory through the time; exits 1 when an aim is
-missed: the good ones' p99 under a second and none of them refused, memory flat, every answer by the
-book.
+Run: python -m bench.abuse [--seconds 20] [--rate 300] [--clients 50]. The limits are OPERATORS',
+unless GISTAPI_ variables set others. Each client has a loopback address of its own; the good ones
+search a few users, the others send what abuse_load.py contains. Prints a table of the answers, the
+good clients' times and the service's memory over time. Exits with 1 if an aim is missed: the good
+clients' 99th percentile under a second and none of them refused, memory flat, and every answer as
+the contract has it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 import psutil
 import requests
 
-from bench.abuse_load import Clients, Told
+from bench.abuse_load import Clients, Record
 from bench.soak import populate
 from bench.world import github
 from gistapi.quota.keys import KeyFile
@@ -42,14 +42,14 @@ OPERATORS = {
     "caller_github_bytes": "5MB",
     "keys_optional": "true",
 }
-"""What an operator of an open service might choose. There is a key, so that wrong ones are told."""
+"""What an operator of an open service might set. There is a key, so that wrong ones are refused."""
 P99_SECONDS = 1.0
 GROWTH_MIB = 48.0
-"""How much more memory the last third may hold than the first: threads and buffers still fill."""
+"""How much more memory the last third may use than the first: threads and buffers still fill."""
 
 
 def main() -> int:
-    """Load it; the exit code."""
+    """Load the service; returns the exit code."""
     parser = argparse.ArgumentParser(prog="bench.abuse", description=__doc__)
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--rate", type=int, default=300)
@@ -70,7 +70,7 @@ def main() -> int:
 
 
 def _warm(port: int) -> None:
-    """Have what is popular read into the cache, each user's by another address."""
+    """Have the popular users read into the cache, each by another address."""
     for number in range(1, USERS):
         connection = http.client.HTTPConnection(
             "127.0.0.1", port, timeout=30, source_address=(f"127.0.2.{number}", 0)
@@ -82,7 +82,7 @@ def _warm(port: int) -> None:
 
 
 def _settings() -> dict[str, Any]:
-    """What the environment says of limits, and of nothing else, goes to the service."""
+    """The environment's limits, and nothing else of it, for the service."""
     kept = ("GISTAPI_HOST", "GISTAPI_PORT", "GISTAPI_GITHUB_", "GISTAPI_CACHE_")
     found = {
         name.removeprefix("GISTAPI_").lower(): value
@@ -93,8 +93,8 @@ def _settings() -> dict[str, Any]:
 
 
 def _load(service: Serving, given: argparse.Namespace) -> int:
-    told, stop = Told(), threading.Event()
-    clients = Clients(service.port, told, stop, users=USERS)
+    record, stop = Record(), threading.Event()
+    clients = Clients(service.port, record, stop, users=USERS)
     threads = clients.start(given.clients, given.rate)
     began = time.monotonic()
     memory = [_memory_mib(service)]
@@ -106,7 +106,7 @@ def _load(service: Serving, given: argparse.Namespace) -> int:
         thread.join()
     seconds = time.monotonic() - began
     alive = requests.get(f"{service.url}/ping", timeout=10).text == "pong"
-    return _verdict(told, memory, seconds, alive=alive)
+    return _verdict(record, memory, seconds, alive=alive)
 
 
 def _memory_mib(service: Serving) -> float:
@@ -119,15 +119,15 @@ def _memory_mib(service: Serving) -> float:
     return total / MIB
 
 
-def _verdict(told: Told, memory: Sequence[float], seconds: float, *, alive: bool) -> int:
-    good = sorted(told.good_seconds)
+def _verdict(record: Record, memory: Sequence[float], seconds: float, *, alive: bool) -> int:
+    good = sorted(record.good_seconds)
     p99 = good[len(good) * 99 // 100] if good else float("inf")
     third = max(1, len(memory) // 3)
     growth = max(memory[-third:]) - max(memory[:third])
-    refused = sum(count for name, count in told.answers.items() if _is_refusal(name))
+    refused = sum(count for name, count in record.answers.items() if _is_refusal(name))
     report = {
-        "requests_per_second": round(told.answers.total() / seconds, 1),
-        "answers": dict(sorted(told.answers.items())),
+        "requests_per_second": round(record.answers.total() / seconds, 1),
+        "answers": dict(sorted(record.answers.items())),
         "good_ms": {
             "count": len(good),
             "p50": round(good[len(good) // 2] * 1e3, 1) if good else None,
@@ -136,7 +136,7 @@ def _verdict(told: Told, memory: Sequence[float], seconds: float, *, alive: bool
         },
         "good_refused": refused,
         "memory_mib": [round(each) for each in memory],
-        "wrong": told.wrong[:20],
+        "wrong": record.wrong[:20],
         "alive": alive,
     }
     print(json.dumps(report, indent=2))
@@ -144,7 +144,7 @@ def _verdict(told: Told, memory: Sequence[float], seconds: float, *, alive: bool
         "p99": p99 >= P99_SECONDS,
         "good refused": refused > 0,
         "memory": growth > GROWTH_MIB,
-        "by the book": bool(told.wrong),
+        "as the contract": bool(record.wrong),
         "alive": not alive,
     }
     failed = [name for name, is_so in missed.items() if is_so]

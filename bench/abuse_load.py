@@ -1,4 +1,4 @@
-"""The clients of bench.abuse: the good ones, and those who are not."""
+"""The clients of bench.abuse: good ones and abusive ones."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ BY_THE_BOOK = {"overloaded", "github_rate_limited"}
 AT_ONCE = 4
 """Requests that one abusive address has under way."""
 HELD_AT_ONCE = 2
-"""Half-sent requests that it keeps open besides, for each."""
+"""Half-sent requests that it keeps open besides."""
 WAIT_SECONDS = 30
 
 
 @dataclass
-class Told:
-    """What the clients were told; `wrong` should stay empty. For any thread."""
+class Record:
+    """The answers that clients received; `wrong` should stay empty. Thread-safe."""
 
     answers: Counter[str] = field(default_factory=Counter)
     good_seconds: list[float] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Told:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, who: str, status: int, body: bytes, seconds: float) -> None:
-        """Count an answer, and hold it to the contract: 2xx, 4xx, or a 503 with its code."""
+        """Count an answer and check it against the contract: 2xx, 4xx, or a 503 with its code."""
         code = ""
         if status >= 400:
             with suppress(ValueError, KeyError, TypeError):
@@ -54,29 +54,29 @@ class Told:
                 self.wrong.append(f"{who}: {status} {body[:200]!r}")
 
     def note(self, kind: str) -> None:
-        """Count what has no answer."""
+        """Count a request without an answer."""
         with self._lock:
             self.answers[kind] += 1
 
     def fault(self, words: str) -> None:
-        """Something happened that must not."""
+        """Record something that must not happen."""
         with self._lock:
             self.wrong.append(words)
 
 
 class Clients:
-    """Threads that ask, each at its pace and from its address, until they are told to stop."""
+    """Threads that send requests, each at its pace and from its address, until they are stopped."""
 
-    def __init__(self, port: int, told: Told, stop: threading.Event, *, users: int) -> None:
+    def __init__(self, port: int, record: Record, stop: threading.Event, *, users: int) -> None:
         self._port = port
-        self._told = told
+        self._record = record
         self._stop = stop
         self._users = users
 
     def start(self, count: int, rate: int) -> list[threading.Thread]:
-        """Begin: of `count` clients half are abusive, together they send `rate` a second.
+        """Start: of `count` clients half are abusive, together they send `rate` a second.
 
-        The good ones ask twice a second each, as a busy person might; the others do the rest.
+        The good ones send two requests a second each, as a busy person might; the others the rest.
         """
         good = count // 2
         pace = (rate - 2.0 * good) / (count - good) / AT_ONCE
@@ -84,7 +84,7 @@ class Clients:
         for number in range(count):
             kind, a_second, at_once = (Good, 2.0, 1) if number < good else (Abuser, pace, AT_ONCE)
             for each in range(at_once):
-                client = kind(f"127.0.1.{number + 1}", self._port, self._told, self._users, each)
+                client = kind(f"127.0.1.{number + 1}", self._port, self._record, self._users, each)
                 threads.append(threading.Thread(target=client.run, args=(self._stop, 1 / a_second)))
         for thread in threads:
             thread.start()
@@ -92,19 +92,19 @@ class Clients:
 
 
 class Client:
-    """One address."""
+    """A client with an address."""
 
     who = "good"
 
-    def __init__(self, source: str, port: int, told: Told, users: int, each: int) -> None:
+    def __init__(self, source: str, port: int, record: Record, users: int, each: int) -> None:
         self.source = source
         self.port = port
-        self.told = told
+        self.record = record
         self.users = users
         self.chance = random.Random(f"{source} {each}")
 
     def run(self, stop: threading.Event, pause: float) -> None:
-        """Ask until told to stop, on a schedule that a slow answer does not shift."""
+        """Send requests until stopped, on a schedule that a slow answer does not shift."""
         due = time.monotonic() + self.chance.random() * pause
         while not stop.wait(max(0.0, due - time.monotonic())):
             due = max(due + pause, time.monotonic() - pause)
@@ -119,25 +119,25 @@ class Client:
         raise NotImplementedError
 
     def failed(self, error: Exception) -> None:
-        """A connection broke."""
+        """Handle a broken connection."""
         raise NotImplementedError
 
     def end(self) -> None:
-        """Let go of what is open."""
+        """Close what is open."""
 
     def get(self, path: str) -> None:
-        """One page."""
+        """Request a page."""
         self._send("GET", path, None)
 
     def post(self, body: bytes, **headers: str) -> None:
-        """One request for a search."""
+        """Request a search."""
         sent = {"Content-Type": "application/json"} | headers
         self._send("POST", "/api/v1/search", body, sent)
 
     def _send(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None = None
     ) -> None:
-        """One request, on a connection of its own."""
+        """Send one request on a connection of its own."""
         began = time.perf_counter()
         connection = http.client.HTTPConnection(
             "127.0.0.1", self.port, timeout=WAIT_SECONDS, source_address=(self.source, 0)
@@ -145,10 +145,10 @@ class Client:
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
-            told = response.read()
+            body = response.read()
         finally:
             connection.close()
-        self.told.answer(self.who, response.status, told, time.perf_counter() - began)
+        self.record.answer(self.who, response.status, body, time.perf_counter() - began)
 
     def query(self, user: str, pattern: str) -> bytes:
         """The body of a search."""
@@ -156,7 +156,7 @@ class Client:
 
 
 class Good(Client):
-    """Searches a few users for sensible things, and looks at the page."""
+    """A good client: searches a few users for sensible patterns, and looks at the page."""
 
     def ask(self) -> None:
         """Search, two times of three."""
@@ -167,17 +167,17 @@ class Good(Client):
         self.post(self.query(user, self.chance.choice(GOOD_PATTERNS)))
 
     def failed(self, error: Exception) -> None:
-        """That must not happen to him."""
-        self.told.fault(f"good: {error!r}")
+        """A good client must not be cut off."""
+        self.record.fault(f"good: {error!r}")
 
 
 class Abuser(Client):
-    """Does what he can think of."""
+    """An abusive client: sends everything that could hurt."""
 
     who = "abuser"
 
-    def __init__(self, source: str, port: int, told: Told, users: int, each: int) -> None:
-        super().__init__(source, port, told, users, each)
+    def __init__(self, source: str, port: int, record: Record, users: int, each: int) -> None:
+        super().__init__(source, port, record, users, each)
         self._held: deque[socket.socket] = deque()
         self._kinds: tuple[Callable[[], None], ...] = (
             self.wrong_key,
@@ -192,12 +192,12 @@ class Abuser(Client):
         )
 
     def ask(self) -> None:
-        """Do one of it."""
+        """Send one of its kinds of request."""
         self.chance.choice(self._kinds)()
 
     def failed(self, error: Exception) -> None:
-        """He may be cut off."""
-        self.told.note(f"abuser cut off: {type(error).__name__}")
+        """An abusive client may be cut off."""
+        self.record.note(f"abuser cut off: {type(error).__name__}")
 
     def end(self) -> None:
         """Close what was half sent."""
@@ -205,27 +205,27 @@ class Abuser(Client):
             connection.close()
 
     def wrong_key(self) -> None:
-        """A key that is none."""
+        """A key that does not exist."""
         self.post(self.query("user0", "x"), Authorization=f"Bearer gak_{self.chance.random()}")
 
     def huge_body(self) -> None:
-        """More than a body may have."""
+        """A body that is too large."""
         self.post(b"x" * self.chance.choice((65_537, 200_000)))
 
     def nonsense(self) -> None:
-        """No JSON, or none of ours."""
+        """A body that is not JSON, or not a search."""
         self.post(self.chance.choice((b"", b"{", b"[]", b'{"username": 1}', bytes(range(256)))))
 
     def deep(self) -> None:
-        """Nesting that no reader survives."""
+        """Nesting too deep for any parser."""
         self.post(b"[" * 30_000 + b"]" * 30_000)
 
     def evil_pattern(self) -> None:
-        """A pattern that takes an engine for ever, or fills its memory."""
+        """A pattern that keeps an engine busy, or fills its memory."""
         self.post(self.query("user1", self.chance.choice(EVIL_PATTERNS)))
 
     def random_user(self) -> None:
-        """A user that nobody has asked for before."""
+        """A user that has not been searched before."""
         self.post(self.query(f"u{self.chance.randrange(10**9)}", "x"))
 
     def half_head(self) -> None:
@@ -233,12 +233,12 @@ class Abuser(Client):
         self._hold(b"POST /api/v1/search HTTP/1.1\r\nHost: x\r\nX-")
 
     def half_body(self) -> None:
-        """A body that does not come."""
+        """A body that does not arrive."""
         head = b"POST /api/v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         self._hold(head + b"Content-Length: 1000\r\n\r\n{")
 
     def flood(self) -> None:
-        """The same again and again."""
+        """The same request again and again."""
         self.post(self.query("user2", "import requests"))
 
     def _hold(self, sent: bytes) -> None:
@@ -247,6 +247,6 @@ class Abuser(Client):
         )
         connection.sendall(sent)
         self._held.append(connection)
-        self.told.note("abuser half sent")
+        self.record.note("abuser half sent")
         if len(self._held) > HELD_AT_ONCE:
             self._held.popleft().close()

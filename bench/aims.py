@@ -1,4 +1,4 @@
-"""What we want of the figures, and whether they are so."""
+"""The aims that the figures are compared with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Found = dict[str, Any]
 
 @dataclass(frozen=True)
 class Aim:
-    """One of them, in words for a table."""
+    """One aim, in words for a table."""
 
     what: str
     wanted: str
@@ -20,7 +20,7 @@ class Aim:
 
 
 def aims(found: Found) -> list[Aim]:
-    """All of them, in the order of the tables."""
+    """All aims, in the order of the tables."""
     return [*_searches(found), *_matching(found), *_service(found)]
 
 

@@ -1,4 +1,4 @@
-"""How long the cache takes to hand out 2,000 known files of 4 kB, on SQLite and on Valkey.
+"""How long the cache takes to return 2,000 known files of 4 kB, on SQLite and on Valkey.
 
 Run: python -m bench.cache. Prints the median and the best of 30 readings in milliseconds, the
 processor time of the median, and the same beside a thread that keeps the interpreter busy.

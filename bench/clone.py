@@ -1,4 +1,4 @@
-"""The way of those who scan repositories: `git clone` of every gist, then ripgrep over them all."""
+"""The usual way to scan repositories: `git clone` of every gist, then ripgrep over them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from bench.world import CONCURRENCY, World
 
 
 def missing() -> str | None:
-    """Which program it lacks here."""
+    """The name of a program that is missing here."""
     return next((name for name in ("git", "rg") if _found(name) is None), None)
 
 
 def seconds_per_gist(world: World, user: str, gists: int) -> float:
-    """Clone so many of a user's gists, as many at once as the service reads files, and search."""
+    """Clone some of a user's gists, as many at once as the service reads files, and search them."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(CONCURRENCY) as pool:
         url = f"{world.api_url}/users/{user}/gists?per_page={min(100, gists)}"
@@ -34,7 +34,7 @@ def seconds_per_gist(world: World, user: str, gists: int) -> float:
             capture_output=True,
             check=False,
         )
-        if done.returncode != 1:  # 1: nothing found
+        if done.returncode != 1:  # 1: no match
             raise SystemExit(f"ripgrep: {done.stderr.decode()}")
         seconds = time.perf_counter() - began
         if len(list(Path(folder).iterdir())) != len(listed):
@@ -49,5 +49,5 @@ def _clone(folder: Path, gist: dict[str, Any]) -> None:
 
 
 def _found(name: str) -> str | None:
-    """The program of this name: beside our interpreter, or on the path."""
+    """The program of this name: beside this interpreter, or on the path."""
     return shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)

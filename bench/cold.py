@@ -1,4 +1,4 @@
-"""Cold searches: nothing is known of the user yet."""
+"""Cold searches: nothing of the user is cached."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bench.plan import FEW, Plan
 from bench.world import CONCURRENCY, World, bound_seconds
 
 MANY = 1000
-"""Beyond so many, `FEW` rounds."""
+"""Beyond this number of gists, `FEW` rounds."""
 ALL = "^# gist"
-"""Every generated file begins so."""
+"""Every generated file begins with this."""
 
 
 def cold(service: Measured, plan: Plan) -> list[dict[str, Any]]:
-    """One row for each number of gists: nothing matching and all, beside what others take."""
+    """One row for each number of gists: nothing matches, all match, and the alternatives."""
     service.world.generate("warm-up", 20, seed=999)
     service.search("warm-up", NEEDLE)
     idle = service.idle_cpu_share(plan.idle_seconds)
@@ -48,7 +48,7 @@ def _ours(
     idle_share: float,
     readings: defaultdict[str, list[float]],
 ) -> dict[str, int]:
-    """Read into `readings`; the counts that are the same in each round, but for a few files."""
+    """Add to `readings`; the counts are the same in each round, except for a few files."""
     counts = {}
     for what, user in users.items():
         with service.watched() as peak:
@@ -59,7 +59,7 @@ def _ours(
         readings[f"{what}_seconds"].append(cost.seconds)
         readings[f"{what}_over_bound"].append(cost.seconds / bound)
         readings["peak_mib"].append(peak.pss_bytes / MIB)
-        if what == "nothing":  # where all match, files of a gist that has matched are not read
+        if what == "nothing":  # if all match, files of a gist that has matched are not read
             cpu = cost.cpu_seconds - idle_share * cost.seconds
             readings["cpu_ms_per_file"].append(cpu / cost.raw_requests * 1e3)
             counts = {
@@ -87,7 +87,7 @@ def _theirs(
 
 
 def cloned(world: World, plan: Plan) -> dict[str, Any]:
-    """What cloning takes for each gist, or which program is missing for it."""
+    """The time of a clone for each gist, or which program is missing for it."""
     if lacking := clone.missing():
         return {"missing": lacking}
     world.generate("cloned", plan.clone_gists, seed=77)

@@ -14,7 +14,7 @@ LINES = 2000
 
 
 def _block() -> str:
-    """Lines that gzip makes five times smaller, as it does source text: said again after 100 kB."""
+    """Lines that gzip makes five times smaller, as it does source text; repeated after 100 kB."""
     generator = random.Random(4)
     numbers = (generator.randrange(10**9) for _ in range(LINES))
     return "".join(f"def nothing_{n % 10**6}(of_interest: int = {n}) -> str:\n" for n in numbers)

@@ -1,7 +1,7 @@
-"""The least that can be done: every file is read off a socket, and nobody looks at it.
+"""The least work: every file is read from a socket, and nothing looks at it.
 
 Run: python -m bench.least API_URL USER THREADS. Prints the seconds. This is the floor that machine
-and fake GitHub set, which the bound, made of their latencies alone, does not know.
+and fake GitHub set; the bound is made of their latencies alone.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _skip_answer(stream: BinaryIO) -> None:
 
 
 def seconds(api_url: str, user: str, threads: int) -> float:
-    """Run it in a process of its own."""
+    """Run this module as a process."""
     command = [sys.executable, "-m", "bench.least", api_url, user, str(threads)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 

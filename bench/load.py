@@ -1,4 +1,4 @@
-"""Many clients at once, and the process itself: its start, its memory when idle."""
+"""Many clients at once, and the process itself: its start, and its memory when idle."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ PING_SECONDS = 0.02
 
 
 def load(service: Measured, plan: Plan) -> list[dict[str, Any]]:
-    """One row for each number of clients: warm searches as fast as they are answered.
+    """One row for each number of clients: warm searches, each sent when the last is answered.
 
-    Each search has a pattern of its own and reads one of some users' gists from the cache.
+    Each search has a pattern of its own and reads the gists of one of some users from the cache.
     """
     for number in range(USERS):
         service.world.generate(f"load-{number}", plan.load_gists, seed=40_000 + number)
@@ -88,7 +88,7 @@ def _percentiles(seconds: list[float]) -> dict[str, float]:
 
 
 def starts(world: World, plan: Plan) -> dict[str, Any]:
-    """From the command to the first answer of /readyz, and what the service then holds."""
+    """The time from the command to the first answer of /readyz, and the memory in use then."""
     seconds, idle = [], []
     for _ in range(plan.starts):
         note("start")

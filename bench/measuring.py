@@ -1,4 +1,4 @@
-"""A service under measurement: what its processes spend and hold, and how its answers come."""
+"""A service under measurement: processor time, memory and the times of its answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NEEDLE = "no file has this line"
 
 @dataclass(frozen=True)
 class Cost:
-    """What one search took: of time, of the service's processor, of GitHub."""
+    """The cost of one search: time, the service's processor, GitHub."""
 
     seconds: float
     cpu_seconds: float
@@ -36,7 +36,7 @@ class Cost:
 
 @dataclass
 class Peak:
-    """The most that a service was seen to hold."""
+    """The most memory that a service was seen to use."""
 
     pss_bytes: int = 0
 
@@ -50,7 +50,7 @@ class Measured:
         self._session = requests.Session()
 
     def search(self, login: str, pattern: str) -> Cost:
-        """One search, answered plainly."""
+        """Run one search with a plain answer."""
         self.world.forget()
         cpu, began = self.cpu_seconds(), time.perf_counter()
         answer = self._post(login, pattern, "application/json").json()
@@ -69,7 +69,7 @@ class Measured:
         )
 
     def stream(self, login: str, pattern: str) -> tuple[float, float]:
-        """Seconds until the first match and until the end, of a search answered as a stream."""
+        """Seconds until the first match and until the end of a streamed search."""
         began = time.perf_counter()
         first: float | None = None
         with self._post(login, pattern, "application/x-ndjson", stream=True) as response:
@@ -81,7 +81,7 @@ class Measured:
         return first, time.perf_counter() - began
 
     def cpu_seconds(self) -> float:
-        """What all its processes have spent so far."""
+        """The processor time of all its processes so far."""
         total = 0.0
         for pid in self.service.look():
             with suppress(psutil.NoSuchProcess):
@@ -90,13 +90,13 @@ class Measured:
         return total
 
     def idle_cpu_share(self, seconds: float) -> float:
-        """What they spend in a second while nobody asks; it is counted in steps of 10 ms."""
+        """The processor time in an idle second; it is counted in steps of 10 ms."""
         spent, began = self.cpu_seconds(), time.perf_counter()
         time.sleep(seconds)
         return (self.cpu_seconds() - spent) / (time.perf_counter() - began)
 
     def pss_bytes(self) -> int:
-        """What all its processes hold now: their proportional set size."""
+        """The memory of all its processes now: their proportional set size."""
         total = 0
         for pid in self.service.look():
             with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
@@ -105,7 +105,7 @@ class Measured:
 
     @contextmanager
     def watched(self) -> Iterator[Peak]:
-        """The most it holds while the body runs."""
+        """The most memory in use while the body of `with` runs."""
         peak, done = Peak(), threading.Event()
 
         def look() -> None:
@@ -138,7 +138,7 @@ class Measured:
 
 @contextmanager
 def measured(world: World, cache_url: str, ttl_seconds: float = 3600) -> Iterator[Measured]:
-    """A service that asks this GitHub, with its default settings otherwise."""
+    """A service for this GitHub, with default settings otherwise."""
     with serving(
         github_api_url=world.api_url,
         github_content_hosts=world.raw_host,
@@ -162,5 +162,5 @@ def percentile(readings: Sequence[float], share: float) -> float:
 
 
 def note(words: str) -> None:
-    """Tell whoever waits how far it is."""
+    """Print progress to standard error."""
     print(words, flush=True)

@@ -1,6 +1,6 @@
-"""The naive answer, as a program: requests, one file after another, `re.search` on the whole text.
+"""The naive solution, as a program: requests, one file after another, `re.search` on each text.
 
-Run: python -m bench.naive API_URL USER PATTERN [THREADS]. Prints what it took as JSON. It follows
+Run: python -m bench.naive API_URL USER PATTERN [THREADS]. Prints its cost as JSON. It follows
 every page, keeps its connections and reads every file whole; it caches, streams and limits nothing.
 """
 
@@ -59,7 +59,7 @@ def gists_of(session: requests.Session, api_url: str, user: str) -> Iterator[dic
 
 
 def answer(api_url: str, user: str, pattern: str, threads: int) -> dict[str, float]:
-    """Run it in a process of its own: `seconds`, `cpu` (seconds), `matches`, `peak_bytes`."""
+    """Run this module as a process: `seconds`, `cpu` (seconds), `matches`, `peak_bytes`."""
     command = [sys.executable, "-m", "bench.naive", api_url, user, pattern, str(threads)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout)

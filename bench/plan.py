@@ -1,4 +1,4 @@
-"""How much is measured: all of it, a glance, or so little that it only shows that it works."""
+"""How much is measured: everything, a quick look, or only enough to show that it runs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Plan:
     rounds: int
     cold_gists: tuple[int, ...]
     threads_gists: int
-    """Up to so many are also read by 16 threads …"""
+    """Up to this number of gists are also read by 16 threads …"""
     one_by_one_gists: int
-    """… up to so many by one thread, `FEW` rounds of it beyond 100 gists …"""
+    """… up to this one by one thread, `FEW` rounds of it beyond 100 gists …"""
     clone_gists: int
-    """… and so many are cloned."""
+    """… and this number is cloned."""
     stream_gists: int
     warm_gists: int
     warm_readings: int
@@ -32,7 +32,7 @@ class Plan:
     text_bytes: int
     """Source text for the patterns …"""
     passes_seconds: float
-    """… which are timed over so long."""
+    """… and how long they are timed."""
     idle_seconds: float
 
 

@@ -1,4 +1,4 @@
-"""The results as a picture: how the cost grows with gists, with a file's size, with clients."""
+"""The results as plots: cost by number of gists, by a file's size, by number of clients."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OTHERS = {
     "light": ("#bc4c00", "#8250df", "#1a7f37"),
     "dark": ("#f0883e", "#ab7df8", "#3fb950"),
 }
-"""As on GitHub's own pages in each theme."""
+"""The colours of GitHub's pages in each theme."""
 
 
 def draw(found: Found, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The results as tables: all of them, and the few lines that the README shows."""
+"""The results as tables: all of them, and the part that the README shows."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def readme_with(text: str, found: Found) -> str:
 
 
 def summary(found: Found) -> str:
-    """What the README shows."""
+    """The part that the README shows."""
     cold = {row["gists"]: row for row in found["cold"]}
     rows = [_cold_row(found, cold[gists]) for gists in sorted(cold)]
     warm = next(
@@ -79,8 +79,8 @@ def _conditions(found: Found) -> str:
         f" of the API, {here['raw_ms']} ms before each file, {here['bytes_per_second'] / 1e6:.0f}"
         f" MB/s for each answer; {here['files_per_gist']} files a gist,"
         f" {here['file_bytes']:,} bytes each, on average. The connections are without TLS."
-        f" Everybody reads {here['concurrency']} files at once, but for the naive answer, one after"
-        " another. Figures are medians, in brackets the least and the greatest. The bound is"
+        f" Each reads {here['concurrency']} files at once, except for the naive solution: one after"
+        " another. Figures are medians, with the least and the greatest in brackets. The bound is"
         " `max(pages * API, API + files * raw / concurrency)`."
     )
 
@@ -147,8 +147,8 @@ def _cold(found: Found) -> str:
         f" {_spread(clone['seconds_per_gist'])} s a gist; the rest of that column is multiplied."
     )
     words += (
-        " Sockets alone: 16 threads read every file and look at nothing, which is as near to the"
-        " bound as this GitHub and this machine let anybody come."
+        " Sockets alone: 16 threads read every file and look at nothing, which is as close to the"
+        " bound as this GitHub and this machine allow."
     )
     return f"{_md(_cold_head(), rows)}\n\n{words}\n\n{_md(head, more)}"
 

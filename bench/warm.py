@@ -31,7 +31,7 @@ def _on(world: World, plan: Plan, store: str, url: str) -> list[dict[str, Any]]:
     world.generate(user, plan.warm_gists, seed=50_000)
     note(f"warm, {store}")
     found: dict[str, list[Cost]] = defaultdict(list)
-    # Two services on one store: for one of them every listing is too old to be trusted.
+    # Two services on one store: for one of them every listing is too old to be used.
     with measured(world, url) as trusting, measured(world, url, ttl_seconds=0) as asking:
         found["cold"].append(trusting.search(user, NEEDLE))
         for _ in range(plan.warm_readings):

@@ -1,4 +1,4 @@
-"""The ways to the contents of a user's gists: requests and seconds, where the raw host refuses."""
+"""The ways to the contents of a user's gists: requests and seconds while the raw host refuses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOGIN = "ways"
 HALFWAY = 500
 ALLOWED_PER_SECOND = 10
 AT_ONCE = 2 * CONCURRENCY
-"""Gists in hand, as a search has them."""
+"""Gists under way, as in a search."""
 REFUSED = {"most_in_all": 0, "retry_after": "300"}
 SCENES: dict[str, tuple[dict[str, Any], str | None]] = {
     "raw": ({}, None),

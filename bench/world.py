@@ -1,4 +1,4 @@
-"""The GitHub that is measured against: the tests' fake one, in a process of its own."""
+"""The GitHub for measurements: the tests' fake one, in a process of its own."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import requests
 API_MS = 120
 RAW_MS = 40
 BYTES_PER_SECOND = 50_000_000
-"""Of each raw answer: what one connection to a CDN may well carry."""
+"""Of each raw answer: what one connection to a CDN may carry."""
 CONCURRENCY = 16
-"""Downloads at once: the service's default, and what the alternatives get."""
+"""Downloads at once: the service's default, which the alternatives get too."""
 PAGE_GISTS = 100
 FILES_PER_GIST = 2
 FILE_BYTES = 4000
@@ -26,7 +26,7 @@ FILE_BYTES = 4000
 
 @dataclass(frozen=True)
 class Traffic:
-    """What GitHub was asked, and what it answered, heads included."""
+    """What GitHub received and sent, heads included."""
 
     api_requests: int
     raw_requests: int
@@ -43,7 +43,7 @@ class World:
         self.control_url = addresses["control_url"]
 
     def generate(self, login: str, gists: int, seed: int) -> None:
-        """Add gists of some small files; those of another seed are others throughout."""
+        """Add gists of some small files; another seed makes other contents."""
         self._post(
             "generate",
             login=login,
@@ -58,18 +58,18 @@ class World:
         self._post("gists", login=login, files=files)
 
     def edit_newest(self, login: str, text: str) -> None:
-        """Give a user's newest gist one more file."""
+        """Add one file to a user's newest gist."""
         answer = requests.get(f"{self.api_url}/users/{login}/gists?per_page=1", timeout=30)
         self._post("edit", id=answer.json()[0]["id"], files={"changed.txt": text})
 
     def real_network(self) -> None:
-        """Latency and bandwidth as between a data centre and GitHub."""
+        """Set latency and bandwidth as between a data centre and GitHub."""
         raw = {"latency_seconds": RAW_MS / 1e3, "bytes_per_second": BYTES_PER_SECOND}
         git = {"latency_seconds": RAW_MS / 1e3}
         self._post("network", api={"latency_seconds": API_MS / 1e3}, raw=raw, git=git)
 
     def limit_raw(self, **limit: object) -> None:
-        """The raw host's own limit (`tests.fake_github.control`); without one: none."""
+        """Set the raw host's own limit (`tests.fake_github.control`); by default none."""
         self._post("raw", **limit)
 
     def counts(self) -> dict[str, dict[str, int]]:
@@ -80,11 +80,11 @@ class World:
         return found
 
     def forget(self) -> None:
-        """Count from zero."""
+        """Set the counts to zero."""
         self._post("forget")
 
     def traffic(self) -> Traffic:
-        """What passed since then."""
+        """The counts since then."""
         counts = requests.get(f"{self.control_url}traffic", timeout=30).json()
         sent = sum(count["sent_bytes"] for count in counts.values())
         return Traffic(counts["api"]["requests"], counts["raw"]["requests"], sent)
@@ -95,7 +95,7 @@ class World:
 
 @contextmanager
 def github() -> Iterator[World]:
-    """Run one, without a rate limit that could be met."""
+    """Run one, without a rate limit that a measurement could reach."""
     command = [sys.executable, "-m", "tests.fake_github", "--limit", "1000000000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None  # noqa: S101 - PIPE makes it
@@ -106,7 +106,7 @@ def github() -> Iterator[World]:
 
 
 def bound_seconds(gists: int, files: int) -> float:
-    """What no search of so much can beat: pages come one by one, files so many at once.
+    """What no search can beat: pages come one by one, files this many at once.
 
     `max(pages x api, api + files x raw / concurrency)`.
     """

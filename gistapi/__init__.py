@@ -1,4 +1,8 @@
-"""Which of a GitHub user's public gists match a regular expression?"""
+"""Which gists match a regular expression? A Flask service, a command and a client.
+
+`create_app` builds the service as a WSGI application; `gistapi.client` searches through a running
+one. The packages and what each may import: docs/decisions/layout.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the parts are put together: `build_service` for a search, `create_app` for the web."""
+"""The composition root: `build_service` for a search, `create_app` for the web around it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_SEARCHES = 64
 HOT_BYTES = 16 * 2**20
 """Contents that stay in memory in front of the cache."""
 THREADS = MAX_SEARCHES + 32
-"""The searches cannot hold all of them: the others answer /ping and refuse."""
+"""Searches cannot use all of them: 32 are left to answer /ping and to refuse."""
 CALLER_SEARCHES = MAX_SEARCHES // 4
 """Searches that one caller may have running unless GISTAPI_CALLER_SEARCHES is set."""
 
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Service:
-    """What searches stand on, for whoever starts and ends it."""
+    """The parts that searches need, for the code that starts and ends them."""
 
     portal: Portal
     searcher: Searcher
@@ -71,11 +71,11 @@ class Service:
             self._warming = False
 
     def shut_down(self, grace_seconds: float) -> None:
-        """Refuse new searches, and end those that still run after the grace as they are."""
+        """Refuse new searches; after the grace, end those that still run with what they have."""
         self.searcher.shut_down(grace_seconds)
 
     def close(self) -> None:
-        """End worker processes, threads and connections, and write what the cache holds back."""
+        """End worker processes, threads and connections, and write what the cache still holds."""
         self.portal.call(self._close_async())
         self.portal.close()
         self.searcher.close()
@@ -98,7 +98,7 @@ def build_service(
     cache: Cache | None = None,
     observe: Observer = ignore,
 ) -> Service:
-    """Put a searcher together. It opens no file, socket, thread or process before its first use.
+    """Build a searcher. It opens no file, socket, thread or process before its first use.
 
     `source` and `cache` replace GitHub and the cache that the settings name.
     """
@@ -209,7 +209,7 @@ def check_network(settings: Settings) -> None:
 
 
 def service_of(app: Flask) -> Service:
-    """What an app made by `create_app` stands on."""
+    """The service of an app made by `create_app`."""
     service: Service = app.extensions["gistapi"]
     return service
 

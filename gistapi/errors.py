@@ -1,31 +1,32 @@
-"""Everything that can go wrong, in the words of the domain.
+"""The errors of gistapi, in the domain's words.
 
 GistapiError
-├── SettingsError                 the environment names no valid configuration
-├── KeyFileError                  the file of the callers' keys can't be read or written
-├── QueryError                    the caller's words make no sense
+├── SettingsError                 the environment has no valid configuration
+├── KeyFileError                  the file of the callers' keys cannot be read or written
+├── QueryError                    the query is not valid
 │   ├── InvalidPatternError       not a regular expression, or too costly a one
 │   ├── InvalidGlobError          not a glob, or too large a list of them
 │   └── InvalidCursorError        not a cursor of this query
-├── GithubError                   GitHub failed before anything could be searched
+├── GithubError                   GitHub failed before anything was searched
 │   ├── UserNotFoundError         GitHub knows no such user
-│   ├── GithubRateLimitedError    GitHub wants us to wait
+│   ├── GithubRateLimitedError    GitHub asks for a longer wait than the search has time for
 │   └── GithubTimeoutError        no answer within the deadline
-├── IncompleteError                      one file or gist can't be searched; the search goes on
+├── IncompleteError               one file or gist cannot be searched; the search continues
 │   └── PatternTimeoutError       the pattern took too long on one file
-├── RawRefusedError               the raw host won't send a file that git would
-├── GoneError                     a gist or file was deleted since it was listed: no gap
-├── DeadlineError                 the time for this search is used up
-├── CancelledError                nobody waits for this work any more
-├── ByteQuotaError                the caller's share of bytes from GitHub is used up
-├── RefusedError                  this caller may not ask, or not now
-│   ├── UnauthorizedError         a key is required, and none or a wrong one came
-│   ├── ForbiddenError            not from this address
-│   ├── CaptchaRequiredError      a person without a key has to solve the captcha
-│   └── RateLimitedError          more requests than this caller may make
+├── RawRefusedError               the raw host refuses a file that git may have
+├── GoneError                     a gist or file was deleted since it was listed
+├── CacheMissError                a content of the cache is damaged or was evicted
+├── DeadlineError                 the search's time is used up
+├── CancelledError                the result of this work is not needed any more
+├── ByteQuotaError                the caller's quota of bytes from GitHub is used up
+├── RefusedError                  the caller may not search, or not now
+│   ├── UnauthorizedError         a key is required and none or a wrong one was sent
+│   ├── ForbiddenError            the caller's address is not allowed
+│   ├── CaptchaRequiredError      callers without a key must solve the captcha
+│   └── RateLimitedError          the caller's rate limit is exceeded
 └── OverloadedError               too many searches at once, or a service that is stopping
 
-No HTTP status stands here: `web.problems` alone knows which error answers with which.
+HTTP statuses are in `web.error_table`, the only module that maps errors to answers.
 """
 
 
@@ -34,21 +35,21 @@ class GistapiError(Exception):
 
 
 class SettingsError(GistapiError):
-    """The environment names no valid configuration; the message lists every fault."""
+    """The environment has no valid configuration; the message lists every fault."""
 
 
 class KeyFileError(GistapiError):
-    """The file of the callers' keys can't be read or written; the message says why."""
+    """The file of the callers' keys cannot be read or written; the message says why."""
 
 
 class QueryError(GistapiError):
-    """What the caller asked makes no sense."""
+    """The query is not valid."""
 
 
 class InvalidPatternError(QueryError):
     """The pattern is not a regular expression, or one that would cost too much.
 
-    `reason` are Python's own words, `position` the 0-based offset in the pattern as it was sent.
+    `reason` is Python's wording, `position` the 0-based offset in the pattern as it was sent.
     """
 
     def __init__(self, reason: str, position: int | None = None) -> None:
@@ -62,11 +63,11 @@ class InvalidGlobError(QueryError, ValueError):
 
 
 class InvalidCursorError(QueryError):
-    """The cursor is damaged, or was given out for another query."""
+    """The cursor is damaged or belongs to another query."""
 
 
 class GithubError(GistapiError):
-    """GitHub failed before anything could be searched; the message has GitHub's own words."""
+    """GitHub failed before anything was searched; the message has GitHub's own words."""
 
 
 class UserNotFoundError(GithubError):
@@ -74,7 +75,7 @@ class UserNotFoundError(GithubError):
 
 
 class GithubRateLimitedError(GithubError):
-    """GitHub wants us to wait longer than this search can."""
+    """GitHub asks for a wait that is longer than the search has time for."""
 
     def __init__(self, message: str, retry_after_seconds: float) -> None:
         super().__init__(message)
@@ -86,7 +87,7 @@ class GithubTimeoutError(GithubError):
 
 
 class IncompleteError(GistapiError):
-    """One file, or one gist, can't be searched; `reason` is one of the contract's codes."""
+    """One file, or one gist, cannot be searched; `reason` is one of the contract's codes."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -113,15 +114,15 @@ class CacheMissError(GistapiError):
 
 
 class DeadlineError(GistapiError):
-    """The time for this search is used up."""
+    """The search's time is used up."""
 
 
 class CancelledError(GistapiError):
-    """Nobody waits for this work any more."""
+    """The result of this work is not needed any more."""
 
 
 class ByteQuotaError(GistapiError):
-    """The caller's share of bytes from GitHub is used up."""
+    """The caller's quota of bytes from GitHub is used up."""
 
     def __init__(self, message: str, retry_after_seconds: float) -> None:
         super().__init__(message)
@@ -129,11 +130,11 @@ class ByteQuotaError(GistapiError):
 
 
 class RefusedError(GistapiError):
-    """This caller may not ask, or not now."""
+    """The caller may not search, or not now."""
 
 
 class UnauthorizedError(RefusedError):
-    """A key is required, and none or a wrong one came."""
+    """A key is required, and none or a wrong one was sent."""
 
 
 class ForbiddenError(RefusedError):
@@ -141,11 +142,11 @@ class ForbiddenError(RefusedError):
 
 
 class CaptchaRequiredError(RefusedError):
-    """A person without a key has to solve the captcha first."""
+    """Callers without a key must solve the captcha."""
 
 
 class RateLimitedError(RefusedError):
-    """The caller has made as many requests as he may, for now or for good."""
+    """The caller's rate limit is exceeded, for now or for good."""
 
     def __init__(self, message: str, retry_after_seconds: float) -> None:
         super().__init__(message)

@@ -1,6 +1,6 @@
 """Events: what happened, for metrics, the log and health.
 
-The code that does the work only reports; what is made of a report is decided by the observers.
+The code that does the work only reports; observers decide what to do with a report.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`app` for WSGI servers (`gistapi.gistapi:app`); run as a script, it serves.
 
-A script's own folder stands first on the path, where `import gistapi` finds this file and not the
-package. So the script puts the folder above there (worker processes inherit it) and goes on as
+A script's own folder is first on the path, where `import gistapi` finds this file and not the
+package. So the script puts the folder above there (worker processes inherit it) and continues as
 `python -m gistapi`, which no spawned process imports again.
 """
 

@@ -1,4 +1,4 @@
-"""The words of the domain: frozen values without behaviour, units in their names."""
+"""The domain's words: frozen values without behaviour, with units in their names."""
 
 from __future__ import annotations
 
@@ -192,8 +192,8 @@ class Match:
 class Incomplete:
     """What could not be searched, and why.
 
-    `gist` is an `html_url`, or None when it is the search as a whole; `reason` is one of the
-    contract's codes (docs: the HTTP contract, "Reasons").
+    `gist` is an `html_url`, None for the search as a whole; `reason` is one of the contract's codes
+    (docs/api.md).
     """
 
     gist: str | None
@@ -234,7 +234,7 @@ class Searched:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The end of a search: `partial` if an Incomplete was sent, `next` the cursor to go on with."""
+    """The end of a search: `partial` if an Incomplete was sent, `next` the cursor to continue."""
 
     partial: bool
     matches: int

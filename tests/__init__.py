@@ -1,1 +1,1 @@
-"""Tests of gistapi: one file a module, and end-to-end."""
+"""Tests of gistapi, by package as the code."""

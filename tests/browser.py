@@ -17,7 +17,7 @@ FLAGS = (
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
-    # Else it asks its maker's hosts for news.
+    # Else it connects to its maker's hosts.
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
@@ -44,7 +44,7 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Visit:
-    """A page, and what went wrong on it: faults of scripts, of the policy, of hosts asked."""
+    """A page and its faults: errors of scripts, violations of its policy, hosts it asked."""
 
     page: Page
     home: str
@@ -75,7 +75,7 @@ def visit(
     theme: Literal["light", "dark"] = "light",
     scale: float = 1,
 ) -> Iterator[Visit]:
-    """A page opened in a context of its own; at the end nothing may have gone wrong on it."""
+    """A page in a context of its own; at the end it must have no faults."""
     context: BrowserContext = browser.new_context(
         color_scheme=theme,
         viewport={"width": width, "height": height},

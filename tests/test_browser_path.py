@@ -1,4 +1,4 @@
-"""A browser is found by all its names, fetched where that needs nobody, and missed in one line."""
+"""A browser is found under all its names, installed without a password, or reported missing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def program(path: Path, text: str = GOOD) -> str:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give a machine without any browser: its home folder, with its programs in `bin`."""
+    """Give a machine without a browser: its home folder, with its programs in `bin`."""
     monkeypatch.setattr(browser_path, "APPLICATIONS", ())
     for name in (VARIABLE, "PLAYWRIGHT_BROWSERS_PATH", "CI"):
         monkeypatch.delenv(name, raising=False)
@@ -40,7 +40,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.mark.parametrize("name", browser_path.COMMANDS)
 def test_every_systems_command_is_found(home: Path, name: str) -> None:
-    """Whatever a distribution calls it."""
+    """Under every distribution's name."""
     path = program(home / "bin" / name)
     assert find() == path
 
@@ -48,7 +48,7 @@ def test_every_systems_command_is_found(home: Path, name: str) -> None:
 @pytest.mark.parametrize("cache", [".cache/ms-playwright", "Library/Caches/ms-playwright"])
 @pytest.mark.parametrize("pattern", PLAYWRIGHT)
 def test_playwrights_own_is_found(home: Path, cache: str, pattern: str) -> None:
-    """On Linux and macOS, the newest first, and before what the system has."""
+    """On Linux and macOS, the newest first, and before the system's own."""
     program(home / "bin" / "chromium")
     program(home / cache / pattern.replace("*", "1200"))
     newest = program(home / cache / pattern.replace("*", "1255"))
@@ -64,14 +64,14 @@ def test_a_macs_applications_are_found(home: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_does_not_run_is_passed_over(home: Path) -> None:
-    """A command that only says how to install a browser is none."""
+    """A command that only says how to install a browser is not one."""
     program(home / "bin" / "chromium", STUB)
     path = program(home / "bin" / "google-chrome")
     assert find() == path
 
 
 def test_the_environment_has_the_word(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it names is taken; when that does not run, the tests do not go on with another."""
+    """What it names is used; if that does not run, the tests do not continue with another."""
     program(home / "bin" / "chromium")
     monkeypatch.setenv(VARIABLE, program(home / "mine"))
     assert find() == str(home / "mine")
@@ -102,7 +102,7 @@ def test_a_browser_is_fetched_by_the_first_way_that_brings_one(
 def test_a_package_manager_is_used_where_it_asks_for_no_password(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As root, or by a sudo that does not ask; else Playwright's installer is all there is."""
+    """As root, or by a sudo that does not ask; else only Playwright's installer is tried."""
     program(home / "bin" / "apt-get")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert len(list(browser_path.installers())) == 1
@@ -121,7 +121,7 @@ def test_a_package_manager_is_used_where_it_asks_for_no_password(
 def test_a_missing_browser_is_one_line_and_in_ci_a_failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ci: str, code: int
 ) -> None:
-    """It says what is skipped and how to get one."""
+    """One line says what is skipped and how to get a browser."""
     monkeypatch.setattr(browser_path, "installers", lambda: iter(()))
     monkeypatch.setenv("CI", ci)
     assert main() == code

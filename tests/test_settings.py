@@ -1,4 +1,4 @@
-"""Settings: what the environment may say, and how it is told of its faults."""
+"""Settings: what the environment may contain, and how its faults are reported."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ CAPTCHA_KEY = "canary" * 6
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Begin without any setting of ours."""
+    """Remove every setting from the environment."""
     for name in [name for name in os.environ if name.upper().startswith("GISTAPI_")]:
         monkeypatch.delenv(name)
 
 
 def faults(monkeypatch: pytest.MonkeyPatch, **environ: str) -> list[str]:
-    """The lines that this environment is refused with."""
+    """The lines with which this environment is refused."""
     for name, value in environ.items():
         monkeypatch.setenv(f"GISTAPI_{name}", value)
     with pytest.raises(SettingsError) as refused:
@@ -31,14 +31,14 @@ def faults(monkeypatch: pytest.MonkeyPatch, **environ: str) -> list[str]:
 
 
 def loaded(monkeypatch: pytest.MonkeyPatch, **environ: str) -> Settings:
-    """The settings that this environment asks for."""
+    """The settings of this environment."""
     for name, value in environ.items():
         monkeypatch.setenv(f"GISTAPI_{name}", value)
     return load_settings()
 
 
 def test_an_empty_environment_has_the_contracts_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing has to be set."""
+    """No variable has to be set."""
     monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
     monkeypatch.setenv("XDG_DATA_HOME", "/data")
     settings = load_settings()
@@ -83,7 +83,7 @@ def test_an_empty_environment_has_the_contracts_defaults(monkeypatch: pytest.Mon
 
 
 def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each is text, and becomes what it means."""
+    """Each is text, and becomes a value of its type."""
     settings = loaded(
         monkeypatch,
         HOST="::",
@@ -171,7 +171,7 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -
     assert (settings.port, settings.github_token) == (9876, None)
 
 
-def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_faults_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unknown names, malformed values and unreadable files: a line each, in one error."""
     lines = faults(
         monkeypatch,
@@ -191,7 +191,7 @@ def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_white_space_around_a_value_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever its type: a file read into a variable ends with a line end."""
+    """Whatever its type: a file that is read into a variable ends with a line end."""
     settings = loaded(
         monkeypatch,
         HOST=" 127.0.0.1\n",
@@ -239,8 +239,8 @@ def test_what_a_command_line_gives_wins_and_is_checked_with_the_rest(
         load_settings({"host": "a b"})
 
 
-def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The defaults lie in the home directory: without one they are faults, not a traceback."""
+def test_a_user_without_a_home_sees_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The defaults are in the home directory: without one they are faults, not a traceback."""
 
     def homeless(_name: str) -> Path:
         raise RuntimeError("could not determine the home directory")
@@ -347,7 +347,7 @@ def test_a_malformed_value_is_a_fault(
 def test_what_kubernetes_puts_into_the_environment_is_explained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A Service named gistapi sets GISTAPI_PORT and others: the message says so, and the cure."""
+    """A Service named gistapi sets GISTAPI_PORT and others: the message says so, and the remedy."""
     link = "tcp://10.0.0.1:9876"
     lines = faults(
         monkeypatch, PORT=link, SERVICE_HOST="10.0.0.1", SERVICE_PORT="9876", PORT_9876_TCP=link
@@ -369,7 +369,7 @@ def test_what_kubernetes_puts_into_the_environment_is_explained(
 def test_a_secret_may_come_from_a_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, field: str, secret: str
 ) -> None:
-    """`…_FILE` names a file whose content is the value, white space around it apart."""
+    """`…_FILE` names a file whose content is the value, without the white space around it."""
     path = tmp_path / "secret"
     path.write_text(f"{secret}\n")
     value = getattr(loaded(monkeypatch, **{f"{name}_FILE": str(path)}), field)
@@ -379,7 +379,7 @@ def test_a_secret_may_come_from_a_file(
 def test_a_secret_from_two_places_is_a_fault(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Nobody has to guess which of them counts."""
+    """Setting both is a fault."""
     path = tmp_path / "secret"
     path.write_text("one")
     (line,) = faults(monkeypatch, GITHUB_TOKEN="two", GITHUB_TOKEN_FILE=str(path))
@@ -387,7 +387,7 @@ def test_a_secret_from_two_places_is_a_fault(
 
 
 def test_only_secrets_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """`GISTAPI_PORT_FILE` is no setting."""
+    """`GISTAPI_PORT_FILE` is not a setting."""
     (line,) = faults(monkeypatch, PORT_FILE=str(tmp_path))
     assert "no such setting" in line
 
@@ -457,6 +457,6 @@ def test_public_names_every_variable() -> None:
 
 
 def test_settings_are_frozen() -> None:
-    """What was read at the start stays."""
+    """Settings are read at the start and stay."""
     with pytest.raises(ValidationError):
         Settings().port = 1

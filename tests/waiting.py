@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 
 HANG_SECONDS = 60.0
-"""Only a fault takes this long: no machine that runs the tests does."""
+"""Only a fault takes this long, on any machine that runs the tests."""
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds; an AssertionError when it never does."""
+    """Wait until the condition holds; AssertionError if it never does."""
     ends_at = time.monotonic() + HANG_SECONDS
     while not condition():
         assert time.monotonic() < ends_at, f"it did not happen within {HANG_SECONDS:.0f} seconds"

@@ -1,6 +1,6 @@
 """What outlives a request: contents by git blob SHA-1, and listings (docs/decisions/cache.md).
 
-Offers `open_cache` and `redis_server`. May import `errors`, `models` and `events`.
+Offers `open_cache` and `redis_server`. May import `errors` and `events`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""The `gistapi` command."""
+"""The `gistapi` command: `search`, `serve`, `config`, `keys`, and its documents.
+
+Offers `main`. It prints and reads options; searches run in `search` (through `app`) or in a running
+service (through `client`). May import everything but the inside of `web`.
+"""
 
 from __future__ import annotations
 

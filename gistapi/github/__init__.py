@@ -1,4 +1,8 @@
-"""Everything that knows GitHub: listings, contents, limits."""
+"""Everything that knows GitHub: listings, contents, limits, git.
+
+`Github` reads pages of gists and contents of files, all on the loop; `client` is the only module
+that sends requests. May import `errors`, `models`, `events`, `aio` and `setting_values`.
+"""
 
 from __future__ import annotations
 

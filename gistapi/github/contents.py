@@ -161,8 +161,6 @@ def _left_to_git() -> Iterator[None]:
     """Raise RawRefusedError for what git may help against."""
     try:
         yield
-    except GoneError:
-        raise
     except (GithubError, IncompleteError) as error:
         if isinstance(error, IncompleteError) and error.reason in NO_HELP:
             raise

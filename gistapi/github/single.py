@@ -6,7 +6,6 @@ https://docs.github.com/en/rest/gists/gists#get-a-gist
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -67,5 +66,5 @@ def _content(file: Mapping[str, Any]) -> bytes | None:
         return content.encode("utf-8", "surrogatepass")
     try:
         return base64.b64decode(content)
-    except (binascii.Error, ValueError):
+    except ValueError:
         return None

@@ -14,9 +14,6 @@ from weakref import WeakKeyDictionary
 
 from gistapi.aio.limiter import FairLimiter, Lane
 
-START_CONCURRENCY = 16
-START_GAIN = 0.5
-"""What an accepted request adds to the concurrency before the first decrease."""
 PACE_FACTOR = 0.75
 """Of the accepted rate, after a refusal."""
 PACE_GAIN = 1.002
@@ -41,10 +38,9 @@ class Throttle:
     def __init__(self, most: int) -> None:
         self._loop = asyncio.get_running_loop()
         self._most = most
-        self._window = float(min(START_CONCURRENCY, most))
-        self._limiter = FairLimiter(int(self._window), most)
+        self._window = float(most)  # one search gets its share of it at most
+        self._limiter = FairLimiter(most, most)
         self._lanes: WeakKeyDictionary[Lane, Lane] = WeakKeyDictionary()
-        self._starting = True
         self._decreased_at = float("-inf")
         self._pace: float | None = None
         self._is_measuring = False
@@ -99,8 +95,7 @@ class Throttle:
         if self._has_slowed(now - sent_at):
             self._decrease(sent_at)
         elif self._limiter.free <= 0:  # else the bound has not been tried
-            gain = START_GAIN if self._starting else 1 / self._window
-            self._window = min(self._most, self._window + gain)
+            self._window = min(self._most, self._window + 1 / self._window)
             self._limiter.resize(int(self._window))
 
     def refused(self, sent_at: float) -> None:
@@ -123,7 +118,6 @@ class Throttle:
 
     def _decrease(self, sent_at: float) -> None:
         if sent_at > self._decreased_at:
-            self._starting = False
             self._decreased_at = self._loop.time()
             self._window = max(1.0, self._window / 2)
             self._limiter.resize(int(self._window))

@@ -136,12 +136,17 @@ class Work:
     switch: CancelSwitch = field(default_factory=CancelSwitch)
 
     def __post_init__(self) -> None:
-        """Keep what is asked for with every text."""
-        self._first = self.wanted.spans == 1
+        """Choose once what is asked for with every text."""
+        first = self.wanted.spans == 1
+        self._empty = self.pattern.engine(is_ascii=True, is_empty=True, first=first)
+        self._ascii = self.pattern.engine(is_ascii=True, is_empty=False, first=first)
+        self._unicode = self.pattern.engine(is_ascii=False, is_empty=False, first=first)
 
     def engine(self, *, is_ascii: bool, is_empty: bool) -> Engine:
         """What a text is searched with."""
-        return self.pattern.engine(is_ascii=is_ascii, is_empty=is_empty, first=self._first)
+        if is_empty:
+            return self._empty
+        return self._ascii if is_ascii else self._unicode
 
     def search(
         self,
@@ -178,8 +183,9 @@ class Work:
             spent = min(time.perf_counter() - began, worst)
         else:
             spent = watch.seconds_since(began)
-        searched = (spans[-1][1] if rest or len(spans) == count else end) - start
-        self.pace.saw(engine.cost(searched), searched, spent)
+        if end - start > SHOWING_BYTES or spent > SLICE_SECONDS:
+            searched = (spans[-1][1] if rest or len(spans) == count else end) - start
+            self.pace.saw(engine.cost(searched), searched, spent)
         return Part(spans, rest, spent)
 
     async def in_thread(self, work: Callable[[], T]) -> T:

@@ -1,7 +1,7 @@
 """The use case: which gists match a pattern?
 
-`Searcher` runs searches on the event loop and hands their events to threads. May import errors,
-models, events, aio and matching; GitHub and the cache come through what `app` hands in.
+`Searcher` runs searches on the event loop and passes their events to threads. May import `errors`,
+`models`, `events`, `aio` and `matching`; `app` hands in GitHub and the cache.
 """
 
 from __future__ import annotations

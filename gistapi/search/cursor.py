@@ -46,8 +46,7 @@ class Cursor:
     `before` is the far end's creation time, None if no gist of `place` was begun. `marks` are
     digests of the gists created in that second that were begun; `anchors`, if any, are the last
     ids that were begun in a second with more than MAX_MARKS. `floor` is the first place with an
-    owed gist. `tried` is the owed gist that
-    used up `tries` searches without being decided.
+    owed gist. `tried` is the owed gist that used up `tries` searches without being decided.
     """
 
     place: Place = Place()

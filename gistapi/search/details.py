@@ -1,4 +1,4 @@
-"""Where a gist matched, as JSON has it."""
+"""Where a gist matched, in the shape of the JSON answer."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Detail(TypedDict):
 
 
 def detail(match: Match, *, context: bool) -> Detail:
-    """A match of the contract; with `context` the lines around are there, even if none are."""
+    """A match of the contract; with `context` it has the lines around, even if there are none."""
     gist = match.gist
     return {
         "gist": gist.html_url,

@@ -1,4 +1,4 @@
-"""Which gists and files a query leaves to be searched."""
+"""Which gists and files a query selects."""
 
 from __future__ import annotations
 

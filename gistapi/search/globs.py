@@ -113,7 +113,7 @@ class Globs:
 
 
 class _Branch:
-    """What one alternative, as far as it has been read, stands for."""
+    """The progress of one alternative that is being read."""
 
     def __init__(self) -> None:
         self.variants: list[list[int]] = [[]]

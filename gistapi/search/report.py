@@ -1,6 +1,6 @@
-"""The answers as JSON has them: a plain answer, or the lines of a stream.
+"""The answers' JSON shapes: a plain answer, or the lines of a stream.
 
-The shapes are types, so that what is built here is what the description at /openapi.json promises.
+The shapes are types, so that /openapi.json describes exactly what is built here.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class BeginLine(TypedDict):
 
 
 class MatchLine(TypedDict):
-    """A gist matches; never taken back."""
+    """A gist matches; never withdrawn."""
 
     type: Literal["match"]
     data: Detail

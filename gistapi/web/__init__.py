@@ -1,7 +1,8 @@
 """Everything that knows Flask: the HTTP interface around a searcher.
 
-`create_web` builds the WSGI application from a `Searches`, an `Operation` and a `Guard`; nothing
-else of this package is needed outside, but `server`, which serves it.
+`create_web` builds the WSGI application from a `Searches`, an `Operation` and a `Guard`; outside of
+the package only that and `server`, which serves it, are used. May import `errors`, `models`,
+`events`, `aio`, `search`, `quota` and `settings`.
 """
 
 from __future__ import annotations

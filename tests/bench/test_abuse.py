@@ -1,4 +1,4 @@
-"""The load of the open internet, so short that it only shows that it works."""
+"""The load of the open internet, so short that it only shows that it runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.serving import run as run_command
 
 
 def test_a_short_load_abuses_in_every_way_and_stays_by_the_book() -> None:
-    """Good and bad come to word, whatever they are told is in the contract, the service lives."""
+    """Good and abusive clients get answers, each follows the contract, and the service lives."""
     command = (sys.executable, "-m", "bench.abuse", "--seconds", "4", "--rate", "40")
     done = run_command(*command, "--clients", "6", environ=environment(), cwd=ROOT, timeout=550)
     report = json.loads(done.stdout.rpartition("}")[0] + "}")

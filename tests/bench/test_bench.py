@@ -1,4 +1,4 @@
-"""The measurements run, so small that they only show that they do; and what is told of them."""
+"""The measurements run, in their smallest size; their reports show what was measured."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_every_measurement_runs(tiny: dict[str, Any]) -> None:
-    """Each section has its rows, and what it measured is what it claims to."""
+    """Each section has its rows, and each figure is plausible."""
     assert [row["gists"] for row in tiny["cold"]] == [2, 5]
     for row in tiny["cold"]:
         assert 0 < row["bound_seconds"] < row["nothing_seconds"]["median"]
@@ -44,7 +44,7 @@ def test_every_measurement_runs(tiny: dict[str, Any]) -> None:
 
 
 def test_warm_searches_cost_what_they_should(tiny: dict[str, Any]) -> None:
-    """Nothing within the TTL, a question after it, a file where one has changed."""
+    """No request within the TTL, one after it, one file if a gist has changed."""
     asked = {row["state"]: (row["api_requests"], row["raw_requests"]) for row in tiny["warm"]}
     assert asked["within the TTL"] == (0, 0)
     assert asked["after the TTL"] == (1, 0)
@@ -58,14 +58,14 @@ def test_a_needle_at_the_start_stops_the_download(tiny: dict[str, Any]) -> None:
 
 
 def test_the_table_shows_all_of_it(tiny: dict[str, Any]) -> None:
-    """One made of these results is the one that was written, with each aim and each pattern."""
+    """A table of these results is the one that was written, with each aim and each pattern."""
     assert table(tiny) == tiny["table"]
     rows = [row["name"] for row in tiny["patterns"]["rows"]] + [aim.what for aim in aims(tiny)]
     assert [row for row in rows if row not in tiny["table"]] == []
 
 
 def test_an_aim_is_met_or_not(tiny: dict[str, Any]) -> None:
-    """By the figure: a search as slow as this is not, an idle process as small as this is."""
+    """The figure decides: one beyond the aim is a miss."""
     found = json.loads(json.dumps(tiny))
     found["start"]["idle_mib"]["median"] = 119.9
     found["cold"][-1]["nothing_over_bound"]["median"] = 1.11
@@ -74,7 +74,7 @@ def test_an_aim_is_met_or_not(tiny: dict[str, Any]) -> None:
     assert not judged["cold search of 5 gists, times the bound"].met
 
 
-def test_what_is_told_is_what_was_measured() -> None:
+def test_the_reports_show_what_was_measured() -> None:
     """The table and the README are made from the results, no figure by hand."""
     found = json.loads((RESULTS / "results.json").read_text("utf-8"))
     assert found["command"] == "make bench"

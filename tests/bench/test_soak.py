@@ -1,4 +1,4 @@
-"""The soak itself, so short that it only shows that it works."""
+"""The soak, so short that it only shows that it runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.serving import run as run_command
 
 
 def test_a_short_soak_asks_in_every_way_and_leaves_nothing() -> None:
-    """Every kind of client comes to word, no answer is against the contract, all is let go of."""
+    """Every kind of client gets answers, each follows the contract, and all is released."""
     command = (sys.executable, "-m", "bench.soak", "--seconds", "8", "--clients", "4")
     done = run_command(*command, environ=environment(), cwd=ROOT, timeout=550)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -55,9 +55,9 @@ def _configure(github: FakeGithub, given: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Serve until a signal says stop."""
+    """Serve until a signal arrives."""
     given = _arguments()
-    # blocked before the server's thread begins, so that this thread alone gets them
+    # blocked before the server's thread starts, so that only this thread receives them
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     with FakeGithub(given.api_port, given.raw_port) as github:
         _configure(github, given)

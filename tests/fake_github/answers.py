@@ -1,4 +1,4 @@
-"""What GitHub answers when it does not give what was asked for, in its own words."""
+"""GitHub's answers to requests that fail, in its own words."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _DOCS = "https://docs.github.com/rest"
 
 
 def error(status: int, message: str, **more: Any) -> Response:
-    """The API's JSON error."""
+    """An error of the API, as JSON."""
     value = {"message": message, "documentation_url": _DOCS, "status": str(status)} | more
     return from_json(status, value)
 
 
 def not_found() -> Response:
-    """No such user or gist."""
+    """An unknown user or gist."""
     return error(404, "Not Found")
 
 
 def bad_credentials() -> Response:
-    """A token that GitHub does not know."""
+    """An unknown token."""
     return error(401, "Bad credentials")
 
 
@@ -44,13 +44,13 @@ def server_error(status: int = 502) -> Response:
 
 
 def unicorn(status: int = 502) -> Response:
-    """An HTML page where JSON belongs."""
+    """An HTML page where JSON is expected."""
     page = as_content("<!DOCTYPE html><html><body><h1>Unicorn!</h1></body></html>\n")
     return Response(status, {"Content-Type": "text/html; charset=utf-8"}, page)
 
 
 def primary_limit(status: int = 403, *, reset_in: float = 60, limit: int = 60) -> Response:
-    """The primary limit, whatever was used: `remaining: 0` and a reset so many seconds from now."""
+    """The primary limit is exceeded: `remaining: 0` and a reset in this many seconds."""
     headers = {
         "X-RateLimit-Limit": str(limit),
         "X-RateLimit-Remaining": "0",
@@ -63,28 +63,28 @@ def primary_limit(status: int = 403, *, reset_in: float = 60, limit: int = 60) -
 
 
 def secondary_limit(status: int = 403, *, retry_after: str | None = "60") -> Response:
-    """The secondary limit: no rate headers; `Retry-After` may be missing."""
+    """The secondary limit is exceeded: no rate headers; `Retry-After` may be missing."""
     body = error(status, "You have exceeded a secondary rate limit. Please wait a few minutes.")
     after = {} if retry_after is None else {"Retry-After": retry_after}
     return Response(status, {**body.headers, **after}, body.body)
 
 
 def raw_limit(retry_after: str | None = None) -> Response:
-    """The unpublished limit of raw (and of git): 429 with a text body."""
+    """The unpublished limit of the raw host (and of git): 429 with a text body."""
     after = {} if retry_after is None else {"retry_after": retry_after}
     return text(429, "Too many requests. Please wait before trying again.\n", **after)
 
 
 def raw_not_found() -> Response:
-    """Raw's answer for what was deleted."""
+    """The raw host's answer for a deleted file."""
     return text(404, "404: Not Found")
 
 
 def too_big() -> Response:
-    """Raw's refusal of a large file."""
+    """The raw host's refusal of a large file."""
     return text(403, "Sorry, this file is too big to show.\n")
 
 
 def redirect(location: str, status: int = 302) -> Response:
-    """Go elsewhere; to the request's own path for a loop."""
+    """A redirect; to the request's own path for a loop."""
     return text(status, "", location=location)

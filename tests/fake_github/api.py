@@ -25,7 +25,7 @@ _VERSIONS = (_OLD, "2026-03-10")
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Whose a token is, and whether it has the scope `gist`."""
+    """A token's owner, and whether the token has the scope `gist`."""
 
     user: User
     gist: bool
@@ -34,9 +34,9 @@ class Grant:
 class Api:
     """Answers as api.github.com does.
 
-    `tokens`: the ones that are good, None when all are. `link_last`: whether Link names the last
-    page. `members_redirect`: outsiders are sent to an organization's public members, as older
-    servers do. `retired_versions` answer 410.
+    `tokens`: the valid ones, None if all are. `link_last`: whether `Link` names the last page.
+    `members_redirect`: outsiders are redirected to an organization's public members, as older
+    servers do. `retired_versions` are answered 410.
     """
 
     def __init__(self, world: World, api_url: str, raw_url: str, rate_limit: RateLimit) -> None:
@@ -52,11 +52,11 @@ class Api:
         self.graphql = Graphql(world)
 
     def grant(self, token: str, user: User, *, gist: bool = True) -> None:
-        """Let a token be a user's, with or without the scope `gist`."""
+        """Make a token a user's, with or without the scope `gist`."""
         self._grants[token] = Grant(user, gist)
 
     def respond(self, request: Request) -> Response:
-        """The whole answer, its headers and the rate limit included."""
+        """The answer with its headers and the state of the rate limit."""
         if not request.headers.get("user-agent"):
             return text(403, "Request forbidden by administrative rules. Send a User-Agent.\n")
         if (request.method, request.path) == ("POST", "/graphql"):
@@ -125,14 +125,14 @@ class Api:
         return from_json(200, self._renderer.user(user))
 
     def _list(self, user: User, request: Request) -> Response:
-        # a token is taken for the user's own unless it was granted to another, and shows all
+        # a token belongs to the user who is listed unless it was granted to another, and shows all
         grant = self._grants.get(_token(request))
         own = bool(_token(request)) and (grant is None or grant.user is user)
         gists = [gist for gist in user.in_order() if gist.public or own]
         return self._gists(gists, request, f"user/{user.id}/gists")
 
     def _own(self, request: Request) -> Response:
-        """`GET /gists`: the token's own; without a token everybody's public ones."""
+        """`GET /gists`: the token's own gists; without a token everybody's public ones."""
         if not _token(request):
             public = [gist for gist in self._world.gists.values() if gist.public]
             public.sort(key=lambda gist: gist.updated_at, reverse=True)

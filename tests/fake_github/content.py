@@ -1,4 +1,4 @@
-"""Bytes that need not exist: contents of any size, made as they are read."""
+"""Contents of any size, generated as they are read."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _PIECE_BYTES = 65536
 
 
 class Body(ABC):
-    """What an answer carries; `size` in bytes, None when it is not known before the end."""
+    """The body of an answer; `size` in bytes, None if it is unknown before the end."""
 
     @property
     @abstractmethod
     def size(self) -> int | None:
-        """The length in bytes, or None: such a body travels chunked."""
+        """The length in bytes; None for a body that is sent in chunks."""
 
     @abstractmethod
     def chunks(self) -> Iterator[bytes]:
-        """Every byte in order; each call begins anew."""
+        """All bytes in order; each call starts from the beginning."""
 
 
 class Content(Body):
-    """Bytes of a known size that can be read anywhere."""
+    """Bytes of a known size that can be read at any offset."""
 
     @property
     @abstractmethod
@@ -35,16 +35,16 @@ class Content(Body):
 
     @abstractmethod
     def read(self, start: int, stop: int) -> bytes:
-        """The bytes `start <= offset < stop`, both within the content."""
+        """The bytes from `start` up to `stop`, both within the content."""
 
     def chunks(self) -> Iterator[bytes]:
-        """Every byte in order."""
+        """All bytes in order."""
         for start in range(0, self.size, _PIECE_BYTES):
             yield self.read(start, min(start + _PIECE_BYTES, self.size))
 
     @cached_property
     def blob_sha(self) -> str:
-        """The git blob's SHA-1 in hex, computed once and never holding the whole."""
+        """The git blob's SHA-1 in hex, computed once and without holding the content."""
         digest = hashlib.sha1(b"blob %d\0" % self.size, usedforsecurity=False)
         for chunk in self.chunks():
             digest.update(chunk)
@@ -53,7 +53,7 @@ class Content(Body):
 
 @dataclass(frozen=True)
 class Literal(Content):
-    """Bytes as they are."""
+    """Bytes in memory."""
 
     data: bytes
 
@@ -63,7 +63,7 @@ class Literal(Content):
         return len(self.data)
 
     def read(self, start: int, stop: int) -> bytes:
-        """Some of the bytes."""
+        """A part of the bytes."""
         return self.data[start:stop]
 
 
@@ -72,10 +72,10 @@ EMPTY = Literal(b"")
 
 @dataclass(frozen=True)
 class Repeated(Content):
-    """A block said over and over up to `total` bytes, with other bytes at some offsets.
+    """A block repeated up to `total` bytes, with other bytes at some offsets.
 
-    `patches` maps an offset to the bytes that stand there: a needle in a hundred megabytes.
-    The text begins `phase` bytes into the block.
+    `patches` maps an offset to the bytes at it, such as a needle in a hundred megabytes.
+    The text starts `phase` bytes into the block.
     """
 
     block: bytes
@@ -89,7 +89,7 @@ class Repeated(Content):
         return self.total
 
     def read(self, start: int, stop: int) -> bytes:
-        """Some of the bytes."""
+        """A part of the bytes."""
         first = (self.phase + start) % len(self.block)
         last = first + stop - start
         copies = -(-last // len(self.block))
@@ -103,7 +103,7 @@ class Repeated(Content):
 
 @dataclass(frozen=True)
 class Slice(Content):
-    """The part of a content that a Range asks for."""
+    """The part of a content that a `Range` names."""
 
     whole: Content
     start: int
@@ -115,23 +115,23 @@ class Slice(Content):
         return self.stop - self.start
 
     def read(self, start: int, stop: int) -> bytes:
-        """Some of the bytes."""
+        """A part of the bytes."""
         return self.whole.read(self.start + start, self.start + stop)
 
 
 @dataclass(frozen=True)
 class Chunks(Body):
-    """A body whose length nobody knows before its end."""
+    """A body whose length is unknown before its end."""
 
     source: Iterable[bytes]
 
     @property
     def size(self) -> None:
-        """Not known."""
+        """Always None."""
         return
 
     def chunks(self) -> Iterator[bytes]:
-        """Every byte in order."""
+        """All bytes in order."""
         return iter(self.source)
 
 
@@ -152,7 +152,7 @@ def _deflate(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def gzipped(body: Body) -> Body:
-    """The body in gzip; a large one is compressed as it is sent, so its length is unknown."""
+    """The body in gzip; a large one is compressed as it is sent, so that its length is unknown."""
     stream = _Compressing(body)
     if body.size is None or body.size > _PIECE_BYTES * 16:
         return Chunks(stream)
@@ -160,7 +160,7 @@ def gzipped(body: Body) -> Body:
 
 
 def as_content(data: bytes | str | Content) -> Content:
-    """What a builder was given, as a content; text is UTF-8."""
+    """A content from what a test gave; text is encoded as UTF-8."""
     if isinstance(data, str):
         data = data.encode()
     return Literal(data) if isinstance(data, bytes) else data

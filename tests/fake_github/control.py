@@ -1,4 +1,4 @@
-"""`/_fake/…` on the API's port: a benchmark in another process reads counts and sets switches."""
+"""`/_fake/…` on the API's port: lets another process read counts and set switches."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PREFIX = "/_fake/"
 
 
 class Controlled(Protocol):
-    """What can be controlled from outside."""
+    """The parts of the fake that can be controlled from outside."""
 
     world: World
     faults: Faults
     traffic: dict[OriginName, Traffic]
 
     def forget(self) -> None:
-        """Forget requests and counts."""
+        """Clear requests and counts."""
 
     def limit_raw(
         self,
@@ -39,11 +39,11 @@ class Controlled(Protocol):
 class Control:
     """Answers the control addresses.
 
-    `GET traffic`: the counts of each origin. `POST forget`: counts from zero.
+    `GET traffic`: the counts of each origin. `POST forget`: set the counts to zero.
     `POST network {"raw": {"latency_seconds", "bytes_per_second", "shared_bytes_per_second"}}`.
     `POST raw {"most_per_second", "most_in_all", "retry_after"}`: the raw host's own limit.
     `POST faults`: the arguments of `Faults.inject` and the fields of `Fault` in one object;
-    `answer` is `{"status", "headers", "text"}`. `DELETE faults`: no faults any more.
+    `answer` is `{"status", "headers", "text"}`. `DELETE faults`: remove all faults.
     `POST gists {"login", "files": {name: text or {"block", "size", "patches": {offset: text}}}}`
     adds one gist, `POST generate {"login", "gists", "seed", …}` many; `POST edit {"id", "files"}`
     changes one.
@@ -53,7 +53,7 @@ class Control:
         self._controlled = controlled
 
     def respond(self, request: Request) -> Response:
-        """Do what is asked; 400 with the reason when it makes no sense."""
+        """Do what the request asks; 400 with the reason if it is malformed."""
         try:
             return from_json(200, self._do(request, json.loads(request.body or b"{}")))
         except (KeyError, TypeError, ValueError) as reason:
@@ -81,7 +81,7 @@ class Control:
         return {name: traffic.counts() for name, traffic in self._controlled.traffic.items()}
 
     def _change(self, what: str, value: dict[str, Any]) -> Any:
-        """Of users and their gists."""
+        """The counts of users and gists."""
         if what == "generate":
             return self._user(value).generate(**{k: v for k, v in value.items() if k != "login"})
         if what == "edit":

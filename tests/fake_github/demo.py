@@ -1,4 +1,4 @@
-"""A few users with gists made by hand, so that the examples of the README have a true answer."""
+"""A few users with handwritten gists, which the examples of the documentation search."""
 
 from __future__ import annotations
 

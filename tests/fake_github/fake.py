@@ -1,4 +1,4 @@
-"""A GitHub of one's own: two origins on loopback, served by a thread."""
+"""The fake GitHub: two origins on loopback, served by a thread."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ Port = Literal["api", "raw"]
 
 
 class FakeGithub:
-    """A GitHub that behaves as told; use it as a context manager.
+    """A GitHub whose behaviour tests control; use it as a context manager.
 
     `world`: users and gists. `api`, `raw`: their switches. `rate_limit`: the primary limit.
-    `traffic`: latency, bandwidth and counts of "api", "raw" and "git". `faults`: what goes wrong
-    for which requests. Everything can be changed at any time, from any thread.
+    `traffic`: latency, bandwidth and counts of "api", "raw" and "git". `faults`: which requests
+    fail, and how. Everything can be changed at any time, from any thread.
     """
 
     def __init__(self, api_port: int = 0, raw_port: int = 0) -> None:
@@ -53,7 +53,7 @@ class FakeGithub:
         self.reset()
 
     def reset(self) -> None:
-        """Be as new: no users, no faults, no records, the default limits and network."""
+        """Return to the initial state: no users, faults or records, default limits and network."""
         self.world = World()
         self.rate_limit = RateLimit()
         self.api = Api(self.world, self.api_url, self.raw_url, self.rate_limit)
@@ -82,11 +82,11 @@ class FakeGithub:
         return list(self._requests)
 
     def requests_to(self, origin: OriginName) -> list[Request]:
-        """Those of `requests` that one origin got."""
+        """The requests that one origin received."""
         return [request for request in self.requests if request.origin == origin]
 
     def forget(self) -> None:
-        """Forget the requests so far and their counts."""
+        """Clear the requests and their counts."""
         self._requests.clear()
         for traffic in self.traffic.values():
             traffic.forget()
@@ -98,14 +98,14 @@ class FakeGithub:
         most_in_all: int | None = None,
         retry_after: str | None = None,
     ) -> None:
-        """Set the raw host's own limit; what it has allowed so far does not count."""
+        """Set the raw host's own limit; earlier requests do not count."""
         self.raw = Raw(self.world)
         self.raw.most_per_second = most_per_second
         self.raw.most_in_all = most_in_all
         self.raw.retry_after = retry_after
 
     def wait_quiet(self, seconds: float = 10) -> None:
-        """Wait until no request is being answered; TimeoutError when that takes too long."""
+        """Wait until no request is being answered. Raises TimeoutError."""
         deadline = time.monotonic() + seconds
         while any(traffic.in_flight for traffic in self.traffic.values()):
             if time.monotonic() > deadline:
@@ -113,12 +113,12 @@ class FakeGithub:
             time.sleep(0.001)
 
     def reset_connections(self, port: Port, count: int) -> None:
-        """Answer the next connections to a port with RST, before any request."""
+        """Reset the next connections to a port before any request."""
         self._sites[port].reset_on_accept = count
 
     @contextmanager
     def refusing(self, port: Port) -> Iterator[None]:
-        """Refuse connections to a port while the body runs; those that are open end."""
+        """Refuse connections to a port while the body of `with` runs; open ones are closed."""
         listener, site = self._listeners[port], self._sites[port]
         self._call(listener.refuse(site))
         try:
@@ -134,7 +134,7 @@ class FakeGithub:
         return self
 
     def stop(self) -> None:
-        """End every connection and give the ports back."""
+        """Close every connection and release the ports."""
         for name, listener in self._listeners.items():
             self._call(listener.close(self._sites[name]))
         self._call(self._loop.shutdown_default_executor())
@@ -153,7 +153,7 @@ class FakeGithub:
     def _call(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(_STOP_SECONDS)
 
-    # what the server asks
+    # what the server calls
 
     def _api_origin(self, target: str) -> Traffic:
         return self._control_traffic if target.startswith(PREFIX) else self.traffic["api"]

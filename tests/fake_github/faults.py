@@ -1,4 +1,4 @@
-"""What can go wrong on the way, and for which requests it does."""
+"""Faults: how answers go wrong, and for which requests."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ Predicate = str | Callable[[Request], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What becomes of one answer; the default is nothing.
+    """What happens to one answer; by default nothing.
 
-    `answer` is given instead of the true one. Then, in the order of the wire:
-    `latency_seconds` pass before the first byte, and `held` keeps it back until that event is set;
-    the head goes at `head_bytes_per_second`, the body at `bytes_per_second` (10 is a slow drip: a
-    byte every tenth of a second). `cut_head_at` and `cut_body_at` end the connection after so many
-    bytes of the head (0: before the answer) or of the body as on the wire: by RST when `reset`, by
-    falling silent when `hang`, else cleanly.
+    `answer` replaces the true answer. Then, in the order of the wire:
+    `latency_seconds` pass before the first byte, and `held` delays it until that event is set;
+    the head is sent at `head_bytes_per_second`, the body at `bytes_per_second` (10: a byte every
+    tenth of a second). `cut_head_at` and `cut_body_at` end the connection after this number of
+    bytes of the head (0: before the answer) or of the body as sent: by RST if `reset`, by
+    silence if `hang`, else cleanly.
     `content_length_delta` is added to the true length; `chunked` sends chunks without a length.
-    `gzip` makes the body one that no inflater likes: `corrupt`, `truncated`, or a `bomb` of 1 GiB
+    `gzip` sends a body that cannot be inflated: `corrupt`, `truncated`, or a `bomb` of 1 GiB
     of zeros. `corrupt` sends other bytes of the same length. `close_after` closes the connection
-    after a whole answer that promised to keep it.
+    after a complete answer that announced to keep it.
     """
 
     answer: Answer | None = None
@@ -51,7 +51,7 @@ NO_FAULT = Fault()
 
 @dataclass(slots=True, kw_only=True)
 class Rule:
-    """A fault and the requests that meet it; `hits` counts them."""
+    """A fault and the requests that it applies to; `hits` counts them."""
 
     fault: Fault
     origin: OriginName | None
@@ -63,7 +63,7 @@ class Rule:
     hits: int = field(default=0)
 
     def takes(self, request: Request) -> bool:
-        """Whether this request meets the fault; one that does is counted."""
+        """Whether the fault applies to this request, which is then counted."""
         if self.origin not in {None, request.origin}:
             return False
         if self.times is not None and self.hits >= self.times:
@@ -81,7 +81,7 @@ def _fits(path: Predicate, request: Request) -> bool:
 
 
 class Faults:
-    """The rules in force; the first that takes a request decides."""
+    """The rules in force; the first rule that applies to a request decides."""
 
     def __init__(self) -> None:
         self._rules: list[Rule] = []
@@ -97,10 +97,11 @@ class Faults:
         probability: float = 1,
         seed: int = 0,
     ) -> Rule:
-        """Let requests meet a fault, the newest rule last.
+        """Add a rule behind the others.
 
-        `path`: a part of the target as it was sent, or a function of the request; `times`: so many
-        requests, then no more; `seconds`: from now on; `probability`: drawn from `seed`.
+        `path`: a part of the target as it was sent, or a function of the request; `times`: the
+        number of requests after which the rule ends; `seconds`: from now on; `probability`: drawn
+        from `seed`.
         """
         rule = Rule(
             fault=fault,
@@ -115,13 +116,13 @@ class Faults:
         return rule
 
     def clear(self) -> None:
-        """Nothing goes wrong any more."""
+        """Remove all rules."""
         self._rules = []
 
     def remove(self, rule: Rule) -> None:
-        """Take one rule back."""
+        """Remove one rule."""
         self._rules = [other for other in self._rules if other is not rule]
 
     def of(self, request: Request) -> Fault:
-        """What this request meets."""
+        """The fault that applies to this request."""
         return next((rule.fault for rule in self._rules if rule.takes(request)), NO_FAULT)

@@ -1,4 +1,4 @@
-"""An answer's bytes on the wire (RFC 9112), sound or spoiled as its fault says. No I/O."""
+"""An answer's bytes on the wire (RFC 9112), altered as its fault says. No I/O."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BOMB_CRC = 0x5B64C2B0
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """The bytes to send, and how the exchange ends: `close` after them, or keep the connection."""
+    """The bytes to send; `close` the connection after them, or keep it."""
 
     head: bytes
     body: Iterable[bytes]
@@ -29,7 +29,7 @@ class Wire:
 
 
 def frame(request: Request, response: Response, fault: Fault, *, keep_alive: bool) -> Wire:
-    """Put an answer into bytes."""
+    """Frame an answer."""
     headers = {"Server": "github.com", "Date": formatdate(usegmt=True), **response.headers}
     body = _spoil(response.body, headers, fault)
     bare = response.status in {204, 304}
@@ -83,7 +83,7 @@ def _spoil(body: Body, headers: dict[str, str], fault: Fault) -> Body:
 
 
 def _other(body: Body, *, packed: bool) -> Body:
-    """Another body of the same length: its first byte differs."""
+    """A body of the same length whose first byte differs."""
     data = b"".join(body.chunks())
     if packed:
         return gzipped(_other(Literal(gzip.decompress(data)), packed=False))
@@ -92,7 +92,7 @@ def _other(body: Body, *, packed: bool) -> Body:
 
 @lru_cache(maxsize=1)
 def _bomb() -> bytes:
-    """Zeros in gzip, each MiB as one and the same block, so that it takes no time to make."""
+    """Zeros in gzip; each MiB is the same block, so that making it takes no time."""
     squeeze = zlib.compressobj(level=9, wbits=-15)
     block = squeeze.compress(bytes(1 << 20)) + squeeze.flush(zlib.Z_FULL_FLUSH)
     head = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"

@@ -1,4 +1,4 @@
-"""Thousands of gists from a seed: small to hold, since each file is a stretch of one corpus."""
+"""Thousands of gists from a seed; each file is a part of one corpus, so that they need no room."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SUFFIXES = (".py", ".md", ".sh", ".js", ".txt", ".json", ".rb", ".conf-of-mine"
 
 @dataclass(frozen=True, slots=True)
 class GeneratedGist:
-    """What one gist is made of."""
+    """The parts of one gist."""
 
     id: str
     description: str
@@ -43,7 +43,7 @@ def gists(
         files: dict[str, Content] = {}
         for index in range(_around(random_, files_per_gist)):
             name = f"{random_.choice(_WORDS)}-{number}-{index}{random_.choice(_SUFFIXES)}"
-            # a line of its own makes each file unlike all others
+            # a line of its own makes each file different from all others
             title = b"# gist %d, file %d of seed %d\n" % (number, index, seed)
             size = max(len(title), round(random_.uniform(0, 2 * size_bytes)))
             files[name] = Repeated(_corpus(), size, {0: title}, random_.randrange(_CORPUS_BYTES))

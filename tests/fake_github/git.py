@@ -1,4 +1,4 @@
-"""Gists as git repositories: dulwich's smart HTTP server on repositories made when asked for."""
+"""Gists as git repositories: dulwich's smart HTTP server on repositories made on demand."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.fake_github.content import as_content
 from tests.fake_github.message import Request, Response
 from tests.fake_github.model import Gist, World
 
-# no name that a client could guess: HEAD says which branch it is
+# a name that a client cannot guess: HEAD says which branch it is
 _BRANCH = Ref(b"refs/heads/trunk")
 _AUTHOR = b"GitHub <noreply@github.com>"
 
 
 class Git(Backend):
-    """Serves `/{id}.git` to be cloned; nothing can be pushed."""
+    """Serves `/{id}.git` for cloning; pushing is refused."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -47,12 +47,12 @@ class Git(Backend):
         return Response(status, headers, as_content(b"".join(written)))
 
     def open_repository(self, path: str | bytes) -> BackendRepo:
-        """Make the repository of a gist; NotGitRepository when there is no such gist."""
+        """Make the repository of a gist. Raises NotGitRepository for an unknown one."""
         name = path.decode() if isinstance(path, bytes) else path
         gist = self._world.gists.get(name.strip("/").removesuffix(".git"))
         if gist is None:
             raise NotGitRepository("Repository not found.")
-        # dulwich's server can do with less than its annotation asks for
+        # dulwich's server needs less than its annotation says
         return cast("BackendRepo", _repository(gist))
 
 

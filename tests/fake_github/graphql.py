@@ -28,7 +28,7 @@ _NODES = re.compile(
 
 
 class Graphql:
-    """Answers queries of `nodes`. `max_bytes` is how much text one query may ask for."""
+    """Answers queries of `nodes`. `max_bytes` is the most text that one query may ask for."""
 
     def __init__(self, world: World) -> None:
         self.rate_limit = RateLimit(limit=0, limit_with_token=5000, resource="graphql")
@@ -36,7 +36,7 @@ class Graphql:
         self._world = world
 
     def respond(self, request: Request) -> Response:
-        """An answer has status 200 whatever became of the query, a missing token aside."""
+        """The answer; its status is 200 whatever the result, except for a missing token."""
         if "authorization" not in request.headers:
             return answers.error(401, "This endpoint requires you to be authenticated.")
         if self.rate_limit.exceeded(request):

@@ -1,4 +1,4 @@
-"""The API's primary rate limit: so many requests a window for each token, or for nobody's."""
+"""The API's primary rate limit: a number of requests a window for each token, or for no token."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class RateLimit:
         self._window(request).used += 1
 
     def use_up(self) -> None:
-        """Spend all that the callers without a token have left."""
+        """Use up what is left for callers without a token."""
         self._windows[""] = _Window(self.limit, self._next_reset())
 
     def start_again(self) -> None:
-        """Begin new windows for all callers."""
+        """Start new windows for all callers."""
         self._windows.clear()
 
     def headers(self, request: Request) -> dict[str, str]:
@@ -82,5 +82,5 @@ class RateLimit:
         return window
 
     def _next_reset(self) -> int:
-        # rounded up: who waits until the header's whole second is never too early
+        # rounded up: a client that waits until the header's whole second is never too early
         return math.ceil(time.time() + self.window_seconds)

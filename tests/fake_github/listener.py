@@ -1,4 +1,4 @@
-"""A loopback port that can be opened, refuse, and be opened again."""
+"""A loopback port that can accept connections, refuse them, and accept them again."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tests.fake_github.server import Connection, Site
 
 _HOST = "127.0.0.1"
 _BACKLOG = 1024
-# a small send buffer: what the server counts as sent is near to what the client has read
+# a small send buffer: what the server counts as sent is close to what the client has read
 _SEND_BUFFER_BYTES = 65536
 
 
 class Listener:
-    """Holds a port from the beginning; connections are refused while it is not open."""
+    """Keeps a port reserved; connections are refused while it is closed."""
 
     def __init__(self, port: int) -> None:
         self._socket = _bound(port)
@@ -23,19 +23,19 @@ class Listener:
         self.address = f"{_HOST}:{self.port}"
 
     async def open(self, site: Site) -> None:
-        """Take connections."""
+        """Accept connections."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: Connection(site), sock=self._socket, backlog=_BACKLOG
         )
 
     async def refuse(self, site: Site) -> None:
-        """Take no connections any more, and end those that are open; the port stays ours."""
+        """Accept no more connections and close those that are open; the port stays reserved."""
         await self.close(site)
         self._socket = _bound(self.port)
 
     async def close(self, site: Site) -> None:
-        """Give the port back; every connection is over when this returns."""
+        """Release the port; all connections are closed when this returns."""
         if self._server is not None:
             self._server.close()
         self._socket.close()

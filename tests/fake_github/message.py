@@ -1,4 +1,4 @@
-"""A request as it came, with what became of it, and the answer to it."""
+"""A request as it arrived, its record, and the answer to it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ OriginName = Literal["api", "raw", "git", "control"]
 
 @dataclass(slots=True, kw_only=True)
 class Request:
-    """One request, and its record: `status` None and `ended` None until they are known.
+    """One request and its record: `status` and `ended` are None until they are known.
 
     `target` is the address as it was sent, `path` the part before `?`, still quoted; header names
     are in lower case; times are `time.monotonic()` seconds; `sent_bytes` counts the bytes of the
-    answer (head and body, as on the wire) that the system took; `aborted` says that the client went
-    away before the answer's end; `connection` numbers the connections of the server.
+    answer (head and body, as sent) that the system accepted; `aborted` says that the client
+    disconnected before the answer's end; `connection` numbers the server's connections.
     """
 
     origin: OriginName
@@ -57,14 +57,14 @@ class Request:
         return "gzip" in self.headers.get("accept-encoding", "")
 
     def has_etag(self, etag: str) -> bool:
-        """Whether `If-None-Match` holds this tag, compared weakly."""
+        """Whether `If-None-Match` has this tag, compared weakly."""
         given = self.headers.get("if-none-match", "").split(",")
         return etag.removeprefix("W/") in [tag.strip().removeprefix("W/") for tag in given]
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer before it is framed: the server adds length, date and connection fields."""
+    """An answer before framing: the server adds length, date and connection fields."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)

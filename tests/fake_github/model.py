@@ -1,4 +1,4 @@
-"""Users, their gists and the files in them: what the fake knows, and how tests build it."""
+"""Users, their gists and files: the fake's data, and how tests build it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.fake_github.content import Content, as_content
 
 _EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 _TICK = timedelta(minutes=1)
-# GitHub leaves these of a path segment as they are (seen for ' ( ) * = ;)
+# GitHub leaves these characters of a path segment unquoted (seen for ' ( ) * = ;)
 _LITERAL = "-._~!$&'()*+,;=:@"
 
 Listed = Callable[[dict[str, Any]], Any]
@@ -24,7 +24,7 @@ Listed = Callable[[dict[str, Any]], Any]
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file in its present state; `sha` is what its raw address names."""
+    """One file in its current state; its raw address names `sha`."""
 
     name: str
     content: Content
@@ -42,7 +42,7 @@ def without(*fields: str) -> Listed:
 
 
 class Gist:
-    """A gist and every content that it ever had."""
+    """A gist and all contents that it has had."""
 
     def __init__(self, owner: User, gist_id: str, *, created_at: datetime) -> None:
         self.owner = owner
@@ -68,7 +68,7 @@ class Gist:
         return len(self.files) > 300 if self.truncated is None else self.truncated
 
     def put(self, name: str, content: Content) -> None:
-        """Set a file's content; what it was before stays known under its own hash."""
+        """Set a file's content; the earlier one stays available under its own hash."""
         sha = content.blob_sha
         if self.commit_sha_urls:
             sha = hashlib.sha1(
@@ -78,7 +78,7 @@ class Gist:
         self.contents[sha, name] = content
 
     def edit(self, files: Mapping[str, bytes | str | Content | None]) -> None:
-        """Change files (None deletes one), as a PATCH would; the update time moves on."""
+        """Change files (None deletes one), as a PATCH would; the update time advances."""
         for name, data in files.items():
             if data is None:
                 del self.files[name]
@@ -87,7 +87,7 @@ class Gist:
         self.updated_at = self.owner.world.tick()
 
     def delete(self) -> None:
-        """Remove the gist: from the list, by its id and in raw."""
+        """Remove the gist from the list, by its id and from the raw host."""
         self.owner.gists = [gist for gist in self.owner.gists if gist is not self]
         del self.owner.world.gists[self.id]
 
@@ -131,10 +131,10 @@ class User:
         listed: Listed = as_listed,
         commit_sha_urls: bool = False,
     ) -> Gist:
-        """Add a gist, a minute newer than the one added before unless `created_at` says otherwise.
+        """Add a gist that is a minute newer than the one before unless `created_at` says otherwise.
 
-        `truncated` None means: over 300 files. `listed` gets the true entry of the listing and
-        returns what is listed instead. `commit_sha_urls`: raw addresses name no blob's hash.
+        `truncated` None: if it has over 300 files. `listed` receives the true entry of the listing
+        and returns what is listed instead. `commit_sha_urls`: raw addresses name no blob's hash.
         """
         gist_id = gist_id or self.world.next_gist_id()
         if gist_id in self.world.gists:
@@ -152,23 +152,23 @@ class User:
     def generate(
         self, gists: int, *, seed: int = 1, files_per_gist: float = 2, size_bytes: int = 4000
     ) -> None:
-        """Add many gists; the same seed makes the same ones. Sizes and file counts are averages."""
+        """Add many gists; a seed makes the same gists again. Sizes and file counts are averages."""
         for made in generator.gists(self.login, gists, seed, files_per_gist, size_bytes):
             self.add_gist(made.files, gist_id=made.id, description=made.description)
 
     def in_order(self) -> list[Gist]:
         """The gists as GitHub lists them: newest created first."""
-        gists = self.gists[::-1]  # of two made at the same time the one added later comes first
+        gists = self.gists[::-1]  # of equal times, the later added first
         return sorted(gists, key=lambda gist: gist.created_at, reverse=True)
 
     def matching(self, pattern: str, flags: int = 0) -> list[str]:
-        """The true answer of a search: `html_url` of each public gist that matches, in order."""
+        """The true answer to a search: `html_url` of each public gist that matches, in order."""
         compiled = re.compile(pattern, flags)
         return [g.html_url for g in self.in_order() if g.public and g.matches(compiled)]
 
 
 class Organization:
-    """An organization and its members; the value says whether a member is a public one."""
+    """An organization and its members; the value says whether the membership is public."""
 
     def __init__(self, login: str, organization_id: int) -> None:
         self.login = login
@@ -213,16 +213,16 @@ class World:
         return organization
 
     def user(self, login: str) -> User | None:
-        """The user of that login, whatever its case."""
+        """The user with that login; case does not matter."""
         return self.users.get(login.lower())
 
     def user_by_id(self, digits: str) -> User | None:
-        """The user of that numeric id."""
+        """The user with that numeric id."""
         found: Iterable[User] = (user for user in self.users.values() if str(user.id) == digits)
         return next(iter(found), None)
 
     def organization(self, name: str) -> Organization | None:
-        """The organization of that login, whatever its case, or of that numeric id."""
+        """The organization with that login (case does not matter) or numeric id."""
         by_id = (found for found in self.organizations.values() if str(found.id) == name)
         return self.organizations.get(name.lower()) or next(by_id, None)
 

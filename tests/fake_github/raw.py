@@ -17,7 +17,7 @@ _RANGE = re.compile(r"bytes=(?:(\d+)-(\d*)|-(\d+))")
 class Raw:
     """Answers as gist.githubusercontent.com does; files over `largest_bytes` are refused (403).
 
-    More than `most_per_second` requests within a second, and those after the first `most_in_all`,
+    More than `most_per_second` requests in a second, and those after the first `most_in_all`,
     are answered 429, with `Retry-After` if `retry_after` is set.
     """
 
@@ -43,7 +43,7 @@ class Raw:
         return False
 
     def respond(self, request: Request) -> Response:
-        """A file's content, whole or a range of it."""
+        """A file's content or a range of it."""
         if self._is_refused():
             return answers.raw_limit(self.retry_after)
         content = self._find(request)
@@ -75,7 +75,7 @@ class Raw:
 
 
 def _ranged(request: Request, etag: str, headers: dict[str, str], content: Content) -> Response:
-    """All of it, or a part (206, 416) as RFC 9110, 14.2, has it."""
+    """The content, or a part of it (206, 416; RFC 9110, 14.2)."""
     wanted = _RANGE.fullmatch(request.headers.get("range", ""))
     if not wanted or request.headers.get("if-range", etag) != etag:
         return Response(200, headers, content)

@@ -20,26 +20,26 @@ _LANGUAGES = {
 
 
 class Renderer:
-    """Writes the JSON of one fake, given the origins of its API and of its raw files."""
+    """Renders the JSON of one fake, given the origins of its API and of its raw files."""
 
     def __init__(self, api_url: str, raw_url: str) -> None:
         self._api = api_url
         self._raw = raw_url
 
     def listed(self, gist: Gist, *, old: bool) -> Any:
-        """A gist as a list shows it; `old`: API version 2022-11-28, which has `user`."""
+        """A gist as in a list; `old`: API version 2022-11-28, which has `user`."""
         entry = self._gist(gist)
         entry["files"] = {f.name: self._file(gist, f) for f in _shown(gist)}
         return gist.listed(entry | ({"user": None} if old else {}))
 
     def single(self, gist: Gist, *, old: bool) -> dict[str, Any]:
-        """A gist as its own address shows it, with contents up to 1 MB a file."""
+        """A gist as at its own address, with contents up to 1 MB a file."""
         entry = self._gist(gist)
         entry["files"] = {f.name: self._file(gist, f) | _content(f) for f in _shown(gist)}
         return entry | ({"user": None, "forks": [], "history": []} if old else {})
 
     def user(self, user: User) -> dict[str, Any]:
-        """A user as `GET /users/{username}` shows them."""
+        """A user as `GET /users/{username}` returns it."""
         empty: dict[str, Any] = dict.fromkeys(
             ("bio", "company", "email", "hireable", "location", "name"), None
         )

@@ -1,4 +1,4 @@
-"""HTTP/1.1 connections: keep-alive, pace, and the ends that faults put to them."""
+"""HTTP/1.1 connections: keep-alive, pacing, and the faults of answers."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from tests.fake_github.traffic import Pace, Traffic
 
 _BUFFER_BYTES = 65536
 _LATE_SECONDS = 0.0005
-"""The event loop's timers are so late on average: they count in whole milliseconds, rounded up."""
+"""The event loop's timers are late by this much on average: they count in whole milliseconds."""
 _HELD_SECONDS = 0.002
-"""How often an answer that is held is looked at."""
+"""How often a held answer is checked."""
 
 _numbers = count(1)
 
@@ -33,7 +33,7 @@ Handler = Callable[[Request], Awaitable[tuple[Response, Fault]]]
 
 @dataclass(slots=True)
 class Site:
-    """What the connections of one port share: which origin a request is for, and its answer."""
+    """What the connections of one port share: the origin of a request, and its answer."""
 
     origin_of: Callable[[str], Traffic]
     handle: Handler
@@ -44,7 +44,7 @@ class Site:
 
 
 class Connection(asyncio.Protocol):
-    """One connection: requests are answered one after the other, in a task of its own."""
+    """One connection; its requests are answered one after the other, in a task of its own."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -83,7 +83,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def pause_writing(self) -> None:
-        """The client takes bytes slower than they come."""
+        """The client reads more slowly than the server sends."""
         self._writable.clear()
 
     def resume_writing(self) -> None:
@@ -91,7 +91,7 @@ class Connection(asyncio.Protocol):
         self._writable.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone: nobody waits for what was being sent."""
+        """The connection is lost: drop what was being sent."""
         del exc
         self._site.live.discard(self)
         self._closed.set()
@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
             self._task.cancel()
 
     async def abort(self) -> None:
-        """End the connection at once, with all that is being done for it."""
+        """Close the connection at once, with everything that is being done for it."""
         self._transport.abort()
         await self._closed.wait()
         if self._task is not None:
@@ -124,7 +124,7 @@ class Connection(asyncio.Protocol):
         self._body += body
 
     def on_message_complete(self) -> None:
-        """A request is whole."""
+        """A request is complete."""
         target = self._url.decode("latin-1")
         request = Request(
             origin=self._site.origin_of(target).name,
@@ -154,7 +154,7 @@ class Connection(asyncio.Protocol):
             response, fault = await self._site.handle(request)
             wire = frame(request, response, fault, keep_alive=keep_alive)
             if latency := traffic.latency_seconds + fault.latency_seconds:
-                # from its arrival on: what it took to make the answer is no part of the network
+                # from its arrival on: the time to make the answer is not part of the network's
                 await asyncio.sleep(arrived + latency - time.monotonic() - _LATE_SECONDS)
             while fault.held is not None and not fault.held.is_set():  # noqa: ASYNC110 - another thread's
                 await asyncio.sleep(_HELD_SECONDS)
@@ -194,12 +194,12 @@ class Connection(asyncio.Protocol):
             request.sent_bytes += len(part)
             self._transport.write(part)
             if not self._writable.is_set():
-                # not taken yet: counted only when it was
+                # not accepted yet: counted only when it was
                 request.sent_bytes -= len(part)
                 await self._writable.wait()
                 request.sent_bytes += len(part)
             elif len(part) == _BUFFER_BYTES:
-                await asyncio.sleep(0)  # a fast client must not keep the loop to itself
+                await asyncio.sleep(0)  # a fast client must not keep the loop busy
 
     async def _end(self, wire: Wire, fault: Fault) -> None:
         if not wire.close:
@@ -213,9 +213,9 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     async def _delivered(self) -> None:
-        """Wait until the client's system has all bytes: a reset would throw away the others."""
+        """Wait until the client's system has all bytes: a reset would discard the rest."""
         handle = self._transport.get_extra_info("socket").fileno()
-        while struct.unpack("i", fcntl.ioctl(handle, termios.TIOCOUTQ, bytes(4)))[0]:  # noqa: ASYNC110 - no event tells
+        while struct.unpack("i", fcntl.ioctl(handle, termios.TIOCOUTQ, bytes(4)))[0]:  # noqa: ASYNC110 - no event says so
             await asyncio.sleep(0.001)
 
     def _reset(self) -> None:

@@ -1,4 +1,4 @@
-"""What the fake GitHub answers when it does not give what was asked for."""
+"""The fake GitHub's answers to requests that fail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.fake_github.message import from_json
 
 
 def _answers(github: FakeGithub) -> Iterator[tuple[Fault, int, str]]:
-    """Each ready-made answer with its status and a part of its body."""
+    """Each such answer with its status and a part of its body."""
     yield Fault(answer=answers.blocked(451)), 451, '"block"'
     yield Fault(answer=answers.spammed()), 422, "Validation Failed"
     yield Fault(answer=answers.unicorn()), 502, "<html>"
@@ -26,7 +26,7 @@ def _answers(github: FakeGithub) -> Iterator[tuple[Fault, int, str]]:
 
 
 def test_ready_made_answers(github: FakeGithub, http: requests.Session) -> None:
-    """What GitHub answers instead of a list comes with its status and its words."""
+    """An answer that replaces a list has GitHub's status and words."""
     for fault, status, words in _answers(github):
         github.faults.inject(fault, times=1)
         url = f"{github.api_url}/users/octocat/gists"

@@ -1,4 +1,4 @@
-"""The fake GitHub's API behaves as the real one does."""
+"""The fake GitHub's API behaves as the real one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def gists_url(github: FakeGithub, login: str = "octocat", query: str = "") -> st
 
 
 def test_every_gist_is_listed_once_newest_first(github: FakeGithub, http: requests.Session) -> None:
-    """Following `next` gives each gist once, ordered by creation time, whoever was added last."""
+    """Following `next` gives each gist once, by creation time and not by when it was added."""
     octocat = github.add_user("octocat")
     octocat.generate(249)
     old = octocat.add_gist({"a": "a"}, created_at=datetime(2010, 1, 1, tzinfo=UTC))
@@ -70,13 +70,13 @@ def test_link_names_the_numeric_path(github: FakeGithub, http: requests.Session)
     ("query", "count"), [("", 30), ("?per_page=100", 100), ("?per_page=101", 100), ("?page=5", 10)]
 )
 def test_page_sizes(github: FakeGithub, http: requests.Session, query: str, count: int) -> None:
-    """`per_page` is 30 when not given and never over 100."""
+    """`per_page` is 30 by default and at most 100."""
     github.add_user("octocat").generate(130)
     assert len(http.get(gists_url(github, query=query), timeout=10).json()) == count
 
 
 def test_since_is_about_updates(github: FakeGithub, http: requests.Session) -> None:
-    """`since` keeps what was updated then or later, not what was created."""
+    """`since` returns what was updated then or later, not what was created."""
     octocat = github.add_user("octocat")
     edited, _ = octocat.add_gist({"a": "1"}), octocat.add_gist({"b": "1"})
     edited.edit({"a": "2"})
@@ -85,7 +85,7 @@ def test_since_is_about_updates(github: FakeGithub, http: requests.Session) -> N
 
 
 def test_an_etag_spares_the_body(github: FakeGithub, http: requests.Session) -> None:
-    """A weak ETag stands for one page; it changes with a gist on it, else the answer is 304."""
+    """A weak ETag is that of one page; it changes with a gist on it, else the answer is 304."""
     octocat = github.add_user("octocat")
     gist = octocat.add_gist({"a": "1"})
     first = http.get(gists_url(github), timeout=10)
@@ -102,7 +102,7 @@ def test_an_etag_spares_the_body(github: FakeGithub, http: requests.Session) -> 
 def test_a_304_is_free_with_a_token_only(
     github: FakeGithub, http: requests.Session, headers: dict[str, str], cost: int
 ) -> None:
-    """A conditional request that finds nothing new costs as much as any other, without a token."""
+    """Without a token, a conditional request that finds nothing new costs as much as any other."""
     github.add_user("octocat")
     first = http.get(gists_url(github), headers=headers, timeout=10)
     known = headers | {"If-None-Match": first.headers["ETag"]}
@@ -135,7 +135,7 @@ def test_the_primary_limit(
 
 
 def test_asking_for_the_limit_is_free(github: FakeGithub, http: requests.Session) -> None:
-    """`GET /rate_limit` answers at the limit too; a token has a limit of its own."""
+    """`GET /rate_limit` answers at the limit too; each token has a limit of its own."""
     github.rate_limit.use_up()
     rate = http.get(f"{github.api_url}/rate_limit", timeout=10).json()["rate"]
     own = {"Authorization": "Bearer t"}
@@ -169,7 +169,7 @@ def test_a_user_agent_is_required(github: FakeGithub, http: requests.Session) ->
 def test_refusals(
     github: FakeGithub, http: requests.Session, path: str, headers: dict[str, str], status: int
 ) -> None:
-    """What GitHub does not know has its status and GitHub's JSON error."""
+    """An unknown address or object has its status and GitHub's JSON error."""
     github.add_user("octocat")
     github.api.tokens = {"right"}
     response = http.get(github.api_url + path, headers=headers, timeout=10)
@@ -205,7 +205,7 @@ def test_a_listed_file(github: FakeGithub, http: requests.Session) -> None:
 
 
 def test_a_single_gist_has_contents(github: FakeGithub, http: requests.Session) -> None:
-    """One gist shows contents up to 1 MB a file, says where it cut, and encodes binary ones."""
+    """A single gist shows contents up to 1 MB a file, says where it cut, and encodes binaries."""
     octocat = github.add_user("octocat")
     gist = octocat.add_gist({"a": "text", "big": "x" * 1_000_001, "binary": b"\xff\0"})
     shown = http.get(f"{github.api_url}/gists/{gist.id}", timeout=10).json()["files"]
@@ -223,7 +223,7 @@ def test_over_300_files_a_gist_is_truncated(github: FakeGithub, http: requests.S
 
 
 def test_any_entry_can_be_listed_wrongly(github: FakeGithub, http: requests.Session) -> None:
-    """A gist is listed as its `listed` says: null, without fields, or with odd ones."""
+    """A gist is listed as `listed` says: as null, without fields, or with odd ones."""
     octocat = github.add_user("octocat")
     octocat.add_gist(listed=lambda _: None)
     octocat.add_gist(listed=without("owner", "truncated"))
@@ -247,7 +247,7 @@ def test_secret_gists_are_seen_with_a_token(github: FakeGithub, http: requests.S
 def test_a_gist_deleted_while_paging_hides_its_neighbour(
     github: FakeGithub, http: requests.Session
 ) -> None:
-    """Deleting on the first page moves the rest up: one is skipped; a new one repeats another."""
+    """A deletion on the first page moves the rest up and skips one; a new gist repeats one."""
     octocat = github.add_user("octocat")
     octocat.generate(6)
     order = [gist.id for gist in octocat.in_order()]
@@ -265,7 +265,7 @@ def test_a_gist_deleted_while_paging_hides_its_neighbour(
 
 
 def test_json_comes_in_gzip_when_asked(github: FakeGithub, http: requests.Session) -> None:
-    """The same JSON, packed or not."""
+    """The JSON is the same, compressed or not."""
     github.add_user("octocat").generate(10)
     packed = http.get(gists_url(github), timeout=10)
     plain = http.get(gists_url(github), headers={"Accept-Encoding": "identity"}, timeout=10)

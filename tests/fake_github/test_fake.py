@@ -24,7 +24,7 @@ from tests.waiting import HANG_SECONDS
 
 @contextmanager
 def process(*arguments: str) -> Iterator[dict[str, str]]:
-    """Run the fake by itself; it must end well on SIGTERM."""
+    """Run the fake as a process; it must end with exit code 0 on SIGTERM."""
     command = [sys.executable, "-m", "tests.fake_github", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         try:
@@ -43,7 +43,7 @@ def socket_to(address: str) -> socket.socket:
 
 
 def test_requests_are_recorded(github: FakeGithub, http: requests.Session) -> None:
-    """Each request is kept as it came, with what became of it."""
+    """Each request is recorded as it arrived, with its outcome."""
     gist = github.add_user("octocat").add_gist({"a b": "text"})
     raw = gist.raw_path(gist.files["a b"])
     http.get(f"{github.api_url}/users/octocat/gists?per_page=5", timeout=10)
@@ -61,7 +61,7 @@ def test_requests_are_recorded(github: FakeGithub, http: requests.Session) -> No
 
 
 def test_what_runs_side_by_side_is_counted(github: FakeGithub) -> None:
-    """The peak of requests in flight and the connections of an origin are known until forgotten."""
+    """The peak of concurrent requests and an origin's connections are counted until cleared."""
     gate = threading.Event()
     github.faults.inject(Fault(held=gate))
     github.on_request(lambda _: gate.set() if github.traffic["api"].in_flight == 4 else None)
@@ -86,7 +86,7 @@ def test_a_connection_is_kept(github: FakeGithub, http: requests.Session) -> Non
 
 
 def test_waiting_for_quiet_has_an_end(github: FakeGithub, http: requests.Session) -> None:
-    """A request that is still being answered is reported, not waited for without end."""
+    """A request that is still being answered is reported and not waited for without end."""
     github.faults.inject(Fault(hang=True))
     with ThreadPoolExecutor(1) as pool:
         arrived = pool.submit(http.get, github.api_url, timeout=0.5)
@@ -99,7 +99,7 @@ def test_waiting_for_quiet_has_an_end(github: FakeGithub, http: requests.Session
 
 
 def test_a_failure_of_the_fake_fails_its_user(http: requests.Session) -> None:
-    """An error inside the server is raised where the fake is used, not swallowed."""
+    """An error inside the server is raised where the fake is used."""
 
     def fail(request: Request) -> None:
         raise ValueError(request.path)
@@ -111,7 +111,7 @@ def test_a_failure_of_the_fake_fails_its_user(http: requests.Session) -> None:
 
 
 def test_reset_makes_it_as_new(github: FakeGithub, http: requests.Session) -> None:
-    """After a reset nothing of before is left, at the same addresses."""
+    """After a reset nothing of the earlier state is left, at the same addresses."""
     github.add_user("octocat").generate(3)
     github.faults.inject(Fault(hang=True))
     github.traffic["api"].latency_seconds = 60
@@ -122,7 +122,7 @@ def test_reset_makes_it_as_new(github: FakeGithub, http: requests.Session) -> No
 
 
 def test_a_bad_request_is_refused(github: FakeGithub) -> None:
-    """What is no HTTP gets 400 and a closed connection."""
+    """A request that is not HTTP gets 400 and a closed connection."""
     with socket_to(github.raw_host) as client:
         client.sendall(b"what is this\r\n\r\n")
         received = b""
@@ -148,7 +148,7 @@ def test_the_true_answer_of_a_search(github: FakeGithub) -> None:
 
 
 def test_a_process_of_its_own(http: requests.Session) -> None:
-    """As a program it prints its addresses, serves what it was told to, and ends on SIGTERM."""
+    """As a program it prints its addresses, serves what it was given, and ends on SIGTERM."""
     with process("--demo", "--gists", "7", "--login", "tester", "--limit", "3") as addresses:
         handmade = http.get(addresses["api_url"] + "/users/octocat", timeout=10).json()
         response = http.get(addresses["api_url"] + "/users/tester/gists", timeout=10)
@@ -160,7 +160,7 @@ def test_a_process_of_its_own(http: requests.Session) -> None:
 
 
 def test_control_from_outside(github: FakeGithub, http: requests.Session) -> None:
-    """`/_fake/…` reads counts and sets switches, and is neither recorded nor counted itself."""
+    """`/_fake/…` reads counts and sets switches, and is neither recorded nor counted."""
 
     def control(method: str, what: str, value: Any = None) -> Any:
         url = f"{github.api_url}/_fake/{what}"
@@ -193,7 +193,7 @@ def test_control_from_outside(github: FakeGithub, http: requests.Session) -> Non
 
 
 def test_what_is_written_apart_is_sent_at_once(github: FakeGithub, http: requests.Session) -> None:
-    """No connection waits for the client's acknowledgement before it sends more (RFC 896)."""
+    """No connection waits for an acknowledgement before it sends more (RFC 896)."""
     http.get(github.api_url, timeout=10)
     http.get(github.raw_url, timeout=10)
     for site in github._sites.values():
@@ -220,7 +220,7 @@ def test_control_refuses_nonsense(
 
 
 def test_the_demo_has_a_true_answer(github: FakeGithub) -> None:
-    """The examples' answers: which of octocat's gists import requests, and who has none."""
+    """The answers of the examples: octocat's gists that import requests; a user without gists."""
     populate(github.world)
     users = github.world.users
     assert {login: len(user.gists) for login, user in users.items()} == {

@@ -1,4 +1,4 @@
-"""What the fake GitHub can be told to do wrong, seen by a real client."""
+"""The faults of the fake GitHub, as a real client sees them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.fake_github import FakeGithub, Fault, Pace, Repeated, answers, faults
 from tests.waiting import HANG_SECONDS, until
 
 TEXT = "0123456789" * 10
-# a client that tries again by itself would hide what the server does
+# a client that retries by itself would hide what the server does
 ONCE = {"Connection": "close", "Accept-Encoding": "identity"}
 
 
@@ -31,7 +31,7 @@ def url(github: FakeGithub) -> str:
 
 
 def wire(url: str, **headers: str) -> tuple[bytes, bool]:
-    """Every byte that the server sends for a GET, and whether it ended the connection by RST."""
+    """All bytes that the server sends for a GET, and whether it ended the connection by RST."""
     parts = urlsplit(url)
     assert parts.hostname
     assert parts.port
@@ -51,7 +51,7 @@ def wire(url: str, **headers: str) -> tuple[bytes, bool]:
 def test_a_fault_hits_so_many_requests(
     github: FakeGithub, http: requests.Session, url: str
 ) -> None:
-    """`times` requests fail, then all is right; the rule counts them."""
+    """`times` requests fail, then requests succeed; the rule counts them."""
     rule = github.faults.inject(Fault(answer=answers.server_error(503)), origin="raw", times=2)
     codes = [http.get(url, timeout=10).status_code for _ in range(4)]
     assert codes == [503, 503, 200, 200]
@@ -61,7 +61,7 @@ def test_a_fault_hits_so_many_requests(
 def test_a_fault_hits_what_it_is_meant_for(
     github: FakeGithub, http: requests.Session, url: str
 ) -> None:
-    """Origin and path decide which requests meet a fault; the first rule that fits decides."""
+    """Origin and path decide to which requests a fault applies; the first fitting rule decides."""
     inject = github.faults.inject
     inject(Fault(answer=answers.server_error(500)), origin="api", path="/gists")
     inject(Fault(answer=answers.server_error(501)), path=lambda request: request.method == "PUT")
@@ -93,7 +93,7 @@ def test_a_fault_by_chance_is_the_same_each_time(
 def test_a_fault_can_end_with_time(
     github: FakeGithub, http: requests.Session, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`seconds` after it was injected a fault is over."""
+    """`seconds` after it was added, a fault ends."""
     now = [0.0]
     monkeypatch.setattr(faults, "time", SimpleNamespace(monotonic=lambda: now[0]))
     github.faults.inject(Fault(answer=answers.raw_limit()), seconds=30)
@@ -105,7 +105,7 @@ def test_a_fault_can_end_with_time(
 @pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.parametrize("where", ["head", "body"])
 def test_a_cut_after_any_byte(github: FakeGithub, url: str, where: str, *, reset: bool) -> None:
-    """Exactly the bytes before the cut arrive, then the connection ends as told."""
+    """Exactly the bytes before the cut arrive, then the connection ends as the fault says."""
     sound, _ = wire(url)
     head = sound.index(b"\r\n\r\n") + 4
     for count in (0, 1, 7, 99):
@@ -116,7 +116,7 @@ def test_a_cut_after_any_byte(github: FakeGithub, url: str, where: str, *, reset
         rule = github.faults.inject(fault)
         received, was_reset = wire(url)
         github.faults.remove(rule)
-        # the Date may have moved on
+        # the Date may have changed
         assert (len(received), received[:15], was_reset) == (len(kept), kept[:15], reset)
 
 
@@ -136,7 +136,7 @@ def test_a_server_can_fall_silent(github: FakeGithub, http: requests.Session, ur
 
 
 def test_the_fake_stops_while_requests_hang(http: requests.Session) -> None:
-    """The end of the fake ends what hangs."""
+    """Closing the fake ends what hangs."""
     with FakeGithub() as github:
         github.faults.inject(Fault(hang=True))
         with pytest.raises(requests.ReadTimeout):
@@ -147,7 +147,7 @@ def test_the_fake_stops_while_requests_hang(http: requests.Session) -> None:
 
 @pytest.mark.parametrize(("delta", "length"), [(10, "110"), (-10, "90")])
 def test_a_wrong_length(github: FakeGithub, url: str, delta: int, length: str) -> None:
-    """The body is whole, its announced length is not; then the connection is closed."""
+    """The body is complete, its announced length is not; then the connection is closed."""
     github.faults.inject(Fault(content_length_delta=delta))
     head, _, body = wire(url, **{"Accept-Encoding": "identity"})[0].partition(b"\r\n\r\n")
     assert f"Content-Length: {length}".encode() in head
@@ -155,7 +155,7 @@ def test_a_wrong_length(github: FakeGithub, url: str, delta: int, length: str) -
 
 
 def test_a_chunked_body_and_its_cut(github: FakeGithub, http: requests.Session, url: str) -> None:
-    """Chunks carry the same body; cut, they lack the end that a client must see."""
+    """Chunks carry the same body; if it is cut, they lack the end that a client must see."""
     github.faults.inject(Fault(chunked=True), times=1)
     whole = http.get(url, headers=ONCE, timeout=10)
     assert (whole.headers["Transfer-Encoding"], whole.text) == ("chunked", TEXT)
@@ -167,7 +167,7 @@ def test_a_chunked_body_and_its_cut(github: FakeGithub, http: requests.Session, 
 
 @pytest.mark.parametrize("spoiled", ["corrupt", "truncated"])
 def test_bad_gzip(github: FakeGithub, http: requests.Session, url: str, spoiled: str) -> None:
-    """What claims to be gzip does not give back the content."""
+    """A body that claims to be gzip does not give the content."""
     kind = {"corrupt": Fault(gzip="corrupt"), "truncated": Fault(gzip="truncated")}[spoiled]
     github.faults.inject(kind)
     with http.get(url, timeout=10, stream=True) as response:
@@ -178,7 +178,7 @@ def test_bad_gzip(github: FakeGithub, http: requests.Session, url: str, spoiled:
 
 
 def test_a_gzip_bomb(github: FakeGithub, http: requests.Session, url: str) -> None:
-    """A megabyte that is good gzip and would be a gibibyte of zeros."""
+    """A megabyte of valid gzip that inflates to a gibibyte of zeros."""
     github.faults.inject(Fault(gzip="bomb"))
     with http.get(url, timeout=10, stream=True) as response:
         packed = response.raw.read(decode_content=False)
@@ -191,7 +191,7 @@ def test_a_gzip_bomb(github: FakeGithub, http: requests.Session, url: str) -> No
 
 
 def test_other_content(github: FakeGithub, http: requests.Session, url: str) -> None:
-    """`corrupt` sends as many bytes as promised, and not the right ones."""
+    """`corrupt` sends the announced number of bytes, and not the right ones."""
     github.faults.inject(Fault(corrupt=True))
     body = http.get(url, timeout=10).text
     assert len(body) == len(TEXT)
@@ -199,7 +199,7 @@ def test_other_content(github: FakeGithub, http: requests.Session, url: str) -> 
 
 
 def test_a_kept_connection_that_closes(github: FakeGithub, url: str) -> None:
-    """`close_after` answers as if the connection would be kept, and closes it."""
+    """`close_after` answers as if the connection were kept, and closes it."""
     github.faults.inject(Fault(close_after=True))
     received, was_reset = wire(url, Connection="keep-alive")
     assert b"connection" not in received.lower()
@@ -219,7 +219,7 @@ def test_a_kept_connection_that_closes(github: FakeGithub, url: str) -> None:
 def test_slowness(
     github: FakeGithub, http: requests.Session, url: str, fault: Fault, least: float
 ) -> None:
-    """Latency, a slow body and a slow head take the time that they were given at least."""
+    """Latency, a slow body and a slow head take at least their time."""
     github.faults.inject(fault)
     began = time.monotonic()
     assert http.get(url, headers=ONCE, timeout=10).text == TEXT
@@ -229,7 +229,7 @@ def test_slowness(
 def test_an_answer_is_held_until_it_is_let_go(
     github: FakeGithub, http: requests.Session, url: str
 ) -> None:
-    """It comes no earlier; others do not wait for it."""
+    """The answer comes no earlier; others do not wait for it."""
     gate = threading.Event()
     github.faults.inject(Fault(held=gate), times=1)
     with ThreadPoolExecutor(1) as pool:
@@ -245,7 +245,7 @@ def test_an_answer_is_held_until_it_is_let_go(
 def test_an_origin_has_a_network(
     github: FakeGithub, http: requests.Session, *, shared: bool
 ) -> None:
-    """An origin's latency and bandwidth hold for every answer of it."""
+    """An origin's latency and bandwidth apply to each of its answers."""
     gist = github.add_user("octocat").add_gist({"a": "x" * 3000})
     raw = github.traffic["raw"]
     raw.latency_seconds = 0.1
@@ -259,7 +259,7 @@ def test_an_origin_has_a_network(
 
 
 def test_a_client_that_goes_away_is_seen(github: FakeGithub, http: requests.Session) -> None:
-    """A body that nobody reads to its end is counted only as far as it went."""
+    """A body that is not read to its end is counted only as far as it went."""
     gist = github.add_user("octocat").add_gist({"big": Repeated(b"x", 100_000_000)})
     url = github.raw_url + gist.raw_path(gist.files["big"])
     with http.get(url, headers=ONCE, timeout=10, stream=True) as response:
@@ -274,7 +274,7 @@ def test_a_client_that_goes_away_is_seen(github: FakeGithub, http: requests.Sess
 def test_refused_and_reset_connections(
     github: FakeGithub, http: requests.Session, url: str
 ) -> None:
-    """A port can refuse connections, and end the next ones by RST; then it serves again."""
+    """A port refuses connections, ends the next ones by RST, and then serves again."""
     http.get(url, timeout=10)
     with github.refusing("raw"), pytest.raises(requests.ConnectionError, match="refused"):
         http.get(url, timeout=10)

@@ -62,7 +62,7 @@ def test_git_clones_all_files(github: FakeGithub, tmp_path: Path) -> None:
 
 
 def test_dulwich_fetches_odd_names_and_bytes(github: FakeGithub, client: HttpGitClient) -> None:
-    """Names and contents are bytes, whatever is in them, and the latest after an edit."""
+    """Names and contents are bytes of any value, and those after the latest edit."""
     files = {"a b\n\"'%#": b"1\r\n", "..": b"", "é🫖": b"\xff\0", "\udcff": b"x" * 1_000_000}
     gist = github.add_user("octocat").add_gist(files)
     gist.edit({"..": b"new"})
@@ -80,7 +80,7 @@ def test_an_empty_gist_has_no_commit(github: FakeGithub, client: HttpGitClient) 
 def test_what_is_not_there_cannot_be_cloned(
     github: FakeGithub, client: HttpGitClient, tmp_path: Path
 ) -> None:
-    """A deleted gist is no repository, and nothing can be pushed."""
+    """A deleted gist is no repository, and pushing is refused."""
     octocat = github.add_user("octocat")
     gone, kept = octocat.add_gist({"a": "x"}), octocat.add_gist({"a": "x"})
     gone.delete()
@@ -94,7 +94,7 @@ def test_what_is_not_there_cannot_be_cloned(
 def test_faults_reach_git(github: FakeGithub, client: HttpGitClient) -> None:
     """Requests of a clone belong to the origin "git"; they can be limited and cut."""
     gist = github.add_user("octocat").add_gist({"a": "x" * 1000})
-    # without Retry-After: dulwich's client would wait that long, and ask again by itself
+    # without Retry-After: dulwich's client would wait that long, and retry by itself
     github.faults.inject(Fault(answer=answers.raw_limit()), origin="git", times=1)
     with pytest.raises(GitProtocolError, match="429"):
         fetched(client, f"/{gist.id}.git")

@@ -22,7 +22,7 @@ def node_id(github: FakeGithub, http: requests.Session, login: str) -> str:
 def ask(
     github: FakeGithub, http: requests.Session, ids: list[str], headers: dict[str, str]
 ) -> requests.Response:
-    """Send the service's own query."""
+    """Send the query that the service sends."""
     body = {"query": QUERY, "variables": {"ids": ids}}
     return http.post(f"{github.api_url}/graphql", json=body, headers=headers, timeout=5)
 
@@ -46,7 +46,7 @@ def test_texts_are_shown(github: FakeGithub, http: requests.Session) -> None:
 
 
 def test_an_unknown_node_is_null_with_an_error(github: FakeGithub, http: requests.Session) -> None:
-    """The others are shown all the same."""
+    """The other nodes are returned all the same."""
     github.add_user("o").add_gist({"a": "text"})
     answer = ask(github, http, [node_id(github, http, "o"), "unknown"], TOKEN).json()
     assert answer["data"]["nodes"][1] is None
@@ -55,7 +55,7 @@ def test_an_unknown_node_is_null_with_an_error(github: FakeGithub, http: request
 
 
 def test_limits(github: FakeGithub, http: requests.Session) -> None:
-    """A token is needed; 100 ids at most; so much text at once; a budget of its own."""
+    """A token is required; at most 100 ids; a bound on a query's text; a budget of its own."""
     github.add_user("o").add_gist({"a": "text"})
     found = node_id(github, http, "o")
     assert ask(github, http, [found], {"User-Agent": "test"}).status_code == 401

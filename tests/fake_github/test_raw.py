@@ -1,4 +1,4 @@
-"""The fake GitHub's raw origin behaves as the real one does."""
+"""The fake GitHub's raw origin behaves as the real one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IDENTITY = {"Accept-Encoding": "identity"}
 
 
 def listed(github: FakeGithub, http: requests.Session, gist: Gist, name: str) -> dict[str, Any]:
-    """A file's entry as the list shows it."""
+    """A file's entry in the list."""
     entries = http.get(f"{github.api_url}/users/{gist.owner.login}/gists", timeout=10).json()
     entry = next(entry for entry in entries if entry["id"] == gist.id)
     found: dict[str, Any] = entry["files"][name]
@@ -23,7 +23,7 @@ def listed(github: FakeGithub, http: requests.Session, gist: Gist, name: str) ->
 
 
 def raw_url(github: FakeGithub, gist: Gist, name: str) -> str:
-    """A file's present raw address."""
+    """A file's current raw address."""
     return github.raw_url + gist.raw_path(gist.files[name])
 
 
@@ -73,7 +73,7 @@ def test_names_are_quoted_as_github_does(
 
 
 def test_an_old_content_stays_under_its_hash(github: FakeGithub, http: requests.Session) -> None:
-    """What was listed is served after an edit, and nothing after the gist's deletion."""
+    """A listed content is served after an edit, and not after the gist's deletion."""
     gist = github.add_user("octocat").add_gist({"a": "old"})
     before = raw_url(github, gist, "a")
     gist.edit({"a": "new"})
@@ -94,7 +94,7 @@ def test_an_address_may_name_a_commit(github: FakeGithub, http: requests.Session
 
 
 def test_gzip_when_asked(github: FakeGithub, http: requests.Session) -> None:
-    """The packed form has a weak tag, the plain one a strong one."""
+    """The compressed form has a weak tag, the plain one a strong one."""
     gist = github.add_user("octocat").add_gist({"a": "x" * 1000})
     packed = http.get(raw_url(github, gist, "a"), timeout=10)
     plain = http.get(raw_url(github, gist, "a"), headers=IDENTITY, timeout=10)
@@ -131,7 +131,7 @@ def test_ranges(
     content_range: str | None,
     body: str,
 ) -> None:
-    """A range has 206 and its place, one behind the end 416, an unknown unit the whole."""
+    """A range is a 206 in its place, one behind the end a 416; an unknown unit gets the whole."""
     gist = github.add_user("octocat").add_gist({"a": "0123456789"})
     response = http.get(raw_url(github, gist, "a"), headers={"Range": wanted}, timeout=10)
     assert (response.status_code, response.text) == (status, body)
@@ -139,7 +139,7 @@ def test_ranges(
 
 
 def test_if_range_asks_for_the_same_content(github: FakeGithub, http: requests.Session) -> None:
-    """With another tag than the content's the whole is sent anew."""
+    """With another tag than the content's, the whole content is sent."""
     gist = github.add_user("octocat").add_gist({"a": "0123456789"})
     url = raw_url(github, gist, "a")
     tag = http.get(url, headers=IDENTITY, timeout=10).headers["ETag"]
@@ -161,7 +161,7 @@ def test_large_files_can_be_refused(github: FakeGithub, http: requests.Session) 
 def test_a_hundred_megabytes_are_made_as_they_are_sent(
     github: FakeGithub, http: requests.Session
 ) -> None:
-    """A repeated block with a needle near its end arrives whole, with the hash that was listed."""
+    """A repeated block with a needle near its end arrives complete, with the listed hash."""
     total, at = 100_000_000, 99_999_000
     big = Repeated(b"all work and no play\n", total, {at: b"NEEDLE"})
     gist = github.add_user("octocat").add_gist({"big": big})
@@ -182,13 +182,13 @@ def test_a_hundred_megabytes_are_made_as_they_are_sent(
     [(0, 7, b"abcabXY"), (0, 10, b"abcabXYbca"), (6, 10, b"Ybca"), (7, 9, b"bc"), (5, 5, b"")],
 )
 def test_a_repeated_block_reads_anywhere(start: int, stop: int, expected: bytes) -> None:
-    """Any part of a made-up content is what the whole has there, patches included."""
+    """Any part of a generated content is that part of the whole, patches included."""
     content: Content = Repeated(b"cab", 10, {5: b"XY"}, phase=1)
     assert content.read(start, stop) == expected
 
 
 def test_generated_gists_are_the_same_again(github: FakeGithub, http: requests.Session) -> None:
-    """A seed makes the same names and contents for any user; another one makes others."""
+    """A seed makes the same names and contents for each user; another seed makes others."""
     made = {}
     for login, seed in (("one", 1), ("same", 1), ("other", 2)):
         user = github.add_user(login)
@@ -206,7 +206,7 @@ def test_generated_gists_are_the_same_again(github: FakeGithub, http: requests.S
 
 
 def test_an_id_is_taken_once(github: FakeGithub) -> None:
-    """Two gists of one id would be a fault of the test."""
+    """Two gists with one id are an error of the test."""
     octocat = github.add_user("octocat")
     octocat.add_gist(gist_id="1")
     with pytest.raises(ValueError, match="already"):

@@ -1,4 +1,4 @@
-"""How an origin's network is, and counts of what passed over it."""
+"""An origin's network, and counts of what passed over it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHORTEST_SECONDS = 0.001
 
 
 class Pace:
-    """Spreads bytes over time; several users of one pace share it."""
+    """Spreads bytes over time; several answers can share one pace."""
 
     def __init__(self, bytes_per_second: float) -> None:
         self.bytes_per_second = bytes_per_second
@@ -24,21 +24,21 @@ class Pace:
         self._free_at = time.monotonic()
 
     async def take(self, size: int) -> None:
-        """Wait until so many bytes have had their time."""
+        """Wait until it is time for this number of bytes."""
         now = time.monotonic()
-        # what a late timer cost is made up for, so that the rate is the one that was asked for
+        # a late timer is made up for, so that the rate is the one that was asked for
         self._free_at = max(self._free_at, now - _CREDIT_SECONDS) + size / self.bytes_per_second
         wait = self._free_at - now
-        # less is waited for with the next bytes, but others get their turn
+        # smaller waits are added to the next one, but others get their turn
         await asyncio.sleep(wait if wait >= _SHORTEST_SECONDS else 0)
 
 
 @dataclass(slots=True)
 class Traffic:
-    """One origin: how its network is, and counts of what passed.
+    """One origin's network, and counts of what passed.
 
-    `bytes_per_second` holds for each answer, `shared_pace` for all of the origin's together.
-    A request's `sent_bytes` are counted when it ends, whether or not it was answered in full.
+    `bytes_per_second` applies to each answer, `shared_pace` to all of the origin's together.
+    A request's `sent_bytes` are counted when it ends, complete or not.
     """
 
     name: OriginName
@@ -63,7 +63,7 @@ class Traffic:
         self.sent_bytes += sent_bytes
 
     def counts(self) -> dict[str, int]:
-        """What passed, for those who read it from outside."""
+        """The counts, for readers outside of the process."""
         return {
             "requests": self.requests,
             "sent_bytes": self.sent_bytes,

@@ -17,6 +17,7 @@ from gistapi.github.shared_limits import Waits
 from gistapi.models import GistFile
 from tests.aio.looping import run
 from tests.fake_github import Content, FakeGithub, Gist, User
+from tests.waiting import HANG_SECONDS
 
 P = ParamSpec("P")
 DEADLINE_SECONDS = 60.0
@@ -88,7 +89,7 @@ def open_client(
     api_url: str,
     *content_hosts: str,
     token: str | None = None,
-    timeout_seconds: float = 5,
+    timeout_seconds: float = HANG_SECONDS,
     observe: Callable[[Event], None] = ignore,
     waits: Waits | None = None,
 ) -> Client:

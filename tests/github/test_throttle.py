@@ -8,7 +8,7 @@ from collections import deque
 import pytest
 
 from gistapi.aio.limiter import FairLimiter, Lane
-from gistapi.github.throttle import START_CONCURRENCY, Throttle
+from gistapi.github.throttle import Throttle
 from tests.aio.looping import run
 
 
@@ -61,18 +61,17 @@ async def send(throttle: Throttle, host: Host, lane: Lane, until: list[float]) -
             until[0] = now() + 1
 
 
-async def send_many(throttle: Throttle, host: Host, count: int) -> None:
+async def send_many(throttle: Throttle, host: Host, count: int, share: int = 100) -> None:
     """Send many requests of one search, all of which want to go at once."""
-    lane, until = FairLimiter(100, 100).lane(), [0.0]
+    lane, until = FairLimiter(100, share).lane(), [0.0]
     await asyncio.gather(*[send(throttle, host, lane, until) for _ in range(count)])
 
 
-def test_concurrency_begins_low_and_rises_while_all_is_well() -> None:
-    """From 16 to the most that is allowed, and no further."""
+def test_all_places_may_be_used_while_all_is_well() -> None:
+    """The most that is allowed, and no more: one search's share of it is not the host's matter."""
 
     async def main() -> None:
         throttle, host = Throttle(64), Host()
-        assert throttle.concurrency == START_CONCURRENCY == 16
         await send_many(throttle, host, 1000)
         assert (throttle.concurrency, host.most, throttle.pace) == (64, 64, None)
 
@@ -80,13 +79,15 @@ def test_concurrency_begins_low_and_rises_while_all_is_well() -> None:
 
 
 def test_concurrency_does_not_rise_where_it_is_not_used() -> None:
-    """One request after the other proves nothing about sixteen."""
+    """One request after the other proves nothing about thirty-two."""
 
     async def main() -> None:
         throttle, host = Throttle(64), Host()
+        await asyncio.sleep(1)
+        throttle.failed(now())
         for _ in range(100):
             await send_many(throttle, host, 1)
-        assert throttle.concurrency == 16
+        assert throttle.concurrency == 32
 
     run(main())
 
@@ -95,7 +96,7 @@ def test_a_refusal_halves_once_for_what_was_under_way() -> None:
     """Sixteen refusals of sixteen requests are one decrease; a later one is another."""
 
     async def main() -> None:
-        throttle = Throttle(64)
+        throttle = Throttle(16)
         await asyncio.sleep(10)
         for _ in range(16):
             throttle.refused(9.0)
@@ -113,12 +114,12 @@ def test_after_a_decrease_concurrency_rises_slowly() -> None:
     """By one for each round of requests, not for each request."""
 
     async def main() -> None:
-        throttle, host = Throttle(64), Host()
+        throttle, host = Throttle(16), Host()
         await asyncio.sleep(1)
         throttle.failed(now())
         assert throttle.concurrency == 8
         await send_many(throttle, host, 8 * 10)
-        assert 12 <= throttle.concurrency <= 18
+        assert 12 <= throttle.concurrency <= 16
 
     run(main())
 
@@ -156,7 +157,7 @@ def test_a_limit_of_requests_a_second_is_found(rate: int, latency_seconds: float
 
     async def main() -> None:
         throttle, host = Throttle(64), Host(rate, latency_seconds)
-        await send_many(throttle, host, 2000)
+        await send_many(throttle, host, 2000, share=16)
         assert host.refused <= 0.03 * host.asked
         assert now() <= 2000 / rate * 1.6
 

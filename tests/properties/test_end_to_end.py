@@ -1,4 +1,4 @@
-"""The contract, from a caller's socket to GitHub's and back; nothing in between is made up."""
+"""The contract, from a caller's socket to GitHub's and back; nothing in between is replaced."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CANCELLED = 'gistapi_searches_total{outcome="cancelled"}'
 
 @pytest.fixture(scope="module")
 def hub() -> Iterator[FakeGithub]:
-    """One fake GitHub for the module; each test begins with it as new."""
+    """One fake GitHub for the module; each test starts with its initial state."""
     with FakeGithub() as fake:
         yield fake
 
@@ -34,7 +34,7 @@ def hub() -> Iterator[FakeGithub]:
 def forgetful(
     hub: FakeGithub, *, wait_seconds: int, deadline_seconds: int
 ) -> AbstractContextManager[Serving]:
-    """Run a service on that GitHub that remembers nothing."""
+    """Run a service on that GitHub without a cache."""
     return serving(
         hub,
         cache_url="off",
@@ -46,7 +46,7 @@ def forgetful(
 
 @pytest.fixture(scope="module")
 def running(hub: FakeGithub) -> Iterator[Serving]:
-    """One service for the module, whose patience no machine exhausts."""
+    """One service for the module, with timeouts that no machine reaches."""
     with forgetful(hub, wait_seconds=100, deadline_seconds=100) as service:
         yield service
 
@@ -60,18 +60,18 @@ def impatient(hub: FakeGithub) -> Iterator[Serving]:
 
 @pytest.fixture
 def service(running: Serving, hub: FakeGithub) -> Serving:
-    """The service, with a GitHub on which nothing has happened yet."""
+    """Give the service, with a GitHub in its initial state."""
     hub.reset()
     return running
 
 
 def post(service: Serving, **more: object) -> requests.Response:
-    """Ask for a plain answer."""
+    """Request a plain answer."""
     return requests.post(f"{service.url}/api/v1/search", json=BODY | more, timeout=SECONDS)
 
 
 def stream(service: Serving, **more: object) -> Iterator[dict[str, Any]]:
-    """Ask for a stream; its lines as they come."""
+    """Request a stream; yield its lines as they arrive."""
     url = f"{service.url}/api/v1/search"
     with requests.post(
         url, json=BODY | more, headers=NDJSON, timeout=SECONDS, stream=True
@@ -81,16 +81,18 @@ def stream(service: Serving, **more: object) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def test_the_plain_answer_and_the_stream_tell_the_same(service: Serving, hub: FakeGithub) -> None:
-    """Matches, details and filters agree, and are the true ones."""
+def test_the_plain_answer_and_the_stream_have_the_same_matches(
+    service: Serving, hub: FakeGithub
+) -> None:
+    """Matches, details and filters agree with each other and with the truth."""
     user = hub.add_user("octocat")
     for number in range(230):
         name = f"f{number}.{'py' if number % 3 else 'txt'}"
         user.add_gist({name: f"# {number}\nneedle\n" if number % 5 else f"# {number}\n"})
     asked: dict[str, object] = {"details": True, "files": ["*.py"]}
     plain = post(service, **asked).json()
-    told = list(stream(service, **asked))
-    found = [line["data"] for line in told if line["type"] == "match"]
+    lines = list(stream(service, **asked))
+    found = [line["data"] for line in lines if line["type"] == "match"]
     expected = [gist.html_url for gist in user.gists if any("py" in name for name in gist.files)]
     assert plain["matches"] == [url for url in user.matching("needle") if url in expected]
     assert 100 < len(plain["matches"]) < 150
@@ -100,15 +102,15 @@ def test_the_plain_answer_and_the_stream_tell_the_same(service: Serving, hub: Fa
         (2, 1, "needle")
     }
     assert {detail["gist"] for detail in found} == set(plain["matches"])
-    assert told[0] == {"type": "begin", "data": BODY}
-    assert told[-1]["type"] == "end"
-    assert told[-1]["data"]["matches"] == len(found)
+    assert lines[0] == {"type": "begin", "data": BODY}
+    assert lines[-1]["type"] == "end"
+    assert lines[-1]["data"]["matches"] == len(found)
 
 
 def test_a_line_is_sent_when_it_is_known_as_a_chunk_of_its_own(
     service: Serving, hub: FakeGithub
 ) -> None:
-    """A match arrives while other files are still being read; every chunk is one whole line."""
+    """A match arrives while other files are still being read; each chunk is one whole line."""
     user = hub.add_user("octocat")
     user.add_gist({"slow": "needle in slow"})
     user.add_gist({"fast": "needle in fast"})
@@ -132,13 +134,13 @@ def test_a_line_is_sent_when_it_is_known_as_a_chunk_of_its_own(
             lines.append(json.loads(chunk))
             if lines[-1]["type"] == "match":
                 gate.set()
-    told = [line for line in lines if line["type"] != "progress"]
-    assert [line["type"] for line in told] == ["begin", "match", "match", "end"]
-    assert [line["data"]["file"] for line in told[1:3]] == ["fast", "slow"]
+    lines = [line for line in lines if line["type"] != "progress"]
+    assert [line["type"] for line in lines] == ["begin", "match", "match", "end"]
+    assert [line["data"]["file"] for line in lines[1:3]] == ["fast", "slow"]
 
 
 def test_progress_comes_while_nothing_else_does(service: Serving, hub: FakeGithub) -> None:
-    """The stream says again and again that it lives, for as long as GitHub keeps it waiting."""
+    """The stream sends progress for as long as GitHub is silent."""
     hub.add_user("octocat").add_gist({"slow": "x"})
     gate = threading.Event()
     hub.faults.inject(Fault(held=gate), path="/slow")
@@ -154,7 +156,7 @@ def test_progress_comes_while_nothing_else_does(service: Serving, hub: FakeGithu
 def test_a_client_that_leaves_stops_the_search_and_its_downloads(
     service: Serving, hub: FakeGithub
 ) -> None:
-    """Soon after it left, what was on its way is dropped and GitHub is asked for nothing more."""
+    """Soon after the client has left, its downloads end and GitHub receives nothing more."""
     user = hub.add_user("octocat")
     for number in range(400):
         user.add_gist({"f": f"text {number}"})
@@ -175,7 +177,7 @@ def test_a_client_that_leaves_stops_the_search_and_its_downloads(
 
 
 def test_following_next_gives_every_match_once(service: Serving, hub: FakeGithub) -> None:
-    """Page after page, plain or streamed, in GitHub's order."""
+    """The pages, plain or streamed, follow GitHub's order."""
     user = hub.add_user("octocat")
     for number in range(60):
         user.add_gist({"f": "needle" if number % 4 == 0 else f"text {number}"})
@@ -184,9 +186,9 @@ def test_following_next_gives_every_match_once(service: Serving, hub: FakeGithub
     more: dict[str, object] = {"limit": 3}
     while True:
         if len(found) % 2:
-            told = list(stream(service, **more))
-            found += [line["data"]["gist"] for line in told if line["type"] == "match"]
-            following = told[-1]["data"].get("next")
+            lines = list(stream(service, **more))
+            found += [line["data"]["gist"] for line in lines if line["type"] == "match"]
+            following = lines[-1]["data"].get("next")
         else:
             answer = post(service, **more).json()
             assert answer["status"] == "success"
@@ -200,7 +202,7 @@ def test_following_next_gives_every_match_once(service: Serving, hub: FakeGithub
 
 
 def test_a_deadline_makes_the_answer_partial(impatient: Serving, hub: FakeGithub) -> None:
-    """What could not be read in time is said, and where to go on."""
+    """The answer says what could not be read in time, and where to continue."""
     hub.reset()
     user = hub.add_user("octocat")
     user.add_gist({"slow": "needle slow"})
@@ -216,7 +218,7 @@ def test_a_deadline_makes_the_answer_partial(impatient: Serving, hub: FakeGithub
 @pytest.mark.parametrize(
     ("pattern", "good", "fuel"),
     [
-        # 2**60 ways; and a minute of RE2's, at least
+        # 2**60 ways to match; and at least a minute of RE2
         (r"(a|a)*(\1)[bc]", "aab", "a" * 60),
         ("[ab]*a[ab]{900}c", "a" * 901 + "c", "".join(random.Random(1).choices("ab", k=1 << 23))),
     ],
@@ -225,7 +227,7 @@ def test_a_deadline_makes_the_answer_partial(impatient: Serving, hub: FakeGithub
 def test_a_bomb_is_a_gap_and_pings_are_answered_meanwhile(
     service: Serving, hub: FakeGithub, pattern: str, good: str, fuel: str
 ) -> None:
-    """Whichever engine it overcomes; the other file is searched, and so is whatever comes next."""
+    """Whichever engine it overcomes: the other file is searched, and so is the next search."""
     user = hub.add_user("octocat")
     user.add_gist({"good": good})
     bad = user.add_gist({"bad": fuel})
@@ -257,7 +259,7 @@ def test_a_bomb_is_a_gap_and_pings_are_answered_meanwhile(
 def test_a_failure_of_github_before_the_first_page_has_its_status(
     impatient: Serving, hub: FakeGithub, fault: Fault, status: int, code: str, accept: str
 ) -> None:
-    """Whether an object or a stream was asked for, the error shape is the same."""
+    """The error shape is the same for an object and for a stream."""
     hub.reset()
     hub.add_user("octocat").add_gist({"a": "needle"})
     hub.faults.inject(fault, origin="api")
@@ -274,7 +276,7 @@ def test_a_failure_of_github_before_the_first_page_has_its_status(
 
 
 def test_a_spent_budget_is_a_503_that_says_until_when(github: FakeGithub) -> None:
-    """GitHub's reset becomes Retry-After; GitHub is not asked again before it."""
+    """GitHub's reset becomes Retry-After; GitHub receives no request before it."""
     github.add_user("octocat")
     github.rate_limit.use_up()
     with serving(github) as service:

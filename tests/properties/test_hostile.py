@@ -1,4 +1,4 @@
-"""A GitHub that leads astray: whatever it says, nothing goes to another host, and no token."""
+"""A hostile GitHub: whatever it answers, no request and no token goes to another host."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHA = "0" * 40
 
 
 class Elsewhere:
-    """A host that must never be asked; it counts who connects, and keeps what it is sent."""
+    """A host that must receive no request; it counts connections and keeps what is sent to it."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -44,7 +44,7 @@ class Elsewhere:
                         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nneedle")
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._stop.set()
         self._thread.join()
         self._listener.close()
@@ -59,7 +59,7 @@ def elsewhere() -> Iterator[Elsewhere]:
 
 
 def lures(good: str, evil: str) -> list[str]:
-    """ClientAddresses that lead, or could be read as leading, from the host `good` to `evil`."""
+    """Addresses that lead, or could be read as leading, from the host `good` to `evil`."""
     port = evil.rpartition(":")[2]
     path = f"/octocat/1/raw/{SHA}/a.txt"
     return [
@@ -99,7 +99,7 @@ def lures(good: str, evil: str) -> list[str]:
 
 
 def never_asked(elsewhere: Elsewhere, github: FakeGithub) -> None:
-    """Nobody came, and the token went to the API alone."""
+    """Assert that `evil` had no connection, and that only the API got the token."""
     assert elsewhere.heard == []
     for origin in ("raw", "git"):
         sent = github.requests_to(origin)
@@ -108,7 +108,7 @@ def never_asked(elsewhere: Elsewhere, github: FakeGithub) -> None:
 
 
 def leading(key: str, url: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """What a listing says instead: this address, of the gist or of its file."""
+    """A listing with this address in place of the gist's or of its file's."""
 
     def listed(entry: dict[str, Any]) -> dict[str, Any]:
         if key in entry:
@@ -123,7 +123,7 @@ def leading(key: str, url: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
 def test_no_listed_address_leads_elsewhere(
     github: FakeGithub, elsewhere: Elsewhere, key: str
 ) -> None:
-    """Each becomes a gap that names its reason; what is honest beside it is searched."""
+    """Each is reported as incomplete with its reason; what is honest beside it is searched."""
     user = github.add_user("octocat")
     urls = lures(github.raw_host, elsewhere.host)
     for number, url in enumerate(urls):
@@ -145,19 +145,19 @@ def test_no_listed_address_leads_elsewhere(
 
 @pytest.mark.parametrize("origin", ["raw", "git", "api"])
 def test_no_redirect_leads_elsewhere(github: FakeGithub, elsewhere: Elsewhere, origin: str) -> None:
-    """From contents, from git and from the listing itself."""
+    """Redirects from contents, from git and from the listing itself."""
     user = github.add_user("octocat")
     user.add_gist({"a.txt": "needle"}, truncated=True if origin == "git" else None)
     with serving(github, github_token=TOKEN, cache_url="off") as service:
         for url in lures(github.raw_host, elsewhere.host):
             if "\n" in url or not url.isascii():
-                continue  # no header can say it
+                continue  # no header can contain it
             github.faults.clear()
             fault = Fault(answer=answers.redirect(url))
             github.faults.inject(fault, origin=origin)  # type: ignore[arg-type]
             answer = service.search("needle", timeout=60)
             assert answer.status_code == (502 if origin == "api" else 200), (url, answer.text)
-            # Others, joined to where they were said, lead to a path of the same host.
+            # The others, joined to the address that names them, lead to a path of the same host.
             if origin != "api" and url.startswith(f"http://{elsewhere.host}"):
                 assert answer.json()["status"] == "partial", url
             assert TOKEN not in answer.text
@@ -166,7 +166,7 @@ def test_no_redirect_leads_elsewhere(github: FakeGithub, elsewhere: Elsewhere, o
 
 
 def test_no_next_page_leads_elsewhere(github: FakeGithub, elsewhere: Elsewhere) -> None:
-    """The listing breaks off, and says so."""
+    """The listing breaks off and is reported as such."""
     github.add_user("octocat").add_gist({"a.txt": "needle"})
     with serving(github, github_token=TOKEN, cache_url="off") as service:
         for url in lures(github.api_url.removeprefix("http://"), elsewhere.host):
@@ -185,7 +185,7 @@ def test_no_next_page_leads_elsewhere(github: FakeGithub, elsewhere: Elsewhere) 
 
 
 def test_the_other_host_would_be_heard(elsewhere: Elsewhere) -> None:
-    """The counting above counts."""
+    """The host of these tests counts connections."""
     with socket.create_connection(("127.0.0.1", elsewhere.port), timeout=10) as connection:
         connection.sendall(b"here")
         assert b"needle" in connection.recv(1000)

@@ -29,7 +29,7 @@ def memory_bytes(service: Serving) -> int:
 def searched(
     service: Serving, pattern: str, username: str, **body: object
 ) -> tuple[int, list[str]]:
-    """The most memory that a complete search had, and its matches."""
+    """The most memory that a complete search used, and its matches."""
     peak = 0
     done = threading.Event()
 
@@ -51,7 +51,7 @@ def searched(
 
 
 def test_eight_huge_files_at_once_fit_into_bounded_memory(github: FakeGithub) -> None:
-    """Wrong bytes without a line end, each three when decoded: every window is full."""
+    """Wrong bytes without a line end, each three bytes when decoded: every window is full."""
     user = github.add_user("octocat")
     for _ in range(8):
         user.add_gist({"a": Repeated(b"\xff" * 65_536, SIZE, {SIZE - 6: b"needle"})})

@@ -1,4 +1,4 @@
-"""Nothing secret comes out: canaries in every place for secrets, driven through every failure."""
+"""No secret is shown: canaries in every place for secrets, driven through every failure."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ FAULTS = (
     Fault(cut_body_at=10, reset=True),
     Fault(gzip="corrupt"),
     Fault(latency_seconds=3),
-    Fault(answer=answers.primary_limit()),  # which is kept to: the last
+    Fault(answer=answers.primary_limit()),  # which is obeyed until the last
 )
 
 
 @pytest.fixture
 def settings() -> dict[str, Any]:
-    """Give settings full of secrets: the cache is on a server that is not there."""
+    """Give settings full of secrets; the cache's server does not exist."""
     url = f"redis://user:canary-of-the-cache@127.0.0.1:{free_port()}/0"
     return SECRETS | {"cache_url": url, "log_level": "debug", "github_timeout_seconds": 1}
 
 
-def told(service: Serving, answer: requests.Response) -> str:
-    """All that an answer says, and all that can be asked of the service."""
+def shown_by(service: Serving, answer: requests.Response) -> str:
+    """All parts of an answer, and all that the service can be asked for."""
     texts = [answer.text, str(answer.headers)]
     for path in ("/metrics", "/readyz?verbose", "/openapi.json", "/", "/api/v1/captcha"):
         found = requests.get(f"{service.url}{path}", headers=HEADERS, timeout=10)
@@ -62,12 +62,12 @@ def told(service: Serving, answer: requests.Response) -> str:
 
 
 def command_lines(service: Serving) -> str:
-    """What the list of processes shows of all of the service's."""
+    """What the list of processes shows of all the service's processes."""
     return "".join(Path(f"/proc/{pid}/cmdline").read_text("utf-8") for pid in service.look())
 
 
 def wrong_requests() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Requests that are refused for each reason of ours; the pattern is told to nobody, either."""
+    """Requests that are refused for each reason; no answer or log shows the pattern either."""
     json: dict[str, Any] = QUERY | {"pattern": "needle("}
     yield "POST", "/api/v1/search", {"json": json}
     yield "POST", "/api/v1/search", {"json": QUERY | {"cursor": KEY}}
@@ -79,10 +79,10 @@ def wrong_requests() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("captcha", [True, False])
-def test_a_service_in_trouble_tells_no_secret(
+def test_a_service_in_trouble_shows_no_secret(
     github: FakeGithub, settings: dict[str, Any], *, captcha: bool
 ) -> None:
-    """Answers, metrics, health, log and the list of processes, whatever GitHub or a caller does."""
+    """Answers, metrics, health, log and list of processes, whatever GitHub or a caller does."""
     github.add_user("octocat").add_gist({"a.txt": "needle"})
     if not captcha:  # which would refuse before anything else could fail
         del settings["captcha_key"]
@@ -95,12 +95,12 @@ def test_a_service_in_trouble_tells_no_secret(
                 github.faults.inject(fault, origin=origin)
                 answer = requests.post(url, json=QUERY, headers=HEADERS, timeout=30)
                 statuses.add(answer.status_code)
-                assert CANARY not in told(service, answer), fault
+                assert CANARY not in shown_by(service, answer), fault
         for method, path, sent in wrong_requests():
             merged = {"headers": HEADERS} | sent
             answer = requests.request(method, f"{service.url}{path}", timeout=10, **merged)
             assert answer.status_code >= 400
-            assert CANARY not in told(service, answer)
+            assert CANARY not in shown_by(service, answer)
         assert CANARY not in command_lines(service)
         service.process.terminate()
         assert service.ended() == 0
@@ -111,10 +111,10 @@ def test_a_service_in_trouble_tells_no_secret(
     assert CANARY not in log
 
 
-def test_an_unforeseen_error_tells_no_secret(
+def test_an_unforeseen_error_shows_no_secret(
     github: FakeGithub, settings: dict[str, Any], tmp_path: Path
 ) -> None:
-    """A fault of ours, with the secrets in reach of its traceback."""
+    """A bug of the service, with the secrets within reach of its traceback."""
     program = tmp_path / "broken.py"
     program.write_text(
         "import sys\n"
@@ -139,8 +139,8 @@ def test_an_unforeseen_error_tells_no_secret(
             assert CANARY not in service.log
 
 
-def test_wrong_settings_tell_no_secret(settings: dict[str, Any]) -> None:
-    """Neither does `gistapi config`, nor the list of faults, nor a start that fails."""
+def test_wrong_settings_show_no_secret(settings: dict[str, Any]) -> None:
+    """Neither `gistapi config`, nor the list of faults, nor a start that fails shows one."""
     shown = run(sys.executable, "-m", "gistapi", "config", environ=environment(None, **settings))
     assert shown.returncode == 0
     faulty = settings | {
@@ -161,7 +161,7 @@ def test_wrong_settings_tell_no_secret(settings: dict[str, Any]) -> None:
 
 
 def test_no_object_shows_a_secret() -> None:
-    """The parts that hold one have no representation that does."""
+    """The parts that hold a secret have no representation that shows it."""
     settings = Settings(
         github_token="ghp_canary",  # type: ignore[arg-type]
         captcha_key="canary" * 6,  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The tests' own safety net: no socket leads off this machine."""
+"""The tests' own safety net: no socket connects to another machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OUTSIDE = "192.0.2.1"  # RFC 5737: documentation, leads nowhere
 
 @pytest.mark.filterwarnings("ignore:A test tried to use socket")
 def test_a_socket_to_another_host_is_refused() -> None:
-    """A connection to an outside address is an error, before anything is sent."""
+    """A connection to an outside address is an error before anything is sent."""
     with socket.socket() as outside, pytest.raises(SocketConnectBlockedError, match=OUTSIDE):
         outside.connect((OUTSIDE, 80))
 
@@ -28,5 +28,5 @@ def test_an_http_client_is_refused() -> None:
 
 
 def test_this_machine_is_reached(github: FakeGithub) -> None:
-    """The block lets through what talks to a server of the test's own."""
+    """The block admits servers of the tests' own."""
     assert requests.get(f"{github.api_url}/rate_limit", timeout=10).status_code

@@ -22,7 +22,7 @@ from tests.waiting import HANG_SECONDS, until
 
 @pytest.fixture
 def two(github: FakeGithub, valkey: ValkeyServer) -> Iterator[tuple[Serving, Serving]]:
-    """Run two services on one GitHub and one Valkey; what a search reads is soon written."""
+    """Run two services on one GitHub and one Valkey; what a search reads is written soon."""
     url = f"redis://127.0.0.1:{valkey.port}"
     with (
         serving(github, cache_url=url, github_timeout_seconds=100) as one,
@@ -32,7 +32,7 @@ def two(github: FakeGithub, valkey: ValkeyServer) -> Iterator[tuple[Serving, Ser
 
 
 def written(valkey: ValkeyServer, contents: int) -> None:
-    """Wait until the Valkey holds so many contents: they are written in the background."""
+    """Wait until the Valkey has this many contents: they are written in the background."""
     with redis.Redis(port=valkey.port) as client:
         until(lambda: sum(1 for _ in client.scan_iter("gistapi:*:blob:*")) >= contents)
 
@@ -40,7 +40,7 @@ def written(valkey: ValkeyServer, contents: int) -> None:
 def test_what_one_has_fetched_the_other_uses(
     github: FakeGithub, valkey: ValkeyServer, two: tuple[Serving, Serving]
 ) -> None:
-    """The second instance asks GitHub for nothing: it has the listing and every content."""
+    """The second instance sends GitHub nothing: it has the listing and every content."""
     user = github.add_user("octocat")
     for number in range(30):
         user.add_gist({"a.txt": f"needle {number}"})
@@ -53,10 +53,10 @@ def test_what_one_has_fetched_the_other_uses(
     assert github.requests == []
 
 
-def test_a_search_whose_instance_is_killed_goes_on_at_the_other(
+def test_a_search_whose_instance_is_killed_continues_on_the_other(
     github: FakeGithub, valkey: ValkeyServer, two: tuple[Serving, Serving]
 ) -> None:
-    """The caller repeats the request with the cursor it had: no match is lost, none comes twice.
+    """The caller repeats the request with its cursor: each match comes exactly once.
 
     What the killed instance had read before is not fetched again.
     """
@@ -82,7 +82,7 @@ def test_a_search_whose_instance_is_killed_goes_on_at_the_other(
     asking.start()
     written(valkey, 59)
     until(lambda: any(request.path.endswith("/f5") for request in github.requests))
-    os.killpg(one.process.pid, signal.SIGKILL)  # all of it, as the machine's end would be
+    os.killpg(one.process.pid, signal.SIGKILL)  # with all its processes, as when a machine fails
     assert isinstance(failures.get(timeout=HANG_SECONDS), requests.ConnectionError)
     asking.join()
     one.ended()
@@ -95,7 +95,7 @@ def test_a_search_whose_instance_is_killed_goes_on_at_the_other(
 
 
 def warns(service: Serving) -> bool:
-    """Whether a service, which is ready, says that its cache fails."""
+    """Whether a service, which is ready, reports that its cache fails."""
     ready = requests.get(f"{service.url}/readyz?verbose", timeout=HANG_SECONDS)
     assert ready.status_code == 200
     return bool(ready.json()["checks"]["cache"][0]["status"] == "warn")
@@ -104,7 +104,7 @@ def warns(service: Serving) -> bool:
 def test_without_the_valkey_both_still_answer(
     github: FakeGithub, valkey: ValkeyServer, two: tuple[Serving, Serving]
 ) -> None:
-    """A cache that is gone is a warning, and work done twice; never a failed search."""
+    """Without the cache there is a warning and work done twice, and never a failed search."""
     user = github.add_user("octocat")
     user.add_gist({"a.txt": "needle"})
     valkey.terminate()
@@ -116,7 +116,7 @@ def test_without_the_valkey_both_still_answer(
 
 
 def test_limits_hold_for_both_together(github: FakeGithub, valkey: ValkeyServer) -> None:
-    """A caller's requests and his shares of GitHub are counted once, wherever he asks."""
+    """A caller's requests and quotas of GitHub are counted once, on whichever instance."""
     user = github.add_user("octocat")
     for number in range(30):
         user.add_gist({f"f{number}": f"needle {number}"})
@@ -138,10 +138,10 @@ def test_limits_hold_for_both_together(github: FakeGithub, valkey: ValkeyServer)
     assert {answer.json()["code"] for answer in answers[4:]} == {"rate_limited"}
 
 
-def test_without_the_valkey_limits_let_through_or_nobody(
+def test_without_the_valkey_limits_fail_open_or_closed(
     github: FakeGithub, valkey: ValkeyServer
 ) -> None:
-    """By a setting. What can't be counted is counted as that, and told in the log."""
+    """By a setting. What cannot be counted is counted as such, and logged."""
     github.add_user("octocat").add_gist({"a.txt": "needle"})
     url = f"redis://127.0.0.1:{valkey.port}"
     with (

@@ -36,6 +36,13 @@ def is_raw_of(name: str) -> str:
     return f"/{name}"
 
 
+def refuse_other_ways(github: FakeGithub) -> None:
+    """Leave the raw host as the only way to a content."""
+    broken = Fault(answer=Response(500))
+    github.faults.inject(broken, path=lambda asked: asked.target.startswith("/gists/"))
+    github.faults.inject(broken, origin="git")
+
+
 @pytest.mark.parametrize("cache_url", ["off", "memory:"])
 def test_the_answer_is_the_true_one(github: FakeGithub, cache_url: str) -> None:
     """Every gist that matches, once, in GitHub's order; a search later, too."""
@@ -152,6 +159,7 @@ def test_a_file_that_fails_is_a_gap_and_a_match_beside_it_counts(github: FakeGit
     failing = user.add_gist({"bad": "y", "other": "hay"})
     user.add_gist({"fine": "hay"})
     github.faults.inject(Fault(answer=Response(500)), path=is_raw_of("bad"))
+    refuse_other_ways(github)
     with bench(github) as ours:
         answer = ours.search(NEEDLE)
     assert answer.matches == [matching.html_url]
@@ -185,6 +193,7 @@ def test_a_limited_raw_host_stops_the_search_with_a_cursor(github: FakeGithub) -
         user.add_gist({f"f{number}": "needle"})
     limited = Fault(answer=text(429, "too many", retry_after="120"))
     rule = github.faults.inject(limited, path=is_raw_of("f50"))
+    refuse_other_ways(github)
     with bench(github, concurrency=4) as ours:
         answer = ours.search(NEEDLE)
         assert [(gap.gist, gap.reason) for gap in answer.gaps] == [(None, "github_rate_limited")]

@@ -1,1 +1,1 @@
-"""Gists read by git: fetch (dulwich over our client), clone (a child process reads the pack)."""
+"""Gists read by git: `fetch` gets a pack through the client, `clone` has a child read it."""

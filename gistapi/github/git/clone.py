@@ -88,6 +88,7 @@ class Clones:
                     except TransientError as error:
                         failure = error
                     else:
+                        # pylint: disable-next=contextmanager-generator-missing-cleanup
                         async with self._read(pack, head, large) as files:
                             yield files
                         return

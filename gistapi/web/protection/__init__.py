@@ -1,1 +1,1 @@
-"""What a request has to pass: address, key, captcha, limits, size, and the headers of answers."""
+"""What a request must pass: address, key, captcha, limits, size; and the headers of answers."""

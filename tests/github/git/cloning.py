@@ -21,7 +21,9 @@ LONG = 60.0
 
 def client(*hosts: str, observe: Observer = ignore) -> Client:
     """Make a client that may ask these hosts, with a token that they must not see."""
-    return open_client("http://127.0.0.1:9", *hosts, token="canary", observe=observe)
+    return open_client(
+        "http://127.0.0.1:9", *hosts, token="canary", timeout_seconds=60, observe=observe
+    )
 
 
 def url(github: FakeGithub, gist: Gist) -> str:
