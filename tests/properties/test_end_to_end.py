@@ -97,8 +97,10 @@ def test_the_plain_answer_and_the_stream_have_the_same_matches(
     assert plain["matches"] == [url for url in user.matching("needle") if url in expected]
     assert 100 < len(plain["matches"]) < 150
     assert [detail["gist"] for detail in plain["details"]] == plain["matches"]
-    assert all(detail["file"].endswith(".py") for detail in plain["details"])
-    assert {(detail["line"], detail["column"], detail["text"]) for detail in found} == {
+    files = [file for detail in found for file in detail["files"]]
+    assert all(file["file"].endswith(".py") for file in files)
+    matches = [match for file in files for match in file["matches"]]
+    assert {(match["line"], match["column"], match["text"]) for match in matches} == {
         (2, 1, "needle")
     }
     assert {detail["gist"] for detail in found} == set(plain["matches"])
@@ -136,7 +138,7 @@ def test_a_line_is_sent_when_it_is_known_as_a_chunk_of_its_own(
                 gate.set()
     lines = [line for line in lines if line["type"] != "progress"]
     assert [line["type"] for line in lines] == ["begin", "match", "match", "end"]
-    assert [line["data"]["file"] for line in lines[1:3]] == ["fast", "slow"]
+    assert [line["data"]["files"][0]["file"] for line in lines[1:3]] == ["fast", "slow"]
 
 
 def test_progress_comes_while_nothing_else_does(service: Serving, hub: FakeGithub) -> None:
