@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web.ui.forms import ask
-from tests.web.ui.streams import answer, end, match
+from tests.web.ui.streams import answer, end, gap, match
 
 GISTS = [
     match(2, hits=1),
@@ -80,6 +80,16 @@ def test_results_are_saved_as_json(results: Page) -> None:
     assert saved["status"] == "success"
     assert saved["matches"] == [f"https://gist.github.com/{number}" for number in (3, 2, 1)]
     assert saved["details"] == [GISTS[1]["data"], GISTS[0]["data"], GISTS[2]["data"]]
+
+
+def test_a_saved_answer_says_that_it_is_incomplete(page: Page) -> None:
+    """What was not searched and the cursor of the rest are in the file."""
+    answer(page, [match(1), gap(9), end(1, "partial", next="c1")])
+    ask(page, "octocat", "x")
+    expect(page.get_by_role("status")).to_contain_text("Incomplete")
+    saved = json.loads(download(page, "JSON"))
+    assert (saved["status"], saved["next"]) == ("partial", "c1")
+    assert saved["incomplete"] == [gap(9)["data"]]
 
 
 def test_results_are_saved_as_csv(results: Page) -> None:

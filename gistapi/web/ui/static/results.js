@@ -68,17 +68,21 @@ export function sortBy(name) {
   if (moved) $("matches").append(...entries.map(([, { item }]) => item));
 }
 
-function gistElement({ gist, owner, description, updated_at, files }) {
-  const day = new Date(updated_at).toLocaleDateString("en", { dateStyle: "medium", timeZone: "UTC" });
+function gistElement({ gist, owner, description, created_at, updated_at, files }) {
   const title = description || files[0]?.file || gist.replace(/^https?:\/\//, "");
+  const meta = [owner && element("span", { className: "owner" }, owner), "created ", day(created_at)];
+  if (day(updated_at).textContent !== day(created_at).textContent) meta.push(" · updated ", day(updated_at));
+  if (owner) meta.splice(1, 0, " · ");
   return element("li", { className: "match" },
     element("header", {},
       element("h2", {}, link(gist, { className: "gist" }, title)),
-      element("p", { className: "meta" },
-        owner ? element("span", { className: "owner" }, owner) : "",
-        owner ? " · updated " : "updated ",
-        element("time", { dateTime: updated_at }, day))),
+      element("p", { className: "meta" }, ...meta.filter(Boolean))),
     ...files.map((file) => fileElement(gist, file)));
+}
+
+function day(time) {
+  const words = new Date(time).toLocaleDateString("en", { dateStyle: "medium", timeZone: "UTC" });
+  return element("time", { dateTime: time }, words);
 }
 
 function setTools() {
