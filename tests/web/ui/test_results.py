@@ -38,6 +38,7 @@ def test_the_newest_gist_is_first_and_the_order_can_be_chosen(results: Page) -> 
         "Recently updated": ["Gist 1", "Gist 2", "Gist 3"],
         "Newest first": ["Gist 3", "Gist 2", "Gist 1"],
         "Most matches": ["Gist 3", "Gist 1", "Gist 2"],
+        "As found": ["Gist 2", "Gist 3", "Gist 1"],
     }.items():
         results.get_by_label("Sort").select_option(order)
         expect(titles).to_have_text(expected)

@@ -10,9 +10,10 @@ const ORDERS = {
   updated: (a, b) => b.data.updated_at.localeCompare(a.data.updated_at),
   oldest: (a, b) => a.data.created_at.localeCompare(b.data.created_at),
   matches: (a, b) => hits(b.data) - hits(a.data),
+  found: (a, b) => a.number - b.number,
 };
 
-const found = new Map(); // address of a gist → { data, item }
+const found = new Map(); // address of a gist → { data, item, number }
 const chosen = { language: new Set(), kind: new Set() };
 let order = "newest";
 
@@ -34,7 +35,7 @@ export function clear() {
 export function add(data) {
   if (found.has(data.gist)) return;
   const item = gistElement(data);
-  const entry = { data, item };
+  const entry = { data, item, number: found.size };
   found.set(data.gist, entry);
   narrow(entry);
   $("matches").append(item);
@@ -59,7 +60,6 @@ export function shown() {
 
 export function sortBy(name) {
   $("sort").value = name;
-  if (name === "found") return;
   order = name;
   const entries = [...found].sort((a, b) => ORDERS[name](a[1], b[1]));
   const moved = entries.some(([, { item }], index) => $("matches").children[index] !== item);
