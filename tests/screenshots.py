@@ -79,6 +79,7 @@ def take_page(browser: Browser, service: Serving, github: FakeGithub) -> None:
     with visit(browser, done, theme="dark", height=720) as visited:
         expect(visited.page.locator("#missing")).to_be_visible()
         visited.page.get_by_text("Repeat this search").click()
+        visited.page.evaluate("scrollTo(0, 0)")
         visited.page.screenshot(path=PICTURES / "page-dark.png", full_page=True)
     github.faults.remove(failing)
 

@@ -53,7 +53,9 @@ def test_a_result_shows_the_gist_its_files_and_the_matching_lines(page: Page) ->
     first = page.locator(".match", has_text="feed.py")
     expect(first.locator("h2 a")).to_have_text("Titles of a feed")
     expect(first.locator("h2 a")).to_have_attribute("href", gist)
-    expect(first.locator(".meta")).to_have_text("octocat · updated Nov 20, 2023")
+    expect(first.locator(".meta")).to_have_text("octocat · created Nov 20, 2023")
+    tea = page.locator(".match", has_text="tea.md").locator(".meta")
+    expect(tea).to_contain_text(" · updated Feb 11, 2024")
     expect(first.locator(".file")).to_have_text(["feed.py", "README.md"])
     code = first.locator(".part").first
     expect(code.locator(".language")).to_have_text("Python")

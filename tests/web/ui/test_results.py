@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web.ui.forms import ask
-from tests.web.ui.streams import answer, end, match
+from tests.web.ui.streams import answer, end, gap, match
 
 GISTS = [
     match(2, hits=1),
@@ -38,6 +38,7 @@ def test_the_newest_gist_is_first_and_the_order_can_be_chosen(results: Page) -> 
         "Recently updated": ["Gist 1", "Gist 2", "Gist 3"],
         "Newest first": ["Gist 3", "Gist 2", "Gist 1"],
         "Most matches": ["Gist 3", "Gist 1", "Gist 2"],
+        "As found": ["Gist 2", "Gist 3", "Gist 1"],
     }.items():
         results.get_by_label("Sort").select_option(order)
         expect(titles).to_have_text(expected)
@@ -80,6 +81,16 @@ def test_results_are_saved_as_json(results: Page) -> None:
     assert saved["status"] == "success"
     assert saved["matches"] == [f"https://gist.github.com/{number}" for number in (3, 2, 1)]
     assert saved["details"] == [GISTS[1]["data"], GISTS[0]["data"], GISTS[2]["data"]]
+
+
+def test_a_saved_answer_says_that_it_is_incomplete(page: Page) -> None:
+    """What was not searched and the cursor of the rest are in the file."""
+    answer(page, [match(1), gap(9), end(1, "partial", next="c1")])
+    ask(page, "octocat", "x")
+    expect(page.get_by_role("status")).to_contain_text("Incomplete")
+    saved = json.loads(download(page, "JSON"))
+    assert (saved["status"], saved["next"]) == ("partial", "c1")
+    assert saved["incomplete"] == [gap(9)["data"]]
 
 
 def test_results_are_saved_as_csv(results: Page) -> None:

@@ -74,6 +74,7 @@ def test_a_stopped_search_can_be_continued_from_its_cursor(page: Page) -> None:
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#counts")).to_contain_text("stopped")
+    expect(page.locator("#headline")).to_have_css("color", AMBER)
     expect(page.locator(".match")).to_have_count(1)
     page.get_by_role("button", name="Continue").click()
     expect(page.locator(".match")).to_have_count(2)
@@ -111,7 +112,7 @@ def test_an_empty_answer_is_explained(
 def test_a_user_who_could_not_be_searched_is_named(page: Page) -> None:
     """One of several targets fails; the others are searched."""
     ask(page, "octocat, nobody", "import requests")
-    expect(page.locator("#headline")).to_have_text("2 gists match · 1 source not searched")
+    expect(page.locator("#headline")).to_have_text("2 gists match · 1 user not searched")
     page.get_by_text("What was not searched, and why").click()
     expect(page.locator("#gaps")).to_contain_text("nobody GitHub knows no such user.")
 

@@ -81,14 +81,15 @@ function fail(error, body) {
 }
 
 function submit({ keepAddress = false } = {}) {
-  const missing = ["username", "pattern"].map((name) => form.elements[name]).find((input) => !input.value.trim());
-  if (missing && !(missing.name === "pattern" && missing.value)) {
+  const { username, pattern } = form.elements;
+  const missing = !username.value.trim() ? username : !pattern.value ? pattern : null;
+  if (missing) {
     missing.focus();
     return;
   }
-  if (targetsOf(form.elements.username.value).organizations.length > 1) {
-    form.elements.username.setAttribute("aria-invalid", "true");
-    form.elements.username.focus();
+  if (targetsOf(username.value).organizations.length > 1) {
+    username.setAttribute("aria-invalid", "true");
+    username.focus();
     showFault(element("p", {}, "A search takes one organization. Search the others one by one."));
     return;
   }
@@ -97,7 +98,7 @@ function submit({ keepAddress = false } = {}) {
   if (!keepAddress && address.href !== location.href) history.pushState(null, "", address);
   Object.assign($("link"), { href: address.href, textContent: address.href });
   $("curl").textContent = curlOf(api, body, Boolean($("key-value").value || $("captcha")));
-  document.title = `${body.pattern} · ${form.elements.username.value.trim()} · Gist search`;
+  document.title = `${body.pattern} · ${username.value.trim()} · Gist search`;
   document.body.classList.add("searched");
   $("more").open = false;
   run(body);
@@ -114,8 +115,10 @@ form.addEventListener("change", showOptions);
 $("stop").addEventListener("click", stop);
 $("continue").addEventListener("click", () => run(asked, { continued: true }));
 $("sort").addEventListener("change", () => results.sortBy($("sort").value));
-$("json").addEventListener("click", () =>
-  download("gists.json", "application/json", jsonOf(asked, results.shown(), outcome.incomplete())));
+$("json").addEventListener("click", () => {
+  const state = { complete: outcome.isComplete(), incomplete: outcome.incomplete(), cursor };
+  download("gists.json", "application/json", jsonOf(asked, results.shown(), state));
+});
 $("csv").addEventListener("click", () => download("gists.csv", "text/csv", csvOf(results.shown())));
 $("addresses").addEventListener("click", () => copy($("addresses"), addressesOf(results.shown()), $("matches")));
 for (const button of document.querySelectorAll("[data-copy]")) {

@@ -7,14 +7,15 @@ const COLUMNS = ["gist", "owner", "description", "updated_at", "file", "language
 /** The addresses of these gists, one a line. */
 export const addressesOf = (gists) => gists.map(({ gist }) => `${gist}\n`).join("");
 
-/** The answer as the service would send it, with details. */
-export function jsonOf(body, gists, incomplete) {
+/** The search and its answer, in the service's shape; `cursor` is null where nothing is left. */
+export function jsonOf(body, gists, { complete, incomplete, cursor }) {
   const answer = {
-    status: incomplete.length ? "partial" : "success",
+    status: complete ? "success" : "partial",
     ...body,
     matches: gists.map(({ gist }) => gist),
     details: gists,
     incomplete,
+    ...(cursor && { next: cursor }),
   };
   return `${JSON.stringify(answer, null, 2)}\n`;
 }

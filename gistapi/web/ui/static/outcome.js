@@ -4,10 +4,13 @@ import { $, count, element, link, plural, size } from "./dom.js";
 import * as results from "./results.js";
 
 const FILTERS = ["files", "languages", "updated_since", "updated_until"];
+const TARGETS = { username: "user", organization: "organization", gist: "gist" };
 const gaps = new Map(); // what was not searched, by address and file
 let far = ""; // how far the search is
+let scheduled = false; // whether the counts are about to be shown
 let searched = { gists: 0, files: 0, size_bytes: 0 };
 
+export const isComplete = () => $("outcome").dataset.state === "success";
 export const incomplete = () => [...gaps.values()];
 
 /** Show that a search has started; without `continued`, forget the one before. */
@@ -27,6 +30,7 @@ export function begin(continued) {
   $("facets").hidden = false;
   $("bar").removeAttribute("value");
   showGaps();
+  $("gaps").replaceChildren(...incomplete().map(gapElement));
   $("headline").textContent = "Asking GitHub …";
   $("far").textContent = "";
   $("said").textContent = "Searching";
@@ -34,22 +38,23 @@ export function begin(continued) {
 
 export function addMatch(data) {
   results.add(data);
-  showCounts();
+  showCountsSoon();
 }
 
 export function addGap(gap) {
-  gaps.set(`${gap.gist} ${gap.file} ${gap.gist ? "" : gap.reason}`, gap);
+  const key = [gap.gist, gap.file, gap.target, gap.gist ? "" : gap.reason].join(" ");
+  if (gaps.has(key)) return;
+  gaps.set(key, gap);
+  $("gaps").append(gapElement(gap));
   showGaps();
-  showCounts();
+  showCountsSoon();
 }
 
-/** Show a user or an organization that could not be searched. */
-export function addTarget({ status, code, message, username, organization, gist }) {
-  if (status !== "error") return;
-  const target = username ?? organization ?? gist;
-  gaps.set(`target ${target}`, { gist: null, file: null, target, reason: code, message });
-  showGaps();
-  showCounts();
+/** Show a target that could not be searched, such as a user whom GitHub does not know. */
+export function addTarget({ status, code, message, ...target }) {
+  const kind = Object.keys(TARGETS).find((name) => name in target);
+  if (status !== "error" || !kind) return;
+  addGap({ gist: null, file: null, reason: code, message, target: target[kind], kind: TARGETS[kind] });
 }
 
 export function showProgress({ gists_done, gists_total, files_done, bytes_done }) {
@@ -80,7 +85,7 @@ export function showStopped(resumable, words = "stopped") {
 
 /** Show that a search failed. Results that arrived before stay. */
 export function showFailure(resumable) {
-  if (results.total()) finish("failed", resumable, "Failed");
+  if (results.total() || gaps.size || resumable) finish("failed", resumable, "Failed");
   else $("outcome").hidden = true;
 }
 
@@ -99,22 +104,34 @@ function showCounts() {
   const found = results.total();
   const matches = found ? `${plural(found, "gist")} ${found === 1 ? "matches" : "match"}` : "No gist matches";
   const running = $("outcome").dataset.state === "running";
-  const parts = [running && !found ? "No match yet" : matches, missing()];
+  const waiting = far ? "No match yet" : "Asking GitHub …";
+  const parts = [running && !found ? waiting : matches, missing()];
   $("headline").textContent = parts.filter(Boolean).join(" · ");
   $("far").textContent = far && ` · ${far}`;
 }
 
-/** How much was not searched, for example "10 files not searched". */
+/** Show the counts in the next frame: thousands of lines can arrive in one. */
+function showCountsSoon() {
+  if (scheduled) return;
+  scheduled = true;
+  requestAnimationFrame(() => {
+    scheduled = false;
+    showCounts();
+  });
+}
+
+/** How much was not searched, for example "1 gist, 10 files not searched". */
 function missing() {
-  const all = incomplete();
-  const files = all.filter((gap) => gap.gist && gap.file).length;
-  const gists = all.filter((gap) => gap.gist && !gap.file).length;
-  const targets = all.filter((gap) => gap.target).length;
-  const things = [
-    targets && plural(targets, "source"), gists && plural(gists, "gist"), files && plural(files, "file"),
-  ].filter(Boolean);
-  const parts = things.length ? [`${things.join(", ")} not searched`] : [];
-  if (all.some((gap) => !gap.gist && !gap.target)) parts.push("search not finished");
+  const things = new Map(["user", "organization", "gist", "file"].map((word) => [word, 0]));
+  let unfinished = false;
+  for (const { gist, file, kind } of gaps.values()) {
+    const word = kind ?? (gist && (file ? "file" : "gist"));
+    if (word) things.set(word, things.get(word) + 1);
+    else unfinished = true;
+  }
+  const counted = [...things].filter(([, number]) => number).map(([word, number]) => plural(number, word));
+  const parts = counted.length ? [`${counted.join(", ")} not searched`] : [];
+  if (unfinished) parts.push("search not finished");
   return parts.join(" · ");
 }
 
@@ -122,7 +139,6 @@ function showGaps() {
   $("missing").hidden = !gaps.size;
   if (!gaps.size) $("missing").open = false;
   $("outcome").classList.toggle("incomplete", gaps.size > 0);
-  $("gaps").replaceChildren(...incomplete().map(gapElement));
 }
 
 function gapElement({ gist, file, target, reason, message }) {

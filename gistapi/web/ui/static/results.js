@@ -10,9 +10,10 @@ const ORDERS = {
   updated: (a, b) => b.data.updated_at.localeCompare(a.data.updated_at),
   oldest: (a, b) => a.data.created_at.localeCompare(b.data.created_at),
   matches: (a, b) => hits(b.data) - hits(a.data),
+  found: (a, b) => a.number - b.number,
 };
 
-const found = new Map(); // address of a gist → { data, item }
+const found = new Map(); // address of a gist → { data, item, number }
 const chosen = { language: new Set(), kind: new Set() };
 let order = "newest";
 
@@ -34,7 +35,7 @@ export function clear() {
 export function add(data) {
   if (found.has(data.gist)) return;
   const item = gistElement(data);
-  const entry = { data, item };
+  const entry = { data, item, number: found.size };
   found.set(data.gist, entry);
   narrow(entry);
   $("matches").append(item);
@@ -59,7 +60,6 @@ export function shown() {
 
 export function sortBy(name) {
   $("sort").value = name;
-  if (name === "found") return;
   order = name;
   const entries = [...found].sort((a, b) => ORDERS[name](a[1], b[1]));
   const moved = entries.some(([, { item }], index) => $("matches").children[index] !== item);
@@ -68,17 +68,21 @@ export function sortBy(name) {
   if (moved) $("matches").append(...entries.map(([, { item }]) => item));
 }
 
-function gistElement({ gist, owner, description, updated_at, files }) {
-  const day = new Date(updated_at).toLocaleDateString("en", { dateStyle: "medium", timeZone: "UTC" });
+function gistElement({ gist, owner, description, created_at, updated_at, files }) {
   const title = description || files[0]?.file || gist.replace(/^https?:\/\//, "");
+  const meta = [owner && element("span", { className: "owner" }, owner), "created ", day(created_at)];
+  if (day(updated_at).textContent !== day(created_at).textContent) meta.push(" · updated ", day(updated_at));
+  if (owner) meta.splice(1, 0, " · ");
   return element("li", { className: "match" },
     element("header", {},
       element("h2", {}, link(gist, { className: "gist" }, title)),
-      element("p", { className: "meta" },
-        owner ? element("span", { className: "owner" }, owner) : "",
-        owner ? " · updated " : "updated ",
-        element("time", { dateTime: updated_at }, day))),
+      element("p", { className: "meta" }, ...meta.filter(Boolean))),
     ...files.map((file) => fileElement(gist, file)));
+}
+
+function day(time) {
+  const words = new Date(time).toLocaleDateString("en", { dateStyle: "medium", timeZone: "UTC" });
+  return element("time", { dateTime: time }, words);
 }
 
 function setTools() {
