@@ -174,7 +174,7 @@ def _read(fields: dict[str, Any]) -> Cursor:
 
 def _place(value: object) -> Place:
     match value:
-        case [int(target), str(member)] if target >= 0 and not isinstance(target, bool):
+        case [int() as target, str() as member] if target >= 0 and not isinstance(target, bool):
             return Place(target, member)
     raise TypeError(value)
 

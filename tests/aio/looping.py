@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class _Selector(selectors.DefaultSelector):
+class _Selector(selectors.DefaultSelector):  # pylint: disable=too-many-ancestors
     """Polls without waiting; where it would have waited, it moves the clock."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ from aiohttp.http import HttpVersion10
 from multidict import CIMultiDict
 
 from gistapi.web.protection.body_limits import MAX_BODY_BYTES
-from gistapi.web.server.connections import Connection
+from gistapi.web.server.connections import Connection  # pylint: disable=unused-import  # in casts
 
 Headers = list[tuple[str, str]]
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
