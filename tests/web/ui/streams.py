@@ -49,7 +49,7 @@ def answer(page: Page, *streams: list[Any] | None) -> list[dict[str, Any]]:
     waiting = list(streams)
 
     def fulfil(route: Route) -> None:
-        bodies.append(route.request.post_data_json)
+        bodies.append(json.loads(route.request.post_data or ""))
         lines = waiting.pop(0)
         if lines is not None:
             text = "".join(json.dumps(line) + "\n" for line in lines)
