@@ -36,6 +36,7 @@ def hub() -> Iterator[FakeGithub]:
     """Give a GitHub with the demo's users and one whose text is hostile to terminals."""
     with FakeGithub() as fake:
         populate(fake.world)
+        fake.rate_limit.limit = 5000  # all tests of the module ask it
         fake.add_user("evil").add_gist(
             {"a\x1b[31m\n.txt": "needle\x1b]0;title\x07\u2028\x9b2J\tend"}, description="b\x1b[2J\n"
         )

@@ -156,7 +156,7 @@ def test_behind_a_proxy_the_lists_are_for_those_before_it(github: FakeGithub) ->
             ("198.51.100.1\r\nX-Forwarded-For: 203.0.113.7", 200),
         ):
             head = (
-                f"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                f"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                 f"X-Forwarded-For: {forwarded}\r\n\r\n"
             )
             with service.connect(head.encode()) as connection:
