@@ -116,10 +116,11 @@ import json, sys, threading
 import gistapi.app
 from gistapi.settings import Settings
 seen = []
-READABLE = (sys.prefix, sys.base_prefix, *gistapi.__path__, "/proc/")
+READABLE = (sys.prefix, sys.base_prefix, *gistapi.__path__, "/proc/", "/nonexistent/x")
 OPENING = ("open", "socket.", "sqlite3.", "subprocess.", "os.fork", "os.posix_spawn", "os.mkdir")
 def record(event, args):
-    # What is installed may be read (modules are imported), and what the metrics tell of a process.
+    # What may be read: what is installed (modules are imported), what the metrics tell of a
+    # process, and the cache's own file, which must not be somebody else's.
     if event.startswith(OPENING) and not str(args[0]).startswith(READABLE):
         seen.append(event)
 sys.addaudithook(record)
