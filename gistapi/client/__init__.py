@@ -20,12 +20,11 @@ from gistapi.client.answers import (
     FileMatches,
     LineMatch,
     Match,
-    Searched,
     TargetOutcome,
 )
 from gistapi.client.fields import Fields
 from gistapi.client.following import follow
-from gistapi.models import Incomplete, Progress
+from gistapi.models import Incomplete, Progress, Searched
 
 if TYPE_CHECKING:
     from gistapi.client.service import RemoteService

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gistapi.models import Incomplete, Progress
+from gistapi.models import Incomplete, Progress, Searched
 
 
 class ClientError(Exception):
@@ -99,15 +99,6 @@ class TargetOutcome:
     message: str | None
     gists: int
     matches: int
-
-
-@dataclass(frozen=True, slots=True)
-class Searched:
-    """How much was searched."""
-
-    gists: int = 0
-    files: int = 0
-    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

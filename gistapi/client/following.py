@@ -11,10 +11,9 @@ from gistapi.client.answers import (
     End,
     Line,
     Match,
-    Searched,
     TargetOutcome,
 )
-from gistapi.models import Incomplete, Progress
+from gistapi.models import Incomplete, Progress, Searched
 
 GOES_ON = frozenset({"deadline", "search_too_large", "too_many_matches"})
 """Reasons that end an answer and not the search."""

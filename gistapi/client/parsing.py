@@ -16,10 +16,9 @@ from gistapi.client.answers import (
     Line,
     LineMatch,
     Match,
-    Searched,
     TargetOutcome,
 )
-from gistapi.models import Incomplete, Progress
+from gistapi.models import Incomplete, Progress, Searched
 
 
 def parse(line: object) -> Line:

@@ -72,7 +72,6 @@ SAME_THING = {
     "Begin": "the event of a search, and the client's view of it",
     "End": "the same",
     "Match": "the same",
-    "Searched": "the same",
 }
 """Public class names that are defined twice, and why that is one thing."""
 PART_OF = {module: name for name, part in PARTS.items() for module in part.modules.split()}
