@@ -99,6 +99,11 @@ def is_loopback(value: str) -> bool:
         return value.lower() == "localhost"
 
 
+def any_host(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of hosts; none stands for any host, as `*` does."""
+    return () if "*" in names else names
+
+
 def host_name(value: str) -> str:
     """A name that requests may use for a service, without port and brackets; `*` is any."""
     name = value[1:-1] if value.startswith("[") and value.endswith("]") else value

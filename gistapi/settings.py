@@ -117,10 +117,6 @@ def _default_hosts(fields: dict[str, Any]) -> tuple[str, ...]:
     return LOOPBACK_NAMES if values.is_loopback(fields["host"]) else ()
 
 
-def _any_host(names: tuple[str, ...]) -> tuple[str, ...]:
-    return () if "*" in names else names
-
-
 def _default_log_format() -> Literal["json", "text"]:
     return "text" if sys.stderr.isatty() else "json"
 
@@ -144,7 +140,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65535), BeforeValidator(_port)] = 9876
     # The names that requests may use for this service (`Host`), without ports; none: any.
     allowed_hosts: Annotated[
-        Listed[Annotated[str, AfterValidator(values.host_name)]], AfterValidator(_any_host)
+        Listed[Annotated[str, AfterValidator(values.host_name)]], AfterValidator(values.any_host)
     ] = Field(default_factory=_default_hosts)
     github_api_url: Annotated[str, AfterValidator(values.api_url)] = "https://api.github.com"
     github_content_hosts: Listed[Annotated[str, AfterValidator(values.host)]] = (
@@ -202,6 +198,11 @@ class Settings(BaseSettings):
         """Ignore white space around each value; what is only white space is not set."""
         stripped = {k: v.strip() if isinstance(v, str) else v for k, v in fields.items()}
         return {name: value for name, value in stripped.items() if value != ""}
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        return values.is_loopback(self.host)
 
     def public(self) -> dict[str, str]:
         """Return each variable's name and effective value, secrets hidden."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
 from gistapi.settings import Settings
 
 
 def warnings(settings: Settings, *, keys_exist: bool) -> tuple[str, ...]:
     """Sentences for the log and for /readyz?verbose; none if nothing is wrong."""
-    if is_loopback(settings.host) or settings.allowed_addresses:
+    if settings.on_loopback or settings.allowed_addresses:
         return ()
     limited = any((settings.rate_limit, settings.daily_limit, settings.caller_github_requests))
     keyed = keys_exist and not settings.keys_optional
@@ -21,13 +19,3 @@ def warnings(settings: Settings, *, keys_exist: bool) -> tuple[str, ...]:
         " or set GISTAPI_RATE_LIMIT and GISTAPI_CALLER_GITHUB_REQUESTS."
     )
     return (sentence,)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a service that listens at `host`."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

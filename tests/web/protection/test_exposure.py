@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gistapi.setting_values import is_loopback
 from gistapi.settings import Settings
-from gistapi.web.protection.exposure import is_loopback, warnings
+from gistapi.web.protection.exposure import warnings
 
 
 @pytest.mark.parametrize(
