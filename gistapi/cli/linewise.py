@@ -1,4 +1,4 @@
-r"""A pattern whose matches stay within a line, as ripgrep's do unless it is told `-U`.
+r"""A pattern whose matches stay within a line, as ripgrep's do without `-U`.
 
 What could match a line end is written without it: `\s` as `[^\S\n]`, `[^a]` as `[^a\n]`.
 """

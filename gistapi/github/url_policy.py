@@ -30,7 +30,7 @@ class UrlPolicy:
         self._content_hosts = frozenset(host.lower() for host in content_hosts)
 
     def allowed(self, url: str, kind: Kind) -> Origin:
-        """Whom to ask for `url`; raises IncompleteError `host_not_allowed`."""
+        """The host to ask for `url`; raises IncompleteError `host_not_allowed`."""
         origin = origin_of(url)
         if origin is None:
             raise IncompleteError(

@@ -18,6 +18,15 @@ KINDS = ("sqlite", "redis", "unix", "memory")
 RETRY_SECONDS = 0.2
 
 
+class Clock:
+    """A clock whose seconds a test sets."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 def blob_of(content: bytes) -> str:
     """Name a content as `git hash-object` does."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

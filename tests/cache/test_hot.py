@@ -9,7 +9,7 @@ import pytest
 from gistapi.cache.memory import MemoryStore
 from gistapi.cache.resilient import REFRESH_SECONDS, ResilientCache
 from gistapi.events import CacheRead
-from tests.cache.conftest import Events, blob_of
+from tests.cache.conftest import Clock, Events, blob_of
 
 CONTENTS = [b"%d" % number * 1000 for number in range(10, 30)]
 BLOBS = [blob_of(content) for content in CONTENTS]
@@ -25,15 +25,6 @@ class Asked(MemoryStore):
     def read(self, keys: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
         self.asked += [key.removeprefix("blob:") for key in keys]
         return super().read(keys)
-
-
-class Clock:
-    """Seconds that pass when told to."""
-
-    seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ class NarrowStore(SlowStore):
 
 @pytest.fixture
 def store() -> SlowStore:
-    """Give a store that is quick until told otherwise."""
+    """Give a store that is quick until its door is closed."""
     return SlowStore()
 
 

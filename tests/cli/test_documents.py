@@ -24,8 +24,8 @@ def test_the_manual_has_every_option() -> None:
         if isinstance(option, click.Option) and not option.hidden
         for name in option.opts + option.secondary_opts
     }
-    told = set(re.findall(r"(?<![\w-])--?[a-zA-Z][a-z-]*", page.replace(r"\-", "-")))
-    assert options <= told
+    documented = set(re.findall(r"(?<![\w-])--?[a-zA-Z][a-z-]*", page.replace(r"\-", "-")))
+    assert options <= documented
     for heading in ("NAME", "SYNOPSIS", "SEARCH", "EXIT STATUS", "ENVIRONMENT", "FILES"):
         assert f".SH {heading}\n" in page or f'.SH "{heading}"\n' in page
     assert all(ord(char) < 128 for char in page)

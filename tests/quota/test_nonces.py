@@ -12,16 +12,7 @@ from gistapi.cache.redis import RedisServer
 from gistapi.errors import OverloadedError
 from gistapi.quota import nonces
 from gistapi.quota.nonces import NonceStore
-from tests.cache.conftest import Events, flushed
-
-
-class Clock:
-    """Seconds that pass when told to."""
-
-    seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
+from tests.cache.conftest import Clock, Events, flushed
 
 
 def test_a_nonce_is_good_once_and_again_after_its_lifetime() -> None:

@@ -55,7 +55,7 @@ _PLACED: tuple[Processor, ...] = (
 
 FAILURES_SECONDS = 60.0
 MAX_KINDS = 1000
-"""Kinds of failures that are told apart; the number is bounded, for they hold hosts and words."""
+"""Kinds of failures that are counted apart; bounded, because a kind holds a host and words."""
 
 _log = logging.getLogger(__name__)
 

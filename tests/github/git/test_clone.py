@@ -76,7 +76,7 @@ async def test_every_file_of_a_large_gist_is_read(github: FakeGithub, clones: Cl
 
 @on_loop
 async def test_names_are_data(github: FakeGithub, clones: Clones, tmp: Path) -> None:
-    """Any name is told as it is, wrong bytes replaced, and none touches the disk."""
+    """Any name is reported as it is, wrong bytes replaced, and none touches the disk."""
     names = ["a b", "#1", "100%", "%2e%2e", "'\"`", "new\nline", "🐍", "..", "-rf", "a\\b", ".git"]
     files = dict.fromkeys([*names, "wrong\udcff"], "content")
     found = await contents(clones, url(github, github.add_user("o").add_gist(files)))
@@ -289,7 +289,7 @@ async def test_no_more_of_a_file_is_read_than_of_any_other(
 
 @on_loop
 async def test_a_name_beyond_reason_is_a_gap(github: FakeGithub, clones: Clones) -> None:
-    """A name of megabytes is neither kept nor told."""
+    """A name of megabytes is neither kept nor reported."""
     names = {"a" * MAX_NAME_BYTES: "text"}
     user = github.add_user("o")
     assert len(await contents(clones, url(github, user.add_gist(names)))) == 1

@@ -50,7 +50,7 @@ export function addGap(gap) {
   showCountsSoon();
 }
 
-/** Show a target that could not be searched, such as a user whom GitHub does not know. */
+/** Show a target that could not be searched, such as a user that GitHub does not know. */
 export function addTarget({ status, code, message, ...target }) {
   const kind = Object.keys(TARGETS).find((name) => name in target);
   if (status !== "error" || !kind) return;
