@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NotRequired
 from urllib.parse import quote
 
@@ -12,6 +11,7 @@ from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads typing's own from Python 3.12 on only
 
 from gistapi.models import FileMatch, Gist, GistFile, Hit, Match
+from gistapi.search.times import format_time
 
 MAX_TEXT = 300
 GistUrl = Annotated[str, Field(description="The gist's address, as GitHub gave it.")]
@@ -94,8 +94,8 @@ def detail(match: Match, *, context: bool) -> Detail:
         "gist": gist.html_url,
         "owner": gist.owner,
         "description": gist.description,
-        "created_at": _time(gist.created_at),
-        "updated_at": _time(gist.updated_at),
+        "created_at": format_time(gist.created_at),
+        "updated_at": format_time(gist.updated_at),
         "files": [_file(gist, found, context=context) for found in match.files],
     }
 
@@ -147,7 +147,3 @@ def _anchor(file: GistFile | None, hit: Hit | None) -> Iterator[str]:
 def _slug(name: str) -> str:
     # docs/decisions/line-address.md
     return quote(re.sub(r"\W+", "-", name.lower()).strip("-"), errors="replace")
-
-
-def _time(time: datetime) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

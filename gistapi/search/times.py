@@ -1,4 +1,4 @@
-"""Times as callers write them: RFC 3339, or a date."""
+"""Times as callers write and read them: RFC 3339, or a date."""
 
 from __future__ import annotations
 
@@ -25,3 +25,8 @@ def parse_time(text: str, *, end_of_day: bool = False) -> datetime:
     raise ValueError(
         "A time is a date such as 2024-01-31, or has a time and zone: 2024-01-31T12:00:00Z."
     )
+
+
+def format_time(moment: datetime) -> str:
+    """The time in UTC, to the second: `2024-01-31T12:00:00Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

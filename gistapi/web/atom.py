@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 
 from gistapi.models import End, Incomplete, Match, Query, SearchEvent
 from gistapi.search.details import detail
+from gistapi.search.times import format_time
 
 _NAMESPACE = "http://www.w3.org/2005/Atom"
 _AUTHORITY = "tag:gist.github.com,2008:"
@@ -73,7 +74,11 @@ def feed(query: Query, found: Found, url: str) -> bytes:
     digest = hashlib.sha256(question.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     _text(root, "id", f"{_AUTHORITY}search/{digest}")
     _text(root, "title", f"Gists that match {query.pattern}")
-    _text(root, "updated", _time(max((m.gist.updated_at for m in found.matches), default=_NEVER)))
+    _text(
+        root,
+        "updated",
+        format_time(max((m.gist.updated_at for m in found.matches), default=_NEVER)),
+    )
     _text(ET.SubElement(root, "author"), "name", query.username or "GitHub")
     generator = _text(root, "generator", "gistapi")
     generator.set("version", version("gistgrep"))
@@ -92,8 +97,8 @@ def _entry(root: ET.Element, match: Match) -> None:
     _text(entry, "id", entry_id(match))
     name = "" if match.files[0].file is None else match.files[0].file.name
     _text(entry, "title", (match.gist.description or "").strip() or name)
-    _text(entry, "updated", _time(match.gist.updated_at))
-    _text(entry, "published", _time(match.gist.created_at))
+    _text(entry, "updated", format_time(match.gist.updated_at))
+    _text(entry, "published", format_time(match.gist.created_at))
     ET.SubElement(entry, "link", rel="alternate", type="text/html", href=_clean(_url(match)))
     _text(entry, "content", "\n".join(_excerpt(match))).set("type", "text")
 
@@ -119,7 +124,3 @@ def _text(parent: ET.Element, name: str, text: str) -> ET.Element:
 def _clean(text: str) -> str:
     """The text without characters that XML cannot hold."""
     return _NOT_XML.sub("\ufffd", text)
-
-
-def _time(time: datetime) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -21,6 +21,7 @@ from gistapi.events import (
     GithubRequestEnded,
     HostState,
 )
+from gistapi.search.times import format_time
 
 State = Literal["starting", "ready", "stopping"]
 Check = dict[str, Any]
@@ -183,4 +184,4 @@ def _ahead(now: float, seconds: float) -> float:
 
 
 def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return format_time(datetime.fromtimestamp(seconds, UTC))
