@@ -19,12 +19,13 @@ from gistapi.github.paging import SIZES, Numbers, following, number_of, numbered
 
 AT_ONCE = 3
 """Pages of one list that are asked for side by side: the next one and two ahead."""
-IDLE_PAGES = 3
-"""Pages in a row without a new entry: the server's pages go in circles."""
+IDLE_PAGES = 20
+"""Pages in a row without a new entry: the list grows faster than it is read, or goes in circles."""
 STEP_BACK = 25
 """Entries to look further back for one that is known; it grows fourfold each time."""
 MAX_STEPS_BACK = 100
 """Requests for one list that only look for a known entry."""
+CHANGES = "GitHub's list changes faster than it can be read, or its pages go in circles."
 
 
 class Fetch(Protocol):
@@ -63,7 +64,9 @@ class Chain:
         self._judge_first(first)
         yield self._accept(first)
         try:
-            while self._page.next_url is not None and self._idle < IDLE_PAGES:
+            while self._page.next_url is not None:
+                if self._idle == IDLE_PAGES:
+                    raise GithubError(CHANGES)
                 yield await self._next_page(self._page.next_url)
         finally:
             for task in [task for _, task in self._ahead]:
@@ -120,7 +123,7 @@ class Chain:
         while True:
             self._steps_back += 1
             if self._steps_back > MAX_STEPS_BACK:
-                raise GithubError("GitHub's list changes faster than it can be read.")
+                raise GithubError(CHANGES)
             wanted = following(self._place, self._most, back)
             page = await self._fetch(numbered(next_url, wanted), wanted, again=True)
             if wanted.page == 1 and page.ids == self._page.ids:

@@ -55,14 +55,10 @@ class Listings:
         the first page. Not for organizations: see `members`.
         """
         reading = self._reading(target, scope)
-        last = False
         async with aclosing(reading.pages()) as pages:
             async for page in pages:
-                last = page.next_url is None
                 for part in _parts(reading, page):
                     yield part
-        if not last:  # the server's pages went in circles
-            yield _page(reading, reading.order.rest(), last=True)
 
     async def members(self, organization: str, scope: Scope) -> AsyncGenerator[str]:
         """The logins of an organization's members, each once, in GitHub's order; raises as `pages`.
