@@ -20,7 +20,7 @@ install = $(TOOLS)/uv pip install --quiet --python $(1) $(2) \
 	|| $(TOOLS)/pip --python $(1) install --quiet --no-compile $(2)
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-fast check format nightly bench bench-quick screenshots hooks lock
+.PHONY: help run demo test coverage test-fast check format nightly bench bench-quick screenshots hooks lock
 .DELETE_ON_ERROR:
 
 help: ## list these commands
@@ -32,8 +32,11 @@ run: $(RUNTIME) ## start the service on port 9876 (GISTAPI_PORT=... for another)
 demo: $(DEV) ## start it beside a made-up GitHub: no network, no rate limit
 	@exec $(BIN)/python -m tests.demo
 
-test: $(DEV) ## run every test, with branch coverage
+test: $(DEV) ## run every test
 	@$(BIN)/python -m tests.browser_path
+	$(BIN)/pytest --numprocesses 4 --dist worksteal
+
+coverage: $(DEV) ## run every test and measure branch coverage, which doubles the time
 	$(BIN)/pytest --cov --numprocesses 4
 
 test-fast: $(DEV) ## run the tests that start no programs, with few examples: while you write

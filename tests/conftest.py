@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,8 @@ settings.register_profile("default", _ALL, max_examples=200)
 # Not derandomized: every night would look at the same cases.
 settings.register_profile("nightly", _ALL, max_examples=20_000, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+# A shell's background job ignores it, and so would each program that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 STARTERS = {"tests.serving", "tests.browser"}
 
 

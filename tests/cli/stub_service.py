@@ -38,12 +38,13 @@ class StubService:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                stub.asked.append(json.loads(body))
+                asked = json.loads(body)
+                stub.asked.append(asked)
                 stub.headers.append(dict(self.headers))
                 self.send_response(status, reason)
                 self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
-                for line in answer(stub.asked[-1]):
+                for line in answer(asked):  # not asked[-1]: others ask at the same time
                     text = line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n"
                     self.wfile.write(b"%x\r\n%b\r\n" % (len(text), text))
                 self.wfile.write(b"0\r\n\r\n")
