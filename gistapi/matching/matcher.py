@@ -160,16 +160,20 @@ class Matcher:
             tally.size_bytes += size
             return None
         engine = work.engine(is_ascii=is_ascii, is_empty=not text)
-        re2 = engine if engine.name == worker.RE2 else work.pattern.prefilter
-        fits = re2 is not None and work.pace.fits(re2, size, inline=watch is None)
-        if re2 is not None and fits:
-            if re2 is engine:
-                return self._search(engine, text, tally, watch)
-            if self._is_filtered_out(re2, text, tally, watch):
+        exact = engine if engine.name == worker.RE2 else None
+        inline = watch is None
+        if exact is not None and work.pace.fits(exact, size, inline=inline):
+            return self._search(exact, text, tally, watch)
+        # Its program is smaller by far than one that knows all of Unicode's letters.
+        loose = work.pattern.prefilter
+        if loose is not None and work.pace.fits(loose, size, inline=inline):
+            if self._is_filtered_out(loose, text, tally, watch):
                 return None
-        if re2 is not None and not fits and watch is None and work.pace.fits(re2, size):
+        elif inline and loose is not None and work.pace.fits(loose, size):
             return _Way.THREAD
-        if size > SMALL_BYTES or (engine is re2 and not work.pace.is_slow):
+        if inline and exact is not None and work.pace.fits(exact, size):
+            return _Way.THREAD
+        if size > SMALL_BYTES or (exact is not None and not work.pace.is_slow):
             return _Way.SCANNER
         task = (0, size, size + 1, work.wanted.spans, False)
         return Job(engine, text, task, work.shared.pattern_timeout_seconds)
