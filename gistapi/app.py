@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 from gistapi.aio.limiter import FairLimiter
 from gistapi.aio.portal import Portal
 from gistapi.cache import Cache, open_cache, redis_server
-from gistapi.cache.redis import RedisServer
 from gistapi.errors import OverloadedError
 from gistapi.events import Event, Observer, ignore
 from gistapi.github import Freshness, Github, check_environment
@@ -25,6 +24,7 @@ from gistapi.settings import Settings, load_settings
 if TYPE_CHECKING:
     from flask import Flask
 
+    from gistapi.cache.redis import RedisServer
     from gistapi.web import Authentication, Guard, Policy, RateLimits
 
 MAX_SEARCHES = 64

@@ -6,14 +6,17 @@ Offers `open_cache` and `redis_server`. May import `errors` and `events`.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gistapi.cache.contract import Cache, Store
 from gistapi.cache.memory import MemoryStore
-from gistapi.cache.redis import RedisServer, RedisStore
 from gistapi.cache.resilient import ResilientCache
 from gistapi.cache.sqlite import SqliteStore
 from gistapi.errors import SettingsError
 from gistapi.events import Observer, ignore
+
+if TYPE_CHECKING:
+    from gistapi.cache.redis import RedisServer
 
 __all__ = ["Cache", "open_cache", "redis_server"]
 
@@ -53,13 +56,19 @@ def open_cache(
 
 def redis_server(url: str) -> RedisServer | None:
     """Return the server that a cache's URL names, to be shared by all who use it; None if none."""
-    return RedisServer(url) if url.startswith(("redis://", "rediss://", "unix://")) else None
+    if not url.startswith(("redis://", "rediss://", "unix://")):
+        return None
+    from gistapi.cache.redis import RedisServer  # noqa: PLC0415 - redis-py is slow to load
+
+    return RedisServer(url)
 
 
 def _store(url: str, server: RedisServer | None, max_bytes: int, observe: Observer) -> Store:
     if url in {"off", "memory:"}:
         return MemoryStore(0 if url == "off" else max_bytes)
     if server := server or redis_server(url):
+        from gistapi.cache.redis import RedisStore  # noqa: PLC0415 - as above
+
         return RedisStore(server)
     if url.startswith(_SQLITE):
         path = Path(url.removeprefix(_SQLITE))

@@ -55,6 +55,9 @@ class RedisServer:
     the message does not show it.
     """
 
+    prefix = PREFIX
+    """Of the names of its keys."""
+
     def __init__(self, url: str) -> None:
         self.pool = _pool(url)
         self.client = Redis.from_pool(self.pool)

@@ -166,12 +166,11 @@ class Matcher:
             return self._search(exact, text, tally, watch)
         # Its program is smaller by far than one that knows all of Unicode's letters.
         loose = work.pattern.prefilter
-        if loose is not None and work.pace.fits(loose, size, inline=inline):
-            if self._is_filtered_out(loose, text, tally, watch):
-                return None
-        elif inline and loose is not None and work.pace.fits(loose, size):
-            return _Way.THREAD
-        if inline and exact is not None and work.pace.fits(exact, size):
+        looks = loose is not None and work.pace.fits(loose, size, inline=inline)
+        if loose is not None and looks and self._is_filtered_out(loose, text, tally, watch):
+            return None
+        later = exact if looks else loose or exact
+        if inline and later is not None and work.pace.fits(later, size):
             return _Way.THREAD
         if size > SMALL_BYTES or (exact is not None and not work.pace.is_slow):
             return _Way.SCANNER

@@ -11,14 +11,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cachetools import TLRUCache
 
 from gistapi.cache.contract import StoreError
-from gistapi.cache.redis import RedisServer
 from gistapi.errors import OverloadedError
 from gistapi.events import CountingFailed, Observer, ignore
+
+if TYPE_CHECKING:
+    from gistapi.cache.redis import RedisServer
 
 MAX_COUNTERS = 100_000
 """In this process: some 30 MB. Beyond, those used longest ago are forgotten."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cachetools import TLRUCache
 
 from gistapi.cache.contract import StoreError
-from gistapi.cache.redis import PREFIX, RedisServer
 from gistapi.errors import OverloadedError
 from gistapi.events import CacheFailed, Observer, ignore
+
+if TYPE_CHECKING:
+    from gistapi.cache.redis import RedisServer
 
 MAX_NONCES = 100_000
 _RETRY_SECONDS = 60.0
@@ -60,7 +63,7 @@ class NonceStore:
         try:
             with server.asked(server.writing):
                 was_set: object = server.client.set(
-                    f"{PREFIX}nonce:{nonce}", b"", nx=True, px=int(ttl_seconds * 1000)
+                    f"{server.prefix}nonce:{nonce}", b"", nx=True, px=int(ttl_seconds * 1000)
                 )
                 if was_set not in {True, None}:
                     raise TypeError("SET: neither OK nor nil")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from gistapi.cache.contract import StoreError
-from gistapi.cache.redis import PREFIX, RedisServer
 from gistapi.events import CacheFailed, Observer
+
+if TYPE_CHECKING:
+    from gistapi.cache.redis import RedisServer
 
 
 class SharedWaits:
@@ -27,7 +30,7 @@ class SharedWaits:
         try:
             with server.asked(server.writing):
                 milliseconds = max(1, int(seconds * 1000))
-                name = PREFIX + "wait:" + key
+                name = server.prefix + "wait:" + key
                 if not server.client.set(name, b"", nx=True, px=milliseconds):
                     server.client.pexpire(name, milliseconds, gt=True)
         except StoreError as error:
@@ -42,7 +45,7 @@ class SharedWaits:
             with server.asked(server.reading):
                 pipeline = server.client.pipeline(transaction=False)
                 for key in keys:
-                    pipeline.pttl(PREFIX + "wait:" + key)
+                    pipeline.pttl(server.prefix + "wait:" + key)
                 left: object = pipeline.execute()
                 if not isinstance(left, list) or not all(type(one) is int for one in left):
                     raise TypeError("PTTL: not a number for each key")
