@@ -63,6 +63,7 @@ def test_a_search_that_ends_at_its_bound_is_whole(github: FakeGithub) -> None:
         user.add_gist({"a": f"needle {number}"})
     with bench(github, bounds=SearchBounds(gists=70)) as ours:
         answers = list(ours.follow(NEEDLE))
-    assert [url for answer in answers for url in answer.matches] == user.matching("needle")
+    found = [url for answer in answers for url in answer.matches]
+    assert sorted(found) == sorted(user.matching("needle"))
     assert len(answers) <= 2
     assert not answers[-1].end.partial
