@@ -14,7 +14,7 @@ import psutil
 import requests
 
 from bench.world import World
-from tests.serving import Serving, serving
+from tests.serving import SERVE, Serving, serving
 
 MIB = 2**20
 LOOK_SECONDS = 0.25
@@ -137,9 +137,12 @@ class Measured:
 
 
 @contextmanager
-def measured(world: World, cache_url: str, ttl_seconds: float = 3600) -> Iterator[Measured]:
+def measured(
+    world: World, cache_url: str, ttl_seconds: float = 3600, command: Sequence[str] = SERVE
+) -> Iterator[Measured]:
     """A service for this GitHub, with default settings otherwise."""
     with serving(
+        command=command,
         github_api_url=world.api_url,
         github_content_hosts=world.raw_host,
         search_deadline_seconds=SEARCH_SECONDS,

@@ -1,0 +1,79 @@
+"""This version beside another one, in the same rounds: only the ratios count.
+
+Run: python -m bench.beside /path/to/the/other/.venv/bin/gistapi [--rounds 3]. Prints a table: cold
+and warm searches, 16 clients at once with /ping beside them, the start and the memory when idle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bench.load import load
+from bench.measuring import MIB, NEEDLE, measured, note
+from bench.plan import FULL, Plan
+from bench.world import World, github
+from tests.serving import SERVE
+
+GISTS = 1000
+WARM_SEARCHES = 10
+Readings = dict[str, list[float]]
+
+
+def main() -> None:
+    """Measure both by turns, and print the table."""
+    parser = argparse.ArgumentParser(prog="bench.beside", description=__doc__)
+    parser.add_argument("other", help="the other version's program")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--gists", type=int, default=GISTS)
+    given = parser.parse_args()
+    plan = replace(FULL, clients=(16,))
+    commands = {"other": (given.other, "serve"), "this": SERVE}
+    found: dict[str, Readings] = {name: defaultdict(list) for name in commands}
+    with github() as world:
+        world.real_network()
+        for turn in range(given.rounds):
+            for name, command in commands.items():
+                note(f"round {turn + 1}, {name}")
+                world.generate(f"{name}-{turn}", given.gists, seed=1000 + turn)
+                _measure(world, command, plan, f"{name}-{turn}", found[name])
+    sys.stdout.write(f"{given.gists} gists\n\n")
+    sys.stdout.write(_table(found["other"], found["this"]))
+
+
+def _measure(world: World, command: Sequence[str], plan: Plan, login: str, found: Readings) -> None:
+    """Add one reading to each row."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        with measured(world, f"sqlite:///{folder}/cache", command=command) as service:
+            found["start, s"].append(time.perf_counter() - began)
+            time.sleep(plan.idle_seconds)
+            found["PSS when idle, MiB"].append(service.pss_bytes() / MIB)
+            cost = service.search(login, NEEDLE)
+            found["cold, s"].append(cost.seconds)
+            found["cold, CPU s"].append(cost.cpu_seconds)
+            warm = [service.search(login, f"{NEEDLE} {number}") for number in range(WARM_SEARCHES)]
+            found["warm, s"].append(statistics.median(cost.seconds for cost in warm))
+            found["warm, CPU s"].append(statistics.median(cost.cpu_seconds for cost in warm))
+            (row,) = load(service, plan)
+    found["16 clients: searches a second"].append(row["searches_per_second"])
+    found["16 clients: /ping p99, ms"].append(row["ping_ms"]["p99"])
+    found["16 clients: PSS at most, MiB"].append(row["peak_mib"])
+
+
+def _table(other: Readings, this: Readings) -> str:
+    lines = ["| | other | this | this / other |", "| --- | --- | --- | --- |"]
+    for what, readings in this.items():
+        own, others = statistics.median(readings), statistics.median(other[what])
+        lines.append(f"| {what} | {others:.4g} | {own:.4g} | {own / others:.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
