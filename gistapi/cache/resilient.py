@@ -142,7 +142,7 @@ class ResilientCache:
         return min(wanted_bytes, self._store.max_content_bytes)
 
     def _hot_contents(self, blobs: Mapping[str, int | None]) -> dict[str, bytes]:
-        with self._hot_lock:
+        with self._hot_lock, self._hot.timer:  # which stands still: it is asked for each blob
             return {blob: self._hot[blob] for blob in blobs if blob in self._hot}
 
     def _keep_hot(self, found: list[tuple[str, bytes]]) -> None:

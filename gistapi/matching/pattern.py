@@ -34,7 +34,7 @@ MAX_BEHIND = 100_000
 MAX_MARKS = 32
 """Places of a pattern behind which RE2 consumes what Python only looks at."""
 
-MAX_SKIMMED_BYTES = 4096
+MAX_SKIMMED_BYTES = 16 << 10
 """Up to this size, looking for a literal costs less than the way to RE2."""
 
 _WARNINGS = threading.Lock()

@@ -20,7 +20,7 @@ from gistapi.search.targets import Listed, listed
 
 WINDOW = 64
 """Gists that may be undecided at once."""
-TOGETHER = 16
+TOGETHER = 32
 """Gists that are begun together if there are as many: the cache is read once for all of them."""
 TOGETHER_SECONDS = 0.02
 OWED_BY_LIMIT = 32

@@ -14,6 +14,7 @@ MAX_HITS = 1000
 """Matches that are returned of one gist."""
 Result = Hits | GistapiError | None
 """What the search of one file came to: matches, why it could not be searched, or no match."""
+NOTHING = Outcome()
 NOWHERE = IncompleteError(
     "file_unavailable", "GitHub's raw host refuses the file, and the gist's git does not have it."
 )
@@ -48,7 +49,7 @@ class GistState:
     @property
     def is_decided(self) -> bool:
         """Whether no open file can change the outcome."""
-        return next(self.open_indexes(), None) is None
+        return len(self._results) == len(self.files) or next(self.open_indexes(), None) is None
 
     @property
     def has_match(self) -> bool:
@@ -110,6 +111,8 @@ class GistState:
 
     def outcome(self) -> Outcome:
         """What the gist came to."""
+        if not (self._named or self._failure or any(self._results.values())):
+            return NOTHING
         matches = tuple(self._file_matches())
         if matches:
             has_more = self._has_too_many

@@ -79,7 +79,9 @@ class Reader:
         """Choose what of a gist to search; None if nothing."""
         if not self.wanted.wants(slot.gist):
             return None
-        files = tuple(file for file in slot.gist.files if self.wanted.wants_file(file))
+        files = slot.gist.files
+        if self.wanted.by_file:
+            files = tuple(file for file in files if self.wanted.wants_file(file))
         if not files and not slot.gist.truncated:
             return None
         return GistState(slot, files, wants_all=self.wants_all, wants_first=self.wants_first)

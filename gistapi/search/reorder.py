@@ -39,7 +39,7 @@ class Slot:
 
     def is_beyond(self, other: Slot) -> bool:
         """Whether this gist lies farther in the listings than another, by a second or more."""
-        if self.place != other.place:
+        if self.place is not other.place and self.place != other.place:  # as a rule it is the same
             return self.place > other.place
         return self.gist.created_at < other.gist.created_at
 
