@@ -33,6 +33,8 @@ GRACE_SECONDS = 7.0
 LINGER_SECONDS = 2.0
 # … and the process ends, whatever a thread may still wait for.
 EXIT_SECONDS = 2.0
+SWITCH_SECONDS = 0.002
+"""A request goes through three threads, each of which waits so long for one that searches."""
 M_MMAP_THRESHOLD = -3
 LARGE_BUFFER_BYTES = 2**20
 
@@ -62,6 +64,7 @@ def serve(settings: Settings) -> None:
     bounds = _bounds(settings)
     listener = _listen(settings.host, settings.port)
     _give_memory_back()
+    sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(settings)
     service = service_of(app)
     server = HttpServer(app, threads=THREADS, bounds=bounds)
