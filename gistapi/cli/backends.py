@@ -12,35 +12,51 @@ from gistapi.cli.tokens import find_token
 from gistapi.client.answers import Line
 from gistapi.client.fields import Fields
 from gistapi.client.parsing import parse
+from gistapi.errors import UnauthorizedError
 from gistapi.models import Query
 
 if TYPE_CHECKING:
+    from gistapi.search import Searcher
     from gistapi.settings import Settings
 
 Ask = Callable[[str | None, int | None], Generator[Line]]
 """Searches once, from a cursor on, with a limit. Raises GistapiError or ClientError."""
 Backend = Callable[[Query], Ask]
+TOKENLESS = (
+    "Your own and your starred gists need a GitHub token:"
+    " set GH_TOKEN, or log in with `gh auth login`."
+)
 
 
 @contextmanager
-def local(settings: Settings, *, verbose: bool) -> Iterator[Backend]:
-    """Search in this process, with the settings' cache and the user's own GitHub token."""
+def local(settings: Settings, *, verbose: bool) -> Iterator[tuple[Backend, Searcher]]:
+    """Search in this process, with the settings' cache and the user's own GitHub token.
+
+    The searcher behind the backend reads files too.
+    """
     from gistapi.app import build_service  # noqa: PLC0415 - a remote search needs none
     from gistapi.search.report import line  # noqa: PLC0415
 
-    service = build_service(_with_token(settings, verbose=verbose))
+    settings = _with_token(settings, verbose=verbose)
+    service = build_service(settings)
 
     def backend(query: Query) -> Ask:
+        own_token = None
+        if query.mine or query.starred:
+            if settings.github_token is None:
+                raise UnauthorizedError(TOKENLESS)
+            own_token = settings.github_token.get_secret_value()
+
         def ask(cursor: str | None, limit: int | None) -> Generator[Line]:
             asked = replace(query, cursor=cursor, limit=limit)
-            with closing(service.searcher.search(asked)) as events:
+            with closing(service.searcher.search(asked, caller_token=own_token)) as events:
                 for event in events:
                     yield parse(line(asked, event))
 
         return ask
 
     try:
-        yield backend
+        yield backend, service.searcher
     finally:
         service.close()
 

@@ -9,6 +9,7 @@ from gistapi.cli.commands import LazyGroup
 COMMANDS = {
     "search": ("gistapi.cli.search:search", "Search gists by a regular expression."),
     "serve": ("gistapi.cli.serve:serve", "Serve over HTTP until SIGTERM or Ctrl-C."),
+    "mcp": ("gistapi.cli.mcp:mcp", "Serve an agent by the Model Context Protocol."),
     "config": ("gistapi.cli.serve:config", "Print the effective settings, secrets hidden."),
     "keys": ("gistapi.cli.keys:keys", "Create, list and revoke the keys of callers."),
     "completion": ("gistapi.cli.documents:completion", "Print a shell's completion script."),

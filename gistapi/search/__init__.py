@@ -16,18 +16,19 @@ from gistapi.aio.budget import ByteBudget
 from gistapi.aio.limiter import FairLimiter
 from gistapi.aio.portal import Outbox, Portal
 from gistapi.aio.scope import UNMETERED, Scope, UsageMeter
-from gistapi.errors import GistapiError, OverloadedError
+from gistapi.errors import DeadlineError, GistapiError, OverloadedError
 from gistapi.events import Observer, SearchEnded, ignore
 from gistapi.matching import Matching, Wanted, compile_pattern
 from gistapi.models import Query, SearchEvent
 from gistapi.search import cursor as cursors
+from gistapi.search.file_text import FileText, read_file
 from gistapi.search.filters import Filter
 from gistapi.search.reader import Reader, Resources
 from gistapi.search.session import SearchBounds, Session
 from gistapi.search.source import ContentStore, GistSource
 from gistapi.search.stop import GO_ON, Stop
 
-__all__ = ["SearchBounds", "Searcher"]
+__all__ = ["FileText", "SearchBounds", "Searcher"]
 
 COMPILED = 16
 """Patterns that stay compiled: a search that goes on by its cursor compiles once."""
@@ -92,6 +93,26 @@ class Searcher:
                 self._leave()
 
         return self._portal.stream(run, name="search")
+
+    def read_file(self, gist_id: str, name: str) -> FileText:
+        """One file of a gist, read like a search's. Blocks.
+
+        Raises DeadlineError, OverloadedError, and what `file_text.read_file` raises.
+        """
+
+        async def read() -> FileText:
+            self._admit()
+            try:
+                ends_at = asyncio.get_running_loop().time() + self._deadline_seconds
+                scope = Scope(self._limiter.lane(), ends_at)
+                async with asyncio.timeout_at(ends_at):
+                    return await read_file(self._source, gist_id, name, scope)
+            except TimeoutError:
+                raise DeadlineError("GitHub did not send the file in time.") from None
+            finally:
+                self._leave()
+
+        return self._portal.call(read())
 
     @property
     def running(self) -> int:

@@ -77,12 +77,10 @@ class Reader:
 
     def prepare(self, slot: Slot) -> GistState | None:
         """Choose what of a gist to search; None if nothing."""
-        if not self.wanted.wants(slot.gist):
-            return None
-        files = slot.gist.files
-        if self.wanted.by_file:
-            files = tuple(file for file in files if self.wanted.wants_file(file))
-        if not files and not slot.gist.truncated:
+        wanted, files = self.wanted, slot.gist.files
+        if wanted.by_file:
+            files = tuple(file for file in files if wanted.wants_file(file))
+        if not wanted.wants(slot.gist) or not (files or slot.gist.truncated):
             return None
         return GistState(slot, files, wants_all=self.wants_all, wants_first=self.wants_first)
 

@@ -63,7 +63,7 @@ PARTS = {
     "cli": Part(
         "cli __main__",
         "errors models settings search quota web app client",
-        "click platformdirs pydantic wcwidth",
+        "click mcp platformdirs pydantic typing_extensions wcwidth",
     ),
     "wsgi": Part("__init__ gistapi", "app"),
 }

@@ -97,6 +97,8 @@ def test_matches_are_lines_grouped_by_gist() -> None:
         (("--until", "2011-08-25T09:29:59Z", "octocat", "."), set()),
         (("--limit", "1", "octocat", "."), {FEED}),
         (("hubot", "."), set()),
+        (("--gist", FEED, "import requests"), {FEED}),
+        ((STATUS, "--gist", TEA.rpartition("/")[2], "import requests"), {STATUS}),
     ],
 )
 def test_the_options_are_the_querys_here_and_there(

@@ -94,6 +94,24 @@ def test_the_search_uses_it_and_verbose_says_which(github: FakeGithub) -> None:
     assert done.stderr == "gistapi: GitHub token: GISTAPI_GITHUB_TOKEN\n"
 
 
+def test_ones_own_gists_are_searched_with_ones_own_token(github: FakeGithub) -> None:
+    """In this process too: secret and starred gists; without a token it says how to get one."""
+    user, other = github.add_user("octocat"), github.add_user("other")
+    secret = user.add_gist({"a.txt": "needle"}, public=False)
+    starred = other.add_gist({"b.txt": "needle"})
+    user.starred.append(starred)
+    github.api.grant("canary", user)
+    words = (sys.executable, "-m", "gistapi", "search", "-l", "--mine", "--starred", "needle")
+    environ = environment(github) | {"GISTAPI_GITHUB_TOKEN": "canary"}
+    done = run(*words, environ=environ)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == [secret.html_url, starred.html_url]
+    environ = environment(github) | {"PATH": ""}
+    done = run(*words, environ=environ)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "set GH_TOKEN, or log in" in done.stderr
+
+
 def test_a_service_gets_no_token_unless_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
     """`--send-token` sends it as X-GitHub-Token."""
     monkeypatch.setenv("GH_TOKEN", "canary")
