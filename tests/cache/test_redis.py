@@ -122,7 +122,7 @@ def test_unix_socket(shared_server: ValkeyServer) -> None:
 
 @pytest.mark.usefixtures("soon")
 def test_killed_and_started_again(cache: Cache, own_server: ValkeyServer, events: Events) -> None:
-    """A server that died is a miss, told and shown; one at the same port is used again."""
+    """A server that died is a miss, reported and shown; one at the same port is used again."""
     put(cache)
     port = own_server.port
     os.kill(process(own_server), signal.SIGKILL)
@@ -231,7 +231,7 @@ def test_read_only(cache: Cache, client: redis.Redis, events: Events) -> None:
     works_again(cache)
 
 
-def test_a_wrong_password_is_not_told(
+def test_a_wrong_password_is_not_reported(
     own_server: ValkeyServer, client: redis.Redis, events: Events
 ) -> None:
     """A server that refuses us is a miss, and nothing observed has the password in it."""
@@ -250,7 +250,7 @@ def test_a_wrong_password_is_not_told(
 
 
 def test_too_much_is_waiting(cache: Cache, own_server: ValkeyServer, events: Events) -> None:
-    """Beyond 32 MiB that wait for a server the newest are dropped at once, and told."""
+    """Beyond 32 MiB that wait for a server the newest are dropped at once, and reported."""
     put(cache)
     contents = [number.to_bytes(2) * 2**19 for number in range(50)]
     os.kill(process(own_server), signal.SIGSTOP)

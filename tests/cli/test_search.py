@@ -165,7 +165,7 @@ def test_a_faulty_pattern_is_marked(service: Serving, *, server: bool) -> None:
         (("octocat", "x", "--server", "http://[::1"), "is not"),
     ],
 )
-def test_an_error_is_told_and_is_2(words: tuple[str, ...], said: str) -> None:
+def test_an_error_is_reported_and_is_2(words: tuple[str, ...], said: str) -> None:
     """Whatever is wrong, it is said on standard error, without a traceback."""
     done = search(*words)
     assert (done.exit_code, done.stdout) == (2, "")
@@ -173,7 +173,7 @@ def test_an_error_is_told_and_is_2(words: tuple[str, ...], said: str) -> None:
     assert isinstance(done.exception, SystemExit)
 
 
-def test_a_server_that_is_none_of_ours_is_told(hub: FakeGithub) -> None:
+def test_a_server_that_is_none_of_ours_is_reported(hub: FakeGithub) -> None:
     """An answer that is not in our shape is an error, not a traceback."""
     done = search("octocat", "x", "--server", hub.raw_url)
     assert done.exit_code == 2
@@ -194,7 +194,7 @@ def test_a_key_is_read_from_a_file(tmp_path: Path) -> None:
     assert (with_key.exit_code, with_key.stderr) == (0, "")
 
 
-def test_wrong_settings_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_settings_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the other commands do."""
     monkeypatch.setenv("GISTAPI_PORT", "http")
     done = search("octocat", "x")
@@ -203,7 +203,7 @@ def test_wrong_settings_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("server", [False, True])
-def test_what_could_not_be_searched_is_told_and_is_2(
+def test_what_could_not_be_searched_is_reported_and_is_2(
     hub: FakeGithub, service: Serving, *, server: bool
 ) -> None:
     """Matches are printed all the same."""

@@ -198,7 +198,7 @@ def test_a_chunked_body_over_64_kib_is_refused(github: FakeGithub) -> None:
             assert answer.status_code == status
 
 
-def test_a_port_that_is_taken_is_told_in_a_line(github: FakeGithub) -> None:
+def test_a_port_that_is_taken_is_reported_in_a_line(github: FakeGithub) -> None:
     """The second service at a port says why it does not start, and the first goes on."""
     with serving(github) as service:
         second = run(*SERVE, environ=environment(port=service.port))
@@ -210,7 +210,7 @@ def test_a_port_that_is_taken_is_told_in_a_line(github: FakeGithub) -> None:
 
 
 @pytest.mark.parametrize("host", ["203.0.113.1", "host.invalid"])
-def test_an_address_that_is_not_ours_is_told_in_a_line(host: str) -> None:
+def test_an_address_that_is_not_ours_is_reported_in_a_line(host: str) -> None:
     """So is a host that no interface or name server knows."""
     done = run(*SERVE, environ=environment(host=host, port=free_port()))
     assert done.returncode == 2
@@ -218,7 +218,7 @@ def test_an_address_that_is_not_ours_is_told_in_a_line(host: str) -> None:
 
 
 def test_faults_of_the_settings_stop_the_start() -> None:
-    """All of them are told in one message, and the exit code is 2."""
+    """All of them are reported in one message, and the exit code is 2."""
     done = run(*SERVE, environ=environment(port="http", no_such=1))
     assert done.returncode == 2
     assert done.stdout == ""

@@ -112,7 +112,7 @@ def test_ones_own_gists_are_searched_with_ones_own_token(github: FakeGithub) -> 
     assert "set GH_TOKEN, or log in" in done.stderr
 
 
-def test_a_service_gets_no_token_unless_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_gets_no_token_unless_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
     """`--send-token` sends it as X-GitHub-Token."""
     monkeypatch.setenv("GH_TOKEN", "canary")
     with stub(lambda _: iter([begin(), end()])) as service:

@@ -34,7 +34,7 @@ def test_every_field_is_there() -> None:
     assert named == set(SearchRequest.model_fields)
 
 
-def test_every_bound_of_a_number_is_told() -> None:
+def test_every_bound_of_a_number_is_reported() -> None:
     """`1 to 1,000`, and the like."""
     rows = {row[0].strip("`"): row for row in table("field")}
     for name in ("max_count", "context", "limit"):

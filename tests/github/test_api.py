@@ -72,7 +72,7 @@ def test_the_date_is_githubs() -> None:
     assert api.date(fields(date="soon")) is api.date(fields()) is None
 
 
-def test_the_budget_is_told_in_githubs_time() -> None:
+def test_the_budget_is_reported_in_githubs_time() -> None:
     """`reset` counts from GitHub's own `Date`; without one, from our clock."""
     date = format_datetime(datetime.fromtimestamp(NOW - 5000, UTC), usegmt=True)
     assert api.budget(limited(7, int(NOW) - 4990, date=date), NOW) == Budget(60, 7, 10)
@@ -80,7 +80,7 @@ def test_the_budget_is_told_in_githubs_time() -> None:
     assert api.budget(limited(7, int(NOW) - 10), NOW) == Budget(60, 7, 0)
 
 
-def test_a_limit_that_is_not_told_is_at_least_what_remains() -> None:
+def test_a_limit_that_is_not_stated_is_at_least_what_remains() -> None:
     """What remains, and until when, is enough to obey."""
     headers = limited(0, int(NOW) + 10)
     del headers["X-RateLimit-Limit"]
@@ -197,7 +197,7 @@ def test_an_error_has_githubs_words(
 
 
 @given(st.binary(), st.sampled_from(["application/json", "text/plain", "", "text/html"]))
-def test_any_error_can_be_told(body: bytes, content_type: str) -> None:
+def test_any_error_can_be_reported(body: bytes, content_type: str) -> None:
     """Whatever the body is, the message is one printable line."""
     said = api.error_message(500, fields(content_type=content_type), body)
     assert said.startswith("GitHub answered 500")

@@ -167,10 +167,10 @@ async def test_a_redirect_to_nowhere_is_an_answer(github: FakeGithub) -> None:
 @on_loop
 async def test_what_may_not_be_asked_is_not_asked(github: FakeGithub) -> None:
     """An address outside GitHub's hosts costs no request, and tells no event."""
-    told: list[Event] = []
+    events: list[Event] = []
     with pytest.raises(IncompleteError):
-        await ask(client_of(github, observe=told.append), f"{github.api_url}/users/x/gists")
-    assert (github.requests, told) == ([], [])
+        await ask(client_of(github, observe=events.append), f"{github.api_url}/users/x/gists")
+    assert (github.requests, events) == ([], [])
 
 
 @pytest.mark.parametrize("size", [0, 10, 5000, 300_000])
@@ -214,7 +214,7 @@ async def test_a_body_that_is_not_read_is_closed(github: FakeGithub) -> None:
 
 @on_loop
 async def test_a_body_over_the_bound_is_an_error(github: FakeGithub) -> None:
-    """`read` takes no more than it was told to."""
+    """`read` takes no more than it was asked to."""
     file, client = add_file(github, "x" * 1000), client_of(github)
     assert file.raw_url is not None
     async with client.get(file.raw_url, kind="raw", scope=scope_of(), headers={}) as answer:
@@ -331,11 +331,11 @@ async def test_the_fakes_own_budget_is_obeyed(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_every_request_is_told(github: FakeGithub) -> None:
+async def test_every_request_is_reported(github: FakeGithub) -> None:
     """Host, status, error and size of each request; a redirect is two."""
     file = add_file(github, "x" * 100)
-    told: list[Event] = []
-    client = client_of(github, observe=told.append)
+    events: list[Event] = []
+    client = client_of(github, observe=events.append)
     github.faults.inject(Fault(answer=answers.redirect(file.raw_url or "")), path="/moved")
     github.faults.inject(Fault(answer=text(502, "bad")), path="/bad")
     github.faults.inject(Fault(cut_head_at=0), path="/cut")
@@ -343,7 +343,7 @@ async def test_every_request_is_told(github: FakeGithub) -> None:
     for path in ("/bad", "/cut"):
         with pytest.raises(TransientError):
             await ask(client, github.raw_url + path)
-    seen = [e for e in told if isinstance(e, GithubRequestEnded)]
+    seen = [e for e in events if isinstance(e, GithubRequestEnded)]
     assert [(e.kind, e.host) for e in seen] == [("raw", github.raw_host)] * 4
     error = "TransientError"
     assert [(e.status, e.error) for e in seen] == [
@@ -361,8 +361,8 @@ async def test_every_request_is_told(github: FakeGithub) -> None:
 async def test_stopping_early_is_no_error(github: FakeGithub) -> None:
     """Whoever has read enough did not fail."""
     file = add_file(github, Repeated(b"abc", 2**20))
-    told: list[Any] = []
-    client = client_of(github, observe=told.append)
+    events: list[Any] = []
+    client = client_of(github, observe=events.append)
 
     async def beginning() -> bytes:
         async with client.get(
@@ -371,7 +371,7 @@ async def test_stopping_early_is_no_error(github: FakeGithub) -> None:
             return (await answer.next_chunk())[:3]
 
     assert await beginning() == b"abc"
-    assert [(event.status, event.error) for event in told] == [(200, None)]
+    assert [(event.status, event.error) for event in events] == [(200, None)]
 
 
 @on_loop

@@ -346,7 +346,7 @@ async def test_an_address_that_is_not_allowed_is_a_gap(github: FakeGithub) -> No
 
 @on_loop
 async def test_a_failure_of_the_only_way_is_raised_as_it_is(github: FakeGithub) -> None:
-    """Where raw is all there is, its error is told, after its retries."""
+    """Where raw is all there is, its error is reported, after its retries."""
     gist = replace(add(github, {"a": "text"}), git_pull_url=None, node_id=None)
     github.faults.inject(Fault(answer=text(422, "no")), origin="raw")
     github.rate_limit.use_up()

@@ -402,7 +402,7 @@ def test_causes_are_in_plain_words(error: Exception, words: str) -> None:
     assert cause_of(secret) == "ClientError: via http://***@proxy:1/"
 
 
-def test_other_errors_are_told_apart() -> None:
+def test_other_errors_differ() -> None:
     """Ours pass as they are; a fault of the code is no failure of GitHub's."""
     with pytest.raises(GithubError, match="ours"), mapped_errors():
         raise GithubError("ours")
@@ -517,7 +517,7 @@ async def test_https_goes_through_the_proxy(
 async def test_a_proxy_that_refuses_is_named(
     authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, *, status: int, is_final: bool
 ) -> None:
-    """Its status is told; a missing password is not asked for again."""
+    """Its status is reported; a missing password is not asked for again."""
     del authority
 
     def talk(connected: socket.socket) -> None:

@@ -374,7 +374,7 @@ async def test_a_needle_at_the_beginning_costs_little(github: FakeGithub) -> Non
 async def test_a_refusal_is_asked_for_once(
     github: FakeGithub, answer: Response, error: type[Exception], words: str
 ) -> None:
-    """What another try would meet again is told at once, in GitHub's words."""
+    """What another try would meet again is reported at once, in GitHub's words."""
     file = add_file(github)
     github.faults.inject(Fault(answer=answer))
     with pytest.raises(error, match=words):
@@ -392,7 +392,7 @@ async def test_a_gist_that_was_deleted_is_gone(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_a_file_that_raw_refuses_is_told(github: FakeGithub) -> None:
+async def test_a_file_that_raw_refuses_is_reported(github: FakeGithub) -> None:
     """The fake's own 403 for what is too large for raw: git may have it."""
     file = add_file(github, CONTENT)
     github.raw.largest_bytes = 1000
@@ -429,7 +429,7 @@ async def test_a_failure_that_passes_costs_nothing_else(
 
 @on_loop
 async def test_a_limit_ends_the_reading_with_its_wait(github: FakeGithub) -> None:
-    """Raw's own limit is told, and no other file is asked for before its time."""
+    """Raw's own limit is reported, and no other file is asked for before its time."""
     files, scope = files_of(github), scope_of(30)
     github.faults.inject(Fault(answer=answers.raw_limit("50")))
     for name in "ab":

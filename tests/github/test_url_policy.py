@@ -32,7 +32,7 @@ LOCAL = UrlPolicy("http://127.0.0.1:8001/v3", ("127.0.0.1:8002", "Raw.Example", 
 def test_what_is_githubs_may_be_asked(
     addresses: UrlPolicy, kind: Kind, url: str, origin: str | None
 ) -> None:
-    """Hosts are compared with their ports, whatever their case, and told in lower case."""
+    """Hosts are compared with their ports, whatever their case, and reported in lower case."""
     expected = origin or "https://gist.githubusercontent.com"
     assert str(addresses.allowed(url, kind)) == expected
 

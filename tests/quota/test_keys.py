@@ -237,7 +237,7 @@ def test_keys_made_at_the_same_time_are_all_kept(path: Path) -> None:
 
 
 def test_the_command_makes_lists_and_revokes(path: Path) -> None:
-    """A key is printed once, alone; a fault is told on standard error with exit code 2."""
+    """A key is printed once, alone; a fault is reported on standard error with exit code 2."""
     environ = environment(keys_file=path)
     gistapi = (sys.executable, "-m", "gistapi", "keys")
     made = run(*gistapi, "create", "ci", environ=environ)

@@ -209,15 +209,15 @@ def test_a_search_cut_by_its_deadline_goes_on_and_reads_nothing_twice(github: Fa
     github.traffic["raw"].latency_seconds = 0.05
     calls = 0
     with bench(github, cache_url="memory:") as ours:
-        told = []
+        found = []
         query = Query("octocat", r"gist \d*7,")
-        for answer in ours.follow(query, expires=lambda told: len(told.matches) == 8):
-            told += answer.matches
+        for answer in ours.follow(query, expires=lambda found: len(found.matches) == 8):
+            found += answer.matches
             calls += 1
     assert calls > 2
     # in any order: a gist that a deadline cut comes in a later answer than its neighbours
-    assert sorted(told) == sorted(user.matching(r"gist \d*7,"))
-    assert len(told) == 30
+    assert sorted(found) == sorted(user.matching(r"gist \d*7,"))
+    assert len(found) == 30
     read = [e for e in ours.seen if isinstance(e, GithubRequestEnded) and e.kind == "raw"]
     asked = github.requests_to("raw")
     files = {request.path for request in asked}

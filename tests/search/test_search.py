@@ -426,7 +426,7 @@ def test_a_fault_of_ours_is_raised_not_swallowed(github: FakeGithub) -> None:
             ours.search(NEEDLE)
 
 
-def test_a_listing_that_is_trusted_too_long_is_told(github: FakeGithub) -> None:
+def test_a_listing_that_is_trusted_too_long_is_reported(github: FakeGithub) -> None:
     """With GitHub down, an older listing answers, and says how old it is."""
     user = github.add_user("octocat")
     user.add_gist({"a": "needle"})

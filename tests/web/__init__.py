@@ -1,1 +1,1 @@
-"""Tests of the web part, against a searcher that yields what it is told."""
+"""Tests of the web part, against a searcher that yields what a test wants."""

@@ -36,6 +36,6 @@ def valid_data_is_accepted(_context: CheckContext, response: Response, case: Cas
     mode = case.meta.generation.mode if case.meta else None
     if mode != GenerationMode.POSITIVE or response.status_code not in {400, 413, 415}:
         return
-    told = response.json()
-    excused = told["code"] in EXCUSED or any(word in told["message"] for word in EXCUSED_WORDS)
-    assert excused, f"valid data was refused: {told}"
+    body = response.json()
+    excused = body["code"] in EXCUSED or any(word in body["message"] for word in EXCUSED_WORDS)
+    assert excused, f"valid data was refused: {body}"

@@ -41,9 +41,9 @@ def end(matches: int = 0, *, partial: bool = False, following: str | None = None
 
 @dataclass
 class Searches:
-    """Each search tells `told`, in order; an exception among it is raised there."""
+    """Each search yields `events`, in order; an exception among it is raised there."""
 
-    told: list[SearchEvent | BaseException] = field(default_factory=lambda: [Begin(), end()])
+    events: list[SearchEvent | BaseException] = field(default_factory=lambda: [Begin(), end()])
     refusal: Exception | None = None
     asked: list[Query] = field(default_factory=list)
     meters: list[UsageMeter] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Searches:
 
     def _tell(self) -> Generator[SearchEvent]:
         try:
-            for event in self.told:
+            for event in self.events:
                 if isinstance(event, BaseException):
                     raise event
                 yield event

@@ -15,9 +15,9 @@ FEED = f"{SEARCH}.atom?username=octocat&pattern=import+%26"
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
-def feed(*told: SearchEvent | BaseException, **headers: str) -> TestResponse:
+def feed(*events: SearchEvent | BaseException, **headers: str) -> TestResponse:
     """The answer to a feed reader."""
-    searches = Searches([Begin(), *told, end(len(told))])
+    searches = Searches([Begin(), *events, end(len(events))])
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     return searches.client().get(FEED, headers=sent)
 
@@ -101,12 +101,12 @@ def test_a_gap_is_said() -> None:
 def test_strangers_text_is_text(text: str) -> None:
     """Markup is escaped; what XML cannot hold is replaced."""
     found = match(1)
-    told = replace(
+    events = replace(
         found,
         gist=replace(found.gist, description=text),
         files=(replace(found.files[0], hits=(replace(found.files[0].hits[0], text=text),)),),
     )
-    (entry,) = parsed(feed(told)).iter(f"{ATOM}entry")
+    (entry,) = parsed(feed(events)).iter(f"{ATOM}entry")
     shown = entry.findtext(f"{ATOM}content")
     assert shown == "".join(c if c.isprintable() else "\ufffd" for c in text)
 

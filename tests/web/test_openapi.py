@@ -68,14 +68,14 @@ def test_every_route_is_described_and_nothing_else(described: dict[str, Any]) ->
 def test_every_error_code_and_reason_is_described(described: dict[str, Any]) -> None:
     """The search names each code but those of other paths and methods."""
     responses = described["paths"][SEARCH]["post"]["responses"]
-    told = {
+    named = {
         code
         for status, response in responses.items()
         if status != "200"
         for code in response["content"]["application/json"].get("examples", ())
     }
     elsewhere = {"not_found", "method_not_allowed", "range_not_satisfiable"}
-    assert told == set(get_args(ErrorCode)) - elsewhere
+    assert named == set(get_args(ErrorCode)) - elsewhere
     assert {row.code for row in TABLE} == set(get_args(ErrorCode))
     reason = described["components"]["schemas"]["IncompleteEntry"]["properties"]["reason"]
     assert reason["enum"] == list(REASONS)
@@ -107,14 +107,14 @@ def test_every_example_fits_its_schema(described: dict[str, Any]) -> None:
 def test_what_is_answered_fits_the_schemas(described: dict[str, Any]) -> None:
     """Plain answer, every line of a stream, and both shapes of an error."""
     gap = Incomplete("https://gist.github.com/7", "b.txt", "pattern_timeout", "Too slow.")
-    told: list[SearchEvent | BaseException] = [
+    named: list[SearchEvent | BaseException] = [
         Begin(),
         match(2),
         Progress(3, None, 5, 99),
         gap,
         end(1, partial=True, following="c"),
     ]
-    searches = Searches(told)
+    searches = Searches(named)
     check(described, "SearchAnswer", searches.post(details=True).get_json())
     lines = searches.post(headers=NDJSON).data.splitlines()
     assert len(lines) == 5
@@ -127,7 +127,7 @@ def test_what_is_answered_fits_the_schemas(described: dict[str, Any]) -> None:
 def test_the_schema_of_the_request_refuses_what_the_service_refuses(
     described: dict[str, Any],
 ) -> None:
-    """Fields, types and bounds are told, so that a generated client knows them."""
+    """Fields, types and bounds are reported, so that a generated client knows them."""
     with pytest.raises(AssertionError, match="1001"):
         check(described, "SearchRequest", {"username": "a", "pattern": "x", "limit": 1001})
     for wrong in ({"username": "a b"}, {"pattern": ""}, {"files": [7]}, {"color": "red"}):

@@ -52,12 +52,12 @@ def test_each_error_has_its_status_and_code(
         (errors.GithubTimeoutError("No answer."), None),
     ],
 )
-def test_who_has_to_wait_is_told_how_long(error: errors.GistapiError, seconds: str | None) -> None:
+def test_who_has_to_wait_learns_how_long(error: errors.GistapiError, seconds: str | None) -> None:
     """Retry-After is whole seconds, rounded up, at least 1."""
     assert Searches(refusal=error).post().headers.get("Retry-After") == seconds
 
 
-def test_a_pattern_that_python_refuses_is_told_in_its_words_and_with_its_position() -> None:
+def test_a_pattern_that_python_refuses_is_reported_in_its_words_and_with_its_position() -> None:
     """The message and `errors` name Python's reason and the 0-based position."""
     error = errors.InvalidPatternError("missing ), unterminated subpattern", 2)
     answer = Searches(refusal=error).post(headers={"X-Request-ID": "r"})

@@ -19,8 +19,8 @@ def test_ping_answers_pong_in_plain_text() -> None:
 
 def test_a_plain_answer_has_exactly_the_four_keys_in_order() -> None:
     """A complete search answers status, username, pattern and matches, and nothing else."""
-    told: list[SearchEvent | BaseException] = [Begin(), match(2), match(1), end(2)]
-    answer = Searches(told).post()
+    events: list[SearchEvent | BaseException] = [Begin(), match(2), match(1), end(2)]
+    answer = Searches(events).post()
     assert answer.mimetype == "application/json"
     assert list(json.loads(answer.data).items()) == [
         ("status", "success"),

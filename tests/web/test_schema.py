@@ -29,10 +29,10 @@ def refused(sent: bytes) -> tuple[str, list[str]]:
     """The message and the fields with which this body is refused, over HTTP."""
     searches = Searches()
     answer = searches.client().post(SEARCH, data=sent, content_type="application/json")
-    told = answer.get_json()
-    assert (answer.status_code, told["code"]) == (400, "invalid_request")
+    body = answer.get_json()
+    assert (answer.status_code, body["code"]) == (400, "invalid_request")
     assert searches.asked == []
-    return told["message"], [fault["field"] for fault in told.get("errors", [])]
+    return body["message"], [fault["field"] for fault in body.get("errors", [])]
 
 
 def test_the_least_request_has_every_default() -> None:
@@ -133,7 +133,7 @@ def test_a_wrong_value_is_refused_and_its_field_named(field: str, values: list[o
         assert refused(sent)[1] == [field], value
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     """A caller does not learn of them one by one."""
     message, fields = refused(b'{"limit": 0, "details": 1, "no": 2}')
     assert fields == ["username", "pattern", "details", "limit", "no"]
@@ -279,10 +279,10 @@ def test_a_pattern_of_a_wrong_length_or_no_text_is_an_invalid_pattern(
     """1 to 1,000 characters, none of them half a one."""
     searches = Searches()
     answer = searches.post(pattern=pattern)
-    told = answer.get_json()
-    assert (answer.status_code, told["code"]) == (400, "invalid_pattern")
-    assert told["errors"][0]["message"] == reason
-    assert told["errors"][0].get("position") == position
+    body = answer.get_json()
+    assert (answer.status_code, body["code"]) == (400, "invalid_pattern")
+    assert body["errors"][0]["message"] == reason
+    assert body["errors"][0].get("position") == position
     assert searches.asked == []
 
 

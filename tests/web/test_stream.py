@@ -22,14 +22,14 @@ def lines(data: bytes) -> list[dict[str, Any]]:
 
 
 def test_every_event_is_one_line() -> None:
-    """Begin, match, progress, incomplete and end each have their line, in the order told."""
+    """Begin, match, progress, incomplete and end each have their line, in the order sent."""
     gap = Incomplete("https://gist.github.com/7", "b.txt", "pattern_timeout", "Too slow.")
     searches = Searches(
         [Begin(), match(2), Progress(3, None, 5, 99), gap, end(1, partial=True, following="c")]
     )
-    told = lines(searches.post(headers=NDJSON).data)
-    assert [line["type"] for line in told] == ["begin", "match", "progress", "incomplete", "end"]
-    begin, found, progress, incomplete, ended = [line["data"] for line in told]
+    sent = lines(searches.post(headers=NDJSON).data)
+    assert [line["type"] for line in sent] == ["begin", "match", "progress", "incomplete", "end"]
+    begin, found, progress, incomplete, ended = [line["data"] for line in sent]
     assert begin == {"username": "octocat", "pattern": "import requests"}
     assert found["files"][0]["matches"][0]["url"] == "https://gist.github.com/2#file-a-py-L1"
     assert progress == {"gists_done": 3, "gists_total": None, "files_done": 5, "bytes_done": 99}
@@ -73,9 +73,9 @@ def test_a_failure_after_the_first_byte_is_the_last_line() -> None:
     searches = Searches([Begin(), match(1), GithubRateLimitedError("Spent.", 60.0), end()])
     answer = searches.post(headers=NDJSON | {"X-Request-ID": "r-1"})
     assert answer.status_code == 200
-    told = lines(answer.data)
-    assert [line["type"] for line in told] == ["begin", "match", "error"]
-    assert told[-1]["data"] == {
+    sent = lines(answer.data)
+    assert [line["type"] for line in sent] == ["begin", "match", "error"]
+    assert sent[-1]["data"] == {
         "status": "error",
         "code": "github_rate_limited",
         "message": "Spent.",
@@ -84,7 +84,7 @@ def test_a_failure_after_the_first_byte_is_the_last_line() -> None:
 
 
 def test_an_unforeseen_failure_ends_the_stream_too(caplog: pytest.LogCaptureFixture) -> None:
-    """It is told as internal_error; only the log has its words."""
+    """It is reported as internal_error; only the log has its words."""
     searches = Searches([Begin(), ZeroDivisionError("canary")])
     with caplog.at_level(logging.ERROR):
         answer = searches.post(headers=NDJSON | {"X-Request-ID": "r-2"})

@@ -1,4 +1,4 @@
-"""How the process writes its log, and what of events is told."""
+"""How the process writes its log, and what of events is reported."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def written(capfd: pytest.CaptureFixture[str], **settings: str) -> list[str]:
     return capfd.readouterr().err.splitlines()
 
 
-def told(
+def logged(
     capfd: pytest.CaptureFixture[str], *events: Event, level: str = "info", seconds: float = 0.0
 ) -> list[str]:
     """The lines of JSON that events become, so many seconds apart, one context for all."""
@@ -115,17 +115,17 @@ def test_a_terminal_has_colours_unless_it_wants_none(
 
 def test_a_search_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     """With the request's ID and what it came to."""
-    search, _ = map(json.loads, told(capfd, ENDED))
+    search, _ = map(json.loads, logged(capfd, ENDED))
     counts = {"outcome": "partial", "gists": 3, "files": 4, "size_bytes": 5, "matches": 2}
     assert search.items() >= {"message": "search", "request_id": "r-2", **counts}.items()
     assert search["duration_seconds"] == 1.234568
 
 
-def test_what_needs_a_look_is_a_warning_and_what_is_many_is_not_told(
+def test_what_needs_a_look_is_a_warning_and_what_is_many_is_not_reported(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """GitHub's refusals and a failing cache are told; files and skipped reads are not."""
-    lines = told(
+    """GitHub's refusals and a failing cache are reported; files and skipped reads are not."""
+    lines = logged(
         capfd,
         FileScanned("re2", 10, 0.1, matched=True),
         GithubLimited("api.github.com", "primary", 60.0),
@@ -147,7 +147,7 @@ def test_failures_of_github_are_warnings_with_their_cause(
 ) -> None:
     """Host, status and words; one line a minute for each kind, whatever their number."""
     tls = failed(None, "TransientError", "certificate verify failed: unknown CA")
-    lines = told(
+    lines = logged(
         capfd,
         *[failed(403, "GithubError", "too big")] * 100,
         *[tls] * 100,
@@ -163,11 +163,11 @@ def test_failures_of_github_are_warnings_with_their_cause(
     assert {line["host"] for line in warnings} == {"raw.example"}
 
 
-def test_a_store_that_fails_is_told_once_a_minute(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_store_that_fails_is_reported_once_a_minute(capfd: pytest.CaptureFixture[str]) -> None:
     """For each thing that it could not do, with how often; two minutes are two lines."""
     slow = CacheFailed("get_contents", "TimeoutError: slow")
     skipped = CacheFailed("get_contents", "skipped: TimeoutError: slow")
-    lines = told(capfd, slow, *[skipped] * 5, CacheFailed("write", "full"), slow, seconds=10)
+    lines = logged(capfd, slow, *[skipped] * 5, CacheFailed("write", "full"), slow, seconds=10)
     warnings = [json.loads(line) for line in lines[:-1]]
     assert [(line["operation"], line["failures"]) for line in warnings] == [
         ("get_contents", 1),
@@ -179,6 +179,6 @@ def test_a_store_that_fails_is_told_once_a_minute(capfd: pytest.CaptureFixture[s
 def test_debug_tells_more(capfd: pytest.CaptureFixture[str]) -> None:
     """Each failure of the cache is there when it is looked for."""
     skipped = CacheFailed("get_contents", "skipped: TimeoutError: slow")
-    lines = [json.loads(line) for line in told(capfd, skipped, skipped, level="debug")]
+    lines = [json.loads(line) for line in logged(capfd, skipped, skipped, level="debug")]
     told_by = [line["level"] for line in lines if line["message"] == "cache failed"]
     assert told_by == ["warning", "debug", "debug"]

@@ -42,12 +42,12 @@ def test_every_line_of_a_request_has_its_id(github: FakeGithub) -> None:
             }
             url = f"{service.url}/api/v1/search"
             requests.post(url, json=body, headers=headers | accept, timeout=10)
-        told = lines(service)
-    calls = [line for line in told if line["message"] == "request to GitHub"]
+        logged = lines(service)
+    calls = [line for line in logged if line["message"] == "request to GitHub"]
     assert len(calls) == 21
     assert {(line["request_id"], line["trace_id"]) for line in calls} == {("mine-0", TRACE)}
     for number in range(2):
-        mine = [line for line in told if line.get("request_id") == f"mine-{number}"]
+        mine = [line for line in logged if line.get("request_id") == f"mine-{number}"]
         (search,) = [line for line in mine if line["message"] == "search"]
         (request,) = [line for line in mine if line["message"] == "request"]
         counts = {"outcome": "success", "gists": 20, "files": 20, "matches": 20}
@@ -59,7 +59,7 @@ def test_every_line_of_a_request_has_its_id(github: FakeGithub) -> None:
 
 
 def test_patterns_and_tokens_are_in_no_line(github: FakeGithub) -> None:
-    """Whatever becomes of the request, and however much is told."""
+    """Whatever becomes of the request, and however much is reported."""
     github.add_user("octocat").add_gist({"a.txt": "needle"})
     token = "ghp_canary"
     with serving(github, log_level="debug", github_token=token) as service:
@@ -84,8 +84,8 @@ def test_who_left_is_counted_and_nothing_stays_in_progress(github: FakeGithub) -
         body = {"username": "octocat", "pattern": "needle"}
         url = f"{service.url}/api/v1/search"
         with requests.post(url, json=body, headers=NDJSON, timeout=10, stream=True) as answer:
-            told = answer.iter_lines()  # when it is forgotten, the connection is closed
-            assert next(told)
+            logged = answer.iter_lines()  # when it is forgotten, the connection is closed
+            assert next(logged)
             assert counted(service, "gistapi_searches_in_progress") == 1
         until(lambda: counted(service, "gistapi_http_requests_in_progress") == 1)
         assert counted(service, "gistapi_searches_in_progress") == 0

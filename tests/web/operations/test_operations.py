@@ -97,7 +97,7 @@ def test_readyz_fails_only_while_starting_or_stopping(state: State, status: int)
 
 
 def test_readyz_tells_its_checks_only_when_asked() -> None:
-    """`verbose` brings cache, searches, workers and GitHub; without it, only the sum is told."""
+    """`verbose` brings cache, searches, workers and GitHub; without it, only their sum."""
     operated = Operated()
     _, body = operated.ready()
     assert set(body["checks"]) == {

@@ -124,7 +124,7 @@ def test_where_keys_are_optional_only_a_wrong_one_is_refused(file: KeyFile) -> N
 
 
 def test_keys_that_can_t_be_read_let_nobody_in(file: KeyFile, tmp_path: Path) -> None:
-    """That is the operator's fault, told as one, and in his log; no path goes out."""
+    """That is the operator's fault, reported as one, and in his log; no path goes out."""
     key = file.create("ci")
     asking = client(file)
     (tmp_path / "keys.json").write_text("{")

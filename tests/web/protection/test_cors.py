@@ -51,12 +51,16 @@ def test_a_preflight_needs_nothing_and_searches_nothing(origin: str) -> None:
     client = create_web(searches, cors_origins=ORIGINS).test_client()
     answer = client.options(SEARCH, headers={"Origin": origin} | ASKED)
     assert (answer.status_code, answer.data) == (200, b"")
-    told = access(answer)
-    assert told.pop("Allow-Headers").lower().split(", ") == sorted(
+    allowed = access(answer)
+    assert allowed.pop("Allow-Headers").lower().split(", ") == sorted(
         ["content-type", "authorization", "x-api-key", HEADER.lower()]
     )
-    assert told.pop("Expose-Headers")
-    assert told == {"Allow-Origin": origin, "Allow-Methods": "GET, POST, QUERY", "Max-Age": "600"}
+    assert allowed.pop("Expose-Headers")
+    assert allowed == {
+        "Allow-Origin": origin,
+        "Allow-Methods": "GET, POST, QUERY",
+        "Max-Age": "600",
+    }
     assert searches.asked == []
 
 
@@ -94,7 +98,7 @@ def test_answers_and_errors_can_be_read_from_a_named_origin() -> None:
         "*",
     ],
 )
-def test_other_origins_are_told_nothing(origin: str) -> None:
+def test_other_origins_learn_nothing(origin: str) -> None:
     """An origin is compared as a whole; what is cached is not given to another."""
     client = create_web(Searches(), cors_origins=ORIGINS).test_client()
     for answer in (
@@ -143,8 +147,8 @@ CALL = """async ([url, body]) => {
   try {
     const answer = await fetch(url, {method: "POST", body: JSON.stringify(body),
       headers: {"Content-Type": "application/json", "X-API-Key": "none"}});
-    const told = await answer.json();
-    return [answer.status, told.status, Boolean(answer.headers.get("X-Request-ID"))];
+    const found = await answer.json();
+    return [answer.status, found.status, Boolean(answer.headers.get("X-Request-ID"))];
   } catch (error) { return [0, String(error), false]; }
 }"""
 

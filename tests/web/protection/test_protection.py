@@ -113,9 +113,9 @@ def test_the_log_says_who_was_refused_and_whose_requests_are_answered(
         assert [answer.status_code for answer in answers] == [401, 200, 429]
         # written when the answer is sent
         until(lambda: service.log.count('"message": "request"') >= 3)
-        told = list(lines(service))
+        logged = list(lines(service))
     ids = [answer.headers["X-Request-ID"] for answer in answers]
-    closing = [line for line in told if line["message"] == "request"]
+    closing = [line for line in logged if line["message"] == "request"]
     refusals = [line for line in closing if "address" in line]
     assert [
         (line["code"], line["address"], line.get("key"), line["request_id"]) for line in refusals

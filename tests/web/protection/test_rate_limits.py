@@ -96,9 +96,9 @@ def test_more_requests_than_a_period_allows_are_refused(github: FakeGithub) -> N
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
     assert [limits_of(answer)["search"]["r"] for answer in answers] == [2, 1, 0, 0, 0]
     for answer in answers:
-        told = limits_of(answer)["search"]
-        assert (told["q"], told["w"]) == (3, 60)
-        assert 0 < told["t"] <= 60
+        limit = limits_of(answer)["search"]
+        assert (limit["q"], limit["w"]) == (3, 60)
+        assert 0 < limit["t"] <= 60
     status, code, wait = refused(answers[-1])
     assert (status, code) == (429, "rate_limited")
     assert 0 < wait <= 60
@@ -118,13 +118,13 @@ def test_every_request_counts_whatever_becomes_of_it(github: FakeGithub) -> None
     """A body that is none, and a user whom nobody knows."""
     with serving(github, rate_limit="2/minute") as client:
         assert client.ask(limit="x").status_code == 400
-        told = client.ask("nobody")
-        assert (told.status_code, limits_of(told)["search"]["r"]) == (404, 0)
+        answer = client.ask("nobody")
+        assert (answer.status_code, limits_of(answer)["search"]["r"]) == (404, 0)
         assert client.ask().status_code == 429
 
 
 def test_limits_by_day_come_beside_those_by_period(github: FakeGithub) -> None:
-    """Both are told; what one refuses does not count for the next."""
+    """Both are reported; what one refuses does not count for the next."""
     with serving(github, rate_limit="2/minute", daily_limit=3) as client:
         answers = [client.ask() for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
@@ -304,7 +304,7 @@ def test_what_comes_by_git_counts_too(github: FakeGithub) -> None:
 
 
 def test_small_downloads_add_up(github: FakeGithub) -> None:
-    """Searches of little each use the share up, whatever is told to the counter in one go."""
+    """Searches of little each use the share up, whatever the counter counts in one go."""
     for number in range(12):
         github.add_user(f"user{number}").add_gist({"a": f"{number}" * 150_000})
     with serving(github, caller_github_bytes=MIB) as client:

@@ -268,8 +268,10 @@ def test_a_faulty_pattern_is_marked_at_its_position(
         ("hubot", None),
     ],
 )
-def test_an_error_or_an_empty_answer_is_told(page: Page, username: str, words: str | None) -> None:
-    """In the service's words; nothing found is told apart."""
+def test_an_error_and_an_empty_answer_are_said(
+    page: Page, username: str, words: str | None
+) -> None:
+    """In the service's words; "nothing found" is another message."""
     ask(page, username, "x")
     if words:
         expect(page.get_by_role("alert")).to_contain_text(words)
@@ -277,7 +279,7 @@ def test_an_error_or_an_empty_answer_is_told(page: Page, username: str, words: s
         expect(page.locator("#counts")).to_contain_text("No gist matches")
 
 
-def test_a_service_that_is_gone_is_told(browser: Browser, hub: FakeGithub) -> None:
+def test_a_service_that_is_gone_is_reported(browser: Browser, hub: FakeGithub) -> None:
     """No silence when nobody answers."""
     with serving(hub) as service, visit(browser, f"{service.url}/") as visited:
         service.process.kill()
