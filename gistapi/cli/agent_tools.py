@@ -86,8 +86,8 @@ class ToolFaultError(Exception):
     """A tool cannot do what it was asked; the message says what to change."""
 
 
-Users = Annotated[list[str], Field(description="GitHub logins, @logins or profile addresses.")]
-Gists = Annotated[list[str], Field(description="Ids or addresses of gists.")]
+Users = Annotated[Sequence[str], Field(description="GitHub logins, @logins or profile addresses.")]
+Gists = Annotated[Sequence[str], Field(description="Ids or addresses of gists.")]
 
 
 class Tools:
@@ -101,17 +101,17 @@ class Tools:
         self,
         pattern: Annotated[str, Field(description="A regular expression in Python's syntax.")],
         *,
-        users: Users = [],  # noqa: B006 - copied by pydantic
+        users: Users = (),
         organization: Annotated[str | None, Field(description="Search its members' gists.")] = None,
-        gists: Gists = [],  # noqa: B006
+        gists: Gists = (),
         mine: Annotated[bool, Field(description="Search the user's own gists.")] = False,
         starred: Annotated[bool, Field(description="Search the gists the user starred.")] = False,
         fixed_string: Annotated[bool, Field(description="Take the pattern literally.")] = False,
         ignore_case: bool = False,
         word: Annotated[bool, Field(description="Match whole words only.")] = False,
         names: Annotated[bool, Field(description="File names and descriptions too.")] = False,
-        files: Annotated[list[str], Field(description="Globs; a leading ! excludes.")] = [],  # noqa: B006
-        languages: Annotated[list[str], Field(description="GitHub's names of languages.")] = [],  # noqa: B006
+        files: Annotated[Sequence[str], Field(description="Globs; a leading ! excludes.")] = (),
+        languages: Annotated[Sequence[str], Field(description="GitHub's names of languages.")] = (),
         context: Annotated[int, Field(ge=0, le=10, description="Lines around a match.")] = 0,
         matches_per_file: Annotated[int, Field(ge=1, le=100)] = 3,
         limit: Annotated[int, Field(ge=1, le=100, description="Gists in one answer.")] = 20,
@@ -219,7 +219,7 @@ def _answer(backend: Backend, query: Query, cursor: str | None, limit: int) -> F
                         answer["not_shown"].append(found.gist)
                 case Incomplete() as gap:
                     gaps.append(" ".join(filter(None, (gap.gist, gap.file, gap.message))))
-                case TargetOutcome(message=str(message)) as target:
+                case TargetOutcome(message=str() as message) as target:
                     gaps.append(f"{target.kind} {target.name}: {message}")
                 case End() as end:
                     answer["complete"] = end.status == "success" and end.next is None
