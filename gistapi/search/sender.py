@@ -11,6 +11,8 @@ from gistapi.search.stop import Stop
 
 MAX_HITS = 10_000
 """Matches in one answer."""
+MAX_CHARACTERS = 8 * 2**20
+"""Of lines shown in one answer; one gist, with all the context there may be, has 6.3 million."""
 
 
 class Sender:
@@ -23,7 +25,7 @@ class Sender:
         self._outbox = outbox
         self.partial = False
         self.has_begun = False
-        self._hits = 0
+        self._hits = self._characters = 0
         self._has_more = False
         self._remarked: set[Place] = set()
 
@@ -48,11 +50,14 @@ class Sender:
             self.send(event)
 
     def count_hits(self, match: Match) -> None:
-        """Bound the matches of an answer. Raises Stop before there are too many."""
-        hits = sum(len(file.hits) for file in match.files)
-        if self._hits + hits > MAX_HITS:
+        """Bound the matches of an answer and their text. Raises Stop before there is too much."""
+        hits = [hit for file in match.files for hit in file.hits]
+        self._hits += len(hits)
+        self._characters += sum(
+            len(hit.text) + sum(map(len, hit.before)) + sum(map(len, hit.after)) for hit in hits
+        )
+        if self._hits > MAX_HITS or self._characters > MAX_CHARACTERS:
             raise Stop.too_many_matches()
-        self._hits += hits
         if match.has_more and not self._has_more:
             self._has_more = True
             message = "A gist has more matches than one answer shows of it; `more` marks its files."

@@ -52,7 +52,7 @@ class Stop(Exception):  # noqa: N818 - it is no error
 
     @classmethod
     def too_many_matches(cls) -> Stop:
-        """The answer has as many matches as one may."""
+        """The answer has as many matches, or as much of their text, as one may."""
         return cls("too_many_matches", f"The answer has as many matches as one may. {GO_ON}")
 
 

@@ -299,7 +299,7 @@ async def searching(
         source=github,
         shared=Resources(github, Inline(), ByteBudget(2**26)),
         matcher=matching.matcher(
-            compile_pattern(query.pattern, query.flags), Wanted(query.max_count)
+            compile_pattern(query.pattern, query.flags), Wanted(query.max_count, query.context)
         ),
         wanted=Filter(query),
         scope=scope,

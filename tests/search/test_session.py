@@ -432,6 +432,20 @@ def test_one_answer_shows_ten_thousand_matches() -> None:
     ]
 
 
+def test_one_answer_shows_eight_mebicharacters_of_lines() -> None:
+    """Context counts; the gist that would exceed it is owed; every gist comes by `next`."""
+    github = Github()
+    text = (b"needle" + b"x" * 290 + b"\n") * 1000
+    gists = [github.add("octocat", File(text=text)) for _ in range(5)]
+    answers = list(follow(github, replace(NEEDLE, max_count=1000, context=10)))
+    assert [len(answer.matches) for answer in answers] == [1] * 5
+    assert sorted(match for answer in answers for match in answer.matches) == sorted(
+        gist.id for gist in gists
+    )
+    assert reasons(answers[0]) == [(None, "too_many_matches")]
+    assert reasons(answers[-1]) == []
+
+
 def test_names_and_descriptions_are_searched_if_asked() -> None:
     """A match in a name says so, and needs no file to be read."""
     github = Github()
