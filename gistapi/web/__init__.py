@@ -69,5 +69,7 @@ def create_web(
     app.register_blueprint(
         routes(searcher, guard, observe=operation.observe, caller_tokens=caller_tokens)
     )
-    app.register_blueprint(pages(captcha=guard.captcha is not None))
+    app.register_blueprint(
+        pages(captcha=guard.captcha is not None, counts=guard.counts, caller_tokens=caller_tokens)
+    )
     return app

@@ -46,6 +46,11 @@ class Guard:
         self.captcha = captcha
         self._limits = limits
 
+    @property
+    def counts(self) -> bool:
+        """Whether a search uses up a share or takes the work of a captcha."""
+        return self.captcha is not None or (self._limits is not None and self._limits.counts)
+
     def init_app(self, app: Flask) -> None:
         """Check the lists of addresses for every request but probes; searches call `admit`."""
 

@@ -47,6 +47,12 @@ class RateLimits:
         self._counters = counters
         self._slots = _Slots(policy.searches)
 
+    @property
+    def counts(self) -> bool:
+        """Whether a search uses something up, and not only a place while it runs."""
+        policy = self._policy
+        return any((policy.period, policy.day, policy.github_requests, policy.github_bytes))
+
     def admit(self, caller: str, *, with_key: bool) -> None:
         """Count this request of a caller (see `caller_of`) and meter its search.
 

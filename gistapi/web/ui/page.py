@@ -26,10 +26,12 @@ PAGE_POLICY = (
 REFERENCE_POLICY = PAGE_POLICY.replace("img-src 'self'", "img-src 'self' data:")
 
 
-def pages(*, captcha: bool) -> Blueprint:
+def pages(*, captcha: bool, counts: bool, caller_tokens: bool) -> Blueprint:
     """The pages, their assets, and the description at /openapi.json.
 
-    With `captcha`, the search page solves one before each search.
+    With `captcha`, the search page solves one before each search. With `counts`, searches use
+    something up, so a link's search waits for a click. With `caller_tokens`, the page takes the
+    GitHub token of whoever searches.
     """
     blueprint = Blueprint(
         "page",
@@ -43,7 +45,13 @@ def pages(*, captcha: bool) -> Blueprint:
     def search_page() -> Response:
         searched = "username" in request.args and "pattern" in request.args
         return _page(
-            "page.html", PAGE_POLICY, captcha=captcha, searched=searched, examples=_EXAMPLES
+            "page.html",
+            PAGE_POLICY,
+            captcha=captcha,
+            counts=counts,
+            caller_tokens=caller_tokens,
+            searched=searched,
+            examples=_EXAMPLES,
         )
 
     @blueprint.get("/docs")

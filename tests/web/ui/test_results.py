@@ -57,6 +57,26 @@ def test_facets_narrow_the_results(results: Page) -> None:
     expect(results.locator("#shown")).to_have_text("")
 
 
+def test_thousands_of_gists_are_in_the_page_as_far_as_they_are_seen(page: Page) -> None:
+    """The rest follows on scrolling; counts, facets and copies know all of them."""
+    lines = [match(1 + number % 28) for number in range(3000)]
+    for number, line in enumerate(lines):
+        line["data"]["gist"] = f"https://gist.github.com/{number}"
+    answer(page, [*lines, end(3000)])
+    ask(page, "octocat", "x")
+    expect(page.locator("#headline")).to_have_text("3,000 gists match")
+    drawn = page.locator(".match")
+    expect(drawn).to_have_count(60)
+    for count in (120, 180):
+        drawn.last.scroll_into_view_if_needed()
+        expect(drawn).to_have_count(count)
+    page.get_by_role("button", name="Copy addresses").click()
+    expect(page.get_by_role("status")).to_have_text("Copied")
+    assert len(page.evaluate("navigator.clipboard.readText()").split()) == 3000
+    page.get_by_label("Sort").select_option("Oldest first")
+    expect(drawn).to_have_count(60)
+
+
 def test_addresses_are_copied_in_the_order_shown(results: Page) -> None:
     """One a line, without the gists that the facets hide."""
     results.get_by_role("button", name="Python 2").click()

@@ -18,6 +18,7 @@ from tests.web.ui.forms import ask
 from tests.web.ui.streams import answer, end, gap, match
 
 STATIC = Path(gistapi.web.ui.__file__).parent / "static"
+HELD = Fault(held=threading.Event())
 AMBER = "rgb(138, 83, 0)"
 
 
@@ -79,6 +80,32 @@ def test_a_stopped_search_can_be_continued_from_its_cursor(page: Page) -> None:
     page.get_by_role("button", name="Continue").click()
     expect(page.locator(".match")).to_have_count(2)
     assert [body.get("cursor") for body in bodies] == [None, "c1", "c1"]
+
+
+def test_a_first_search_that_was_stopped_starts_again(page: Page, hub: FakeGithub) -> None:
+    """No cursor is known; what was found stays, and each gist is shown once."""
+    slow = {gist.id for gist in hub.world.users["many"].gists[:60]}
+    rule = hub.faults.inject(
+        HELD, path=lambda asked: any(gist in asked.target for gist in slow), origin="raw"
+    )
+    ask(page, "many", ".")
+    expect(page.locator(".match").nth(10)).to_be_attached()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#counts")).to_contain_text("stopped")
+    hub.faults.remove(rule)
+    page.get_by_role("button", name="Continue").click()
+    expect(page.locator("#headline")).to_have_text("120 gists match")
+    expect(page.get_by_role("button", name="Continue")).to_be_hidden()
+
+
+def test_names_are_searched_too_if_asked(page: Page) -> None:
+    """A switch says so in the request and in the link."""
+    bodies = answer(page, [end(0)])
+    page.get_by_label("Names too").check()
+    ask(page, "octocat", "x")
+    expect(page.get_by_role("status")).to_contain_text("Done")
+    assert bodies[0]["names"] is True
+    assert "names=1" in page.url
 
 
 def test_there_is_a_sign_of_life_before_github_has_answered(page: Page) -> None:

@@ -39,10 +39,12 @@ async function run(body, { continued = false } = {}) {
   asked = body;
   if (!continued) cursor = null;
   clearFault();
-  outcome.begin(continued);
+  $("waits").hidden = true;
+  outcome.begin(continued, Boolean(cursor));
   setRunning(controller);
   try {
     const headers = $("key-value").value ? { Authorization: `Bearer ${$("key-value").value}` } : await proof();
+    if ($("token-value")?.value) headers["X-GitHub-Token"] = $("token-value").value;
     controller.signal.throwIfAborted();
     const request = requestOf(cursor ? { ...body, cursor } : body);
     await follow(search(api, request, headers, controller.signal), body);
@@ -72,7 +74,7 @@ async function follow(lines, body) {
 
 function fail(error, body) {
   if (error.name === "AbortError") {
-    outcome.showStopped(Boolean(cursor));
+    outcome.showStopped();
     return;
   }
   outcome.showFailure(Boolean(cursor));
@@ -82,7 +84,9 @@ function fail(error, body) {
 
 function submit({ keepAddress = false } = {}) {
   const { username, pattern } = form.elements;
-  const missing = !username.value.trim() ? username : !pattern.value ? pattern : null;
+  const own = form.elements.mine?.checked || form.elements.starred?.checked;
+  const missing = !username.value.trim() && !own ? username : !pattern.value ? pattern
+    : own && !$("token-value").value ? $("token-value") : null;
   if (missing) {
     missing.focus();
     return;
@@ -98,7 +102,7 @@ function submit({ keepAddress = false } = {}) {
   if (!keepAddress && address.href !== location.href) history.pushState(null, "", address);
   Object.assign($("link"), { href: address.href, textContent: address.href });
   $("curl").textContent = curlOf(api, body, Boolean($("key-value").value || $("captcha")));
-  document.title = `${body.pattern} · ${username.value.trim()} · Gist search`;
+  document.title = [body.pattern, username.value.trim(), "Gist search"].filter(Boolean).join(" · ");
   document.body.classList.add("searched");
   $("more").open = false;
   run(body);
@@ -159,17 +163,20 @@ function step(event) {
 }
 
 function showOptions() {
+  if ($("token")) $("token").hidden = !(form.elements.mine.checked || form.elements.starred.checked);
   $("in-use").textContent = optionsOf(form).map((option) => ` · ${option}`).join("");
 }
 
 function load() {
   const holdsSearch = fill(form, new URLSearchParams(location.search));
   showOptions();
-  if (holdsSearch) {
+  if (holdsSearch && form.dataset.waits === undefined) {
     submit({ keepAddress: true });
     return;
   }
   cancel();
+  $("waits").hidden = !holdsSearch;
+  if (holdsSearch) $("go").focus();
   clearFault();
   $("outcome").hidden = true;
   $("more").open = true;

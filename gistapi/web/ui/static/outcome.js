@@ -13,10 +13,13 @@ let searched = { gists: 0, files: 0, size_bytes: 0 };
 export const isComplete = () => $("outcome").dataset.state === "success";
 export const incomplete = () => [...gaps.values()];
 
-/** Show that a search has started; without `continued`, forget the one before. */
-export function begin(continued) {
+/**
+ * Show that a search has started; without `continued`, forget the one before. Without a cursor it
+ * starts at the beginning: what was found stays, what was missing may be found now.
+ */
+export function begin(continued, hasCursor) {
+  if (!hasCursor) gaps.clear();
   if (!continued) {
-    gaps.clear();
     results.clear();
     searched = { gists: 0, files: 0, size_bytes: 0 };
   }
@@ -77,10 +80,10 @@ export function showEnd({ status, next, elapsed_seconds, searched: read }, body)
   if (!results.total() && !next) explainEmpty(body);
 }
 
-/** Show that a search ended early; `resumable` if it can be continued. */
-export function showStopped(resumable, words = "stopped") {
-  far = [far, words].filter(Boolean).join(" · ");
-  finish("stopped", resumable, "Stopped");
+/** Show that a search was stopped. It can be continued: what was read is in the service's cache. */
+export function showStopped() {
+  far = [far, "stopped"].filter(Boolean).join(" · ");
+  finish("stopped", true, "Stopped");
 }
 
 /** Show that a search failed. Results that arrived before stay. */

@@ -1,6 +1,6 @@
 // One search in its three forms: the form's fields, the request's body, and a link or a command.
 
-const SWITCHES = ["ignore_case", "dotall", "fixed_string", "word"];
+const SWITCHES = ["ignore_case", "dotall", "fixed_string", "word", "names", "mine", "starred"];
 const LISTS = ["files", "languages"];
 const DAYS = { updated_since: "T00:00:00Z", updated_until: "T23:59:59Z" };
 const NARROWING = [...LISTS, ...Object.keys(DAYS)];
@@ -36,7 +36,7 @@ function where(text) {
 /** The request's body for what the form says; options that are off are left out. */
 export function bodyOf(form) {
   const body = { ...where(form.elements.username.value), pattern: form.elements.pattern.value };
-  for (const name of SWITCHES) if (form.elements[name].checked) body[name] = true;
+  for (const name of SWITCHES) if (form.elements[name]?.checked) body[name] = true;
   if (!form.elements.whole_text.checked) body.multiline = true;
   for (const name of LISTS) {
     const list = words(form.elements[name].value);
@@ -69,9 +69,9 @@ export function fill(form, params) {
   for (const name of ["username", "pattern", ...NARROWING]) {
     form.elements[name].value = params.get(name) ?? "";
   }
-  for (const name of SWITCHES) form.elements[name].checked = isOn(params.get(name));
+  for (const name of SWITCHES) if (form.elements[name]) form.elements[name].checked = isOn(params.get(name));
   form.elements.whole_text.checked = params.has("multiline") && !isOn(params.get("multiline"));
-  return params.has("username") && params.has("pattern");
+  return ["username", "mine", "starred"].some((name) => params.get(name)) && params.has("pattern");
 }
 
 const isOn = (value) => value !== null && !["0", "false"].includes(value);

@@ -13,9 +13,14 @@ const ORDERS = {
   found: (a, b) => a.number - b.number,
 };
 
-const found = new Map(); // address of a gist → { data, item, number }
+const STEP = 60; // gists added to the page at once
+
+const found = new Map(); // address of a gist → { data, number }
 const chosen = { language: new Set(), kind: new Set() };
 let order = "newest";
+let visible = []; // the entries that the facets leave, in the order shown
+let drawn = 0; // how many of them are in the page
+let wanted = STEP; // how many should be
 
 const hits = ({ files }) => files.reduce((sum, file) => sum + file.matches.length, 0);
 const kindOf = (name) => name && (/.\.[^.]+$/.test(name) ? `*${name.slice(name.lastIndexOf("."))}` : name);
@@ -25,20 +30,19 @@ export const total = () => found.size;
 export function clear() {
   found.clear();
   for (const values of Object.values(chosen)) values.clear();
-  $("matches").replaceChildren();
   $("facets").replaceChildren();
   $("shown").textContent = "";
+  redraw();
   setTools();
 }
 
 /** Show a gist. A search that is continued can send a gist again; it is shown once. */
 export function add(data) {
   if (found.has(data.gist)) return;
-  const item = gistElement(data);
-  const entry = { data, item, number: found.size };
+  const entry = { data, number: found.size };
   found.set(data.gist, entry);
-  narrow(entry);
-  $("matches").append(item);
+  if (data.files.some(isChosen)) visible.push(entry);
+  draw();
   if (found.size === 1) setTools();
 }
 
@@ -53,20 +57,43 @@ export function finish() {
 
 /** The gists shown, in their order, without the files that are hidden. */
 export function shown() {
-  return [...found.values()]
-    .filter(({ item }) => !item.hidden)
-    .map(({ data }) => ({ ...data, files: data.files.filter(isChosen) }));
+  return visible.map(({ data }) => ({ ...data, files: data.files.filter(isChosen) }));
 }
 
 export function sortBy(name) {
   $("sort").value = name;
   order = name;
+  const before = visible;
   const entries = [...found].sort((a, b) => ORDERS[name](a[1], b[1]));
-  const moved = entries.some(([, { item }], index) => $("matches").children[index] !== item);
   found.clear();
   for (const [gist, entry] of entries) found.set(gist, entry);
-  if (moved) $("matches").append(...entries.map(([, { item }]) => item));
+  visible = chosenEntries();
+  if (visible.slice(0, drawn).some((entry, index) => entry !== before[index])) redraw();
 }
+
+const chosenEntries = () => [...found.values()].filter(({ data }) => data.files.some(isChosen));
+
+/** Add the gists to the page that are wanted there: those seen, and a few beyond. */
+function draw() {
+  const next = visible.slice(drawn, wanted);
+  drawn += next.length;
+  $("matches").append(...next.map(({ data }) => gistElement(data)));
+}
+
+function redraw() {
+  visible = chosenEntries();
+  drawn = 0;
+  wanted = STEP;
+  $("matches").replaceChildren();
+  draw();
+}
+
+/** Draw more when the reader comes near the end of what is drawn. */
+new IntersectionObserver((seen) => {
+  if (!seen.some(({ isIntersecting }) => isIntersecting)) return;
+  wanted = drawn + STEP;
+  draw();
+}, { rootMargin: "1500px" }).observe($("rest"));
 
 function gistElement({ gist, owner, description, created_at, updated_at, files }) {
   const title = description || files[0]?.file || gist.replace(/^https?:\/\//, "");
@@ -77,7 +104,7 @@ function gistElement({ gist, owner, description, created_at, updated_at, files }
     element("header", {},
       element("h2", {}, link(gist, { className: "gist" }, title)),
       element("p", { className: "meta" }, ...meta.filter(Boolean))),
-    ...files.map((file) => fileElement(gist, file)));
+    ...files.filter(isChosen).map((file) => fileElement(gist, file)));
 }
 
 function day(time) {
@@ -94,15 +121,8 @@ function setTools() {
 const isChosen = (file) => Object.entries(FACETS)
   .every(([facet, of]) => !chosen[facet].size || chosen[facet].has(of(file)));
 
-function narrow({ data, item }) {
-  const parts = item.querySelectorAll(".part");
-  data.files.forEach((file, index) => { parts[index].hidden = !isChosen(file); });
-  item.hidden = !data.files.some(isChosen);
-}
-
 function showNarrowed() {
-  const visible = [...found.values()].filter(({ item }) => !item.hidden).length;
-  $("shown").textContent = visible === found.size ? "" : `${count(visible)} of ${count(found.size)} shown`;
+  $("shown").textContent = visible.length === found.size ? "" : `${count(visible.length)} of ${count(found.size)} shown`;
 }
 
 function showFacets() {
@@ -124,7 +144,7 @@ function facetButton(facet, value, gists) {
   button.addEventListener("click", () => {
     if (!chosen[facet].delete(value)) chosen[facet].add(value);
     button.setAttribute("aria-pressed", String(chosen[facet].has(value)));
-    for (const entry of found.values()) narrow(entry);
+    redraw();
     showNarrowed();
   });
   return button;
