@@ -236,6 +236,9 @@ def _schemas() -> dict[str, Any]:
     schemas: dict[str, Any] = definitions["$defs"]
     schemas |= {name: found[name, mode] for name, mode, _ in adapters if name not in schemas}
     _discriminate(schemas)
+    # Generators of TypeScript take a field with a default for one that is always there.
+    for field in schemas["SearchRequest"]["properties"].values():
+        field.pop("default", None)
     return schemas
 
 

@@ -109,7 +109,7 @@ GistName = Annotated[
 
 
 class SearchRequest(BaseModel):
-    """A search. Where the default is null, null means the same as leaving the field out."""
+    """A search. A field that is left out is null, false, 0 or an empty list."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
