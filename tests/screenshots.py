@@ -95,16 +95,13 @@ def take_page(browser: Browser, service: Serving, github: FakeGithub) -> None:
 
 def command(github: FakeGithub) -> str:
     """The command's output, as on a terminal without progress."""
-    words = ["gistapi", "search", "octocat", r"TODO|import (\w+)$", "--multiline"]
+    words = ["gistapi", "search", "--color=always", "octocat", r"TODO|import (\w+)$"]
     environ = environment(github) | {
-        "TTY_COMPATIBLE": "1",
-        "TTY_INTERACTIVE": "0",
         "TERM": "xterm-256color",
-        "COLUMNS": str(COLUMNS),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     done = subprocess.run(words, env=environ, check=True, capture_output=True, text=True)
-    return f"$ gistapi search octocat 'TODO|import (\\w+)$' --multiline\n{done.stdout.rstrip()}\n$ "
+    return f"$ gistapi search octocat 'TODO|import (\\w+)$'\n{done.stdout.rstrip()}\n$ "
 
 
 def stream(service: Serving) -> str:
