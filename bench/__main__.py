@@ -21,15 +21,20 @@ from typing import Any
 
 from bench import world
 from bench.cold import cloned, cold
+from bench.details import details
 from bench.files import files
+from bench.growth import growth
+from bench.instances import instances
 from bench.load import load, starts
 from bench.measuring import Measured, measured, note
 from bench.patterns import patterns
 from bench.plan import FULL, QUICK, TINY, Plan
 from bench.report import README, readme_with, table
 from bench.stream import streamed
+from bench.targets import targets
 from bench.warm import warm
 from bench.ways import ways
+from bench.wide import wide
 from bench.world import World
 
 RESULTS = Path(__file__).parent / "results"
@@ -42,11 +47,15 @@ OF_A_SERVICE: dict[str, Callable[[Measured, Plan], Any]] = {
 }
 BESIDE_IT: dict[str, Callable[[World, Plan], Any]] = {
     "clone": cloned,
+    "wide": wide,
     "warm": warm,
+    "growth": growth,
+    "details": details,
+    "targets": targets,
     "start": starts,
     "ways": ways,
 }
-SECTIONS = (*OF_A_SERVICE, *BESIDE_IT, "patterns")
+SECTIONS = (*OF_A_SERVICE, *BESIDE_IT, "instances", "patterns")
 LIBRARIES = ("aiohttp", "google-re2", "requests", "urllib3", "flask")
 
 
@@ -93,6 +102,10 @@ def _measured(plan_name: str, wanted: Collection[str]) -> dict[str, Any]:
         for name, beside in BESIDE_IT.items():
             if name in wanted:
                 found[name] = beside(github, plan)
+    if "instances" in wanted:
+        with world.github() as github:
+            github.real_network()
+            found["instances"] = instances(github, plan)
     if "patterns" in wanted:
         found["patterns"] = patterns(plan)
     found["took_seconds"] = round(time.monotonic() - began)

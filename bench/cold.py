@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from bench import clone, least, naive
+from bench import aio_naive, clone, least, naive
 from bench.measuring import MIB, NEEDLE, Measured, note, summary
 from bench.plan import FEW, Plan
 from bench.world import CONCURRENCY, World, bound_seconds
@@ -35,6 +35,8 @@ def _row(service: Measured, plan: Plan, gists: int, idle_share: float) -> dict[s
             world.generate(user, gists, seed=gists * 10 + turn * 2 + place)
         counts = _ours(service, users, gists, idle_share, readings)
         _theirs(world, plan, users["nothing"], gists, turn, readings)
+        spent = readings["cpu_ms_per_file"][-1] / readings["fetch_cpu_ms_per_file"][-1]
+        readings["cpu_over_fetch"].append(spent)
         floor = least.seconds(world.api_url, users["nothing"], CONCURRENCY)
         readings["least_over_bound"].append(floor / bound_seconds(gists, counts["files"]))
     row: dict[str, Any] = {"gists": gists, "bound_seconds": bound_seconds(gists, counts["files"])}
@@ -81,6 +83,8 @@ def _theirs(
     if gists <= plan.threads_gists:
         done = naive.answer(world.api_url, user, NEEDLE, CONCURRENCY)
         readings["threads_seconds"].append(done["seconds"])
+    done = aio_naive.answer(world.api_url, user, CONCURRENCY)
+    readings["fetch_cpu_ms_per_file"].append(done["cpu"] / done["files"] * 1e3)
     if gists <= plan.one_by_one_gists and (gists <= 100 or turn < FEW):
         done = naive.answer(world.api_url, user, NEEDLE, 1)
         readings["one_by_one_seconds"].append(done["seconds"])

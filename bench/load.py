@@ -7,6 +7,7 @@ import random
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from http.client import HTTPConnection
 from typing import Any
 
@@ -55,6 +56,22 @@ def _row(service: Measured, plan: Plan, clients: int) -> dict[str, Any]:
         "cpu_ms_per_search": (service.cpu_seconds() - cpu) / len(searches) * 1e3,
         "peak_mib": peak.pss_bytes / MIB,
     }
+
+
+def throughput(services: Sequence[Measured], clients: int, plan: Plan) -> float:
+    """Warm searches a second of these services together, the clients spread over them."""
+    searches: list[float] = []
+    began = time.perf_counter()
+    until = began + plan.load_seconds
+    works = [
+        threading.Thread(target=_ask, args=(services[n % len(services)], n, until, searches))
+        for n in range(clients)
+    ]
+    for work in works:
+        work.start()
+    for work in works:
+        work.join()
+    return len(searches) / (time.perf_counter() - began)
 
 
 def _ask(service: Measured, seed: int, until: float, took: list[float]) -> None:

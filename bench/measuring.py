@@ -6,14 +6,14 @@ import json
 import statistics
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psutil
 import requests
 
-from bench.world import World
+from bench.world import CONCURRENCY, World
 from tests.serving import SERVE, Serving, serving
 
 MIB = 2**20
@@ -49,11 +49,11 @@ class Measured:
         self.world = world
         self._session = requests.Session()
 
-    def search(self, login: str, pattern: str) -> Cost:
-        """Run one search with a plain answer."""
+    def search(self, login: str | None, pattern: str, **fields: object) -> Cost:
+        """Run one search with a plain answer; `fields` are more of the request's."""
         self.world.forget()
         cpu, began = self.cpu_seconds(), time.perf_counter()
-        answer = self._post(login, pattern, "application/json").json()
+        answer = self._post(login, pattern, "application/json", fields=fields).json()
         seconds = time.perf_counter() - began
         if answer["status"] != "success":
             raise SystemExit(f"not a whole answer: {answer}")
@@ -123,11 +123,18 @@ class Measured:
             looking.join()
 
     def _post(
-        self, login: str, pattern: str, accept: str, *, stream: bool = False
+        self,
+        login: str | None,
+        pattern: str,
+        accept: str,
+        *,
+        fields: Mapping[str, object] | None = None,
+        stream: bool = False,
     ) -> requests.Response:
+        where = {} if login is None else {"username": login}
         answer = self._session.post(
             f"{self.service.url}/api/v1/search",
-            json={"username": login, "pattern": pattern},
+            json={**where, "pattern": pattern, **(fields or {})},
             headers={"Accept": accept},
             timeout=SEARCH_SECONDS,
             stream=stream,
@@ -138,7 +145,11 @@ class Measured:
 
 @contextmanager
 def measured(
-    world: World, cache_url: str, ttl_seconds: float = 3600, command: Sequence[str] = SERVE
+    world: World,
+    cache_url: str,
+    ttl_seconds: float = 3600,
+    command: Sequence[str] = SERVE,
+    at_once: int = CONCURRENCY,
 ) -> Iterator[Measured]:
     """A service for this GitHub, with default settings otherwise."""
     with serving(
@@ -148,6 +159,7 @@ def measured(
         search_deadline_seconds=SEARCH_SECONDS,
         cache_url=cache_url,
         listing_ttl_seconds=ttl_seconds,
+        github_concurrency=at_once,
     ) as service:
         yield Measured(service, world)
 

@@ -22,7 +22,10 @@ class Plan:
     """… and this number is cloned."""
     stream_gists: int
     warm_gists: int
+    warm_large_gists: int
+    """Beside `warm_gists`, to see that the time grows no faster than their number."""
     warm_readings: int
+    target_users: int
     stores: tuple[str, ...]
     file_bytes: tuple[int, ...]
     clients: tuple[int, ...]
@@ -40,11 +43,13 @@ FULL = Plan(
     rounds=3,
     cold_gists=(100, 1000, 3000),
     threads_gists=3000,
-    one_by_one_gists=1000,
+    one_by_one_gists=100,
     clone_gists=100,
     stream_gists=1000,
     warm_gists=1000,
+    warm_large_gists=10_000,
     warm_readings=10,
+    target_users=50,
     stores=("embedded", "Valkey"),
     file_bytes=(1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000),
     clients=(1, 8, 32),
@@ -63,7 +68,9 @@ QUICK = Plan(
     clone_gists=10,
     stream_gists=100,
     warm_gists=100,
+    warm_large_gists=1000,
     warm_readings=5,
+    target_users=5,
     stores=("embedded",),
     file_bytes=(10_000, 1_000_000, 20_000_000),
     clients=(1, 8),
@@ -82,7 +89,9 @@ TINY = Plan(
     clone_gists=1,
     stream_gists=5,
     warm_gists=3,
+    warm_large_gists=6,
     warm_readings=1,
+    target_users=2,
     stores=("embedded",),
     file_bytes=(1000, 50_000_000),
     clients=(1, 2),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from bench.aims import aims
+from bench.tables import details, growth, markdown, shown, spread, targets, ways
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- from bench/results -->\n", "<!-- end -->"
@@ -22,6 +22,10 @@ def table(found: Found) -> str:
         "## Cold search, in seconds\n\n" + _cold(found),
         "## First match of a stream, in seconds\n\n" + _stream(found),
         "## Warm search, a new pattern\n\n" + _warm(found),
+        "## Warm search beside a plain loop over SQLite, in seconds\n\n" + growth(found),
+        "## Every match, with its surroundings\n\n" + details(found),
+        "## Many users, in seconds\n\n" + targets(found),
+        "## Ways to a content, while the raw host refuses\n\n" + ways(found),
         "## One file\n\n" + _files(found),
         "## Clients at once, warm\n\n" + _load(found),
         "## Matching, beside `re`\n\n" + _patterns(found),
@@ -47,11 +51,11 @@ def summary(found: Found) -> str:
     )
     words = (
         f"A new pattern over {found['conditions']['plan']['warm_gists']:,} gists that are cached"
-        f" takes {_s(warm['seconds'])} s and no request to GitHub. Twenty everyday patterns over"
+        f" takes {shown(warm['seconds'])} s and no request to GitHub. Twenty everyday patterns over"
         f" source text are searched {found['patterns']['all_files']['geometric_mean']:.1f} times as"
         " fast as by Python's `re` (geometric mean)."
     )
-    return f"{_md(_cold_head(), rows)}\n\n{words}\n\n{_missed(found)}\n"
+    return f"{markdown(_cold_head(), rows)}\n\n{words}\n\n{_missed(found)}\n"
 
 
 def _missed(found: Found) -> str:
@@ -95,7 +99,7 @@ def _aims(found: Found) -> str:
     rows = [
         [aim.what, aim.wanted, aim.measured, "yes" if aim.met else "**no**"] for aim in aims(found)
     ]
-    return _md(["aim", "wanted", "measured", "met"], rows)
+    return markdown(["aim", "wanted", "measured", "met"], rows)
 
 
 def _cold_head() -> list[str]:
@@ -119,9 +123,9 @@ def _cold_row(found: Found, row: Found) -> list[str]:
     return [
         f"{row['gists']:,}",
         f"{row['bound_seconds']:.2f}",
-        f"**{_s(row['nothing_seconds'])}**",
-        _s(row.get("threads_seconds")),
-        _s(row.get("one_by_one_seconds")),
+        f"**{shown(row['nothing_seconds'])}**",
+        shown(row.get("threads_seconds")),
+        shown(row.get("one_by_one_seconds")),
         cloned,
     ]
 
@@ -131,14 +135,14 @@ def _cold(found: Found) -> str:
     more = [
         [
             f"{row['gists']:,}",
-            _spread(row["nothing_seconds"]),
-            _spread(row["nothing_over_bound"]),
-            _spread(row["least_over_bound"]),
-            _spread(row["all_seconds"]),
-            _spread(row["cpu_ms_per_file"]),
+            spread(row["nothing_seconds"]),
+            spread(row["nothing_over_bound"]),
+            spread(row["least_over_bound"]),
+            spread(row["all_seconds"]),
+            spread(row["cpu_ms_per_file"]),
             f"{row['api_requests']} + {row['files']:,}",
             f"{row['github_bytes'] / 1e6:.2f}",
-            _spread(row["peak_mib"]),
+            spread(row["peak_mib"]),
         ]
         for row in found["cold"]
     ]
@@ -150,27 +154,27 @@ def _cold(found: Found) -> str:
         f"`git clone` lacks {clone['missing']} here."
         if "missing" in clone
         else f"`git clone --depth 1` of {clone['gists']} gists and ripgrep over them took"
-        f" {_spread(clone['seconds_per_gist'])} s a gist; the rest of that column is multiplied."
+        f" {spread(clone['seconds_per_gist'])} s a gist; the rest of that column is multiplied."
     )
     words += (
         " Sockets alone: 16 threads read every file and look at nothing, which is as close to the"
         " bound as this GitHub and this machine allow."
     )
-    return f"{_md(_cold_head(), rows)}\n\n{words}\n\n{_md(head, more)}"
+    return f"{markdown(_cold_head(), rows)}\n\n{words}\n\n{markdown(head, more)}"
 
 
 def _stream(found: Found) -> str:
     rows = [
         [
             {"all": "all"}.get(row["match_in"], f"the {row['match_in']}"),
-            _spread(row["first_seconds"]),
-            _spread(row["end_seconds"]),
-            _s(row["plain_seconds"]),
+            spread(row["first_seconds"]),
+            spread(row["end_seconds"]),
+            shown(row["plain_seconds"]),
         ]
         for row in found["stream"]
     ]
     gists = f"match in, of {found['stream'][0]['gists']:,} gists"
-    return _md([gists, "first match", "end", "plain answer"], rows)
+    return markdown([gists, "first match", "end", "plain answer"], rows)
 
 
 def _warm(found: Found) -> str:
@@ -178,8 +182,8 @@ def _warm(found: Found) -> str:
         [
             row["store"],
             row["state"],
-            _spread(row["seconds"]),
-            _spread(row["cpu_seconds"]),
+            spread(row["seconds"]),
+            spread(row["cpu_seconds"]),
             f"{row['api_requests']} + {row['raw_requests']:,}",
             f"{row['github_bytes']:,}",
         ]
@@ -194,24 +198,24 @@ def _warm(found: Found) -> str:
         "requests (API + files)",
         "bytes",
     ]
-    return _md(head, rows)
+    return markdown(head, rows)
 
 
 def _files(found: Found) -> str:
     rows = [
         [
             f"{row['bytes'] / 1e6:g} MB",
-            _spread(row["end_seconds"]),
-            _spread(row["start_seconds"]),
+            spread(row["end_seconds"]),
+            spread(row["start_seconds"]),
             f"{row['github_bytes']['start'] / 1e6:.3g} MB",
-            _spread(row["peak_mib"]),
-            _spread(row["naive_end_seconds"]),
-            _spread(row["naive_peak_mib"]),
+            spread(row["peak_mib"]),
+            spread(row["naive_end_seconds"]),
+            spread(row["naive_peak_mib"]),
         ]
         for row in found["files"]
     ]
     head = ["file", "needle at the end, s", "at the start, s", "read for that"]
-    return _md([*head, "PSS, MiB at most", "naive, s", "naive, MiB at most"], rows)
+    return markdown([*head, "PSS, MiB at most", "naive, s", "naive, MiB at most"], rows)
 
 
 def _load(found: Found) -> str:
@@ -230,10 +234,15 @@ def _load(found: Found) -> str:
     head = ["clients", gists, "ms: p50 / p90 / p99", "`/ping`, ms: p50 / p90 / p99"]
     start = found["start"]
     words = (
-        f"From the command to the first answer of `/readyz`: {_spread(start['seconds'])} s."
-        f" PSS when idle: {_spread(start['idle_mib'])} MiB."
+        f"From the command to the first answer of `/readyz`: {spread(start['seconds'])} s."
+        f" PSS when idle: {spread(start['idle_mib'])} MiB."
     )
-    return f"{_md([*head, 'CPU, ms a search', 'PSS, MiB at most'], rows)}\n\n{words}"
+    pair = found["instances"]
+    words += (
+        f" Two instances on this machine with one Valkey answer {pair['times']:.2f} times as many"
+        " searches a second as one."
+    )
+    return f"{markdown([*head, 'CPU, ms a search', 'PSS, MiB at most'], rows)}\n\n{words}"
 
 
 def _patterns(found: Found) -> str:
@@ -245,8 +254,8 @@ def _patterns(found: Found) -> str:
             f"{row['matching_files']}",
             f"{row['all_files']['ours_mb_per_second']['median']:.0f}",
             f"{row['all_files']['re_mb_per_second']['median']:.0f}",
-            _spread(row["all_files"]["times"]),
-            _spread(row["files_without_a_match"]["times"]),
+            spread(row["all_files"]["times"]),
+            spread(row["files_without_a_match"]["times"]),
         ]
         for row in all_of_it["rows"]
     ]
@@ -257,18 +266,4 @@ def _patterns(found: Found) -> str:
     ]
     rows.append(["**geometric mean**", "", "", "", "", *mean])
     words = f"{all_of_it['files']} files of Python's library, {all_of_it['bytes'] / 1e6:.1f} MB."
-    return f"{words}\n\n{_md([*head, 'in files without a match'], rows)}"
-
-
-def _md(head: list[str], rows: Iterable[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _s(values: dict[str, float] | None) -> str:
-    return "-" if values is None else f"{values['median']:.3g}"
-
-
-def _spread(values: dict[str, float]) -> str:
-    low, high = (f"{values[name]:.3g}" for name in ("min", "max"))
-    return f"{values['median']:.3g}" + (f" ({low} to {high})" if low != high else "")
+    return f"{words}\n\n{markdown([*head, 'in files without a match'], rows)}"

@@ -105,11 +105,11 @@ def github() -> Iterator[World]:
             process.terminate()
 
 
-def bound_seconds(gists: int, files: int) -> float:
+def bound_seconds(gists: int, files: int, at_once: int = CONCURRENCY) -> float:
     """What no search can beat: pages come one by one, files this many at once.
 
     `max(pages x api, api + files x raw / concurrency)`.
     """
     pages = max(1, -(-gists // PAGE_GISTS))
     api, raw = API_MS / 1e3, RAW_MS / 1e3
-    return max(pages * api, api + files * raw / CONCURRENCY)
+    return max(pages * api, api + files * raw / at_once)
