@@ -11,6 +11,8 @@ POETRY := $(TOOLS)/poetry
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 BENCH := $(VENV)/.bench
+BIOME := @biomejs/biome@2.6.8
+SCRIPTS := $(wildcard gistapi/web/ui/static/*.js)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Without bytecode, each process that the tests start would compile all its imports.
@@ -50,6 +52,8 @@ check: $(DEV) ## run every other check: lint, format, types, import rules, image
 	$(BIN)/pytest --quiet tests/architecture/test_architecture.py
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/zizmor --quiet --offline .github
+	@if command -v npm >/dev/null; then npm exec --yes --package=$(BIOME) -- biome lint $(SCRIPTS); \
+		else echo 'npm is not here: the scripts of the page are not checked.'; fi
 	$(POETRY) check --quiet --lock --strict
 
 format: $(DEV) ## fix what ruff can fix
