@@ -41,7 +41,8 @@ FAULTS = (
     Fault(cut_body_at=10, reset=True),
     Fault(gzip="corrupt"),
     Fault(latency_seconds=3),
-    Fault(answer=answers.primary_limit()),  # which is obeyed until the last
+    # Longer than any deadline, however long after the collection it is used: answered at once.
+    Fault(answer=answers.primary_limit(reset_in=7200)),
 )
 
 
