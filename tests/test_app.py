@@ -74,7 +74,7 @@ def test_the_settings_bound_a_search(github: FakeGithub) -> None:
     """`SEARCH_DEADLINE_SECONDS` is obeyed: the answer is partial and has `next`."""
     github.add_user("octocat").add_gist({"a": "x"})
     github.faults.inject(Fault(held=threading.Event()), origin="raw")
-    with service(settings(github, search_deadline_seconds=2)) as client:
+    with service(settings(github, search_deadline_seconds=6)) as client:
         answer = client.post(SEARCH, json={"username": "octocat", "pattern": "y"})
     assert answer.get_json()["status"] == "partial"
 

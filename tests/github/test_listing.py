@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections.abc import Callable
 from contextlib import aclosing
 
@@ -413,11 +414,20 @@ async def test_pages_are_asked_for_side_by_side(github: FakeGithub) -> None:
     """Pages that are known to exist do not wait for one another, new ones or known ones."""
     with_gists(github, 550)
     listings = listings_of(github)
+
+    def are_asked() -> bool:
+        return github.traffic["api"].peak_in_flight == AT_ONCE
+
     for _ in range(2):
         github.forget()
-        github.traffic["api"].latency_seconds = 0.2
-        await listed(listings)
-        assert github.traffic["api"].peak_in_flight == AT_ONCE
+        gate = threading.Event()
+        rule = github.faults.inject(Fault(held=gate), path=lambda asked: "&page=" in asked.target)
+        reading = asyncio.create_task(listed(listings))
+        await asyncio.to_thread(until, are_asked)
+        gate.set()
+        await reading
+        github.faults.remove(rule)
+        assert are_asked()
 
 
 @on_loop
