@@ -60,7 +60,7 @@ class _Watch:
 
 def ways(world: World, plan: Plan) -> list[dict[str, Any]]:
     """One row for each scene: seconds, requests by origin, refusals, and the ways taken."""
-    gists = max(plan.cold_gists)
+    gists = plan.warm_gists
     world.generate(LOGIN, gists, seed=4242)
     rows = []
     for name, (limit, token) in SCENES.items():
