@@ -63,7 +63,7 @@ format: $(DEV) ## fix what ruff can fix
 nightly: $(DEV) ## run the tests with a large search for counterexamples (an hour or so)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest --timeout 7200
 
-bench: $(BENCH) ## measure, beside the alternatives (8 minutes); writes bench/results and the README
+bench: $(BENCH) ## measure, beside the alternatives (6 minutes); writes bench/results and the README
 	$(BIN)/python -m bench
 
 bench-quick: $(BENCH) ## measure the same quickly (a minute); writes into dist/bench-quick
