@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from tests.fake_github.answers import error
@@ -85,6 +86,8 @@ class Control:
         if what == "generate":
             return self._user(value).generate(**{k: v for k, v in value.items() if k != "login"})
         if what == "edit":
+            # Now, for who asks what was changed since; the world's own clock is years behind.
+            self._controlled.world.turn_to(datetime.now(UTC))
             return self._controlled.world.gists[value["id"]].edit(_files(value))
         return {"html_url": self._user(value).add_gist(_files(value)).html_url}
 
