@@ -84,7 +84,7 @@ class SqliteFile:
         self._damaged: _Identity | None = None
         for found in (path, self._path):
             with suppress(OSError):
-                if not _is_ours(found):
+                if not _is_ours(found) and not self._is_ours_alone(found):
                     raise SettingsError(
                         f"{found} is not a cache of gistapi, which leaves it as it is. Name another"
                         " file in GISTAPI_CACHE_URL, or remove this one if it is a damaged cache."
@@ -184,6 +184,11 @@ class SqliteFile:
         for end in _FILES:
             self._beside(end).unlink(missing_ok=True)
         self._observe(CacheFailed("open", "the file is damaged and is begun again"))
+
+    def _is_ours_alone(self, path: Path) -> bool:
+        """Look again: another process may have been creating the file."""
+        with self._alone():
+            return _is_ours(path)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -384,11 +384,13 @@ def test_two_searches_at_once_fetch_each_content_once(github: FakeGithub) -> Non
 def test_too_many_searches_are_refused(github: FakeGithub) -> None:
     """The search beyond the limit is refused at once; a place that is free again is given."""
     github.add_user("octocat").add_gist({"a": "needle"})
+    rule = github.faults.inject(HELD, path=is_raw_of("a"))
     with bench(github, max_searches=1) as ours:
         with closing(ours.searcher.search(NEEDLE)) as first:
             next(first)
             with pytest.raises(OverloadedError):
                 ours.search(NEEDLE)
+        github.faults.remove(rule)
         assert ours.search(NEEDLE).matches
 
 

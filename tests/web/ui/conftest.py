@@ -20,6 +20,7 @@ def hub() -> Iterator[FakeGithub]:
     """Give a GitHub with the demo's users, `many` gists and a hostile one."""
     with FakeGithub() as fake:
         populate(fake.world)
+        fake.rate_limit.limit = 5000  # all tests of the package ask it
         fake.add_user("many").generate(120)
         fake.add_user("lines").add_gist({"hits.txt": "hit\n" * 25})
         fake.add_user("marks").add_gist({"m.txt": "one two\ntwo\n3\n😀a 😀b 4\nend\n6\n"})
