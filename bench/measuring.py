@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -178,4 +179,4 @@ def percentile(readings: Sequence[float], share: float) -> float:
 
 def note(words: str) -> None:
     """Print progress to standard error."""
-    print(words, flush=True)
+    print(words, file=sys.stderr, flush=True)

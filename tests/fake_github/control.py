@@ -86,9 +86,11 @@ class Control:
         if what == "generate":
             return self._user(value).generate(**{k: v for k, v in value.items() if k != "login"})
         if what == "edit":
+            gist = self._controlled.world.gists[value["id"]]
+            gist.edit(_files(value))
             # Now, for who asks what was changed since; the world's own clock is years behind.
-            self._controlled.world.turn_to(datetime.now(UTC))
-            return self._controlled.world.gists[value["id"]].edit(_files(value))
+            gist.updated_at = datetime.now(UTC)
+            return {"html_url": gist.html_url}
         return {"html_url": self._user(value).add_gist(_files(value)).html_url}
 
     def _user(self, value: dict[str, Any]) -> User:
