@@ -8,6 +8,7 @@ from io import StringIO
 from typing import Annotated, NotRequired
 
 import click
+from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads typing's own from Python 3.12 on only
 
@@ -82,16 +83,15 @@ class FileAnswer(TypedDict):
     text: str
 
 
-class ToolFaultError(Exception):
-    """A tool cannot do what it was asked; the message says what to change."""
-
-
 Users = Annotated[Sequence[str], Field(description="GitHub logins, @logins or profile addresses.")]
 Gists = Annotated[Sequence[str], Field(description="Ids or addresses of gists.")]
 
 
 class Tools:
-    """The tools, on one backend. Each call may run in a thread of its own."""
+    """The tools, on one backend. Each call may run in a thread of its own.
+
+    Raises ToolError where a tool cannot do what it was asked; the message says what to change.
+    """
 
     def __init__(self, backend: Backend, searcher: Searcher) -> None:
         self._backend = backend
@@ -127,8 +127,8 @@ class Tools:
                 username=None,
                 pattern=pattern,
                 flags=Flags(ignore_case, multiline=True, fixed_string=fixed_string, word=word),
-                files=words.globs(_CONTEXT, _PARAMETER, tuple(files)),
-                languages=words.languages(_CONTEXT, _PARAMETER, tuple(languages)),
+                files=words.checked_globs(files),
+                languages=words.known_languages(languages),
                 usernames=tuple(_login(user) for user in users),
                 organization=None if organization is None else _login(organization),
                 gists=tuple(targets.gist(word) for word in gists),
@@ -139,10 +139,10 @@ class Tools:
                 names=names,
             )
             if not query.targets:
-                raise ToolFaultError("Name where to search: users, organization, gists or mine.")
+                raise ToolError("Name where to search: users, organization, gists or mine.")
             return _answer(self._backend, query, cursor, limit)
         except (click.UsageError, ClientError, GistapiError) as error:
-            raise ToolFaultError(_message(error)) from error
+            raise ToolError(_message(error)) from error
 
     def read_gist_file(
         self,
@@ -157,10 +157,10 @@ class Tools:
         try:
             found = self._searcher.read_file(targets.gist(gist), file)
         except (click.UsageError, GistapiError) as error:
-            raise ToolFaultError(_message(error)) from error
+            raise ToolError(_message(error)) from error
         lines = list(StringIO(found.text, newline="\n"))
         if first_line > max(1, len(lines)):
-            raise ToolFaultError(f"The file has {len(lines)} lines.")
+            raise ToolError(f"The file has {len(lines)} lines.")
         text, next_line = _part(lines, first_line)
         if next_line is None and found.is_cut:
             text += "\n[The file goes on; only its first 8 MiB are read.]"
@@ -174,23 +174,15 @@ class Tools:
         )
 
 
-_CONTEXT = click.Context(click.Command("mcp"))
-_PARAMETER = click.Option(["--files"])
-
-
 def _login(word: str) -> str:
     target = targets.target(word)
     if target.kind != "username":
-        raise ToolFaultError(f"{word} is a gist: name it under `gists`.")
+        raise ToolError(f"{word} is a gist: name it under `gists`.")
     return target.name
 
 
 def _message(error: Exception) -> str:
-    if isinstance(error, click.UsageError):
-        return error.format_message()
-    position = getattr(error, "position", None)
-    message = str(error)
-    return message if position is None or "position" in message else f"{message} at {position}"
+    return error.format_message() if isinstance(error, click.UsageError) else str(error)
 
 
 def _answer(backend: Backend, query: Query, cursor: str | None, limit: int) -> FoundGists:

@@ -29,11 +29,15 @@ TOKENLESS = (
 
 
 @contextmanager
-def local(settings: Settings, *, verbose: bool) -> Iterator[tuple[Backend, Searcher]]:
-    """Search in this process, with the settings' cache and the user's own GitHub token.
+def local(settings: Settings, *, verbose: bool) -> Iterator[Backend]:
+    """Search in this process, with the settings' cache and the user's own GitHub token."""
+    with in_process(settings, verbose=verbose) as (backend, _):
+        yield backend
 
-    The searcher behind the backend reads files too.
-    """
+
+@contextmanager
+def in_process(settings: Settings, *, verbose: bool) -> Iterator[tuple[Backend, Searcher]]:
+    """As `local`, with the searcher behind it, which reads files too."""
     from gistapi.app import build_service  # noqa: PLC0415 - a remote search needs none
     from gistapi.search.report import line  # noqa: PLC0415
 

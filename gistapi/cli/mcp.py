@@ -5,19 +5,17 @@ https://modelcontextprotocol.io
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from inspect import getdoc
-from typing import ParamSpec, TypeVar
 
 import click
 
 from gistapi.cli.commands import Fault
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
 MISSING = "The MCP server needs an extra: pip install 'gistgrep[mcp]'"
+INSTRUCTIONS = (
+    "Search GitHub gists by regular expression, completely: every file of every gist, and the"
+    " answer says what could not be searched."
+)
 
 
 @click.command()
@@ -30,38 +28,19 @@ def mcp(*, verbose: bool) -> None:
     """
     try:
         from mcp.server import MCPServer  # noqa: PLC0415 - an extra
-        from mcp.server.mcpserver.exceptions import ToolError  # noqa: PLC0415
         from mcp.types import ToolAnnotations  # noqa: PLC0415
     except ImportError:
         raise Fault(MISSING) from None
     from gistapi.cli import backends  # noqa: PLC0415 - --help needs no search
-    from gistapi.cli.agent_tools import ToolFaultError, Tools  # noqa: PLC0415
+    from gistapi.cli.agent_tools import Tools  # noqa: PLC0415
     from gistapi.cli.serve import settings  # noqa: PLC0415
 
-    def failing(tool: Callable[P, T]) -> Callable[P, T]:
-        """The tool, whose faults the protocol knows."""
-
-        @wraps(tool)
-        def run(*args: P.args, **kwargs: P.kwargs) -> T:
-            try:
-                return tool(*args, **kwargs)
-            except ToolFaultError as error:
-                raise ToolError(str(error)) from error
-
-        return run
-
     hints = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=True)
-    with backends.local(settings({}), verbose=verbose) as (backend, searcher):
+    with backends.in_process(settings({}), verbose=verbose) as (backend, searcher):
         tools = Tools(backend, searcher)
         server = MCPServer("gistapi", instructions=INSTRUCTIONS, log_level="WARNING")
         for tool in (tools.search_gists, tools.read_gist_file):
             server.add_tool(
-                failing(tool), description=getdoc(tool), annotations=hints, structured_output=True
+                tool, description=getdoc(tool), annotations=hints, structured_output=True
             )
         server.run("stdio")
-
-
-INSTRUCTIONS = (
-    "Search GitHub gists by regular expression, completely: every file of every gist, and the"
-    " answer says what could not be searched."
-)

@@ -182,29 +182,39 @@ def time(_context: click.Context, parameter: click.Parameter, value: str | None)
 def languages(
     _context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]
 ) -> tuple[str, ...]:
+    """`known_languages`, for click."""
+    return known_languages(value)
+
+
+def known_languages(names: Sequence[str]) -> tuple[str, ...]:
     """GitHub's names of languages; one that is like a name of GitHub's is refused."""
-    if value:
+    if names:
         from gistapi.search.languages import misspelt  # noqa: PLC0415 - --help needs no search
 
-        for name in value:
+        for name in names:
             meant = misspelt(name)
             if meant is not None:
                 raise click.BadParameter(f"GitHub knows no language {name}; did you mean {meant}?")
-    return value
+    return tuple(names)
 
 
 def globs(
     _context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]
 ) -> tuple[str, ...]:
+    """`checked_globs`, for click."""
+    return checked_globs(value)
+
+
+def checked_globs(globs: Sequence[str]) -> tuple[str, ...]:
     """Globs that the filter takes."""
-    if value:
+    if globs:
         from gistapi.search.globs import Globs  # noqa: PLC0415 - --help needs no search
 
         try:
-            Globs(value)
+            Globs(globs)
         except ValueError as error:
             raise click.BadParameter(str(error)) from None
-    return value
+    return tuple(globs)
 
 
 def organization(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from typing import Any
 
 import click
@@ -152,21 +152,14 @@ def _backend(
     from gistapi.cli import backends  # noqa: PLC0415 - --help needs no search
 
     if server is None:
-        return _local(verbose=verbose)
+        from gistapi.settings import load_settings  # noqa: PLC0415 - nor settings
+
+        return backends.local(load_settings(), verbose=verbose)
     token = find_token("https://api.github.com") if send_token else None
     if verbose:
         sent = "none is sent" if token is None else f"{token.source} is sent"
         say(f"Searching through {server}; of GitHub tokens {sent}.")
     return backends.remote(server, read_key(key_file), token.value if token else None)
-
-
-@contextmanager
-def _local(*, verbose: bool) -> Iterator[Backend]:
-    from gistapi.cli import backends  # noqa: PLC0415 - --help needs no search
-    from gistapi.settings import load_settings  # noqa: PLC0415 - nor settings
-
-    with backends.local(load_settings(), verbose=verbose) as (backend, _):
-        yield backend
 
 
 def _style(options: Options, output: Output) -> Style:

@@ -28,7 +28,7 @@ from gistapi.search.session import SearchBounds, Session
 from gistapi.search.source import ContentStore, GistSource
 from gistapi.search.stop import GO_ON, Stop
 
-__all__ = ["FileText", "SearchBounds", "Searcher"]
+__all__ = ["SearchBounds", "Searcher"]
 
 COMPILED = 16
 """Patterns that stay compiled: a search that goes on by its cursor compiles once."""

@@ -10,9 +10,9 @@ from gistapi.aio.scope import Scope
 from gistapi.errors import GoneError, IncompleteError, RawRefusedError
 from gistapi.matching.decoding import to_utf8
 from gistapi.models import Gist, GistFile, Target
+from gistapi.search.reader import is_small
 from gistapi.search.source import GistSource
 
-SMALL_BYTES = 2**20
 MAX_BYTES = 8 * 2**20
 """What is read of a file at most."""
 MAX_NAMES = 20
@@ -59,7 +59,7 @@ async def _gist(source: GistSource, gist_id: str, scope: Scope) -> Gist:
 
 
 async def _from_host(source: GistSource, gist: Gist, file: GistFile, scope: Scope) -> FileText:
-    if file.size_bytes is not None and file.size_bytes <= SMALL_BYTES:
+    if is_small(file):
         content = await source.read(gist, file, scope)
         return FileText(gist, file.name, _text(content), is_cut=False)
     async with aclosing(source.stream(gist, file, scope)) as passes:

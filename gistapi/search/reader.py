@@ -94,7 +94,7 @@ class Reader:
             if state.slot.gist.truncated:
                 continue
             for index, file in enumerate(state.files):
-                if file.blob_sha is not None and _is_small(file):
+                if file.blob_sha is not None and is_small(file):
                     places.setdefault(file.blob_sha, []).append((state, index))
         for batch, size in _batches(places):
             async with self.shared.budget.hold(size):
@@ -162,7 +162,7 @@ class Reader:
         file = state.files[index]
         result: Result
         try:
-            if _is_small(file):
+            if is_small(file):
                 result = await self._whole(state.slot, file)
             else:
                 result = await self._streamed(state.slot, file)
@@ -170,7 +170,7 @@ class Reader:
             state.refuse(index)
             return
         except GoneError:
-            if not _is_small(file):  # the raw host has no large files, git may
+            if not is_small(file):  # the raw host has no large files, git may
                 state.refuse(index)
                 return
             result = None
@@ -295,5 +295,6 @@ def _batches(
         yield batch, size
 
 
-def _is_small(file: GistFile) -> bool:
+def is_small(file: GistFile) -> bool:
+    """Whether a file is read whole; one of unknown size is not."""
     return file.size_bytes is not None and file.size_bytes <= SMALL_BYTES

@@ -144,7 +144,7 @@ def test_answers_are_bounded_and_go_on(github: FakeGithub) -> None:
 
 
 def test_what_was_not_searched_is_said(github: FakeGithub) -> None:
-    """A file that cannot be read, and a user whom GitHub does not know."""
+    """The answer names an unreadable file and an unknown user."""
     user = github.add_user("octocat")
     bad = user.add_gist({"bad": "needle"})
     user.add_gist({"good": "needle"})
