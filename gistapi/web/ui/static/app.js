@@ -84,7 +84,7 @@ function fail(error, body) {
 
 function submit({ keepAddress = false } = {}) {
   const { username, pattern } = form.elements;
-  const own = form.elements.mine?.checked || form.elements.starred?.checked;
+  const own = wantsOwn();
   const missing = !username.value.trim() && !own ? username : !pattern.value ? pattern
     : own && !$("token-value").value ? $("token-value") : null;
   if (missing) {
@@ -162,8 +162,11 @@ function step(event) {
   next.focus();
 }
 
+/** Whether the search needs the token of whoever searches. */
+const wantsOwn = () => Boolean(form.elements.mine?.checked || form.elements.starred?.checked);
+
 function showOptions() {
-  if ($("token")) $("token").hidden = !(form.elements.mine.checked || form.elements.starred.checked);
+  if ($("token")) $("token").hidden = !wantsOwn();
   $("in-use").textContent = optionsOf(form).map((option) => ` · ${option}`).join("");
 }
 

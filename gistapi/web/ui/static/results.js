@@ -32,6 +32,7 @@ export function clear() {
   for (const values of Object.values(chosen)) values.clear();
   $("facets").replaceChildren();
   $("shown").textContent = "";
+  visible = [];
   redraw();
   setTools();
 }
@@ -41,7 +42,7 @@ export function add(data) {
   if (found.has(data.gist)) return;
   const entry = { data, number: found.size };
   found.set(data.gist, entry);
-  if (data.files.some(isChosen)) visible.push(entry);
+  if (isShown(entry)) visible.push(entry);
   draw();
   if (found.size === 1) setTools();
 }
@@ -67,11 +68,9 @@ export function sortBy(name) {
   const entries = [...found].sort((a, b) => ORDERS[name](a[1], b[1]));
   found.clear();
   for (const [gist, entry] of entries) found.set(gist, entry);
-  visible = chosenEntries();
+  visible = [...found.values()].filter(isShown);
   if (visible.slice(0, drawn).some((entry, index) => entry !== before[index])) redraw();
 }
-
-const chosenEntries = () => [...found.values()].filter(({ data }) => data.files.some(isChosen));
 
 /** Add the gists to the page that are wanted there: those seen, and a few beyond. */
 function draw() {
@@ -80,8 +79,8 @@ function draw() {
   $("matches").append(...next.map(({ data }) => gistElement(data)));
 }
 
+/** Draw from the first gist on: others are visible now, or in another order. */
 function redraw() {
-  visible = chosenEntries();
   drawn = 0;
   wanted = STEP;
   $("matches").replaceChildren();
@@ -121,6 +120,8 @@ function setTools() {
 const isChosen = (file) => Object.entries(FACETS)
   .every(([facet, of]) => !chosen[facet].size || chosen[facet].has(of(file)));
 
+const isShown = ({ data }) => data.files.some(isChosen);
+
 function showNarrowed() {
   $("shown").textContent = visible.length === found.size ? "" : `${count(visible.length)} of ${count(found.size)} shown`;
 }
@@ -144,6 +145,7 @@ function facetButton(facet, value, gists) {
   button.addEventListener("click", () => {
     if (!chosen[facet].delete(value)) chosen[facet].add(value);
     button.setAttribute("aria-pressed", String(chosen[facet].has(value)));
+    visible = [...found.values()].filter(isShown);
     redraw();
     showNarrowed();
   });
