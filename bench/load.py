@@ -24,27 +24,35 @@ def load(service: Measured, plan: Plan) -> list[dict[str, Any]]:
 
     Each search has a pattern of its own and reads the gists of one of some users from the cache.
     """
-    for number in range(USERS):
-        service.world.generate(f"load-{number}", plan.load_gists, seed=40_000 + number)
-        service.search(f"load-{number}", NEEDLE)
-    return [_row(service, plan, clients) for clients in plan.clients]
+    users = generated(service.world, plan, "load")
+    warm_up(service, users)
+    return [_row(service, plan, clients, users) for clients in plan.clients]
 
 
-def _row(service: Measured, plan: Plan, clients: int) -> dict[str, Any]:
+def generated(world: World, plan: Plan, name: str) -> list[str]:
+    """The logins of new users with gists."""
+    users = [f"{name}-{number}" for number in range(USERS)]
+    for number, login in enumerate(users):
+        world.generate(login, plan.load_gists, seed=40_000 + number)
+    return users
+
+
+def warm_up(service: Measured, users: Sequence[str]) -> None:
+    """Bring the users' gists into the service's cache."""
+    for login in users:
+        service.search(login, NEEDLE)
+
+
+def _row(service: Measured, plan: Plan, clients: int, users: Sequence[str]) -> dict[str, Any]:
     note(f"{clients} clients")
     searches: list[float] = []
     pings: list[float] = []
     until = time.perf_counter() + plan.load_seconds
-    works = [
-        threading.Thread(target=_ask, args=(service, n, until, searches)) for n in range(clients)
-    ]
+    works = _clients([service], clients, users, until, searches)
     works.append(threading.Thread(target=_ping, args=(service, until, pings)))
     cpu, began = service.cpu_seconds(), time.perf_counter()
     with service.watched() as peak:
-        for work in works:
-            work.start()
-        for work in works:
-            work.join()
+        _run(works)
     seconds = time.perf_counter() - began
     return {
         "clients": clients,
@@ -58,28 +66,44 @@ def _row(service: Measured, plan: Plan, clients: int) -> dict[str, Any]:
     }
 
 
-def throughput(services: Sequence[Measured], clients: int, plan: Plan) -> float:
+def throughput(
+    services: Sequence[Measured], clients: int, users: Sequence[str], plan: Plan
+) -> float:
     """Warm searches a second of these services together, the clients spread over them."""
     searches: list[float] = []
     began = time.perf_counter()
-    until = began + plan.load_seconds
-    works = [
-        threading.Thread(target=_ask, args=(services[n % len(services)], n, until, searches))
+    _run(_clients(services, clients, users, began + plan.load_seconds, searches))
+    return len(searches) / (time.perf_counter() - began)
+
+
+def _clients(
+    services: Sequence[Measured],
+    clients: int,
+    users: Sequence[str],
+    until: float,
+    took: list[float],
+) -> list[threading.Thread]:
+    return [
+        threading.Thread(target=_ask, args=(services[n % len(services)], n, users, until, took))
         for n in range(clients)
     ]
+
+
+def _run(works: Sequence[threading.Thread]) -> None:
     for work in works:
         work.start()
     for work in works:
         work.join()
-    return len(searches) / (time.perf_counter() - began)
 
 
-def _ask(service: Measured, seed: int, until: float, took: list[float]) -> None:
+def _ask(
+    service: Measured, seed: int, users: Sequence[str], until: float, took: list[float]
+) -> None:
     chance = random.Random(seed)
     connection = HTTPConnection("127.0.0.1", service.service.port, timeout=60)
     while (began := time.perf_counter()) < until:
         pattern = f"{NEEDLE} {seed} {chance.random()}"
-        body = json.dumps({"username": f"load-{chance.randrange(USERS)}", "pattern": pattern})
+        body = json.dumps({"username": users[chance.randrange(USERS)], "pattern": pattern})
         headers = {"Content-Type": "application/json"}
         connection.request("POST", "/api/v1/search", body, headers)
         answer = json.load(connection.getresponse())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from typing import Any
 
-from bench.measuring import NEEDLE, measured, note, summary
+from bench.measuring import NEEDLE, measured, note
 from bench.plan import Plan
 from bench.world import World
 
@@ -34,7 +34,6 @@ def targets(world: World, plan: Plan) -> list[dict[str, Any]]:
                     "together_seconds": together.seconds,
                     "apart_seconds": sum(cost.seconds for cost in apart),
                     "requests": [together.api_requests, together.raw_requests],
-                    "apart_each": summary([cost.seconds for cost in apart]),
                 }
             )
     return rows

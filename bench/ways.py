@@ -29,7 +29,10 @@ SCENES: dict[str, tuple[dict[str, Any], str | None]] = {
     "raw": ({}, None),
     "GraphQL (raw refuses)": (REFUSED, "token"),
     "git (raw refuses, no token)": (REFUSED, None),
-    "raw refuses from file 200 on": ({"most_in_all": HALFWAY, "retry_after": "300"}, "token"),
+    f"raw refuses from file {HALFWAY} on": (
+        {"most_in_all": HALFWAY, "retry_after": "300"},
+        "token",
+    ),
     "raw allows 10 a second": (
         {"most_per_second": ALLOWED_PER_SECOND, "retry_after": "1"},
         None,
