@@ -88,7 +88,7 @@ class Control:
         if what == "edit":
             gist = self._controlled.world.gists[value["id"]]
             gist.edit(_files(value))
-            # Now, for who asks what was changed since; the world's own clock is years behind.
+            # The real time: the world's own clock is years behind, and `since` would hide the edit.
             gist.updated_at = datetime.now(UTC)
             return {"html_url": gist.html_url}
         return {"html_url": self._user(value).add_gist(_files(value)).html_url}
