@@ -174,6 +174,28 @@ def test_the_who_field_takes_users_an_organization_and_gists(
     assert bodies == [fields | asked]
 
 
+@pytest.mark.parametrize(
+    ("username", "pattern", "label", "words"),
+    [
+        ("", "x", "GitHub user", "Enter a GitHub user"),
+        ("octocat", "", "Pattern", "Enter a pattern"),
+    ],
+)
+def test_an_empty_field_is_said_in_place(
+    page: Page, username: str, pattern: str, label: str, words: str
+) -> None:
+    """Nothing is sent; the field that is missing is focused and marked until it is filled."""
+    bodies = answer(page, [end(0)])
+    ask(page, username, pattern)
+    expect(page.get_by_role("alert")).to_contain_text(words)
+    expect(page.get_by_label(label)).to_be_focused()
+    expect(page.get_by_label(label)).to_have_attribute("aria-invalid", "true")
+    assert bodies == []
+    ask(page, "octocat", "x")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(page.get_by_label(label)).not_to_have_attribute("aria-invalid", "true")
+
+
 def test_two_organizations_are_refused_where_they_were_typed(page: Page) -> None:
     """The contract has one; nothing is sent."""
     bodies = answer(page)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import visit
 from tests.fake_github import FakeGithub
 from tests.serving import Serving, serving
+from tests.web.ui.forms import ask
 
 LINK = "/?username=octocat&pattern=import+requests"
 
@@ -37,31 +43,90 @@ def test_a_link_runs_where_nothing_is_limited(browser: Browser, service: Serving
         expect(visited.page.locator("#waits")).to_be_hidden()
 
 
-def test_ones_own_gists_are_searched_with_ones_own_token(browser: Browser) -> None:
-    """The field is asked for with the choice; the token is in no link, command or storage."""
+TOKEN = "canary"
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Serving]:
+    """Give a service that takes its callers' tokens; octocat's has a secret gist."""
     with FakeGithub() as github:
         user = github.add_user("octocat")
-        user.add_gist({"a.txt": "needle"}, public=False)
-        github.api.grant("canary", user)
-        with (
-            serving(github, cache_url="off", caller_tokens=True) as service,
-            visit(browser, f"{service.url}/") as visited,
-        ):
-            page = visited.page
-            token = page.get_by_label("Your GitHub token")
-            expect(token).to_be_hidden()
-            page.get_by_label("My gists").check()
-            expect(token).to_be_visible()
-            page.get_by_label("Pattern").fill("needle")
-            page.keyboard.press("Enter")
-            expect(token).to_be_focused()
-            page.keyboard.type("canary")
-            page.keyboard.press("Enter")
-            expect(page.locator(".match")).to_have_count(1)
-            page.get_by_text("Repeat this search").click()
-            kept = page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
-            assert "canary" not in page.url + kept + page.locator("#repeat").inner_text()
-            assert "mine=1" in page.url
+        user.add_gist({"secret.txt": "needle"}, public=False)
+        user.add_gist({"public.txt": "needle"})
+        github.api.grant(TOKEN, user)
+        with serving(github, cache_url="off", caller_tokens=True) as service:
+            yield service
+
+
+def ask_own(page: Page) -> None:
+    """Search one's own gists, with the token."""
+    page.get_by_label("My gists").check()
+    page.get_by_label("Pattern").fill("needle")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Your GitHub token")).to_be_focused()
+    page.keyboard.type(TOKEN)
+    page.keyboard.press("Enter")
+    expect(page.locator(".match")).to_have_count(2)
+
+
+def test_ones_own_gists_are_searched_with_ones_own_token(browser: Browser, own: Serving) -> None:
+    """The field is asked for with the choice; the token is in no link, command or storage."""
+    with visit(browser, f"{own.url}/") as visited:
+        page = visited.page
+        expect(page.get_by_label("Your GitHub token")).to_be_hidden()
+        ask_own(page)
+        page.get_by_text("Repeat this search").click()
+        kept = page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
+        assert TOKEN not in page.url + kept + page.locator("#repeat").inner_text()
+        assert "mine=1" in page.url
+        command = page.locator("#curl").inner_text()
+        environ = os.environ | {"GITHUB_TOKEN": TOKEN}
+        done = subprocess.run(["sh", "-c", command], env=environ, check=True, capture_output=True)
+        assert len(json.loads(done.stdout)["matches"]) == 2
+
+
+def test_the_token_goes_with_no_other_search(browser: Browser, own: Serving) -> None:
+    """Once "My gists" is off, its field is hidden and what it holds is not sent."""
+    with visit(browser, f"{own.url}/") as visited:
+        page = visited.page
+        ask_own(page)
+        page.locator("summary", has_text="Options").click()
+        page.get_by_label("My gists").uncheck()
+        expect(page.get_by_label("Your GitHub token")).to_be_hidden()
+        with page.expect_request("**/api/v1/search") as asked:
+            ask(page, "octocat", "needle")
+        assert TOKEN not in str(asked.value.all_headers())
+        expect(page.locator(".match")).to_have_count(1)
+
+
+def test_back_and_forward_keep_the_token_and_show_their_search(
+    browser: Browser, own: Serving
+) -> None:
+    """Each address shows its own results; the token stays in its field while the page is open."""
+    with visit(browser, f"{own.url}/") as visited:
+        page = visited.page
+        ask_own(page)
+        page.locator("summary", has_text="Options").click()
+        page.get_by_label("My gists").uncheck()
+        ask(page, "octocat", "needle")
+        expect(page.locator(".match")).to_have_count(1)
+        page.go_back()
+        expect(page.locator(".match")).to_have_count(2)
+        page.go_forward()
+        expect(page.locator(".match")).to_have_count(1)
+
+
+def test_a_link_to_ones_own_gists_asks_for_the_token(browser: Browser, own: Serving) -> None:
+    """Nothing is sent without it; results of another search do not stay beside it."""
+    with visit(browser, f"{own.url}/?username=octocat&pattern=needle") as visited:
+        page = visited.page
+        expect(page.locator(".match")).to_have_count(1)
+        page.evaluate("history.pushState(null, '', '/?mine=1&pattern=needle')")
+        page.evaluate("history.pushState(null, '', '/?username=octocat&pattern=needle')")
+        page.go_back()
+        expect(page.get_by_label("Your GitHub token")).to_be_focused()
+        expect(page.get_by_role("alert")).to_contain_text("need your GitHub token")
+        expect(page.locator("#outcome")).to_be_hidden()
 
 
 @pytest.mark.parametrize("choice", ["My gists", "My stars"])

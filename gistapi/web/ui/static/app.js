@@ -3,9 +3,9 @@
 import { proof } from "./captcha.js";
 import { $, element } from "./dom.js";
 import { addressesOf, csvOf, download, jsonOf } from "./exports.js";
-import { clearFault, showFault, showRefusal } from "./faults.js";
+import { clearFault, refuse, showFault, showRefusal } from "./faults.js";
 import * as outcome from "./outcome.js";
-import { bodyOf, curlOf, fill, linkOf, optionsOf, requestOf, targetsOf } from "./query.js";
+import { bodyOf, curlOf, fill, isOwn, linkOf, optionsOf, requestOf, targetsOf } from "./query.js";
 import * as results from "./results.js";
 import { Refusal, search } from "./stream.js";
 
@@ -44,7 +44,7 @@ async function run(body, { continued = false } = {}) {
   setRunning(controller);
   try {
     const headers = $("key-value").value ? { Authorization: `Bearer ${$("key-value").value}` } : await proof();
-    if ($("token-value")?.value) headers["X-GitHub-Token"] = $("token-value").value;
+    if (isOwn(body)) headers["X-GitHub-Token"] = $("token-value").value;
     controller.signal.throwIfAborted();
     const request = requestOf(cursor ? { ...body, cursor } : body);
     await follow(search(api, request, headers, controller.signal), body);
@@ -82,22 +82,21 @@ function fail(error, body) {
   else showFault(element("p", {}, error instanceof TypeError ? "The service can't be reached." : error.message));
 }
 
+/** Search for what the form says; whether it says enough. */
 function submit({ keepAddress = false } = {}) {
   const { username, pattern } = form.elements;
-  const own = wantsOwn();
-  const missing = !username.value.trim() && !own ? username : !pattern.value ? pattern
-    : own && !$("token-value").value ? $("token-value") : null;
-  if (missing) {
-    missing.focus();
-    return;
+  const body = bodyOf(form);
+  clearFault();
+  if (!username.value.trim() && !isOwn(body)) {
+    return refuse(username, "Enter a GitHub user, org:name for an organization, or the address of a gist.");
   }
   if (targetsOf(username.value).organizations.length > 1) {
-    username.setAttribute("aria-invalid", "true");
-    username.focus();
-    showFault(element("p", {}, "A search takes one organization. Search the others one by one."));
-    return;
+    return refuse(username, "A search takes one organization. Search the others one by one.");
   }
-  const body = bodyOf(form);
+  if (!body.pattern) return refuse(pattern, "Enter a pattern to search for.");
+  if (isOwn(body) && !$("token-value").value) {
+    return refuse($("token-value"), "Your own gists and stars need your GitHub token. Enter it below.");
+  }
   const address = linkOf(form);
   if (!keepAddress && address.href !== location.href) history.pushState(null, "", address);
   Object.assign($("link"), { href: address.href, textContent: address.href });
@@ -106,6 +105,7 @@ function submit({ keepAddress = false } = {}) {
   document.body.classList.add("searched");
   $("more").open = false;
   run(body);
+  return true;
 }
 
 function stop() {
@@ -162,26 +162,24 @@ function step(event) {
   next.focus();
 }
 
-/** Whether the search needs the token of whoever searches. */
-const wantsOwn = () => Boolean(form.elements.mine?.checked || form.elements.starred?.checked);
-
 function showOptions() {
-  if ($("token")) $("token").hidden = !wantsOwn();
+  if ($("token")) $("token").hidden = !isOwn(bodyOf(form));
   $("in-use").textContent = optionsOf(form).map((option) => ` · ${option}`).join("");
 }
 
+/** Show the search that the address holds, and run it where that costs nothing. */
 function load() {
   const holdsSearch = fill(form, new URLSearchParams(location.search));
   showOptions();
-  if (holdsSearch && form.dataset.waits === undefined) {
-    submit({ keepAddress: true });
-    return;
-  }
   cancel();
-  $("waits").hidden = !holdsSearch;
-  if (holdsSearch) $("go").focus();
   clearFault();
+  $("waits").hidden = true;
   $("outcome").hidden = true;
+  if (holdsSearch && form.dataset.waits === undefined && submit({ keepAddress: true })) return;
+  if (holdsSearch && form.dataset.waits !== undefined) {
+    $("waits").hidden = false;
+    $("go").focus();
+  }
   $("more").open = true;
   document.body.classList.remove("searched");
   document.title = "Gist search";

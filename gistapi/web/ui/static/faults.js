@@ -10,6 +10,14 @@ export function showFault(...parts) {
   $("fault").hidden = false;
 }
 
+/** Say what is wrong with an input, there; always false. */
+export function refuse(input, words) {
+  input.setAttribute("aria-invalid", "true");
+  input.focus();
+  showFault(element("p", {}, words));
+  return false;
+}
+
 export function clearFault() {
   $("fault").hidden = true;
   $("fault").replaceChildren();

@@ -63,9 +63,8 @@ export function linkOf(form) {
   return link;
 }
 
-/** Fill the form from an address; whether it holds a search. */
+/** Fill the form from an address, but for its secrets; whether it holds a search. */
 export function fill(form, params) {
-  form.reset();
   for (const name of ["username", "pattern", ...NARROWING]) {
     form.elements[name].value = params.get(name) ?? "";
   }
@@ -84,11 +83,15 @@ export function optionsOf(form) {
   return [...switches, ...fields].map((text) => text.trim());
 }
 
+/** Whether the search needs the token of whoever searches. */
+export const isOwn = (body) => Boolean(body.mine || body.starred);
+
 /** The shell command that asks the same. */
 export function curlOf(api, body, keyed) {
   const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
   const headers = ["-H 'Content-Type: application/json'"];
   if (keyed) headers.push('-H "Authorization: Bearer $KEY"');
+  if (isOwn(body)) headers.push('-H "X-GitHub-Token: $GITHUB_TOKEN"');
   return [
     `curl -s ${quoted(api.href)}`,
     ...headers,
