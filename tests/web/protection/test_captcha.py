@@ -33,6 +33,12 @@ QUERY = {"username": "octocat", "pattern": "needle"}
 STATIC = ROOT / "gistapi/web/ui/static/altcha"
 
 
+@pytest.fixture(autouse=True)
+def _easy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the challenges of this process cost little to solve; a service's cost what they do."""
+    monkeypatch.setattr(module, "ITERATIONS", 10)
+
+
 def web(key: str = KEY) -> FlaskClient:
     """A client of an application that asks for a captcha."""
     guard = Guard(captcha=Captcha(key, NonceStore()))
