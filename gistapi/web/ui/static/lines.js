@@ -1,5 +1,6 @@
 // The lines of one file, as grep shows them: numbered, with context, the matches marked.
 
+import { colour } from "./colours.js";
 import { count, element, link, plural } from "./dom.js";
 
 /** The file's lines in order. Lines that several matches share appear once. */
@@ -56,15 +57,21 @@ export function fileElement(gist, { file, language, more, matches }) {
       link(matches[0]?.url ?? gist, { className: "file" }, name),
       element("span", { className: "language" }, language ?? "")));
   let previous = null;
+  let together = []; // the code of lines that follow each other
   for (const { line, text, url, marks } of rowsOf(matches)) {
     const row = url ? link(url, { className: "line" }) : element("div", { className: "line context" });
-    if (previous !== null && line > previous + 1) row.classList.add("gap");
-    row.append(
-      element("span", { className: "number" }, count(line)),
-      element("code", {}, ...marked(text, marks)));
+    const code = element("code", {}, ...marked(text, marks));
+    if (previous !== null && line > previous + 1) {
+      row.classList.add("gap");
+      colour(together, language);
+      together = [];
+    }
+    row.append(element("span", { className: "number" }, count(line)), code);
+    together.push(code);
     part.append(row);
     previous = line;
   }
+  colour(together, language);
   if (more) part.append(element("p", { className: "further" }, `${plural(matches.length, "match", "matches")} shown, more in this file`));
   return part;
 }

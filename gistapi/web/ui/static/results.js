@@ -1,5 +1,6 @@
 // The matching gists: shown as they arrive, then sorted and narrowed.
 
+import * as colours from "./colours.js";
 import { $, count, element, link } from "./dom.js";
 import { fileElement } from "./lines.js";
 
@@ -84,6 +85,7 @@ function redraw() {
   drawn = 0;
   wanted = STEP;
   $("matches").replaceChildren();
+  colours.clear();
   draw();
 }
 
