@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from xml.etree import ElementTree as ET
 
+from werkzeug.urls import iri_to_uri
+
 from gistapi.models import End, Incomplete, Match, Query, SearchEvent
 from gistapi.search.details import detail
 from gistapi.search.times import format_time
@@ -82,7 +84,7 @@ def feed(query: Query, found: Found, url: str) -> bytes:
     _text(ET.SubElement(root, "author"), "name", query.username or "GitHub")
     generator = _text(root, "generator", "gistapi")
     generator.set("version", version("gistgrep"))
-    ET.SubElement(root, "link", rel="self", type="application/atom+xml", href=_clean(url))
+    ET.SubElement(root, "link", rel="self", type="application/atom+xml", href=iri_to_uri(url))
     if found.not_searched:
         reasons = ", ".join(sorted({gap.reason for gap in found.not_searched}))
         _text(root, "subtitle", f"{len(found.not_searched)} not searched: {reasons}")
@@ -96,7 +98,8 @@ def _entry(root: ET.Element, match: Match) -> None:
     entry = ET.SubElement(root, "entry")
     _text(entry, "id", entry_id(match))
     name = "" if match.files[0].file is None else match.files[0].file.name
-    _text(entry, "title", (match.gist.description or "").strip() or name)
+    titles = (match.gist.description or "", name, match.gist.html_url)
+    _text(entry, "title", next(title for title in titles if title.strip()))
     _text(entry, "updated", format_time(match.gist.updated_at))
     _text(entry, "published", format_time(match.gist.created_at))
     ET.SubElement(entry, "link", rel="alternate", type="text/html", href=_clean(_url(match)))

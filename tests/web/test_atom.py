@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import replace
+from datetime import datetime
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -22,21 +25,50 @@ def feed(*events: SearchEvent | BaseException, **headers: str) -> TestResponse:
     return searches.client().get(FEED, headers=sent)
 
 
-def parsed(answer: TestResponse) -> ET.Element:
-    """The feed, which has everything that RFC 4287 asks of a feed and its entries."""
+# RFC 4287, 4.1: how often each element may stand in a feed and in an entry (least, most).
+ANY = (0, 1000)
+COMMON = {"id": (1, 1), "title": (1, 1), "updated": (1, 1), "link": ANY, "rights": (0, 1)}
+CHILDREN = {
+    "feed": COMMON | {"author": (1, 1000), "subtitle": (0, 1), "generator": (0, 1), "entry": ANY},
+    "entry": COMMON | {"author": ANY, "published": (0, 1), "summary": (0, 1), "content": (0, 1)},
+}
+# https://www.rfc-editor.org/rfc/rfc4151 (a tag) and https://www.rfc-editor.org/rfc/rfc3339
+TAG = re.compile(r"tag:[a-z.]+,\d{4}(-\d\d(-\d\d)?)?:[\w.~!$&'()*+,;=:@/?-]+", re.ASCII)
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def parsed(answer: TestResponse, url: str = FEED) -> ET.Element:
+    """The feed, held to the rules of W3C's validator: https://validator.w3.org/feed/docs/atom.html."""
     assert (answer.status_code, answer.mimetype) == (200, "application/atom+xml")
     root = ET.fromstring(answer.data)  # noqa: S314 - our own
     assert root.tag == f"{ATOM}feed"
     for element in (root, *root.iter(f"{ATOM}entry")):
-        for name in ("id", "title", "updated"):
-            (found,) = element.findall(f"{ATOM}{name}")
-            assert found.text
-    assert root.find(f"{ATOM}author/{ATOM}name") is not None
+        check_element(element)
     (own,) = [link for link in root.findall(f"{ATOM}link") if link.get("rel") == "self"]
-    assert own.get("href") == f"http://localhost{FEED}"
+    assert own.get("href") == f"http://localhost{url}"
     ids = [entry.findtext(f"{ATOM}id") for entry in root.iter(f"{ATOM}entry")]
     assert len(set(ids)) == len(ids)
     return root
+
+
+def check_element(element: ET.Element) -> None:
+    """A feed or an entry has what it must, nothing that it may not, and values of their type."""
+    counts = Counter(child.tag.removeprefix(ATOM) for child in element)
+    allowed = CHILDREN[element.tag.removeprefix(ATOM)]
+    assert counts.keys() <= allowed.keys()
+    for name, (least, most) in allowed.items():
+        assert least <= counts[name] <= most, name
+    assert TAG.fullmatch(element.findtext(f"{ATOM}id", ""))
+    assert element.findtext(f"{ATOM}title", "").strip()
+    times = [element.findtext(f"{ATOM}{name}") for name in ("published", "updated")]
+    assert all(TIME.fullmatch(time) and datetime.fromisoformat(time) for time in times if time)
+    assert times == sorted(times, key=str) or times[0] is None
+    links = [(link.get("rel"), link.get("type")) for link in element.findall(f"{ATOM}link")]
+    assert len(set(links)) == len(links)
+    assert {rel for rel, _type in links} <= {"alternate", "self"}
+    for link in element.findall(f"{ATOM}link"):
+        assert re.fullmatch(r"https?://[^\s<>\"{}|\\^`]+", link.get("href", ""))
+    assert {text.get("type", "text") for text in element.iter(f"{ATOM}content")} <= {"text"}
 
 
 def with_blob(found: Match, blob: str) -> Match:
@@ -70,6 +102,26 @@ def test_an_empty_feed_is_valid() -> None:
     """And the same each time."""
     assert ids(feed()) == []
     assert feed().data == feed().data
+
+
+def test_a_feed_of_any_pattern_names_its_address() -> None:
+    """Whatever a reader leaves unescaped is escaped in the link to itself."""
+    client = Searches([Begin(), end(0)]).client()
+    answer = client.get(f'{SEARCH}.atom?username=octocat&pattern=a|b{{2}}"<é>')
+    url = f"{SEARCH}.atom?username=octocat&pattern=a%7Cb%7B2%7D%22%3C%C3%A9%3E"
+    assert parsed(answer, url).findtext(f"{ATOM}title") == 'Gists that match a|b{2}"<é>'
+
+
+def test_an_entry_always_has_a_title() -> None:
+    """The description, else the file's name, else the address."""
+    found = match(1)
+    (first,) = found.files
+    assert first.file is not None
+    for description, name, title in ((" ", "b.py", "b.py"), (None, " ", found.gist.html_url)):
+        files = (replace(first, file=replace(first.file, name=name)),)
+        gist = replace(found.gist, description=description)
+        (entry,) = parsed(feed(replace(found, gist=gist, files=files))).iter(f"{ATOM}entry")
+        assert entry.findtext(f"{ATOM}title") == title
 
 
 def test_an_entry_is_new_when_its_file_has_changed_and_only_then() -> None:
