@@ -22,8 +22,11 @@ VERSION = 2
 MAX_CHARACTERS = 4096
 MAX_OWED = 80
 """Gists that can be undecided at once, with some room for those that a listing shows late."""
-MAX_MARKS = 400
-"""Gists of one second that are marked one by one; beyond, ANCHORS mark where the second is cut."""
+MAX_MARKS = 250
+"""Gists of one second that are marked one by one; beyond, ANCHORS mark where the second is cut.
+
+With MAX_OWED ids, whose 32 hex digits do not compress, that stays below MAX_CHARACTERS.
+"""
 ANCHORS = 8
 MAX_TRIES = 3
 """Searches that a gist may use up before it is given up, however little of them it had."""
@@ -92,7 +95,7 @@ class Cursor:
 
 
 def mark(gist_id: str) -> str:
-    """A short digest of a gist's id: 345 ids of one second still fit into a cursor."""
+    """A short digest of a gist's id, of which MAX_MARKS fit into a cursor."""
     return hashlib.sha256(gist_id.encode("utf-8", "surrogatepass")).hexdigest()[:MARK_DIGITS]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 import zlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from gistapi.errors import InvalidCursorError
 from gistapi.models import Flags, Query
 from gistapi.search import cursor as cursors
-from gistapi.search.cursor import MAX_OWED, Cursor, Place
+from gistapi.search.cursor import MAX_MARKS, MAX_OWED, Cursor, Place
 from tests.search.test_reorder import gist_of
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -64,12 +65,15 @@ def test_no_cursor_is_the_beginning() -> None:
     assert not Cursor().covers(Place(), gist_of(1, 0))
 
 
-@pytest.mark.parametrize("ties", [1, 345, 400, 401, 3000])
+@pytest.mark.parametrize("ties", [1, MAX_MARKS, MAX_MARKS + 1, 3000])
 def test_a_cursor_is_small_whatever_the_listing_looks_like(ties: int) -> None:
-    """Any number of gists in one second, and as many owed as there can be."""
-    cursor = Cursor(owed=frozenset(gist_of(2**100 + n * 2**60 + n, 0).id for n in range(MAX_OWED)))
-    for number in range(ties):
-        cursor = cursor.after(Place(), gist_of(2**120 + number * 7**9, 1))
+    """Any number of gists in one second, as many owed as there can be, and the longest names."""
+    draw = random.Random(ties)  # GitHub's ids are random: they do not compress
+    owed = [f"{draw.getrandbits(128):032x}" for _ in range(MAX_OWED)]
+    place, floor = (Place(99, f"{draw.getrandbits(156):039x}") for _ in range(2))
+    cursor = Cursor(place, owed=frozenset(owed), floor=floor, tried=owed[0], tries=1)
+    for _ in range(ties):
+        cursor = cursor.after(place, gist_of(draw.getrandbits(128), 1))
     text = cursors.encode(cursor, QUERY)
     assert len(text) < cursors.MAX_CHARACTERS
     assert cursors.decode(replace(QUERY, cursor=text)) == cursor
