@@ -25,7 +25,7 @@ MAX_TEXT_BYTES = 6 * MAX_TEXT
 
 
 class ForeignGistError(GithubError):
-    """A list holds a gist of another user than the one it was asked for."""
+    """GitHub answered with a gist of another user, or another gist, than the one asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,18 @@ def parse_members(body: bytes) -> Entries:
     return Entries(tuple(login for e in entries if (login := _text(e.get("login"))) is not None))
 
 
-def parse_single(body: bytes) -> Entries:
-    """A gist as its own address shows it, public or not; raises GithubError if it is none."""
+def parse_single(body: bytes, *, gist_id: str) -> Entries:
+    """A gist as its own address shows it, public or not.
+
+    Raises ForeignGistError for another gist than `gist_id` (case does not matter), GithubError if
+    the body is none.
+    """
     entry = _json(body)
     gist = parse_gist(entry) if isinstance(entry, dict) else None
     if gist is None:
         raise GithubError("GitHub answered something that is not a gist.")
+    if gist.id.casefold() != gist_id.casefold():
+        raise ForeignGistError("GitHub showed another gist than the one asked for.")
     return Entries((gist.id,), (gist,))
 
 

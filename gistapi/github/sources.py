@@ -74,7 +74,7 @@ def source_of(api_url: str, target: Target, caller_token: str | None) -> Source:
         case "gist":
             return Source(
                 f"{api_url}/gists/{name}",
-                parse_single,
+                partial(parse_single, gist_id=target.name),
                 partial(UserNotFoundError, "GitHub knows no such gist."),
                 is_single=True,
             )

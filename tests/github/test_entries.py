@@ -290,14 +290,14 @@ def test_what_is_kept_of_an_entry_is_bounded() -> None:
 def test_a_single_gist_may_be_secret() -> None:
     """The caller who knows its id may read it."""
     body = json.dumps(ENTRY | {"public": False, "history": []}).encode()
-    assert read.parse_single(body) == Entries((GIST.id,), (GIST,))
+    assert read.parse_single(body, gist_id=GIST.id.upper()) == Entries((GIST.id,), (GIST,))
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"{}", b"<html>", b'{"message": "Not Found"}'])
 def test_what_is_no_gist_is_an_error(body: bytes) -> None:
     """A list, an error or HTML: GithubError."""
     with pytest.raises(GithubError, match=r"not a gist|not JSON"):
-        read.parse_single(body)
+        read.parse_single(body, gist_id=GIST.id)
 
 
 def test_members_are_read() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from gistapi.errors import GithubError, UnauthorizedError, UserNotFoundError
 from gistapi.github.listing import Listings
 from gistapi.models import Target
-from tests.fake_github import FakeGithub, Fault, answers
+from tests.fake_github import FakeGithub, Fault, Request, Response, answers
 from tests.fake_github.message import from_json
 from tests.github.asking import Store, on_loop, scope_of, user_of
 from tests.github.listings import (
@@ -151,6 +152,21 @@ async def test_an_unknown_gist(github: FakeGithub) -> None:
     github.faults.inject(Fault(answer=answers.blocked(403)))
     with pytest.raises(GithubError, match=r"403: Repository access blocked \(dmca\)"):
         await listed(listings_of(github), Target("gist", "1"))
+
+
+@on_loop
+async def test_another_gist_is_never_listed(github: FakeGithub) -> None:
+    """An answer with another gist than the one asked for is an error, and is not kept."""
+    gist, other = (user_of(github).add_gist({"a.py": text}) for text in ("x", "y"))
+    listings = listings_of(github, TRUSTING)
+
+    def of_the_other(request: Request) -> Response:
+        return github.api.respond(replace(request, target=f"/gists/{other.id}"))
+
+    github.faults.inject(Fault(answer=of_the_other), times=1)
+    with pytest.raises(GithubError, match="another gist than the one asked for"):
+        await listed(listings, Target("gist", gist.id))
+    assert await ids(listings, Target("gist", gist.id)) == [gist.id]
 
 
 @on_loop
