@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gistapi.search.reader import Reader
 
 NO_LANGUAGE = IncompleteError("language_unknown", "Git does not name a file's language.")
+NO_FILES = IncompleteError("file_unavailable", "The gist's git repository has no files.")
 
 
 async def read_by_git(reader: Reader, state: GistState, names: Collection[str] | None) -> None:
@@ -55,6 +56,9 @@ async def _clone(reader: Reader, state: GistState, names: Collection[str] | None
                 state.note_git(shown, await _search(reader, state, chunks))
             if _is_over(reader, state):
                 return
+    if names is None and not tree:
+        state.end_git(NO_FILES)
+        return
     state.end_git()
     if names is None:
         reader.shared.contents.put_listing(_tree_key(gist), json.dumps(tree).encode())

@@ -12,7 +12,7 @@ import pytest
 
 from gistapi.events import GithubRequestEnded
 from gistapi.models import Match, Query
-from tests.fake_github import FakeGithub, Fault, Repeated
+from tests.fake_github import FakeGithub, Fault, Gist, Repeated
 from tests.fake_github.content import Content
 from tests.fake_github.message import Request, text
 from tests.search.searching import bench
@@ -235,6 +235,55 @@ def test_a_file_that_raw_refuses_is_read_by_git(github: FakeGithub) -> None:
     assert answer.matches == [gist.html_url]
     assert not answer.gaps
     assert github.requests_to("git")
+
+
+@pytest.mark.parametrize("size", [2_000_000, 12_000_000])
+def test_a_large_file_that_raw_denies_is_read_by_git(github: FakeGithub, size: int) -> None:
+    """A 404 for it does not mean that it was deleted."""
+    gist = github.add_user("octocat").add_gist({"large": noise(size, size - 1000)})
+    github.faults.inject(Fault(answer=text(404, "404: Not Found")), origin="raw")
+    with bench(github) as ours:
+        answer = ours.search(NEEDLE)
+    assert answer.matches == [gist.html_url]
+    assert not answer.gaps
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_a_file_that_neither_raw_nor_git_has_is_a_gap(github: FakeGithub, *, left: bool) -> None:
+    """The raw host refuses it, and git has other files, or no commit."""
+    files: dict[str, Content | str] = {"big": noise(2_000_000, 1_000_000), "other": "hay"}
+    gist = github.add_user("octocat").add_gist(files)
+    github.raw.largest_bytes = 1_000_000
+    forget_in_git(github, gist, {"big"} if left else set(files))
+    with bench(github) as ours:
+        answer = ours.search(NEEDLE)
+    assert [(gap.gist, gap.file, gap.reason) for gap in answer.gaps] == [
+        (gist.html_url, "big", "file_unavailable")
+    ]
+    assert answer.end.partial
+
+
+def test_a_gist_that_only_git_has_whole_without_a_commit_is_a_gap(github: FakeGithub) -> None:
+    """The listing shows its files, so they are not reported as searched."""
+    gist = github.add_user("octocat").add_gist({"a": "needle", "b": "hay"}, truncated=True)
+    forget_in_git(github, gist, {"a", "b"})
+    with bench(github) as ours:
+        answers = [ours.search(NEEDLE) for _ in range(2)]
+    for answer in answers:
+        assert [(gap.gist, gap.reason) for gap in answer.gaps] == [
+            (gist.html_url, "file_unavailable")
+        ]
+        assert answer.end.partial
+
+
+def forget_in_git(github: FakeGithub, gist: Gist, names: set[str]) -> None:
+    """Remove these files before git is asked, after the gist was listed."""
+
+    def remove(request: Request) -> None:
+        if request.origin == "git" and names <= gist.files.keys():
+            gist.edit(dict.fromkeys(names))
+
+    github.on_request(remove)
 
 
 @pytest.mark.parametrize("filtered", [False, True])
