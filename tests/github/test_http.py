@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -31,6 +32,7 @@ from tests.fake_github import FakeGithub, Fault, answers
 from tests.fake_github.message import text
 from tests.github.asking import add_file, ask, client_of, on_loop, open_client, scope_of
 from tests.github.proxy import BODY, head_of, https_origin, proxy, serving
+from tests.waiting import HANG_SECONDS
 
 
 @pytest.mark.parametrize("reset", [False, True])
@@ -248,7 +250,7 @@ async def test_interim_answers_are_skipped(interim: bytes, *, at_once: bool) -> 
 async def test_a_connection_with_an_unread_answer_is_not_used_again(extra: str) -> None:
     """An answer that nobody asked for is never taken for that of the next request."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n%b"
-    sent_more = asyncio.Event()
+    has_read, sent_more = threading.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def talk(connected: socket.socket) -> None:
@@ -258,6 +260,8 @@ async def test_a_connection_with_an_unread_answer_is_not_used_again(extra: str) 
                 connected.sendall(right + answer % b"wrong")
             else:
                 connected.sendall(right)
+                has_read.wait(HANG_SECONDS)  # the connection is idle by now
+                has_read.clear()
                 connected.sendall(answer % b"wrong")
             loop.call_soon_threadsafe(sent_more.set)
 
@@ -265,6 +269,7 @@ async def test_a_connection_with_an_unread_answer_is_not_used_again(extra: str) 
         client = open_client(url, url.removeprefix("http://"))
         for path in ("/a", "/b", "/c"):
             assert await ask(client, url + path) == (200, path.encode() + b"---")
+            has_read.set()
             await sent_more.wait()
             sent_more.clear()
             await asyncio.sleep(0.01)  # the loop reads what has been sent by now
