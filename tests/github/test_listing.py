@@ -94,7 +94,7 @@ async def test_secret_gists_are_never_listed(github: FakeGithub) -> None:
 async def test_many_secret_gists_do_not_end_the_list(github: FakeGithub) -> None:
     """Pages without a public gist are pages all the same (fault A10)."""
     user = with_gists(github, 5)
-    with_gists(github, 450, public=False)
+    with_gists(github, 100 * (IDLE_PAGES + 2), public=False)
     assert await ids(listings_of(github, token="canary")) == true_ids(user)
 
 

@@ -104,6 +104,20 @@ def test_a_cursor_belongs_to_its_query(other: Query) -> None:
         cursors.decode(replace(other, cursor=text))
 
 
+BEFORE_AN_UPGRADE = (
+    "eNpFjMEKwjAQRP9lrrawTduo-Q5v4iFJNyjGRleriPjvrvYgDAvDvjcv-DHui1zhtrsKgVMRhoMh09XU"
+    "19RsGuOINIvfRYWUSxHlqQLUOXk5qg79lAcP89A5-8h_5jKxPJVZ2tjZllcphHU_2Fadmxy-0jjlPBfd"
+    "UusOZ94fgf0sIQ"
+)
+"""As this version encoded it for QUERY."""
+
+
+def test_a_cursor_survives_an_upgrade() -> None:
+    """A query has new fields now and then; cursors given out before go on working."""
+    before = replace(QUERY, cursor=BEFORE_AN_UPGRADE)
+    assert cursors.decode(before) == Cursor(before=NOON)
+
+
 def test_what_only_shapes_the_answer_may_change() -> None:
     """Limit, details, counts and context, and the case of the login."""
     text = cursors.encode(Cursor(before=NOON), QUERY)

@@ -21,9 +21,11 @@ from gistapi.errors import (
     UserNotFoundError,
 )
 from gistapi.models import Begin, Match, Progress, Query, TargetEnd
+from gistapi.search.feeder import WINDOW
 from gistapi.search.session import SearchBounds, Session
 from gistapi.search.stop import Stop
-from tests.search.simulated import FOREVER, Answer, File, Github, follow, search
+from gistapi.search.targets import PAGES_AHEAD
+from tests.search.simulated import FOREVER, PAGE, Answer, File, Github, follow, search
 
 NEEDLE = Query("octocat", "needle")
 HIT = File(text=b"needle")
@@ -69,6 +71,19 @@ def test_no_gist_is_blamed_for_a_slow_listing() -> None:
     found = [match for answer in answers for match in answer.matches]
     assert sorted(found) == sorted(gist.id for gist in gists)
     assert {gap for answer in answers for gap in reasons(answer)} == {(None, "deadline")}
+
+
+def test_a_gist_alone_is_not_blamed_for_a_slow_listing() -> None:
+    """A search that had nothing but this gist to read says nothing of it, if it came late."""
+    github = Github(page_seconds=40)
+    gist = github.add("octocat", replace(HIT, seconds=25))
+    first = search(github, NEEDLE)
+    github.kept.clear()  # so GitHub is as slow again
+    second = search(github, replace(NEEDLE, cursor=first.end.next))
+    assert reasons(first) == reasons(second) == [(None, "deadline")]
+    last = search(github, replace(NEEDLE, cursor=second.end.next))
+    assert last.matches == [gist.id]
+    assert not last.incomplete
 
 
 def test_no_gist_is_blamed_for_its_neighbours_bytes() -> None:
@@ -120,6 +135,16 @@ def test_the_window_counts_undecided_gists() -> None:
         github.add("octocat", HANGS if number == 299 else HIT)
     answer = search(github, NEEDLE)
     assert len(answer.matches) == 299
+
+
+def test_a_listing_is_not_read_far_ahead() -> None:
+    """While nothing can be begun, pages are not asked for without bound."""
+    github = Github()
+    for _ in range(10 * WINDOW):
+        github.add("octocat", HANGS)
+    search(github, NEEDLE)
+    pages = [asked for asked in github.asked if "page" in asked]
+    assert len(pages) <= WINDOW / PAGE + PAGES_AHEAD + 3  # at both ends of the queue, and cut
 
 
 def test_a_narrow_filter_costs_no_round_trips() -> None:
