@@ -466,6 +466,8 @@ async def test_a_place_is_held_for_one_exchange_only(github: FakeGithub) -> None
     with pytest.raises(LimitedError):
         await ask(client, file.raw_url, scope_of(limiter=limiter))
     waiting = asyncio.create_task(ask(client, file.raw_url, scope_of(limiter=limiter)))
+    await asyncio.sleep(0)  # it has begun to wait
+    assert limiter.free == 1
     url = f"{github.api_url}/users/nobody/gists"
     scope = scope_of(limiter=limiter)
     async with client.get(url, kind="list", scope=scope, headers={}) as answer:

@@ -361,6 +361,21 @@ def test_a_small_search_does_not_wait_for_a_large_one(github: FakeGithub) -> Non
         large.close()
 
 
+def test_two_gists_are_cloned_at_a_time(github: FakeGithub) -> None:
+    """A repository that is slow to come leaves a turn to another one."""
+    user = github.add_user("octocat")
+    gists = [user.add_gist({"a": "needle"}, truncated=True) for _ in range(3)]
+    gate = threading.Event()
+    github.faults.inject(Fault(held=gate), origin="git")
+    with bench(github) as ours, closing(ours.searcher.search(NEEDLE)) as events:
+        assert isinstance(next(events), Begin)
+        until(lambda: github.traffic["git"].in_flight == 2)
+        gate.set()
+        assert {event.gist.id for event in events if isinstance(event, Match)} == {
+            gist.id for gist in gists
+        }
+
+
 def test_two_searches_at_once_fetch_each_content_once(github: FakeGithub) -> None:
     """What one search is fetching, or just has, another does not fetch."""
     user = github.add_user("octocat")
@@ -382,14 +397,17 @@ def test_two_searches_at_once_fetch_each_content_once(github: FakeGithub) -> Non
 
 
 def test_too_many_searches_are_refused(github: FakeGithub) -> None:
-    """The search beyond the limit is refused at once; a place that is free again is given."""
+    """The search beyond the limit is refused at once, before its pattern is compiled.
+
+    A place that is free again is given.
+    """
     github.add_user("octocat").add_gist({"a": "needle"})
     rule = github.faults.inject(HELD, path=is_raw_of("a"))
     with bench(github, max_searches=1) as ours:
         with closing(ours.searcher.search(NEEDLE)) as first:
             next(first)
             with pytest.raises(OverloadedError):
-                ours.search(NEEDLE)
+                ours.search(Query("octocat", "(a pattern that does not compile"))
         github.faults.remove(rule)
         assert ours.search(NEEDLE).matches
 
