@@ -18,6 +18,7 @@ from gistapi.aio.limiter import Lane
 from gistapi.aio.scope import Scope
 from gistapi.errors import GistapiError, GithubError, IncompleteError
 from gistapi.github.client import Client, LimitedError, TransientError
+from gistapi.github.http import SilenceError
 
 MAX_IDS = 100
 MAX_BATCH_BYTES = 2 * 1024 * 1024
@@ -99,12 +100,15 @@ class GraphqlGists:
             queue.waiting, queue.asked, queue.task = [], [], None
 
     async def _ask(self, batch: Sequence[_Wanted], scope: Scope) -> None:
-        """Settle the futures of a batch; one that asks for too much is halved."""
+        """Settle the futures of a batch; one that asks for too much is halved.
+
+        A silence is not tried again: each half would cost another time-out.
+        """
         if not batch:
             return
         try:
             nodes = await self._query([wanted.node_id for wanted in batch], scope)
-        except LimitedError as error:
+        except (LimitedError, SilenceError) as error:
             _fail(batch, error)
         except TransientError as error:
             if len(batch) == 1:

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -30,9 +31,9 @@ AT_ONCE = 32
 class Reader:
     """Reads gists as a search does, and remembers the ways."""
 
-    def __init__(self, github: FakeGithub, token: str | None = None) -> None:
+    def __init__(self, github: FakeGithub, token: str | None = None, **about: Any) -> None:
         self.events: list[Event] = []
-        self.client: Client = client_of(github, token=token, observe=self.events.append)
+        self.client: Client = client_of(github, token=token, observe=self.events.append, **about)
         self.contents = Contents(self.client, Clones(self.client), self.events.append)
 
     async def read(self, gist: Gist, scope: Scope | None = None) -> dict[str, bytes]:
@@ -253,6 +254,20 @@ async def test_a_query_that_asks_for_too_much_is_halved(github: FakeGithub) -> N
     reader = Reader(github, TOKEN)
     assert await reader.read_all(gists) == [as_bytes(files) for files in texts]
     assert reader.ways == {("graphql", "limited"): 16, ("gist", "limited"): 1}
+
+
+@on_loop
+async def test_a_silent_graphql_costs_one_time_out(github: FakeGithub) -> None:
+    """The gists of the query come another way; no smaller queries are tried."""
+    user = user_of(github)
+    texts = [{"a": f"{n}"} for n in range(16)]
+    gists = [listed_gist(github, user.add_gist(files)) for files in texts]
+    refuse(github, "raw")
+    github.faults.inject(Fault(cut_head_at=0, hang=True), path="/graphql")
+    reader = Reader(github, TOKEN, timeout_seconds=0.5)
+    assert await reader.read_all(gists) == [as_bytes(files) for files in texts]
+    assert len(to(github, "/graphql")) == 1
+    assert reader.ways == {("gist", "limited"): 16}
 
 
 @pytest.mark.parametrize(
