@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, Future
+from functools import partial
 from typing import Any, TypeVar
 
-from gistapi.errors import CancelledError
+from gistapi.aio.executors import in_thread
+from gistapi.errors import CancelledError, OverloadedError
 
 T = TypeVar("T")
 
@@ -42,8 +44,13 @@ class Bridge:
         """On the loop: run `work` in a thread of the executor.
 
         Cancelling the task makes the thread's current or next `ask` raise, and waits for its end.
+        Raises OverloadedError if there is no thread.
         """
-        thread = self._loop.run_in_executor(self._executor, work, self)
+        try:
+            thread = in_thread(self._executor, partial(work, self))
+        except OverloadedError:
+            self._over = True  # the work stays in the executor's queue
+            raise
         try:
             return await asyncio.shield(thread)
         except asyncio.CancelledError:

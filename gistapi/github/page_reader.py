@@ -10,9 +10,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
-from typing import Protocol, TypeVar
+from typing import Protocol
 from urllib.parse import urljoin
 
+from gistapi.aio.executors import in_thread
 from gistapi.aio.scope import Scope
 from gistapi.aio.singleflight import SingleFlight
 from gistapi.errors import GithubError, IncompleteError, UnauthorizedError
@@ -24,8 +25,6 @@ from gistapi.github.entries import MAX_TEXT_BYTES, Entries, ForeignGistError
 from gistapi.github.listing_codec import StoredPage, decode, encode, pack
 from gistapi.github.long_strings import ShortStrings
 from gistapi.github.paging import SIZES, Numbers, number_of
-
-T = TypeVar("T")
 
 PAGE_BYTES = 2**20
 """A larger page is asked for with fewer entries: 100 gists take about 200 kB."""
@@ -106,7 +105,7 @@ class PageReader:
             stored = self._store.get_listing(key)
             return None if stored is None else decode(stored)
 
-        page = await _in(self._storing, read)
+        page = await in_thread(self._storing, read)
         self._observe(CacheRead("listing", int(page is not None), int(page is None)))
         return page
 
@@ -135,7 +134,7 @@ class PageReader:
             except IncompleteError as error:  # the address leads elsewhere
                 raise GithubError(str(error)) from error
             else:
-                await _in(self._storing, partial(self._keep, wanted.key, page))
+                await in_thread(self._storing, partial(self._keep, wanted.key, page))
                 return page
 
     def _keep(self, key: str, page: StoredPage) -> None:
@@ -169,7 +168,7 @@ class PageReader:
                     raise GithubError(await response.error_message())
                 body = await self._body(response, wanted, large)
             try:
-                return await _in(self._parsing, lambda: _filled(page, wanted, body))
+                return await in_thread(self._parsing, lambda: _filled(page, wanted, body))
             except ForeignGistError:
                 raise
             except GithubError as error:
@@ -191,10 +190,6 @@ class PageReader:
             if len(body) > MAX_PAGE_BYTES:
                 raise GithubError(f"GitHub answered more than {MAX_PAGE_BYTES} bytes.")
         return bytes(body)
-
-
-async def _in(executor: ThreadPoolExecutor, work: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(executor, work)
 
 
 def _head(wanted: WantedPage, response: Response, now: float) -> StoredPage:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from gistapi.aio.executors import in_thread
 from gistapi.aio.limiter import FairLimiter, Lane
-from gistapi.errors import OverloadedError
 
 T = TypeVar("T")
 
@@ -36,13 +35,7 @@ class Threads:
         threads are closed or the system has none to give.
         """
         async with lane.place():
-            try:
-                running = asyncio.get_running_loop().run_in_executor(self._executor, work)
-            except RuntimeError as error:
-                raise OverloadedError(
-                    "The service has no thread to search in.", retry_after_seconds=1.0
-                ) from error
-            return await running
+            return await in_thread(self._executor, work)
 
     def close(self) -> None:
         """Drop the work that has not begun. Idempotent."""

@@ -10,9 +10,10 @@ import asyncio
 import threading
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from gistapi.aio.budget import ByteBudget
+from gistapi.aio.executors import in_thread
 from gistapi.aio.limiter import FairLimiter
 from gistapi.aio.portal import Outbox, Portal
 from gistapi.aio.scope import UNMETERED, Scope, UsageMeter
@@ -151,9 +152,8 @@ class Searcher:
         session = Session(
             query, cursors.decode(query), self._bounds, self._deadline_seconds, outbox
         )
-        loop = asyncio.get_running_loop()
-        pattern = await loop.run_in_executor(
-            self._compiler, self._compile, query.pattern, query.flags
+        pattern = await in_thread(
+            self._compiler, partial(self._compile, query.pattern, query.flags)
         )
         wanted = Wanted(query.max_count, query.context, more=query.details)
         matcher = self._matching.matcher(pattern, wanted)

@@ -13,6 +13,7 @@ from typing import TypeVar
 from cachetools import LRUCache
 
 from gistapi.aio.budget import ByteBudget
+from gistapi.aio.executors import in_thread
 from gistapi.aio.scope import Scope
 from gistapi.aio.singleflight import SingleFlight
 from gistapi.errors import (
@@ -39,7 +40,6 @@ SMALL_BYTES = 2**20
 BATCH_BYTES = 2 * 2**20
 """Cached contents that are read and searched together."""
 LANDED = 4096
-NO_LANGUAGE = IncompleteError("language_unknown", "Git does not name a file's language.")
 
 
 @dataclass
@@ -275,7 +275,7 @@ class Reader:
 
     async def on_executor(self, work: Callable[[], T]) -> T:
         """Do work that blocks on the cache in a thread of the cache's executor."""
-        return await asyncio.get_running_loop().run_in_executor(self.shared.executor, work)
+        return await in_thread(self.shared.executor, work)
 
 
 def _batches(

@@ -433,6 +433,27 @@ def test_a_shutdown_ends_searches_with_a_cursor(github: FakeGithub) -> None:
             ours.search(NEEDLE)
 
 
+@pytest.mark.parametrize("name", ["compile", "listing-parse", "listing-store", "git"])
+def test_a_thread_that_cannot_start_is_no_fault_of_ours(
+    github: FakeGithub, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """At the limit of processes a search is refused or goes on later; the next one is whole."""
+    gist = github.add_user("octocat").add_gist({"a": "needle"}, truncated=True)
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith(f"gistapi-{name}"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with bench(github) as ours:
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            with pytest.raises(OverloadedError, match="no free thread"):
+                ours.search(NEEDLE)
+        assert ours.search(NEEDLE).matches == [gist.html_url]
+
+
 def test_a_fault_of_ours_is_raised_not_swallowed(github: FakeGithub) -> None:
     """An unforeseen error in a task reaches the caller."""
     github.add_user("octocat").add_gist({"a": "needle"})
