@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -58,6 +59,12 @@ _CAUSES = {
 }
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 _FILES = ("", "-wal", "-shm")
+_BESIDE = {
+    "-wal": (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83"),
+    "-shm": ((3_007_000).to_bytes(4, sys.byteorder),),
+    "-journal": (b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7",),
+}
+"""What SQLite's files beside a database begin with, unless with zeros: it overwrites all others."""
 _FOREIGN = "the file there is not gistapi's"
 
 _Identity = tuple[int, int]
@@ -85,10 +92,11 @@ class SqliteFile:
         for found in (path, self._path):
             with suppress(OSError):
                 if not _is_ours(found) and not self._is_ours_alone(found):
-                    raise SettingsError(
-                        f"{found} is not a cache of gistapi, which leaves it as it is. Name another"
-                        " file in GISTAPI_CACHE_URL, or remove this one if it is a damaged cache."
-                    )
+                    raise _refusal(found)
+        for end, marks in _BESIDE.items():
+            with suppress(OSError):
+                if not _begins_with(self._beside(end), marks):
+                    raise _refusal(self._beside(end))
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
@@ -210,6 +218,19 @@ class SqliteFile:
 
     def _beside(self, end: str) -> Path:
         return self._path.with_name(self._path.name + end)
+
+
+def _refusal(path: Path) -> SettingsError:
+    return SettingsError(
+        f"{path} is not a cache of gistapi, which leaves it as it is. Name another"
+        " file in GISTAPI_CACHE_URL, or remove this one if it is a damaged cache."
+    )
+
+
+def _begins_with(path: Path, marks: tuple[bytes, ...]) -> bool:
+    with path.open("rb") as file:
+        start = file.read(8)
+    return not start.strip(b"\0") or start.startswith(marks)
 
 
 def _is_ours(path: Path) -> bool:

@@ -367,6 +367,20 @@ def test_a_file_that_is_not_ours_stops_the_start(
     assert list(path.parent.iterdir()) == [taken]
 
 
+@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
+def test_a_file_where_sqlite_would_write_beside_ours_stops_the_start(
+    path: Path, file: Path, end: str
+) -> None:
+    """SQLite overwrites or removes whatever has the name of its log."""
+    taken = file.with_name(file.name + end)
+    content = foreign("text", taken)
+    with pytest.raises(SettingsError, match="Name another file in GISTAPI_CACHE_URL") as refused:
+        open_cache(f"sqlite:///{path}")
+    assert str(taken) in str(refused.value)
+    assert taken.read_bytes() == content
+    assert list(path.parent.iterdir()) == [taken]
+
+
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_that_is_not_ours_appears_later(
