@@ -3,6 +3,6 @@
 `Portal` runs the loop and lets threads read what a task sends. `FairLimiter` bounds how many
 exchanges are under way, `ByteBudget` how much memory they hold, `SingleFlight` shares one load
 among concurrent callers, `in_thread` begins work in an executor, `Bridge` lets a worker thread call
-the loop, `CancelSwitch` shows worker threads that their search has ended. `Scope` identifies the search that a request belongs
-to. May import `errors`.
+the loop, `CancelSwitch` shows worker threads that their search has ended. `Scope` identifies the
+search that a request belongs to. May import `errors`.
 """
