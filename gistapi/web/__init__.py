@@ -70,6 +70,11 @@ def create_web(
         routes(searcher, guard, observe=operation.observe, caller_tokens=caller_tokens)
     )
     app.register_blueprint(
-        pages(captcha=guard.captcha is not None, counts=guard.counts, caller_tokens=caller_tokens)
+        pages(
+            captcha=guard.captcha is not None,
+            counts=guard.counts,
+            caller_tokens=caller_tokens,
+            has_keys=guard.has_keys,
+        )
     )
     return app

@@ -26,11 +26,13 @@ class Authentication:
 
         Raises UnauthorizedError, and KeyFileError if the keys cannot be read.
         """
-        if _sent() is None and (self._optional or not self._keys.exists()):
-            return None
-        if not self._keys.exists():
+        if not self.has_keys() or (self._optional and _sent() is None):
             return None
         return self.required()
+
+    def has_keys(self) -> bool:
+        """Whether keys were made for this service."""
+        return self._keys.exists()
 
     def required(self) -> Key:
         """The key of this request, which must have one. Raises as `key` does."""

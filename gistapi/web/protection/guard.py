@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flask import Flask, g, request
 from structlog.contextvars import bind_contextvars
 
+from gistapi.errors import KeyFileError
 from gistapi.web.operations.probes import PROBES
 from gistapi.web.protection.authentication import Authentication
 from gistapi.web.protection.captcha import Captcha
@@ -50,6 +51,15 @@ class Guard:
     def counts(self) -> bool:
         """Whether a search uses up a share or takes the work of a captcha."""
         return self.captcha is not None or (self._limits is not None and self._limits.counts)
+
+    def has_keys(self) -> bool:
+        """Whether a caller can have a key."""
+        if self._keys is None:
+            return False
+        try:
+            return self._keys.has_keys()
+        except KeyFileError:
+            return True  # but they can't be read
 
     def init_app(self, app: Flask) -> None:
         """Check the lists of addresses for every request but probes; searches call `admit`."""

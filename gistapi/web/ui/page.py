@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 
@@ -27,12 +28,14 @@ PAGE_POLICY = (
 REFERENCE_POLICY = PAGE_POLICY.replace("img-src 'self'", "img-src 'self' data:")
 
 
-def pages(*, captcha: bool, counts: bool, caller_tokens: bool) -> Blueprint:
+def pages(
+    *, captcha: bool, counts: bool, caller_tokens: bool, has_keys: Callable[[], bool]
+) -> Blueprint:
     """The pages, their assets, and the description at /openapi.json.
 
     With `captcha`, the search page solves one before each search. With `counts`, searches use
     something up, so a link's search waits for a click. With `caller_tokens`, the page takes the
-    GitHub token of whoever searches.
+    GitHub token of whoever searches. Where `has_keys`, it asks for one when a search is refused.
     """
     blueprint = Blueprint(
         "page",
@@ -51,6 +54,7 @@ def pages(*, captcha: bool, counts: bool, caller_tokens: bool) -> Blueprint:
             captcha=captcha,
             counts=counts,
             caller_tokens=caller_tokens,
+            has_keys=has_keys(),
             searched=searched,
             examples=_EXAMPLES,
         )

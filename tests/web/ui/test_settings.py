@@ -6,14 +6,17 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from gistapi.quota.keys import KeyFile
 from tests.browser import visit
 from tests.fake_github import FakeGithub
 from tests.serving import Serving, serving
 from tests.web.ui.forms import ask
+from tests.web.ui.streams import ENDPOINT
 
 LINK = "/?username=octocat&pattern=import+requests"
 
@@ -127,6 +130,26 @@ def test_a_link_to_ones_own_gists_asks_for_the_token(browser: Browser, own: Serv
         expect(page.get_by_label("Your GitHub token")).to_be_focused()
         expect(page.get_by_role("alert")).to_contain_text("need your GitHub token")
         expect(page.locator("#outcome")).to_be_hidden()
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_a_limit_asks_for_a_key_only_where_there_are_keys(
+    browser: Browser, hub: FakeGithub, tmp_path: Path, *, keyed: bool
+) -> None:
+    """Who has used up a share may have a key; where none were made, only waiting helps."""
+    keys = tmp_path / "keys.json"
+    if keyed:
+        KeyFile(keys).create("ci")
+    refusal = {"code": "rate_limited", "message": "Too many requests.", "errors": []}
+    with (
+        serving(hub, cache_url="off", keys_file=keys) as service,
+        visit(browser, f"{service.url}/") as visited,
+    ):
+        page = visited.page
+        page.route(ENDPOINT, lambda route: route.fulfill(status=429, body=json.dumps(refusal)))
+        ask(page, "octocat", "x")
+        expect(page.get_by_role("alert")).to_contain_text("Too many requests.")
+        expect(page.get_by_label("Key of this service")).to_be_visible(visible=keyed)
 
 
 @pytest.mark.parametrize("choice", ["My gists", "My stars"])

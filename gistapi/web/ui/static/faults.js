@@ -69,7 +69,8 @@ export function showRefusal(refusal, body) {
     parts.push(element("p", { className: "hint" }, `Request ${refusal.requestId}`));
   }
   showFault(...parts);
-  if (["unauthorized", "captcha_required", "rate_limited"].includes(refusal.code)) askForKey();
+  const keyHelps = form.dataset.keys !== undefined && ["captcha_required", "rate_limited"].includes(refusal.code);
+  if (refusal.code === "unauthorized" || keyHelps) askForKey();
 }
 
 function askForKey() {
