@@ -229,7 +229,11 @@ def _github(
         timeout_seconds=settings.github_timeout_seconds,
         concurrency_total=settings.github_concurrency_total,
         store=cache,
-        freshness=Freshness(settings.listing_ttl_seconds, settings.listing_stale_seconds),
+        freshness=Freshness(
+            settings.listing_ttl_seconds,
+            settings.listing_stale_seconds,
+            settings.listing_reconcile_seconds,
+        ),
         observe=observe,
         waits=waits,
     )

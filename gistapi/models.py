@@ -225,11 +225,12 @@ class TargetEnd:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """How much a search read."""
+    """How much a search read, and how long ago GitHub was asked for the oldest of its lists."""
 
     gists: int = 0
     files: int = 0
     size_bytes: int = 0
+    listing_age_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

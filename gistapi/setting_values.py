@@ -163,3 +163,8 @@ def shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return "" if value is None else str(value)
+
+
+def lowered(value: object) -> object:
+    """A text in lower case; anything else as it is."""
+    return value.lower() if isinstance(value, str) else value

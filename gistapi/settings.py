@@ -101,10 +101,6 @@ def _long_enough(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
-def _lowered(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
 def _default_cache_url() -> str:
     return f"sqlite:///{user_cache_path('gistapi') / 'cache.sqlite3'}"
 
@@ -128,6 +124,7 @@ Rate = Annotated[str, AfterValidator(_rate)]
 AtLeastOne = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 Concurrency = Annotated[int, Field(ge=1, le=100)]
+ListingAge = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
 Size = Annotated[ByteSize, Field(ge=2**20)]
 
 
@@ -160,7 +157,9 @@ class Settings(BaseSettings):
     )
     cache_max_bytes: Size = ByteSize(2**30)
     cache_max_file_bytes: Size = ByteSize(100 * 2**20)
-    listing_ttl_seconds: Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)] = 60
+    listing_ttl_seconds: ListingAge = 60
+    # How old a listing may be in which deleted gists still stand.
+    listing_reconcile_seconds: ListingAge = 600
     # How old a listing may be when GitHub is down or its budget spent; 0: none is used.
     listing_stale_seconds: Annotated[float, Field(ge=0, le=2592000, allow_inf_nan=False)] = 0
     search_deadline_seconds: Seconds = 60
@@ -186,9 +185,9 @@ class Settings(BaseSettings):
     cors_origins: Listed[Annotated[str, AfterValidator(values.origin)]] = ()
     captcha_key: Annotated[SecretStr | None, AfterValidator(_long_enough)] = None
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], BeforeValidator(_lowered)
+        Literal["debug", "info", "warning", "error"], BeforeValidator(values.lowered)
     ] = "info"
-    log_format: Annotated[Literal["json", "text"], BeforeValidator(_lowered)] = Field(
+    log_format: Annotated[Literal["json", "text"], BeforeValidator(values.lowered)] = Field(
         default_factory=_default_log_format
     )
 

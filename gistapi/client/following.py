@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from gistapi.client.answers import (
     Begin,
@@ -107,7 +107,10 @@ class _Whole:
         self.cursor, self._end = end.next, line
         done, more = self._searched, end.searched
         self._searched = Searched(
-            done.gists + more.gists, done.files + more.files, done.size_bytes + more.size_bytes
+            done.gists + more.gists,
+            done.files + more.files,
+            done.size_bytes + more.size_bytes,
+            max(done.listing_age_seconds, more.listing_age_seconds),
         )
         self._seconds += end.elapsed_seconds
 
@@ -155,12 +158,11 @@ class _Whole:
             last.event.next,
             round(self._seconds, 3),
         )
-        searched = {name: getattr(end.searched, name) for name in ("gists", "files", "size_bytes")}
         data = {
             **last.data,
             "status": end.status,
             "matches": end.matches,
-            "searched": searched,
+            "searched": asdict(end.searched),
             "elapsed_seconds": end.elapsed_seconds,
         }
         yield Line("end", data, end)

@@ -203,7 +203,12 @@ def _end(shape: Shape) -> End:
     searched = Searched()
     if "searched" in shape.value:
         inner = shape.shape("searched")
-        searched = Searched(*(inner.integer(name) for name in ("gists", "files", "size_bytes")))
+        searched = Searched(
+            inner.integer("gists"),
+            inner.integer("files"),
+            inner.integer("size_bytes"),
+            inner.optional_integer("listing_age_seconds") or 0,
+        )
     return End(
         shape.text("status"),
         shape.integer("matches"),

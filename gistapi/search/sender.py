@@ -27,6 +27,7 @@ class Sender:
         self.has_begun = False
         self._hits = self._characters = 0
         self._has_more = False
+        self.listing_age_seconds = 0.0
         self._remarked: set[Place] = set()
 
     async def room(self) -> None:
@@ -65,6 +66,7 @@ class Sender:
 
     def remark(self, place: Place, page: Page) -> None:
         """Send what is to be said of a listing."""
+        self.listing_age_seconds = max(self.listing_age_seconds, page.age_seconds)
         self.send_all(_remarks(page, is_first=place not in self._remarked))
         self._remarked.add(place)
 

@@ -184,7 +184,8 @@ class Session:
             for end in self._feeder.tally.ends():
                 self._sender.partial |= end.partial
                 self._sender.send(end)
-        searched = Searched(self.buffer.decided, self.files_done, self.bytes_done)
+        age = int(self._sender.listing_age_seconds)
+        searched = Searched(self.buffer.decided, self.files_done, self.bytes_done, age)
         matches = self.buffer.matches
         self._sender.send(End(self.partial, matches, following, self.elapsed_seconds, searched))
 

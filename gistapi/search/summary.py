@@ -19,6 +19,9 @@ class SearchedData(TypedDict):
     gists: Count
     files: Count
     size_bytes: Count
+    listing_age_seconds: Annotated[
+        int, Field(ge=0, description="How long ago GitHub was asked for the oldest of the lists.")
+    ]
 
 
 class TargetData(TypedDict):
@@ -51,6 +54,7 @@ def searched_data(searched: Searched) -> SearchedData:
         "gists": searched.gists,
         "files": searched.files,
         "size_bytes": searched.size_bytes,
+        "listing_age_seconds": searched.listing_age_seconds,
     }
 
 

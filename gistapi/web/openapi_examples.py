@@ -40,7 +40,12 @@ _DETAIL: Detail = {
         }
     ],
 }
-_SEARCHED: SearchedData = {"gists": 8, "files": 12, "size_bytes": 34567}
+_SEARCHED: SearchedData = {
+    "gists": 8,
+    "files": 12,
+    "size_bytes": 34567,
+    "listing_age_seconds": 0,
+}
 _GAP: IncompleteEntry = {
     "gist": None,
     "file": None,

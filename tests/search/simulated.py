@@ -81,11 +81,13 @@ class Cloned:
 class Github:
     """Users and their gists, newest first; a `gistapi.search.reader.GistSource`.
 
-    `page_seconds` is what each page takes the first time, `on_page` is called before each.
+    `page_seconds` is what each page takes the first time, `on_page` is called before each,
+    `age_seconds` is how old each is.
     """
 
     users: dict[str, list[tuple[Gist, list[File]]]] = field(default_factory=dict)
     page_seconds: float = 0.1
+    age_seconds: float = 0
     organizations: dict[str, list[str]] = field(default_factory=dict)
     errors: dict[str, GistapiError] = field(default_factory=dict)
     on_page: Callable[[int], None] = lambda _number: None
@@ -137,7 +139,8 @@ class Github:
                 raise UserNotFoundError("GitHub has no such user.")
             left = [gist for gist, _ in self.users[target.name] if gist.id not in shown]
             shown.update(gist.id for gist in left[:PAGE])
-            yield Page(tuple(left[:PAGE]), last=len(left) <= PAGE)
+            last = len(left) <= PAGE
+            yield Page(tuple(left[:PAGE]), last, age_seconds=self.age_seconds)
             if len(left) <= PAGE:
                 return
 

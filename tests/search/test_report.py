@@ -122,7 +122,9 @@ def test_a_plain_answer_has_only_what_was_asked_for() -> None:
         Begin(),
         Match(other, (FileMatch(FILE, (HIT,)),), number=1),
         Match(GIST, (FileMatch(FILE, (HIT,)),), number=0),
-        End(partial=False, matches=2, next=None, elapsed_seconds=1.0, searched=Searched(2, 3, 4)),
+        End(
+            partial=False, matches=2, next=None, elapsed_seconds=1.0, searched=Searched(2, 3, 4, 5)
+        ),
     ]
     answer = plain_answer(QUERY, events, details=False)
     assert list(answer.items()) == [
@@ -133,7 +135,12 @@ def test_a_plain_answer_has_only_what_was_asked_for() -> None:
     ]
     answer = plain_answer(QUERY, events, details=True)
     assert [entry["gist"] for entry in answer["details"]] == [URL, f"{URL}2"]
-    assert answer["searched"] == {"gists": 2, "files": 3, "size_bytes": 4}
+    assert answer["searched"] == {
+        "gists": 2,
+        "files": 3,
+        "size_bytes": 4,
+        "listing_age_seconds": 5,
+    }
 
 
 def test_targets_say_what_became_of_each() -> None:

@@ -128,6 +128,13 @@ def test_a_limit_and_a_deadline_return_what_was_found() -> None:
     assert sorted(found) == sorted(gist.id for gist in gists if gist is not gists[28])
 
 
+def test_the_end_says_how_old_the_listing_was() -> None:
+    """In whole seconds; the oldest of several counts."""
+    github = Github(age_seconds=42.7)
+    github.add("octocat", HIT)
+    assert search(github, NEEDLE).end.searched.listing_age_seconds == 42
+
+
 def test_the_window_counts_undecided_gists() -> None:
     """One that hangs keeps only its own place: all the others of 300 are searched."""
     github = Github()

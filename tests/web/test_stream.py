@@ -34,7 +34,7 @@ def test_every_event_is_one_line() -> None:
     assert found["files"][0]["matches"][0]["url"] == "https://gist.github.com/2#file-a-py-L1"
     assert progress == {"gists_done": 3, "gists_total": None, "files_done": 5, "bytes_done": 99}
     assert incomplete["reason"] == "pattern_timeout"
-    searched = {"gists": 0, "files": 0, "size_bytes": 0}
+    searched = {"gists": 0, "files": 0, "size_bytes": 0, "listing_age_seconds": 0}
     expected = {"status": "partial", "matches": 1, "next": "c", "elapsed_seconds": 0.25}
     assert ended == expected | {"searched": searched}
 
