@@ -94,6 +94,8 @@ class GraphqlGists:
                 await asyncio.sleep(GATHER_SECONDS)
                 queue.asked = _take(queue.waiting)
                 await self._ask(queue.asked, scope)
+        except Exception as error:  # noqa: BLE001 - raised where the contents are waited for
+            _fail((*queue.waiting, *queue.asked), error)
         finally:
             for wanted in (*queue.waiting, *queue.asked):
                 wanted.contents.cancel()
@@ -147,9 +149,11 @@ def parse_nodes(body: bytes, count: int) -> list[Any]:
         raise GithubError("GitHub answered something that is not JSON.") from None
     answer = answer if isinstance(answer, dict) else {}
     errors = answer.get("errors")
-    kinds = (
-        {e.get("type") for e in errors if isinstance(e, dict)} if isinstance(errors, list) else ()
-    )
+    kinds = {
+        error["type"]
+        for error in (errors if isinstance(errors, list) else ())
+        if isinstance(error, dict) and isinstance(error.get("type"), str)
+    }
     if "RATE_LIMITED" in kinds:
         raise LimitedError("GitHub's GraphQL limit is exhausted.", HTTPStatus.OK)
     if not TOO_MUCH.isdisjoint(kinds):
@@ -179,7 +183,7 @@ def _settle(wanted: _Wanted, node: Any) -> None:  # noqa: ANN401 - whatever stan
         )
 
 
-def _fail(batch: Sequence[_Wanted], error: GistapiError) -> None:
+def _fail(batch: Sequence[_Wanted], error: Exception) -> None:
     for wanted in batch:
         if not wanted.contents.done():
             wanted.contents.set_exception(error)

@@ -276,6 +276,8 @@ async def test_a_silent_graphql_costs_one_time_out(github: FakeGithub) -> None:
         text(502, "too slow"),
         text(200, "no JSON"),
         text(200, '{"data": null, "errors": [{"type": "FORBIDDEN"}, 7]}'),
+        text(200, '{"data": null, "errors": [{"type": ["RATE_LIMITED"]}]}'),
+        text(200, '{"data": null, "errors": [{"type": {}}]}'),
         text(200, '{"data": {"nodes": [null]}}'),
         text(200, '{"data": {"nodes": [{"files": [null, {"name": 1}, {"name": "a"}]}]}}'),
         text(200, '{"data": {"nodes": []}}'),
@@ -295,6 +297,21 @@ async def test_whatever_graphql_answers_another_way_is_taken(
     reader = Reader(github, TOKEN)
     assert await reader.read(add(github, {"a": "text"})) == {"a": b"text"}
     assert reader.ways == {("gist", "limited"): 1}
+
+
+@on_loop
+async def test_an_unforeseen_error_of_a_query_is_raised(
+    github: FakeGithub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reaches the reader: a gist that is only cancelled would be missing without a word."""
+
+    def fail(_body: bytes, _count: int) -> list[object]:
+        raise RuntimeError("unforeseen")
+
+    refuse(github, "raw")
+    monkeypatch.setattr("gistapi.github.graphql.parse_nodes", fail)
+    with pytest.raises(RuntimeError, match="unforeseen"):
+        await Reader(github, TOKEN).read(add(github, {"a": "text"}))
 
 
 @pytest.mark.parametrize(
