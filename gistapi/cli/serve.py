@@ -58,7 +58,6 @@ def settings(given: dict[str, object]) -> Settings:
     from gistapi.settings import load_settings  # noqa: PLC0415 - --help and completion need none
 
     try:
-        loaded = load_settings()
+        return load_settings(given)
     except SettingsError as error:
         raise Fault(f"the settings are not valid\n{error}") from error
-    return loaded.model_copy(update=given)

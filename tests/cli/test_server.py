@@ -217,6 +217,19 @@ def test_an_address_that_is_not_ours_is_reported_in_a_line(host: str) -> None:
     assert re.fullmatch(rf"Error: can't listen at {re.escape(host)} port \d+: .+\n", done.stderr)
 
 
+def test_the_command_line_is_checked_with_the_settings() -> None:
+    """`--host` is read as GISTAPI_HOST is, and decides which names the service answers to."""
+    port = str(free_port())
+    done = run(*SERVE, "--host", "a b", "--port", port, environ=environment())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "GISTAPI_HOST: should be a host name or an IP address" in done.stderr
+    with serving(command=(*SERVE, "--host", "0.0.0.0")) as service:  # noqa: S104 - a test's own
+        answer = requests.get(
+            f"{service.url}/ping", headers={"Host": "gists.example.com"}, timeout=SECONDS
+        )
+        assert (answer.status_code, answer.text) == (200, "pong")
+
+
 def test_faults_of_the_settings_stop_the_start() -> None:
     """All of them are reported in one message, and the exit code is 2."""
     done = run(*SERVE, environ=environment(port="http", no_such=1))
