@@ -148,9 +148,12 @@ def content_of(path: Path) -> str:
     if len(content) > MAX_FILE_BYTES:
         raise ValueError(f"{path} is larger than 1 MiB")
     try:
-        return content.decode("utf-8-sig").strip()
+        secret = content.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not UTF-8 text; save it as UTF-8") from None
+    if not secret:  # else what it protects would be off without a word
+        raise ValueError(f"{path} is empty")
+    return secret
 
 
 def shown(value: object) -> str:

@@ -402,6 +402,8 @@ def test_only_secrets_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path:
         (b"\xff\xfes\x00", "is not UTF-8 text; save it as UTF-8"),
         (b"\xff", "is not UTF-8 text; save it as UTF-8"),
         (b"x" * (2**20 + 1), "is larger than 1 MiB"),
+        (b"", "is empty"),
+        (b"\xef\xbb\xbf \n", "is empty"),
         (None, "No such file or directory"),
     ],
 )
