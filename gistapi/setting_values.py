@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 _IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
 URL = re.compile(
-    r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
+    r"(https?)://([a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
     r"(?:[/?][^\\\s\x00-\x1f\x7f\ud800-\udfff]*)?",
     re.IGNORECASE | re.ASCII,
 )
@@ -22,7 +22,7 @@ URL = re.compile(
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 MAX_PORT = 65535
 MAX_FILE_BYTES = 2**20
-_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"  # 63 characters at most: RFC 1035
 _NAME = rf"{_LABEL}(?:\.{_LABEL})*\.?"
 
 
