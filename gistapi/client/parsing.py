@@ -5,6 +5,7 @@ The service may be anybody's, so nothing in an answer is used before its type is
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from gistapi.client.answers import (
@@ -74,6 +75,10 @@ def error_of(answer: object, status: int | None = None) -> ClientError:
     return ClientError(message, code=code, status=status)
 
 
+MAX_INTEGER = 2**63 - 1
+"""Larger numbers count nothing that exists, and not all of them fit into a float."""
+
+
 class Shape:
     """A JSON object whose fields are checked when they are read."""
 
@@ -104,9 +109,9 @@ class Shape:
         return None if self.value.get(name) is None else self.text(name)
 
     def integer(self, name: str) -> int:
-        """An integer that is not negative."""
+        """An integer from 0 to MAX_INTEGER."""
         number: int = self._get(name, int)
-        if number < 0:
+        if not 0 <= number <= MAX_INTEGER:
             raise self.fault(name)
         return number
 
@@ -115,8 +120,11 @@ class Shape:
         return None if self.value.get(name) is None else self.integer(name)
 
     def seconds(self, name: str) -> float:
-        """A number."""
-        return float(self._get(name, (int, float)))
+        """A finite number."""
+        number: int | float = self._get(name, (int, float))
+        if abs(number) > MAX_INTEGER or not isfinite(number):
+            raise self.fault(name)
+        return float(number)
 
     def flag(self, name: str) -> bool:
         """A boolean; false if it is null or missing."""

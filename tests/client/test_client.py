@@ -123,6 +123,12 @@ def test_another_reason_to_stop_ends_it() -> None:
     assert (results.end.status, results.end.next) == ("partial", "c")
 
 
+def progress(**counts: int) -> dict[str, Any]:
+    """A line of progress."""
+    data = {"gists_done": 1, "gists_total": 2, "files_done": 3, "bytes_done": 4}
+    return {"type": "progress", "data": data | counts}
+
+
 BROKEN: dict[str, list[list[Any]]] = {
     "no end": [[begin(), simple_match("a")]],
     "a continuation without end": [
@@ -141,6 +147,11 @@ BROKEN: dict[str, list[list[Any]]] = {
     "not JSON": [[b"nonsense\n"]],
     "deep JSON": [[b"[" * 100_000 + b"\n"]],
     "a huge number": [[b'{"type": "end", "data": {"matches": ' + b"9" * 5000 + b"}}\n"]],
+    "a count beyond reason": [[begin(), end(2**63)]],
+    "bytes that are no float": [[begin(), progress(bytes_done=10**400), end(0)]],
+    "seconds that are no float": [[begin(), end(0, elapsed_seconds=10**400)]],
+    "seconds without end": [[begin(), end(0, elapsed_seconds=float("inf"))]],
+    "seconds that are no number": [[begin(), end(0, elapsed_seconds=float("nan"))]],
     "a list": [[[]]],
     "no data": [[{"type": "begin"}]],
     "a wrong type": [[begin(), simple_match("a", description={})]],
