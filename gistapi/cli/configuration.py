@@ -36,24 +36,33 @@ PARAMETERS = {
 """Options that may stand in the file, and the parameters they set."""
 
 
-def path() -> Path:
-    """Where the file is, or would be."""
+def path() -> Path | None:
+    """Where the file is, or would be; None for a user without a home directory."""
     from platformdirs import user_config_path  # noqa: PLC0415 - --help needs none
 
     named = os.environ.get(VARIABLE)
-    return Path(named) if named else user_config_path("gistapi") / "config.toml"
+    if named:
+        return Path(named)
+    try:
+        return user_config_path("gistapi") / "config.toml"
+    except RuntimeError:  # platformdirs' error
+        return None
 
 
-def defaults(file: Path) -> dict[str, object]:
+def defaults(file: Path | None) -> dict[str, object]:
     """The parameters' defaults that a file sets; none if there is no file.
 
     Raises:
         click.UsageError: the file cannot be read, or sets what is no option.
     """
     found: dict[str, object] = {}
+    if file is None:
+        return found
     for name, value in _read(file).items():
-        if name in PARAMETERS:
-            found[PARAMETERS[name]] = _expanded(name, value)
+        if name == "key-file":
+            found["key_file"] = _expanded(file, value)
+        elif name in PARAMETERS:
+            found[PARAMETERS[name]] = value
         elif name not in FLAGS:
             near = difflib.get_close_matches(name, [*FLAGS, *PARAMETERS], n=1)
             hint = f" Did you mean {near[0]}?" if near else ""
@@ -78,9 +87,16 @@ def _read(file: Path) -> dict[str, object]:
     except (OSError, UnicodeDecodeError) as error:
         words = getattr(error, "strerror", None) or "not UTF-8"
         raise click.UsageError(f"{file}: cannot be read: {words}.") from None
+    except (ValueError, RecursionError):
+        words = "a number has too many digits, or it is nested too deeply"
+        raise click.UsageError(f"{file}: cannot be read: {words}.") from None
 
 
-def _expanded(name: str, value: object) -> object:
-    if name == "key-file" and isinstance(value, str):
+def _expanded(file: Path, value: object) -> str:
+    """The path of the key file, with the home directory for `~`."""
+    if not isinstance(value, str):
+        raise click.UsageError(f"{file}: key-file is not a string.")
+    try:
         return str(Path(value).expanduser())
-    return value
+    except RuntimeError:
+        raise click.UsageError(f"{file}: key-file: there is no home directory.") from None

@@ -157,6 +157,19 @@ def test_a_configuration_file_sets_defaults(
     assert "127.0.0.1:1 " in done.stderr
 
 
+def test_a_user_without_a_home_needs_no_configuration_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in a container: there is no file then, and it is no fault."""
+
+    def homeless(_name: str) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.delenv("GISTAPI_CONFIG_FILE", raising=False)
+    monkeypatch.setattr("platformdirs.user_config_path", homeless)
+    assert asked("octocat", "x")[1].exit_code == 1
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -164,6 +177,10 @@ def test_a_configuration_file_sets_defaults(
         ("server = ", "not TOML"),
         ('context = "many"', "'many' is not a valid integer"),
         ('color = "blue"', "'blue' is not one of"),
+        ("key-file = 5", "key-file is not a string"),
+        ('key-file = "~nobody-of-this-name/key"', "key-file: there is no home directory"),
+        (f"context = {5000 * '9'}", "a number has too many digits"),
+        (f"context = {5000 * '['}", "nested too deeply"),
     ],
 )
 def test_a_faulty_configuration_file_is_refused(
