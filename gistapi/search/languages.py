@@ -6,11 +6,27 @@ adds names, so one that is not there and like no other is not an error.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 
+MAX_COMPARED = 5
+"""Unknown names of one request that are compared with the known ones: each takes 3 ms."""
 _SIMILAR = 0.75
+
+
+def first_misspelt(names: Iterable[str]) -> tuple[str, str] | None:
+    """The first name that is misspelt, and the language that is probably meant.
+
+    Only the first MAX_COMPARED unknown names are compared.
+    """
+    unknown = [name for name in names if name.lower() not in _known()]
+    for name in unknown[:MAX_COMPARED]:
+        meant = misspelt(name)
+        if meant is not None:
+            return name, meant
+    return None
 
 
 def misspelt(name: str) -> str | None:

@@ -23,7 +23,7 @@ from gistapi.errors import InvalidPatternError
 from gistapi.models import USERNAME, Flags, Query
 from gistapi.search.gist_ids import MAX_ADDRESS_CHARACTERS, gist_id
 from gistapi.search.globs import MAX_GLOBS, Globs
-from gistapi.search.languages import misspelt
+from gistapi.search.languages import first_misspelt
 from gistapi.search.times import parse_time
 
 MAX_PATTERN_CHARACTERS = 1000
@@ -67,10 +67,11 @@ def _time(value: object, *, end_of_day: bool) -> object:
         raise _fault(str(error)) from None
 
 
-def _language(value: str) -> str:
-    meant = misspelt(value)
-    if meant is not None:
-        raise _fault(f"GitHub knows no language {value[:100]}. Did you mean {meant}?")
+def _languages(value: list[str]) -> list[str]:
+    found = first_misspelt(value)
+    if found is not None:
+        name, meant = found
+        raise _fault(f"GitHub knows no language {name[:100]}. Did you mean {meant}?")
     return value
 
 
@@ -151,8 +152,9 @@ class SearchRequest(BaseModel):
         AfterValidator(_globs),
     ] = []
     languages: Annotated[
-        list[Annotated[Word, AfterValidator(_language)]],
+        list[Word],
         Field(max_length=100, description="GitHub's language names; case does not matter."),
+        AfterValidator(_languages),
     ] = []
     updated_since: Annotated[
         Annotated[datetime | None, BeforeValidator(_since), _TIME_SCHEMA],

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gistapi.models import Flags, Query
+from gistapi.search.languages import MAX_COMPARED
 from gistapi.web.error_table import InvalidRequestError
 from gistapi.web.parsing import parse_body
 from gistapi.web.schema import SearchRequest
@@ -178,6 +179,20 @@ def _faults(fields: dict[str, object]) -> list[dict[str, str]]:
 def test_a_language_that_github_may_add_is_no_fault() -> None:
     """Only a name that is like a known one is refused."""
     assert parse_body(body(languages=["Qqzzx", "c++"])).languages == ["Qqzzx", "c++"]
+
+
+def test_many_unknown_languages_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller chooses how many there are, and they are read before a search is admitted."""
+    compared: list[str] = []
+
+    def compare(name: str, *_: object, **_words: object) -> list[str]:
+        compared.append(name)
+        return []
+
+    monkeypatch.setattr("gistapi.search.languages.get_close_matches", compare)
+    sent = ["python", *(f"acinoprst{number}" for number in range(99))]
+    assert parse_body(body(languages=sent)).languages == sent
+    assert len(compared) == MAX_COMPARED
 
 
 def test_many_faults_make_a_small_answer() -> None:
