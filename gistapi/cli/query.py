@@ -91,7 +91,10 @@ def asked(options: Options, stdin: TextIO | None) -> Asked:
         click.UsageError: nothing says where to search or what for.
         patterns.PatternError: a pattern is faulty.
     """
-    where, sought = _words(options)
+    try:
+        where, sought = _words(options)
+    except UnicodeDecodeError:
+        raise click.UsageError("A file of patterns is not UTF-8 text; save it as UTF-8.") from None
     usernames, gists = _targets(where, options.gists, stdin)
     in_lines = options.lines == "lines" and not options.dotall
     pattern, fixed = patterns.combined(sought, fixed=options.fixed_strings, lines=in_lines)

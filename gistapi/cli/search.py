@@ -35,7 +35,7 @@ from gistapi.cli.tokens import find_token
 from gistapi.client import ClientError, Match, follow
 from gistapi.client.answers import Line
 from gistapi.client.following import Ask
-from gistapi.errors import GistapiError
+from gistapi.errors import GistapiError, SettingsError
 from gistapi.models import Query
 
 Backend = Callable[[Query], Ask]
@@ -172,7 +172,8 @@ def _style(options: Options, output: Output) -> Style:
 
 def _fault(error: Exception, ask: Asked | None = None) -> Fault:
     """The error as people see it, with a mark below a pattern's faulty character."""
-    message = safe(str(error))
+    # Only the settings' messages have several lines: in a service's, they could pass for ours.
+    message = safe(str(error), keep="\n\t" if isinstance(error, SettingsError) else "\t")
     position = getattr(error, "position", None)
     pattern = error.pattern if isinstance(error, PatternError) else None
     if pattern is None and ask is not None and ask.patterns == (ask.query.pattern,):

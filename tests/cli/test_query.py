@@ -125,6 +125,16 @@ def test_a_faulty_character_is_marked_below_wide_ones() -> None:
     assert done.stderr.endswith("\n  煎e\u0301(x\n     ^\n")
 
 
+@pytest.mark.parametrize("content", [b"needle\xff\n", "needle\n".encode("utf-16")])
+def test_a_file_of_patterns_in_another_encoding_is_refused(tmp_path: Path, content: bytes) -> None:
+    """In words, as a file with a key is."""
+    file = tmp_path / "patterns"
+    file.write_bytes(content)
+    _, done = asked("-f", str(file), "octocat")
+    assert done.exit_code == 2
+    assert "A file of patterns is not UTF-8 text" in done.stderr
+
+
 def configured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, *words: str
 ) -> tuple[StubService, Result]:

@@ -194,6 +194,16 @@ def test_a_key_is_read_from_a_file(tmp_path: Path) -> None:
     assert (with_key.exit_code, with_key.stderr) == (0, "")
 
 
+def test_each_wrong_setting_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the escape of a line end between them."""
+    monkeypatch.setenv("GISTAPI_PORT", "x")
+    monkeypatch.setenv("GISTAPI_HOST", "a b")
+    done = CliRunner().invoke(main, ["search", "octocat", "x"])
+    assert done.exit_code == 2
+    lines = [line.partition(": ")[0] for line in done.stderr.removeprefix("Error: ").splitlines()]
+    assert lines == ["GISTAPI_HOST", "GISTAPI_PORT"]
+
+
 def test_wrong_settings_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the other commands do."""
     monkeypatch.setenv("GISTAPI_PORT", "http")
