@@ -121,8 +121,8 @@ def test_what_makes_no_sense_is_refused(words: tuple[str, ...], message: str) ->
 
 def test_a_faulty_character_is_marked_below_wide_ones() -> None:
     """Chinese characters take two columns, combining ones none."""
-    _, done = asked("octocat", "煎e\u0301(x")
-    assert done.stderr.endswith("\n  煎e\u0301(x\n     ^\n")
+    _, done = asked("octocat", "煎茶e\u0301(x")
+    assert done.stderr.endswith("\n  煎茶e\u0301(x\n       ^\n")
 
 
 @pytest.mark.parametrize("content", [b"needle\xff\n", "needle\n".encode("utf-16")])

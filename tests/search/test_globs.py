@@ -116,6 +116,7 @@ def test_a_malformed_glob_is_refused_in_words(pattern: str, message: str) -> Non
         ["{" * 500 + "a" + ",b}xx" * 500],
         ["{" + "a,b" * 20 + "}{c,d,e}"] * 60,
         [f"{{{','.join(str(number) for number in range(64))}}}"] * MAX_GLOBS,
+        ["{a,b,c,d}{a,b,c,d}{a,b,c,d}"] * 20,  # only written out they are too much
     ],
 )
 def test_a_list_of_globs_is_bounded_in_sum(patterns: list[str]) -> None:

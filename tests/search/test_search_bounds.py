@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
-from gistapi.models import Query
+from gistapi.models import Gist, GistFile, Query, Searched
 from gistapi.search import SearchBounds
+from gistapi.search.reader import Reader
 from tests.fake_github import FakeGithub, Repeated
 from tests.search.searching import Answer, bench
 
@@ -67,3 +70,35 @@ def test_a_search_that_ends_at_its_bound_is_whole(github: FakeGithub) -> None:
     assert sorted(found) == sorted(user.matching("needle"))
     assert len(answers) <= 2
     assert not answers[-1].end.partial
+
+
+def test_contents_in_memory_are_counted(
+    github: FakeGithub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether they come from GitHub or the cache, the budget that all searches share holds them."""
+    size = 1000
+    user = github.add_user("octocat")
+    for number in range(20):
+        user.add_gist({"a.txt": f"{number:{size}}"})
+    missing: list[int] = []
+    read, kept = Reader._content, Reader._kept
+
+    async def reading(self: Reader, gist: Gist, file: GistFile) -> bytes:
+        content = await read(self, gist, file)
+        missing.append(max(0, len(content) - self.shared.budget.held_bytes))
+        return content
+
+    def keeping(self: Reader, blobs: Mapping[str, int | None]) -> list[tuple[str, bytes]]:
+        found = kept(self, dict(blobs))
+        contents = sum(len(content) for _, content in found)
+        missing.append(max(0, contents - self.shared.budget.held_bytes))
+        return found
+
+    monkeypatch.setattr(Reader, "_content", reading)
+    monkeypatch.setattr(Reader, "_kept", keeping)
+    with bench(github, cache_url="memory:") as ours:
+        for _ in range(2):
+            assert ours.search(NEEDLE).end.searched == Searched(20, 20, 20 * size)
+        assert ours.searcher._shared.budget.held_bytes == 0
+    assert len(missing) >= 20
+    assert set(missing) == {0}

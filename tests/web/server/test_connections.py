@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
 from contextlib import ExitStack
 from queue import SimpleQueue
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from aiohttp import web
 
 from gistapi.web.protection.client_ip import network_of
 from gistapi.web.server import Bounds, connections
@@ -144,3 +147,21 @@ def test_stopping_closes_idle_connections_and_lets_answers_end() -> None:
 def test_ipv6_addresses_count_by_their_64(address: str, network: str) -> None:
     """Bounds and limits count by the same network."""
     assert network_of(address) == network
+
+
+def test_connections_are_bounded_by_their_64() -> None:
+    """Whoever has an IPv6 network has as many addresses as they like."""
+
+    async def handle(_request: web.BaseRequest) -> web.StreamResponse:
+        raise AssertionError("nothing is asked")
+
+    async def connect() -> list[Mock]:
+        server = connections.Connections(handle, Bounds(9, 2))
+        peers = [(f"2001:db8::{number}", 1) for number in range(1, 4)]
+        transports = [Mock(get_extra_info={"peername": peer}.get) for peer in peers]
+        for transport in transports:
+            server().connection_made(transport)
+        return transports
+
+    dropped = [transport.abort.called for transport in asyncio.run(connect())]
+    assert dropped == [True, False, False]
