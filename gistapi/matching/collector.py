@@ -7,18 +7,18 @@ from dataclasses import replace
 
 from gistapi.matching import worker
 from gistapi.matching.wanted import Wanted
-from gistapi.matching.window import MAX_BYTES, Window, cut_line
+from gistapi.matching.window import Window
 from gistapi.models import Hit, Hits
 
 
 class _After:
     """The lines behind one line, which has begun already."""
 
-    def __init__(self, wanted: int, shown: int) -> None:
+    def __init__(self, wanted: int, window: Window) -> None:
         self.lines: list[str] = []
         self.is_complete = False
         self._wanted = wanted
-        self._shown = shown
+        self._window = window
         self._in_match = True  # the line is that of the match
         self._begun = b""
 
@@ -38,12 +38,12 @@ class _After:
         self.is_complete = True
 
     def _read(self, text: bytes | bytearray, start: int, end: int) -> None:
-        room = MAX_BYTES * (self._shown + 2) - len(self._begun)
+        room = self._window.tail_bytes - len(self._begun)
         self._begun += bytes(text[start : min(end, start + room)])
 
     def _end_line(self, *, ended: bool) -> None:
         if not self._in_match:
-            self.lines.append(cut_line(self._begun, self._shown, ended=ended))
+            self.lines.append(self._window.line(self._begun, ended=ended))
         self._in_match = False
         self._begun = b""
         self.is_complete = len(self.lines) == self._wanted
@@ -59,7 +59,6 @@ class Collector:
         self.window = Window(line_characters, wanted.context)
         self.left = wanted.spans
         self._wanted = wanted
-        self._shown = line_characters
         self._hits: list[Hit] = []
         self._afters: list[_After] = []  # of each hit, shared by those that end in one line
         self._open: list[_After] = []  # those that need more text, at most one a line of context
@@ -120,7 +119,7 @@ class Collector:
         if line == self._after_line:
             return self._afters[-1]
         self._after_line = line
-        after = _After(self._wanted.context, self._shown)
+        after = _After(self._wanted.context, self.window)
         after.feed(self.window.data, last)
         if not after.is_complete:
             self._open.append(after)

@@ -50,11 +50,21 @@ class Window:
         self._at = self._line_at = self._line = self._column = 0
         self._head = b""
         self._dropped: list[str] = []
+        self._known: dict[str, str] = {}
 
     @property
     def tail_bytes(self) -> int:
         """Behind a match: enough to show its line, and to tell whether CR LF ends it there."""
         return MAX_BYTES * (self._shown + 2)
+
+    def line(self, raw: bytes, *, ended: bool) -> str:
+        """A line of context from its first bytes; `ended` by a newline, which a CR may precede.
+
+        The same line is the same object: each of the matches around it shows it.
+        """
+        text = raw[: self.tail_bytes].decode("utf-8", "ignore")
+        text = (text.removesuffix("\r") if ended else text)[: self._shown]
+        return self._known.setdefault(text, text)
 
     def align(self, offset: int) -> int:
         """The nearest offset in `data` at or before this one at which a character begins."""
@@ -118,7 +128,8 @@ class Window:
             head, tail = (head, tail[:-1]) if tail else (head[:-1], tail)
         line, at = head + tail, len(head)
         first = max(0, min(at - shown // 3, len(line) - shown))
-        return line[first : first + shown], at - first, len(line) > shown
+        text = line[first : first + shown]
+        return self._known.setdefault(text, text), at - first, len(line) > shown
 
     def _lines_before(self, at: int) -> list[str]:
         """The lines of context before the one that begins at this offset."""
@@ -126,7 +137,7 @@ class Window:
         while at > 0 and len(lines) < self._context:
             begin = self.data.rfind(b"\n", 0, at - 1) + 1
             raw = bytes(self.data[begin : min(at - 1, begin + self.tail_bytes)])
-            lines.append(cut_line(raw if begin else self._head + raw, self._shown, ended=True))
+            lines.append(self.line(raw if begin else self._head + raw, ended=True))
             at = begin
         missing = self._context - len(lines)
         return [*(self._dropped[-missing:] if missing else ()), *reversed(lines)]
@@ -139,9 +150,3 @@ class Window:
             self._head = b""
         room = self.tail_bytes - len(self._head)
         self._head += bytes(self.data[line_at : min(size, line_at + room)])
-
-
-def cut_line(raw: bytes, shown: int, *, ended: bool) -> str:
-    """A line of context from its first bytes; `ended` by a newline, which a CR may precede."""
-    text = raw[: MAX_BYTES * (shown + 2)].decode("utf-8", "ignore")
-    return (text.removesuffix("\r") if ended else text)[:shown]

@@ -130,3 +130,24 @@ def test_matches_that_cost_a_scan_each_end_with_those_found() -> None:
         await matching.close()
 
     run(main(), jumping=False)
+
+
+def test_matches_share_the_lines_that_several_of_them_show() -> None:
+    """Each line takes memory once, however many matches it is text or context of."""
+    text = "".join(f"{number} needle\n" for number in range(100)).encode()
+
+    async def main() -> Hits | None:
+        matching = Matching(pattern_timeout_seconds=60)
+        wanted = Wanted(max_count=100, context=10)
+        matcher = matching.matcher(compile_pattern("needle", Flags()), wanted)
+        async with matcher.scanner() as scanner:
+            found = await scanner.feed(text) or await scanner.finish()
+        assert await matcher.search(text) == found
+        await matching.close()
+        return found
+
+    found = run(main(), jumping=False)
+    assert found is not None
+    shown = [line for hit in found.hits for line in (*hit.before, hit.text, *hit.after)]
+    assert len(shown) > 1900
+    assert len({id(line) for line in shown}) == 100
