@@ -163,7 +163,7 @@ class Searcher:
             matcher=matcher,
             wanted=Filter(query),
             scope=Scope(self._limiter.lane(), session.ends_at, meter, caller_token),
-            wants_all=query.max_count is not None,
+            max_count=query.max_count,
             wants_first=query.details,
             wants_names=query.names,
             count=session.count,

@@ -45,6 +45,7 @@ class GistState:
         self._failure: GistapiError | None = None
         self._named: list[FileMatch] = []
         self._has_too_many = False
+        self._hits = 0
 
     @property
     def is_decided(self) -> bool:
@@ -82,6 +83,19 @@ class GistState:
     def note(self, index: int, result: Result) -> None:
         """Record a file's result."""
         self._results[index] = result
+        if isinstance(result, Hits):
+            self._hits += len(result.hits)
+            if self._hits > 2 * MAX_HITS:
+                self._drop_hits()
+
+    def _drop_hits(self) -> None:
+        """Forget the matches that the outcome has no room for, but one that tells of the others."""
+        self._hits = 0
+        for index, result in sorted(self._results.items(), key=lambda item: item[0]):
+            if isinstance(result, Hits):
+                left = max(0, MAX_HITS - self._hits)
+                self._results[index] = replace(result, hits=result.hits[: left + 1])
+                self._hits += min(left, len(result.hits))
 
     def refuse(self, index: int) -> None:
         """Record that the raw host does not have a file that git may have."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass, field
@@ -27,6 +27,7 @@ from gistapi.errors import (
 )
 from gistapi.matching import Matcher
 from gistapi.models import Gist, GistFile, Hits
+from gistapi.search.batches import batches, cost_bytes, is_small
 from gistapi.search.filters import Filter
 from gistapi.search.gist_state import GistState, Result
 from gistapi.search.git_reader import read_by_git
@@ -35,10 +36,6 @@ from gistapi.search.source import ContentStore, GistSource
 
 T = TypeVar("T")
 
-SMALL_BYTES = 2**20
-"""Files up to this size are read whole, checked, kept and then searched; larger ones streamed."""
-BATCH_BYTES = 2 * 2**20
-"""Cached contents that are read and searched together."""
 LANDED = 4096
 
 
@@ -46,8 +43,8 @@ LANDED = 4096
 class Resources:
     """What the searches of a process share for reading.
 
-    `budget` bounds the contents in hand; `landed` are addresses whose content was put into the
-    cache lately, perhaps after another search had missed it there.
+    `budget` bounds the contents in hand, with their matches; `landed` are addresses whose content
+    was put into the cache lately, perhaps after another search had missed it there.
     """
 
     contents: ContentStore
@@ -66,7 +63,7 @@ class Reader:
     matcher: Matcher
     wanted: Filter
     scope: Scope
-    wants_all: bool
+    max_count: int | None
     wants_first: bool
     wants_names: bool
     count: Callable[[Slot, int, int], None]
@@ -74,6 +71,11 @@ class Reader:
     def __post_init__(self) -> None:
         """Bound the coroutines that wait for a place: it keeps memory flat."""
         self._reading = asyncio.Semaphore(2 * self.scope.lane.most)
+
+    @property
+    def wants_all(self) -> bool:
+        """Whether every file has to be searched."""
+        return self.max_count is not None
 
     def prepare(self, slot: Slot) -> GistState | None:
         """Choose what of a gist to search; None if nothing."""
@@ -96,7 +98,7 @@ class Reader:
             for index, file in enumerate(state.files):
                 if file.blob_sha is not None and is_small(file):
                     places.setdefault(file.blob_sha, []).append((state, index))
-        for batch, size in _batches(places):
+        for batch, size in batches(places, self.max_count):
             async with self.shared.budget.hold(size):
                 read = partial(self._kept, batch)
                 await self._search_batch(await self.on_executor(read), places)
@@ -181,7 +183,7 @@ class Reader:
         state.note(index, result)
 
     async def _whole(self, slot: Slot, file: GistFile) -> Hits | PatternTimeoutError | None:
-        async with self.shared.budget.hold(file.size_bytes or 0):
+        async with self.shared.budget.hold(cost_bytes(file, self.max_count)):
             content = await self._content(slot.gist, file)
             result = await self.matcher.search(content)
             self.count(slot, 1, len(content))
@@ -276,25 +278,3 @@ class Reader:
     async def on_executor(self, work: Callable[[], T]) -> T:
         """Do work that blocks on the cache in a thread of the cache's executor."""
         return await in_thread(self.shared.executor, work)
-
-
-def _batches(
-    places: dict[str, list[tuple[GistState, int]]],
-) -> Iterator[tuple[dict[str, int | None], int]]:
-    """Cut the wanted contents into batches of about BATCH_BYTES: sizes by SHA, and their sum."""
-    batch: dict[str, int | None] = {}
-    size = 0
-    for sha, found in places.items():
-        state, index = found[0]
-        batch[sha] = state.files[index].size_bytes
-        size += state.files[index].size_bytes or 0
-        if size >= BATCH_BYTES:
-            yield batch, size
-            batch, size = {}, 0
-    if batch:
-        yield batch, size
-
-
-def is_small(file: GistFile) -> bool:
-    """Whether a file is read whole; one of unknown size is not."""
-    return file.size_bytes is not None and file.size_bytes <= SMALL_BYTES

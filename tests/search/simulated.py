@@ -306,7 +306,7 @@ async def searching(
         ),
         wanted=Filter(query),
         scope=scope,
-        wants_all=query.max_count is not None,
+        max_count=query.max_count,
         wants_first=query.details,
         wants_names=query.names,
         count=session.count,
