@@ -26,7 +26,7 @@ from gistapi.web.protection.body_limits import receive
 from gistapi.web.protection.guard import Guard
 from gistapi.web.protection.headers import request_id
 from gistapi.web.protection.rate_limits import meter
-from gistapi.web.responses import ATOM, CSV, JSON, NDJSON, json_response, named
+from gistapi.web.responses import ATOM, CSV, JSON, NDJSON, json_parts, json_response, named
 from gistapi.web.schema import SearchRequest
 from gistapi.web.stream import lines
 
@@ -189,7 +189,10 @@ def _plain(form: SearchRequest, events: Events, watched: Iterator[SearchEvent]) 
     with closing(events):
         details = form.wants_details or csv
         answer = plain_answer(form.query(), watched, details=details, explain=explain)
-    return csv_answer.response(answer) if csv else json_response(answer)
+    if csv:
+        return csv_answer.response(answer)
+    # A large answer as a whole, in text and in bytes, would take several times its memory.
+    return Response(json_parts(answer), mimetype=JSON) if details else json_response(answer)
 
 
 def _stream(query: Query, events: Events, watched: Iterator[SearchEvent]) -> Response:
