@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TypeGuard
 
 from flask import Response, request
 
@@ -22,7 +22,7 @@ def json_line(value: object) -> bytes:
     return json.dumps(value).encode() + b"\n"
 
 
-def json_parts(value: Mapping[str, Any]) -> Iterator[bytes]:
+def json_parts(value: object) -> Iterator[bytes]:
     """The value as `json_line` has it, in parts of about PART_BYTES, each made when it is sent."""
     part = bytearray()
     for piece in _pieces(value):
@@ -33,20 +33,24 @@ def json_parts(value: Mapping[str, Any]) -> Iterator[bytes]:
     yield bytes(part) + b"\n"
 
 
-def _pieces(value: Mapping[str, Any]) -> Iterator[bytes]:
-    start = "{"
-    for name, field in value.items():
-        yield f"{start}{json.dumps(name)}: ".encode()
-        start = ", "
-        if isinstance(field, list) and field and isinstance(field[0], dict):
-            yield b"["
-            for number, item in enumerate(field):
-                yield b", " * (number > 0)
-                yield from _pieces(item)
-            yield b"]"
-        else:
-            yield json.dumps(field).encode()
-    yield b"}" if value else b"{}"
+def _pieces(value: object) -> Iterator[bytes]:
+    """The value's JSON: objects of a list one by one, as deep as lists of objects lie."""
+    if _has_objects(value):
+        for number, item in enumerate(value):
+            yield b", " if number else b"["
+            yield from _pieces(item)
+        yield b"]"
+    elif isinstance(value, dict) and any(map(_has_objects, value.values())):
+        for number, (name, field) in enumerate(value.items()):
+            yield f"{', ' if number else '{'}{json.dumps(name)}: ".encode()
+            yield from _pieces(field)
+        yield b"}"
+    else:
+        yield json.dumps(value).encode()
+
+
+def _has_objects(value: object) -> TypeGuard[list[object]]:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
 def json_response(
