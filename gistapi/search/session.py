@@ -124,6 +124,8 @@ class Session:
                 task.cancel()
             if self._feeder.stop is not None:
                 raise self._feeder.stop
+        if not self.buffer.is_empty:  # a task group takes a cancelled task for one that has ended
+            raise RuntimeError("a gist was left without an outcome")
         tally = self._feeder.tally
         if tally.is_reported and tally.error is not None:
             raise tally.error

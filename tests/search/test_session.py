@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import dataclass, field, replace
 
@@ -22,6 +23,9 @@ from gistapi.errors import (
 )
 from gistapi.models import Begin, Match, Progress, Query, TargetEnd
 from gistapi.search.feeder import WINDOW
+from gistapi.search.gist_state import GistState
+from gistapi.search.reader import Reader
+from gistapi.search.reorder import Outcome
 from gistapi.search.session import SearchBounds, Session
 from gistapi.search.stop import Stop
 from gistapi.search.targets import PAGES_AHEAD
@@ -126,6 +130,23 @@ def test_a_limit_and_a_deadline_return_what_was_found() -> None:
     found = [match for answer in answers for match in answer.matches]
     assert len(answers[0].matches) == 10
     assert sorted(found) == sorted(gist.id for gist in gists if gist is not gists[28])
+
+
+def test_a_gist_that_was_lost_is_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that is cancelled by nobody who waits for it never makes the answer look whole."""
+    github = Github()
+    lost = github.add("octocat", HIT)
+    github.add("octocat", HIT)
+    read = Reader.read
+
+    async def reading(self: Reader, state: GistState) -> Outcome:
+        if state.slot.gist.id == lost.id:
+            raise asyncio.CancelledError
+        return await read(self, state)
+
+    monkeypatch.setattr(Reader, "read", reading)
+    with pytest.raises(RuntimeError, match="left without an outcome"):
+        search(github, NEEDLE)
 
 
 def test_the_end_says_how_old_the_listing_was() -> None:
