@@ -14,6 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gistapi.cli import main
+from gistapi.cli.rows import rows
+from gistapi.client.answers import FileMatches, LineMatch
 from tests.cli.stub_service import begin, end, incomplete, match, searching, simple_match, stub
 from tests.serving import SECONDS, environment, run
 
@@ -266,3 +268,16 @@ def test_a_failing_target_is_reported() -> None:
     with stub(lambda _: iter([begin(), simple_match("a"), target, end(1)])) as service:
         done = search(service.url, "octocat", "nobody", "x")
     assert (done.exit_code, done.stderr) == (2, "gistapi: nobody: Unknown. [user_not_found]\n")
+
+
+def test_matches_of_one_long_line_are_marked_in_the_text_shown() -> None:
+    """It is cut around each of them; the first one's text is shown."""
+
+    def found(column: int, text: str) -> LineMatch:
+        at = text.index("hit")
+        return LineMatch(1, column, 1, column + 3, text, at, at + 3, True, (), (), None)  # noqa: FBT003
+
+    matches = (found(301, "a" * 100 + "hit" + "b" * 197), found(311, "a" * 90 + "hit" + "b" * 207))
+    file = FileMatches("a", None, None, more=False, matches=matches)
+    (row,) = rows(file, before=0, after=0, max_lines=None)
+    assert row.spans == [(100, 103), (110, 113)]

@@ -332,7 +332,7 @@ async def test_the_fakes_own_budget_is_obeyed(github: FakeGithub) -> None:
 
 @on_loop
 async def test_every_request_is_reported(github: FakeGithub) -> None:
-    """Host, status, error and size of each request; a redirect is two."""
+    """Host, status, error, its cause and size of each request; a redirect is two."""
     file = add_file(github, "x" * 100)
     events: list[Event] = []
     client = client_of(github, observe=events.append)
@@ -352,6 +352,9 @@ async def test_every_request_is_reported(github: FakeGithub) -> None:
         (502, error),
         (None, error),
     ]
+    assert [e.message for e in seen[:2]] == [None, None]
+    assert "502: bad" in (seen[2].message or "")
+    assert seen[3].message == "ServerDisconnectedError: Server disconnected"
     assert 0 < seen[1].size_bytes < 100  # as on the wire: packed
     assert seen[2].size_bytes == 3
     assert all(e.duration_seconds >= 0 for e in seen)
