@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from gistapi.cli import main
+from gistapi.cli.commands import exit_code
+from gistapi.cli.process import CLOSED
 from tests.fake_github import FakeGithub
 from tests.serving import environment, run
 
@@ -77,3 +79,13 @@ def loaded(*words: str, environ: dict[str, str] | None = None) -> set[str]:
     )
     done = run(sys.executable, "-c", program, environ=environ or environment())
     return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(("given", "code"), [(1, CLOSED), (0, 0)])
+def test_the_librarys_own_exit_is_that_of_a_closed_pipe(given: int, code: int) -> None:
+    """It ends with 1 there, which means that nothing matches, and with 0 after a completion."""
+
+    def end() -> None:
+        raise SystemExit(given)
+
+    assert exit_code(end, []) == code
