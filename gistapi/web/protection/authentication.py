@@ -26,7 +26,7 @@ class Authentication:
 
         Raises UnauthorizedError, and KeyFileError if the keys cannot be read.
         """
-        if not self.has_keys() or (self._optional and _sent() is None):
+        if (self._optional and _sent() is None) or not self.has_keys():
             return None
         return self.required()
 

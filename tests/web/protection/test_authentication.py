@@ -114,6 +114,15 @@ def test_a_key_that_is_revoked_opens_nothing_any_more(file: KeyFile) -> None:
     assert ask(asking).status_code == 401
 
 
+def test_where_keys_are_optional_who_sends_none_needs_no_file(tmp_path: Path) -> None:
+    """The keys are not read for them, so that a file that cannot be read keeps nobody out."""
+    path = tmp_path / "keys.json"
+    path.write_text("{", "utf-8")
+    asking = client(KeyFile(path), optional=True)
+    assert ask(asking).status_code == 200
+    assert ask(asking, X_API_Key="gak_x").status_code == 500
+
+
 def test_where_keys_are_optional_only_a_wrong_one_is_refused(file: KeyFile) -> None:
     """Who sends none is let in without; a wrong key is never taken for none."""
     key = file.create("ci")
