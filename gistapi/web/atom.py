@@ -98,7 +98,7 @@ def _entry(root: ET.Element, match: Match) -> None:
     entry = ET.SubElement(root, "entry")
     _text(entry, "id", entry_id(match))
     name = "" if match.files[0].file is None else match.files[0].file.name
-    titles = (match.gist.description or "", name, match.gist.html_url)
+    titles = ((match.gist.description or "").strip(), name, match.gist.html_url)
     _text(entry, "title", next(title for title in titles if title.strip()))
     _text(entry, "updated", format_time(match.gist.updated_at))
     _text(entry, "published", format_time(match.gist.created_at))
