@@ -59,10 +59,8 @@ def defaults(file: Path | None) -> dict[str, object]:
     if file is None:
         return found
     for name, value in _read(file).items():
-        if name == "key-file":
-            found["key_file"] = _expanded(file, value)
-        elif name in PARAMETERS:
-            found[PARAMETERS[name]] = value
+        if name in PARAMETERS:
+            found[PARAMETERS[name]] = _expanded(file, value) if name == "key-file" else value
         elif name not in FLAGS:
             near = difflib.get_close_matches(name, [*FLAGS, *PARAMETERS], n=1)
             hint = f" Did you mean {near[0]}?" if near else ""

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from gistapi.models import Gist, GistFile, Hit, Hits
+from gistapi.models import GistFile, Hit, Hits
 from gistapi.search.batches import batches
 from gistapi.search.cursor import Place
 from gistapi.search.gist_state import GistState
 from gistapi.search.reorder import Slot
-
-EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
+from tests.search.test_reorder import gist_of
 
 
 def test_a_gist_of_many_matching_files_holds_few_matches_that_it_does_not_show() -> None:
     """300 files of 1,000 matches each came to 300,000."""
     hit = Hit(1, 1, 1, 2, "a", 0, 1, cut=False)
     files = [GistFile(f"{number}", None, 1000, None, None) for number in range(300)]
-    gist = Gist(
-        "1",
-        "https://gist.github.com/1",
-        None,
-        EPOCH,
-        EPOCH,
-        tuple(files),
-        truncated=False,
-        git_pull_url=None,
-    )
-    state = GistState(Slot(gist, Place(0), 0), files, wants_all=True)
+    state = GistState(Slot(gist_of(1, 0), Place(), 0), files, wants_all=True)
     for index in reversed(range(300)):
         state.note(index, Hits((hit,) * 1000, more=False))
         kept = sum(len(found.hits) for found in state._results.values() if isinstance(found, Hits))
@@ -41,17 +28,7 @@ def test_a_gist_of_many_matching_files_holds_few_matches_that_it_does_not_show()
 def test_cached_files_are_searched_together_as_the_budget_has_room_for_their_matches() -> None:
     """300 files of 2 kB with 1,000 matches each take 150 MB when they are searched."""
     file = GistFile("a", None, 2000, None, None)
-    gist = Gist(
-        "1",
-        "https://gist.github.com/1",
-        None,
-        EPOCH,
-        EPOCH,
-        (file,),
-        truncated=False,
-        git_pull_url=None,
-    )
-    state = GistState(Slot(gist, Place(0), 0), [file])
+    state = GistState(Slot(gist_of(1, 0), Place(), 0), [file])
     places = {f"{number}": [(state, 0)] for number in range(300)}
     assert max(len(batch) for batch, _ in batches(places, 1000)) == 5
     assert max(len(batch) for batch, _ in batches(places, None)) == 300

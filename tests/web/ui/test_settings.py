@@ -136,7 +136,7 @@ def test_a_link_to_ones_own_gists_asks_for_the_token(browser: Browser, own: Serv
 def test_a_limit_asks_for_a_key_only_where_there_are_keys(
     browser: Browser, hub: FakeGithub, tmp_path: Path, *, keyed: bool
 ) -> None:
-    """Who has used up a share may have a key; where none were made, only waiting helps."""
+    """A key helps a caller who has met a limit; a service without keys asks for none."""
     keys = tmp_path / "keys.json"
     if keyed:
         KeyFile(keys).create("ci")

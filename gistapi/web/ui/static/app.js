@@ -171,15 +171,13 @@ function showOptions() {
 function load() {
   const holdsSearch = fill(form, new URLSearchParams(location.search));
   showOptions();
+  const waits = holdsSearch && form.dataset.waits !== undefined;
   cancel();
   clearFault();
-  $("waits").hidden = true;
   $("outcome").hidden = true;
-  if (holdsSearch && form.dataset.waits === undefined && submit({ keepAddress: true })) return;
-  if (holdsSearch && form.dataset.waits !== undefined) {
-    $("waits").hidden = false;
-    $("go").focus();
-  }
+  $("waits").hidden = !waits;
+  if (waits) $("go").focus();
+  else if (holdsSearch && submit({ keepAddress: true })) return;
   $("more").open = true;
   document.body.classList.remove("searched");
   document.title = "Gist search";

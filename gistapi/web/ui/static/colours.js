@@ -1,7 +1,7 @@
 // Quiet colours for code, by highlight.js. Ranges of the text get them: the page's elements stay as
 // they are, and nothing that a stranger wrote becomes HTML of the page.
 
-const LANGUAGES = { shell: "bash", "objective-c": "objectivec", svg: "xml", vue: "xml" };
+const LANGUAGES = { shell: "bash", "objective-c": "objectivec", vue: "xml" };
 const KINDS = {
   keyword: "keyword", built_in: "keyword", literal: "keyword", type: "keyword", name: "keyword", "selector-tag": "keyword",
   string: "string", regexp: "string", comment: "comment", quote: "comment", number: "number",
@@ -26,10 +26,12 @@ export async function colour(elements, language) {
   if (!language || !highlights.size) return;
   library ??= import("./highlight/highlight.min.js").catch(() => null); // without it there are no colours
   const highlighter = (await library)?.default;
-  const name = LANGUAGES[language.toLowerCase()] ?? language.toLowerCase();
+  const given = language.toLowerCase();
+  const name = LANGUAGES[given] ?? given;
+  if (!highlighter?.getLanguage(name) || !elements[0]?.isConnected) return;
   // An HTML parser changes returns and drops NUL.
   const text = elements.map((line) => line.textContent).join("\n").replace(/[\r\0]/g, " ");
-  if (!highlighter?.getLanguage(name) || text.length > MAX_CHARACTERS || !elements[0]?.isConnected) return;
+  if (text.length > MAX_CHARACTERS) return;
   const pieces = piecesOf(elements);
   for (const { kind, from, to } of tokensOf(highlighter.highlight(text, { language: name, ignoreIllegals: true }).value)) {
     for (const piece of pieces) {
