@@ -103,6 +103,8 @@ def environment(github: FakeGithub | None = None, **settings: object) -> dict[st
     if github is not None:
         env["GISTAPI_GITHUB_API_URL"] = github.api_url
         env["GISTAPI_GITHUB_CONTENT_HOSTS"] = github.raw_host
+        # A busy machine can take longer than the ten seconds that are the default.
+        env["GISTAPI_GITHUB_TIMEOUT_SECONDS"] = str(HANG_SECONDS)
     return env | {f"GISTAPI_{name.upper()}": str(value) for name, value in settings.items()}
 
 

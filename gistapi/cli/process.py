@@ -62,18 +62,23 @@ class Watchdog:
 
 
 _watchdog: Watchdog | None = None
+_received = 0
+"""The signal that the process ends by; 0 before."""
 
 
 def run(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> NoReturn:
     """Run `command(arguments)`, then leave the process with the code that it returns.
 
-    The interpreter is not finalized: that would wait for the threads of a search cut short.
+    After a signal the code is the signal's, whatever the command makes of SignalledError: in
+    Python 3.11, `__set_name__` replaces what is raised in it by RuntimeError. The interpreter is
+    not finalized: that would wait for the threads of a search cut short.
     """
     try:
         watch()
-        leave(command(arguments))
-    except SignalledError as error:
-        leave(SIGNALLED + error.number)
+        code = command(arguments)
+    except SignalledError:
+        code = FAULT
+    leave(SIGNALLED + _received if _received else code)
 
 
 def watch() -> None:
@@ -121,7 +126,9 @@ def leave(code: int) -> NoReturn:
 
 
 def complain(line: str) -> None:
-    """Write one line to standard error, if that is possible."""
+    """Write one line to standard error, if that is possible; after a signal nobody asks for it."""
+    if _received:
+        return
     try:
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
@@ -135,6 +142,8 @@ def reason(error: Exception) -> str:
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
+    global _received  # noqa: PLW0603 - a process ends once
+    _received = number
     for ending in ENDING:
         signal.signal(ending, _end_now)
     raise SignalledError(number)

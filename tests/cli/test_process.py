@@ -227,6 +227,19 @@ def test_a_signal_that_python_cannot_handle_ends_it_too(server: str) -> None:
     assert patched(patch, server, "octocat", "x").returncode == 143
 
 
+def test_a_signal_whose_exception_is_replaced_ends_it_too(server: str) -> None:
+    """Python 3.11 replaces what `__set_name__` raises: this was an internal error, exit code 2."""
+    patch = (
+        "import os\n"
+        "def replaced(*words):\n"
+        "    try:\n        os.kill(os.getpid(), 15)\n        yield\n"
+        "    except BaseException as error:\n        raise RuntimeError from error\n"
+        "search.follow = replaced"
+    )
+    done = patched(patch, server, "octocat", "x")
+    assert (done.returncode, done.stderr) == (143, "")
+
+
 def test_the_other_commands_do_not_lie_either() -> None:
     """A full disk is 2 for each of them."""
     for words in ("config", "--help", "--version", "man", "completion bash", "keys list"):
