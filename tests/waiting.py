@@ -10,7 +10,7 @@ HANG_SECONDS = 60.0
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds; AssertionError if it never does."""
+    """Wait until the condition holds; AssertionError after HANG_SECONDS."""
     ends_at = time.monotonic() + HANG_SECONDS
     while not condition():
         assert time.monotonic() < ends_at, f"it did not happen within {HANG_SECONDS:.0f} seconds"

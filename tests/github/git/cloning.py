@@ -1,4 +1,4 @@
-"""What the tests of reading by git share."""
+"""Shared by the tests of reading by git."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ LONG = 60.0
 
 
 def client(*hosts: str, observe: Observer = ignore) -> Client:
-    """Make a client that may ask these hosts, with a token that they must not see."""
+    """Make a client of these hosts, with a token that they must not receive."""
     return open_client(
         "http://127.0.0.1:9", *hosts, token="canary", timeout_seconds=60, observe=observe
     )
 
 
 def url(github: FakeGithub, gist: Gist) -> str:
-    """Where a gist is cloned from."""
+    """The address a gist is cloned from."""
     return f"{github.raw_url}/{gist.id}.git"
 
 
 async def contents(clones: Clones, git_pull_url: str, seconds: float = LONG) -> dict[str, bytes]:
-    """Read all files, each checked for its size."""
+    """Read all files, and check their sizes."""
     found = {}
     async with clones.files(git_pull_url, scope_of(seconds)) as files:
         async for file in files:
@@ -42,12 +42,12 @@ async def contents(clones: Clones, git_pull_url: str, seconds: float = LONG) -> 
 
 
 async def whole(file: ClonedFile) -> bytes:
-    """The content of a file, from where its reader stands."""
+    """Read the rest of a file's content."""
     return b"".join([chunk async for chunk in file.chunks])
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be reaped does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text("ascii").rsplit(")", 1)[1].split()[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -56,7 +56,7 @@ def is_alive(pid: int) -> bool:
 
 
 def child_of(parent: int) -> int:
-    """Find the one child process that reads a pack for `parent`; it may just be starting."""
+    """Find the child process that reads a pack for `parent`; it may still be starting."""
     end = time.monotonic() + HANG_SECONDS
     while True:
         found = list(_children(parent))
