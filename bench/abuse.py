@@ -1,11 +1,11 @@
-"""A service in the open: 300 requests a second from 50 addresses, half of them abusive.
+"""The service on the open internet: 300 requests a second from 50 addresses, half of them abusive.
 
 Run: python -m bench.abuse [--seconds 20] [--rate 300] [--clients 50]. The limits are OPERATORS',
 unless GISTAPI_ variables set others. Each client has a loopback address of its own; the good ones
-search a few users, the others send what abuse_load.py contains. Prints a table of the answers, the
-good clients' times and the service's memory over time. Exits with 1 if an aim is missed: the good
-clients' 99th percentile under a second and none of them refused, memory flat, and every answer as
-the contract has it.
+search a few users, the others send the requests of abuse_load.py. Prints a table of the answers,
+the good clients' times, and the service's memory over time. Exits with 1 if an aim is missed:
+the good clients' 99th percentile is under a second, none of them is refused, memory does not grow,
+and every answer follows the contract.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ GROWTH_MIB = 48.0
 
 
 def main() -> int:
-    """Load the service; returns the exit code."""
+    """Run the load; returns the exit code."""
     parser = argparse.ArgumentParser(prog="bench.abuse", description=__doc__)
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--rate", type=int, default=300)
@@ -70,7 +70,7 @@ def main() -> int:
 
 
 def _warm(port: int) -> None:
-    """Have the popular users read into the cache, each by another address."""
+    """Read the popular users into the cache, each from another address."""
     for number in range(1, USERS):
         connection = http.client.HTTPConnection(
             "127.0.0.1", port, timeout=30, source_address=(f"127.0.2.{number}", 0)
@@ -82,7 +82,7 @@ def _warm(port: int) -> None:
 
 
 def _settings() -> dict[str, Any]:
-    """The environment's limits, and nothing else of it, for the service."""
+    """The limits set in the environment, as the service's settings."""
     kept = ("GISTAPI_HOST", "GISTAPI_PORT", "GISTAPI_GITHUB_", "GISTAPI_CACHE_")
     found = {
         name.removeprefix("GISTAPI_").lower(): value

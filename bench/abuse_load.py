@@ -74,9 +74,9 @@ class Clients:
         self._users = users
 
     def start(self, count: int, rate: int) -> list[threading.Thread]:
-        """Start: of `count` clients half are abusive, together they send `rate` a second.
+        """Start `count` clients, half of them abusive, which send `rate` requests a second in all.
 
-        The good ones send two requests a second each, as a busy person might; the others the rest.
+        Each good one sends two requests a second, as a busy person might; the others send the rest.
         """
         good = count // 2
         pace = (rate - 2.0 * good) / (count - good) / AT_ONCE
@@ -119,11 +119,11 @@ class Client:
         raise NotImplementedError
 
     def failed(self, error: Exception) -> None:
-        """Handle a broken connection."""
+        """Handle an error of a connection."""
         raise NotImplementedError
 
     def end(self) -> None:
-        """Close what is open."""
+        """Close what is still open."""
 
     def get(self, path: str) -> None:
         """Request a page."""
@@ -159,7 +159,7 @@ class Good(Client):
     """A good client: searches a few users for sensible patterns, and looks at the page."""
 
     def ask(self) -> None:
-        """Search, two times of three."""
+        """Search in two of three cases, else request the page."""
         if self.chance.random() < 1 / 3:
             self.get(self.chance.choice(("/", "/ping")))
             return
@@ -167,12 +167,12 @@ class Good(Client):
         self.post(self.query(user, self.chance.choice(GOOD_PATTERNS)))
 
     def failed(self, error: Exception) -> None:
-        """A good client must not be cut off."""
+        """Record a fault: a good client must not be cut off."""
         self.record.fault(f"good: {error!r}")
 
 
 class Abuser(Client):
-    """An abusive client: sends everything that could hurt."""
+    """An abusive client, which sends everything that could do harm."""
 
     who = "abuser"
 
@@ -196,11 +196,11 @@ class Abuser(Client):
         self.chance.choice(self._kinds)()
 
     def failed(self, error: Exception) -> None:
-        """An abusive client may be cut off."""
+        """Count it: an abusive client may be cut off."""
         self.record.note(f"abuser cut off: {type(error).__name__}")
 
     def end(self) -> None:
-        """Close what was half sent."""
+        """Close unfinished requests."""
         for connection in self._held:
             connection.close()
 
@@ -209,7 +209,7 @@ class Abuser(Client):
         self.post(self.query("user0", "x"), Authorization=f"Bearer gak_{self.chance.random()}")
 
     def huge_body(self) -> None:
-        """A body that is too large."""
+        """A body over the limit."""
         self.post(b"x" * self.chance.choice((65_537, 200_000)))
 
     def nonsense(self) -> None:
@@ -221,7 +221,7 @@ class Abuser(Client):
         self.post(b"[" * 30_000 + b"]" * 30_000)
 
     def evil_pattern(self) -> None:
-        """A pattern that keeps an engine busy, or fills its memory."""
+        """A pattern that keeps an engine busy or fills its memory."""
         self.post(self.query("user1", self.chance.choice(EVIL_PATTERNS)))
 
     def random_user(self) -> None:
@@ -229,16 +229,16 @@ class Abuser(Client):
         self.post(self.query(f"u{self.chance.randrange(10**9)}", "x"))
 
     def half_head(self) -> None:
-        """A head without an end."""
+        """An incomplete head."""
         self._hold(b"POST /api/v1/search HTTP/1.1\r\nHost: x\r\nX-")
 
     def half_body(self) -> None:
-        """A body that does not arrive."""
+        """An incomplete body."""
         head = b"POST /api/v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         self._hold(head + b"Content-Length: 1000\r\n\r\n{")
 
     def flood(self) -> None:
-        """The same request again and again."""
+        """The same request over and over."""
         self.post(self.query("user2", "import requests"))
 
     def _hold(self, sent: bytes) -> None:

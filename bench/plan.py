@@ -1,4 +1,4 @@
-"""How much is measured: everything, a quick look, or only enough to show that it runs."""
+"""How much is measured: everything, a quick run, or the smallest run, for tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FEW = 1
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes, rounds and seconds of a run."""
+    """The sizes, rounds and seconds of a run."""
 
     rounds: int
     cold_gists: tuple[int, ...]

@@ -1,8 +1,8 @@
-"""A soak: mixed searches with injected faults, for ten minutes; nothing may grow.
+"""A soak test: mixed searches with injected faults, for ten minutes; nothing may grow.
 
 Run: python -m bench.soak [--seconds 600] [--clients 8]. GitHub's errors, cuts, hangs and limits,
-restarts of the cache and clients that leave alternate. Prints the service's memory, threads, open
-files, processes and temporary files over time, the answers that clients received, and the time of
+restarts of the cache and clients that disconnect alternate. Prints the service's memory, threads,
+open files, processes and temporary files over time, the answers of clients, and the time of
 /ping. Exits with 1 if something has grown or an answer breaks the contract.
 """
 
@@ -36,7 +36,7 @@ QUIET_SECONDS = 15
 
 @dataclass(frozen=True)
 class Sample:
-    """The resources that all processes of the service use together."""
+    """The resources that all processes of the service use."""
 
     seconds: int
     rss_mib: float
@@ -61,7 +61,7 @@ def main() -> int:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, github() as world, _valkey() as valkey:
         populate(world)
-        os.environ["TMPDIR"] = folder  # only for the service: its client's is known
+        os.environ["TMPDIR"] = folder  # for the service; the client has read its own already
         with serving(
             github_api_url=world.api_url,
             github_content_hosts=world.raw_host,
@@ -125,7 +125,7 @@ def _print(sample: Sample) -> None:
 
 
 def _left(service: Serving) -> dict[str, float]:
-    """What is left when there are no requests but this one."""
+    """The requests and searches in progress when there is no request but this one."""
     lines = requests.get(f"{service.url}/metrics", timeout=30).text.splitlines()
     return {
         name: float(value)

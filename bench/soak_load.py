@@ -1,4 +1,4 @@
-"""The soak's load: clients of every kind, and the faults meanwhile."""
+"""The load of bench.soak: clients of every kind, and faults meanwhile."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ PATTERNS = (
     r"(?i)\bdef \w+\(self",
     r"[a-z]{3,}\d+$",
     "nowhere to be found",
-    r"(?<=return )\w+",  # for Python's own engine
-    r"(\w+\s?)+[=:]+$(?<!x)",  # too costly for it
+    r"(?<=return )\w+",  # needs Python's `re`
+    r"(\w+\s?)+[=:]+$(?<!x)",  # times out there
 )
 FAULTS: tuple[dict[str, object], ...] = (
     {"origin": "raw", "probability": 0.3, "answer": {"status": 500, "text": "no"}},
@@ -81,7 +81,7 @@ class Clients:
         self._stop = stop
 
     def start(self, count: int) -> list[threading.Thread]:
-        """Start; one more thread requests /ping, twenty times a second."""
+        """Start; another thread requests /ping, twenty times a second."""
         works = [lambda seed=seed: self._ask(random.Random(seed)) for seed in range(count)]
         threads = [threading.Thread(target=work) for work in (*works, self._ping)]
         for thread in threads:
@@ -172,9 +172,9 @@ class Clients:
 
 
 def trouble(control_url: str, valkey: ValkeyServer, seconds: float, stop: threading.Event) -> None:
-    """Until stopped: one fault after the other, each followed by an equal time without one.
+    """Inject one fault after another until stopped, each followed by as long without one.
 
-    Before each round the cache goes away for as long, and comes back empty.
+    Before each round the cache is stopped for as long, and returns empty.
     """
     while not stop.is_set():
         valkey.terminate()
