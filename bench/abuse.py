@@ -42,10 +42,10 @@ OPERATORS = {
     "caller_github_bytes": "5MB",
     "keys_optional": "true",
 }
-"""What an operator of an open service might set. There is a key, so that wrong ones are refused."""
+"""Limits that an operator might set. A key exists, so that wrong ones are refused."""
 P99_SECONDS = 1.0
 GROWTH_MIB = 48.0
-"""How much more memory the last third may use than the first: threads and buffers still fill."""
+"""How much more memory the last third may use than the first, while buffers still fill."""
 
 
 def main() -> int:

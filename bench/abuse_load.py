@@ -25,9 +25,9 @@ EVIL_PATTERNS = (
 )
 BY_THE_BOOK = {"overloaded", "github_rate_limited"}
 AT_ONCE = 4
-"""Requests that one abusive address has under way."""
+"""Concurrent requests of one abusive address."""
 HELD_AT_ONCE = 2
-"""Half-sent requests that it keeps open besides."""
+"""Unfinished requests that it keeps open as well."""
 WAIT_SECONDS = 30
 
 

@@ -50,7 +50,7 @@ class Sample:
 ALLOWED = {"rss_mib": 24.0, "pss_mib": 24.0, "threads": 8, "files": 16, "processes": 1}
 """How far the last quarter's median may lie above the second's."""
 LONG_ENOUGH_SECONDS = 120
-"""In a shorter run threads and caches still fill, and growth has no meaning."""
+"""In a shorter run threads and caches are still filling, so growth means nothing."""
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ LOGIN = "ways"
 HALFWAY = 200
 ALLOWED_PER_SECOND = 10
 AT_ONCE = 2 * CONCURRENCY
-"""Gists under way, as in a search."""
+"""Concurrent gists, as in a search."""
 REFUSED = {"most_in_all": 0, "retry_after": "300"}
 SCENES: dict[str, tuple[dict[str, Any], str | None]] = {
     "raw": ({}, None),

@@ -15,13 +15,13 @@ import requests
 API_MS = 120
 RAW_MS = 40
 BYTES_PER_SECOND = 50_000_000
-"""Of each raw answer: what one connection to a CDN may carry."""
+"""Of each raw answer, about what a CDN's connection carries."""
 CONCURRENCY = 16
-"""Downloads at once: the service's default, which the alternatives get too."""
+"""Concurrent downloads: the service's default, which the alternatives use too."""
 PAGE_GISTS = 100
 FILES_PER_GIST = 2
 FILE_BYTES = 4000
-"""Averages of what is generated."""
+"""Averages of generated gists."""
 
 
 @dataclass(frozen=True)

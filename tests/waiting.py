@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 HANG_SECONDS = 60.0
-"""Only a fault takes this long, on any machine that runs the tests."""
+"""Only a bug takes this long, on any machine."""
 
 
 def until(condition: Callable[[], bool]) -> None:

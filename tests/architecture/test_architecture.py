@@ -73,7 +73,7 @@ SAME_THING = {
     "End": "the same",
     "Match": "the same",
 }
-"""Public class names that are defined twice, and why that is one thing."""
+"""Public class names that are defined twice, and why they mean one thing."""
 PART_OF = {module: name for name, part in PARTS.items() for module in part.modules.split()}
 
 

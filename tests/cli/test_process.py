@@ -23,7 +23,7 @@ from tests.serving import alive, environment, run
 SEARCH = (sys.executable, "-m", "gistapi", "search")
 AT_ONCE = 4
 SECONDS = 60
-"""No test waits for it: what takes so long hangs."""
+"""A limit that only a hang reaches."""
 
 
 def answer(asked: dict[str, Any]) -> Iterator[Any]:

@@ -39,7 +39,7 @@ MANIFESTS = sorted(
     path for path in (DEPLOY / "kubernetes").glob("*.yaml") if path.name != "kustomization.yaml"
 )
 SCRAPED = {"job": {"gistapi"}, "instance": {"gistapi:9876"}}
-"""What Prometheus adds to every series."""
+"""Labels that Prometheus adds to every series."""
 # Variables of Grafana, and values for them.
 PLACED = {"$__rate_interval": "5m", "$instance": ".*"}
 

@@ -22,7 +22,7 @@ from tests.fake_github.traffic import Pace, Traffic
 
 _BUFFER_BYTES = 65536
 _LATE_SECONDS = 0.0005
-"""The event loop's timers are late by this much on average: they count in whole milliseconds."""
+"""How late the event loop's timers are on average: they count in whole milliseconds."""
 _HELD_SECONDS = 0.002
 """How often a held answer is checked."""
 

@@ -25,7 +25,7 @@ from tests.github.asking import client_of, listed_gist, on_loop, scope_of, user_
 TOKEN = "canary-token"
 FILES = {"a.py": "import os\n", "b.md": "# héllo\r\n"}
 AT_ONCE = 32
-"""Gists that a search works on at the same time."""
+"""Gists that a search reads concurrently."""
 
 
 class Reader:

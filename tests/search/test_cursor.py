@@ -109,7 +109,7 @@ BEFORE_AN_UPGRADE = (
     "19RsGuOINIvfRYWUSxHlqQLUOXk5qg79lAcP89A5-8h_5jKxPJVZ2tjZllcphHU_2Fadmxy-0jjlPBfd"
     "UusOZ94fgf0sIQ"
 )
-"""As this version encoded it for QUERY."""
+"""A cursor that this version encoded for QUERY."""
 
 
 def test_a_cursor_of_an_older_release_is_accepted() -> None:

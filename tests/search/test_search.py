@@ -28,7 +28,7 @@ from tests.waiting import HANG_SECONDS, until
 
 NEEDLE = Query("octocat", "needle")
 HELD = Fault(held=threading.Event())
-"""An answer that never comes."""
+"""A request that is never answered."""
 
 
 def is_raw_of(name: str) -> str:

@@ -16,7 +16,7 @@ from tests.github.asking import open_client, scope_of
 from tests.waiting import HANG_SECONDS
 
 LONG = 60.0
-"""Seconds that no test here needs."""
+"""More seconds than any test here needs."""
 
 
 def client(*hosts: str, observe: Observer = ignore) -> Client:

@@ -20,7 +20,7 @@ from tests.web.searches import wanting
 from tests.web.ui.forms import ask
 
 HELD = Fault(held=threading.Event())
-"""An answer that never comes."""
+"""A request that is never answered."""
 
 
 def user(hub: FakeGithub, login: str) -> User:
