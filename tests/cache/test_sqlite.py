@@ -22,11 +22,8 @@ from gistapi.cache.sqlite import TOUCH_SECONDS, SqliteStore
 from gistapi.cache.sqlite_file import APPLICATION_ID, SCHEMA_VERSION
 from gistapi.errors import SettingsError
 from gistapi.events import ignore
-from tests.cache.conftest import Events, blob_of
+from tests.cache.conftest import Events, blob_of, has, put, recovers
 from tests.waiting import until
-
-CONTENT = b"content" * 100
-BLOB = blob_of(CONTENT)
 
 
 @pytest.fixture
@@ -47,29 +44,6 @@ def cache(path: Path, events: Events) -> Iterator[Cache]:
     cache = open_cache(f"sqlite:///{path}", observe=events.append)
     yield cache
     cache.close()
-
-
-def put(cache: Cache, content: bytes = CONTENT) -> None:
-    """Put a content and wait until it is written."""
-    cache.put_content(blob_of(content), content)
-    assert cache.flush(20)
-
-
-def has(cache: Cache, content: bytes = CONTENT) -> bool:
-    """Whether a content is there and intact."""
-    found = dict(cache.get_contents({blob_of(content): len(content)}))
-    assert found in ({}, {blob_of(content): content})
-    return bool(found)
-
-
-def recovers(cache: Cache) -> None:
-    """Wait until the cache keeps what is put, and its status is ok."""
-
-    def kept() -> bool:
-        put(cache)
-        return has(cache) and cache.status().state == "ok"
-
-    until(kept)
 
 
 def test_file_and_folder_are_private(cache: Cache, file: Path) -> None:
@@ -466,7 +440,7 @@ def test_an_interrupted_creation_is_completed(path: Path, file: Path) -> None:
 CHILD = """
 import os, resource, sys
 from gistapi.cache import open_cache
-from tests.cache.conftest import Events, blob_of
+from tests.cache.conftest import BLOB, CONTENT, Events, blob_of, has, put, recovers
 if "nobody" in sys.argv:
     os.setuid(65534)
 if "full" in sys.argv:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +14,8 @@ from gistapi.cli import main
 from gistapi.cli.rows import rows
 from gistapi.client.answers import FileMatches, LineMatch
 from tests.cli.stub_service import begin, end, incomplete, match, searching, simple_match, stub
-from tests.serving import SECONDS, environment, run
+from tests.cli.terminals import shown
+from tests.serving import environment, run
 
 SEARCH = (sys.executable, "-m", "gistapi", "search")
 TEXTS = {
@@ -42,26 +40,8 @@ def seen(
     server: str, *words: str, stdout: int | None = None, stderr: int | None = None, **environ: str
 ) -> str:
     """What a terminal receives; one stream may be redirected."""
-    screen, keyboard = pty.openpty()
     env = environment() | {"TERM": "xterm", "GISTAPI_SERVER": server} | environ
-    env.pop("NO_COLOR", None)
-    with subprocess.Popen(
-        [*SEARCH, *words],
-        env=env,
-        stdin=keyboard,
-        stdout=stdout or keyboard,
-        stderr=stderr or keyboard,
-    ) as process:
-        os.close(keyboard)
-        text = bytearray()
-        while True:
-            try:
-                text += os.read(screen, 65536)
-            except OSError:  # the other end is closed
-                break
-        process.wait(SECONDS)
-    os.close(screen)
-    return text.decode()
+    return shown([*SEARCH, *words], env, stdout=stdout, stderr=stderr)
 
 
 def lines(*between: Any) -> Any:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
 import signal
 import subprocess
@@ -17,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gistapi.cli import main
+from tests.cli.terminals import shown
 from tests.fake_github import FakeGithub, Fault, answers
 from tests.fake_github.demo import populate
 from tests.serving import SECONDS, Serving, alive, environment, run, serving
@@ -260,23 +259,8 @@ def terminal(
     hub: FakeGithub, *words: str, look: Callable[[bytearray], None] = lambda _: None
 ) -> str:
     """What a terminal receives; `look` is called with what has arrived so far."""
-    screen, keyboard = pty.openpty()
     environ = environment(hub) | {"TERM": "xterm-256color", "COLUMNS": "100"}
-    environ.pop("NO_COLOR", None)
-    with subprocess.Popen(
-        [*COMMAND, *words], env=environ, stdin=keyboard, stdout=keyboard, stderr=keyboard
-    ) as process:
-        os.close(keyboard)
-        seen = bytearray()
-        while True:
-            try:
-                seen += os.read(screen, 65536)
-                look(seen)
-            except OSError:  # the other end is closed
-                break
-        process.wait(SECONDS)
-    os.close(screen)
-    return seen.decode()
+    return shown([*COMMAND, *words], environ, look=look)
 
 
 def test_a_terminal_gets_colours_and_a_bar(hub: FakeGithub) -> None:

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
+from gistapi.errors import IncompleteError
 from gistapi.events import Observer, ignore
 from gistapi.github.client import Client
 from gistapi.github.git.clone import Clones
@@ -31,7 +34,9 @@ def url(github: FakeGithub, gist: Gist) -> str:
     return f"{github.raw_url}/{gist.id}.git"
 
 
-async def contents(clones: Clones, git_pull_url: str, seconds: float = LONG) -> dict[str, bytes]:
+async def contents(
+    clones: Clones, git_pull_url: str | None, seconds: float = LONG
+) -> dict[str, bytes]:
     """Read all files, and check their sizes."""
     found = {}
     async with clones.files(git_pull_url, scope_of(seconds)) as files:
@@ -39,6 +44,13 @@ async def contents(clones: Clones, git_pull_url: str, seconds: float = LONG) -> 
             found[file.name] = await whole(file)
             assert len(found[file.name]) == file.size_bytes
     return found
+
+
+async def reason(clones: Clones, git_pull_url: str | None) -> str:
+    """Clone a gist that cannot be read; returns the reason."""
+    with pytest.raises(IncompleteError) as raised:
+        await contents(clones, git_pull_url)
+    return raised.value.reason
 
 
 async def whole(file: ClonedFile) -> bytes:

@@ -30,7 +30,7 @@ from gistapi.github.git.clone_child import END, FRAME, MAX_NAME_BYTES, write_fil
 from gistapi.github.raw import MAX_FILE_BYTES
 from tests.fake_github import FakeGithub, Fault, Literal, Repeated, Response
 from tests.github.asking import on_loop, scope_of
-from tests.github.git.cloning import child_of, client, contents, is_alive, url, whole
+from tests.github.git.cloning import child_of, client, contents, is_alive, reason, url, whole
 from tests.github.git.git_server import serving
 from tests.waiting import until
 
@@ -219,20 +219,13 @@ async def test_a_stopped_child_is_given_up(
     assert not is_alive(child)
 
 
-async def gap(clones: Clones, address: str) -> str:
-    """Clone a gist that cannot be read; returns the reason."""
-    with pytest.raises(IncompleteError) as raised:
-        await contents(clones, address)
-    return raised.value.reason
-
-
 @on_loop
 async def test_a_file_beyond_the_memory_is_too_large(github: FakeGithub) -> None:
     """The child's memory is limited."""
     clones = Clones(client(github.raw_host), max_memory_bytes=96 * 2**20)
     zeros = Repeated(b"\0", 64_000_000)
     address = url(github, github.add_user("o").add_gist({"small": "text", "zeros": zeros}))
-    assert await gap(clones, address) == "file_too_large"
+    assert await reason(clones, address) == "file_too_large"
 
 
 @on_loop
@@ -311,7 +304,7 @@ async def test_an_invalid_pack_is_a_gap(github: FakeGithub, clones: Clones) -> N
     headers = {"Content-Type": "application/x-git-upload-pack-result"}
     answer = Response(200, headers, Literal(body))
     github.faults.inject(Fault(answer=answer), path=lambda request: request.method == "POST")
-    assert await gap(clones, url(github, gist)) == "file_unavailable"
+    assert await reason(clones, url(github, gist)) == "file_unavailable"
 
 
 @on_loop

@@ -14,13 +14,12 @@ from gistapi.errors import (
     GithubError,
     GithubRateLimitedError,
     GoneError,
-    IncompleteError,
 )
 from gistapi.events import Event, GithubRequestEnded
 from gistapi.github.git.clone import CLONES_AT_ONCE, Clones
 from tests.fake_github import FakeGithub, Fault, Literal, Request, Response
-from tests.github.asking import on_loop, open_client, scope_of
-from tests.github.git.cloning import client, contents, url
+from tests.github.asking import on_loop, open_client
+from tests.github.git.cloning import client, contents, reason, url
 
 FILES = {"a.txt": "alpha", "b.txt": "beta"}
 READ = {"a.txt": b"alpha", "b.txt": b"beta"}
@@ -35,14 +34,6 @@ def clones(github: FakeGithub) -> Clones:
 def is_post(request: Request) -> bool:
     """Whether a request is for the pack."""
     return request.method == "POST"
-
-
-async def reason(clones: Clones, address: str | None) -> str:
-    """Clone a gist that cannot be read; returns the reason."""
-    with pytest.raises(IncompleteError) as gap:
-        async with clones.files(address, scope_of()):
-            pass
-    return gap.value.reason
 
 
 @on_loop

@@ -16,6 +16,7 @@ from tests.fake_github import FakeGithub, Fault
 from tests.serving import Serving, serving
 from tests.waiting import HANG_SECONDS, until
 from tests.web.operations.test_operation import counted
+from tests.web.server.hosting import everything
 
 HEAD = b"POST /api/v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 PING = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n"
@@ -31,14 +32,6 @@ def service() -> Iterator[Serving]:
         github.add_user("octocat").add_gist({"a.txt": "needle"})
         with serving(github) as running:
             yield running
-
-
-def everything(connection: socket.socket) -> bytes:
-    """Read until the connection ends."""
-    received = b""
-    while data := connection.recv(65536):
-        received += data
-    return received
 
 
 def chunk(size: int) -> bytes:
