@@ -120,7 +120,7 @@ async def test_a_file_without_progress_is_given_up_after_two_timeouts(
     if bytes_per_second:
         fault = Fault(bytes_per_second=bytes_per_second)
     github.faults.inject(fault, path=(hanging.raw_url or "").removeprefix(github.raw_url))
-    with pytest.raises(IncompleteError, match="time-out") as raised:
+    with pytest.raises(IncompleteError, match="timeout") as raised:
         await files.read(hanging, scope_of())
     assert raised.value.reason == "file_unavailable"
     assert len(github.requests) == 2
