@@ -31,7 +31,7 @@ help: ## list these commands
 run: $(RUNTIME) ## start the service on port 9876 (GISTAPI_PORT=... for another)
 	@exec $(BIN)/gistapi serve
 
-demo: $(DEV) ## start it beside a made-up GitHub: no network, no rate limit
+demo: $(DEV) ## start it with a fake GitHub: no network, no rate limit
 	@exec $(BIN)/python -m tests.demo
 
 test: $(DEV) ## run every test
@@ -53,7 +53,7 @@ check: $(DEV) ## run every other check: lint, format, types, import rules, image
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/zizmor --quiet --offline .github
 	@if command -v npm >/dev/null; then npm exec --yes --package=$(BIOME) -- biome lint $(SCRIPTS); \
-		else echo 'npm is not here: the scripts of the page are not checked.'; fi
+		else echo 'npm is not installed: the page'\''s scripts are not checked.'; fi
 	$(POETRY) check --quiet --lock --strict
 
 format: $(DEV) ## fix what ruff can fix
@@ -63,7 +63,7 @@ format: $(DEV) ## fix what ruff can fix
 nightly: $(DEV) ## run the tests with a large search for counterexamples (an hour or so)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest --timeout 7200
 
-bench: $(BENCH) ## measure, beside the alternatives (6 minutes); writes bench/results and the README
+bench: $(BENCH) ## measure the service and alternatives (6 minutes); writes bench/results, README
 	$(BIN)/python -m bench
 
 bench-quick: $(BENCH) ## measure the same quickly (a minute); writes into dist/bench-quick
@@ -72,7 +72,7 @@ bench-quick: $(BENCH) ## measure the same quickly (a minute); writes into dist/b
 screenshots: $(DEV) ## take the pictures in docs/screenshots (needs Chromium, an emoji font)
 	$(BIN)/python -m tests.screenshots
 
-hooks: $(DEV) ## have git run the quick checks before each commit
+hooks: $(DEV) ## make git run the quick checks before each commit
 	$(BIN)/pre-commit install
 
 lock: $(DEV) ## write poetry.lock from pyproject.toml

@@ -1,7 +1,7 @@
-"""Measure the service beside its alternatives: `python -m bench`.
+"""Measure the service and its alternatives: `python -m bench`.
 
-Writes `results.json`, `table.md` and two plots into a folder, and the README's part of the table
-if that folder is the repository's own. `--draw` only writes these again from `results.json`.
+Writes `results.json`, `table.md` and two plots to a folder, and the README's table if that is the
+repository's own folder. `--draw` only writes these again from `results.json`.
 """
 
 from __future__ import annotations

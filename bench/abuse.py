@@ -1,11 +1,11 @@
-"""A service in the open: 300 requests a second from 50 addresses, half of them abusive.
+"""The service on the open internet: 300 requests a second from 50 addresses, half of them abusive.
 
 Run: python -m bench.abuse [--seconds 20] [--rate 300] [--clients 50]. The limits are OPERATORS',
 unless GISTAPI_ variables set others. Each client has a loopback address of its own; the good ones
-search a few users, the others send what abuse_load.py contains. Prints a table of the answers, the
-good clients' times and the service's memory over time. Exits with 1 if an aim is missed: the good
-clients' 99th percentile under a second and none of them refused, memory flat, and every answer as
-the contract has it.
+search a few users, the others send the requests of abuse_load.py. Prints a table of the answers,
+the good clients' times, and the service's memory over time. Exits with 1 if an aim is missed:
+the good clients' 99th percentile is under a second, none of them is refused, memory does not grow,
+and every answer follows the contract.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from typing import Any
 import psutil
 import requests
 
-from bench.abuse_load import Clients, Record
+from bench.abuse_load import BY_THE_BOOK, Clients
+from bench.record import Record
 from bench.soak import populate
 from bench.world import github
 from gistapi.quota.keys import KeyFile
@@ -42,14 +43,14 @@ OPERATORS = {
     "caller_github_bytes": "5MB",
     "keys_optional": "true",
 }
-"""What an operator of an open service might set. There is a key, so that wrong ones are refused."""
+"""Limits that an operator might set. A key exists, so that wrong ones are refused."""
 P99_SECONDS = 1.0
 GROWTH_MIB = 48.0
-"""How much more memory the last third may use than the first: threads and buffers still fill."""
+"""How much more memory the last third may use than the first, while buffers still fill."""
 
 
 def main() -> int:
-    """Load the service; returns the exit code."""
+    """Run the load; returns the exit code."""
     parser = argparse.ArgumentParser(prog="bench.abuse", description=__doc__)
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--rate", type=int, default=300)
@@ -70,7 +71,7 @@ def main() -> int:
 
 
 def _warm(port: int) -> None:
-    """Have the popular users read into the cache, each by another address."""
+    """Read the popular users into the cache, each from another address."""
     for number in range(1, USERS):
         connection = http.client.HTTPConnection(
             "127.0.0.1", port, timeout=30, source_address=(f"127.0.2.{number}", 0)
@@ -82,7 +83,7 @@ def _warm(port: int) -> None:
 
 
 def _settings() -> dict[str, Any]:
-    """The environment's limits, and nothing else of it, for the service."""
+    """The limits set in the environment, as the service's settings."""
     kept = ("GISTAPI_HOST", "GISTAPI_PORT", "GISTAPI_GITHUB_", "GISTAPI_CACHE_")
     found = {
         name.removeprefix("GISTAPI_").lower(): value
@@ -93,7 +94,7 @@ def _settings() -> dict[str, Any]:
 
 
 def _load(service: Serving, given: argparse.Namespace) -> int:
-    record, stop = Record(), threading.Event()
+    record, stop = Record(BY_THE_BOOK), threading.Event()
     clients = Clients(service.port, record, stop, users=USERS)
     threads = clients.start(given.clients, given.rate)
     began = time.monotonic()
@@ -120,7 +121,7 @@ def _memory_mib(service: Serving) -> float:
 
 
 def _verdict(record: Record, memory: Sequence[float], seconds: float, *, alive: bool) -> int:
-    good = sorted(record.good_seconds)
+    good = sorted(record.seconds)
     p99 = good[len(good) * 99 // 100] if good else float("inf")
     third = max(1, len(memory) // 3)
     growth = max(memory[-third:]) - max(memory[:third])

@@ -8,10 +8,10 @@ import random
 import socket
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+
+from bench.record import Record
 
 GOOD_PATTERNS = ("import requests", r"def \w+\(self", "nowhere to be found", "(?i)todo")
 EVIL_PATTERNS = (
@@ -24,44 +24,12 @@ EVIL_PATTERNS = (
     "(((x{100}){100}){100})",
 )
 BY_THE_BOOK = {"overloaded", "github_rate_limited"}
+"""The codes that a 5xx may have."""
 AT_ONCE = 4
-"""Requests that one abusive address has under way."""
+"""Concurrent requests of one abusive address."""
 HELD_AT_ONCE = 2
-"""Half-sent requests that it keeps open besides."""
+"""Unfinished requests that it keeps open as well."""
 WAIT_SECONDS = 30
-
-
-@dataclass
-class Record:
-    """The answers that clients received; `wrong` should stay empty. Thread-safe."""
-
-    answers: Counter[str] = field(default_factory=Counter)
-    good_seconds: list[float] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def answer(self, who: str, status: int, body: bytes, seconds: float) -> None:
-        """Count an answer and check it against the contract: 2xx, 4xx, or a 503 with its code."""
-        code = ""
-        if status >= 400:
-            with suppress(ValueError, KeyError, TypeError):
-                code = json.loads(body)["code"]
-        with self._lock:
-            self.answers[f"{who} {status} {code}".strip()] += 1
-            if who == "good":
-                self.good_seconds.append(seconds)
-            if status >= 500 and (status != 503 or code not in BY_THE_BOOK):
-                self.wrong.append(f"{who}: {status} {body[:200]!r}")
-
-    def note(self, kind: str) -> None:
-        """Count a request without an answer."""
-        with self._lock:
-            self.answers[kind] += 1
-
-    def fault(self, words: str) -> None:
-        """Record something that must not happen."""
-        with self._lock:
-            self.wrong.append(words)
 
 
 class Clients:
@@ -74,9 +42,9 @@ class Clients:
         self._users = users
 
     def start(self, count: int, rate: int) -> list[threading.Thread]:
-        """Start: of `count` clients half are abusive, together they send `rate` a second.
+        """Start `count` clients, half of them abusive, which send `rate` requests a second in all.
 
-        The good ones send two requests a second each, as a busy person might; the others the rest.
+        Each good one sends two requests a second, as a busy person might; the others send the rest.
         """
         good = count // 2
         pace = (rate - 2.0 * good) / (count - good) / AT_ONCE
@@ -119,11 +87,11 @@ class Client:
         raise NotImplementedError
 
     def failed(self, error: Exception) -> None:
-        """Handle a broken connection."""
+        """Handle an error of a connection."""
         raise NotImplementedError
 
     def end(self) -> None:
-        """Close what is open."""
+        """Close what is still open."""
 
     def get(self, path: str) -> None:
         """Request a page."""
@@ -148,7 +116,9 @@ class Client:
             body = response.read()
         finally:
             connection.close()
-        self.record.answer(self.who, response.status, body, time.perf_counter() - began)
+        self.record.answer(self.who, response.status, body)
+        if self.who == "good":
+            self.record.took(time.perf_counter() - began)
 
     def query(self, user: str, pattern: str) -> bytes:
         """The body of a search."""
@@ -159,7 +129,7 @@ class Good(Client):
     """A good client: searches a few users for sensible patterns, and looks at the page."""
 
     def ask(self) -> None:
-        """Search, two times of three."""
+        """Search in two of three cases, else request the page."""
         if self.chance.random() < 1 / 3:
             self.get(self.chance.choice(("/", "/ping")))
             return
@@ -167,12 +137,12 @@ class Good(Client):
         self.post(self.query(user, self.chance.choice(GOOD_PATTERNS)))
 
     def failed(self, error: Exception) -> None:
-        """A good client must not be cut off."""
+        """Record a fault: a good client must not be cut off."""
         self.record.fault(f"good: {error!r}")
 
 
 class Abuser(Client):
-    """An abusive client: sends everything that could hurt."""
+    """An abusive client, which sends everything that could do harm."""
 
     who = "abuser"
 
@@ -196,11 +166,11 @@ class Abuser(Client):
         self.chance.choice(self._kinds)()
 
     def failed(self, error: Exception) -> None:
-        """An abusive client may be cut off."""
+        """Count it: an abusive client may be cut off."""
         self.record.note(f"abuser cut off: {type(error).__name__}")
 
     def end(self) -> None:
-        """Close what was half sent."""
+        """Close unfinished requests."""
         for connection in self._held:
             connection.close()
 
@@ -209,7 +179,7 @@ class Abuser(Client):
         self.post(self.query("user0", "x"), Authorization=f"Bearer gak_{self.chance.random()}")
 
     def huge_body(self) -> None:
-        """A body that is too large."""
+        """A body over the limit."""
         self.post(b"x" * self.chance.choice((65_537, 200_000)))
 
     def nonsense(self) -> None:
@@ -221,7 +191,7 @@ class Abuser(Client):
         self.post(b"[" * 30_000 + b"]" * 30_000)
 
     def evil_pattern(self) -> None:
-        """A pattern that keeps an engine busy, or fills its memory."""
+        """A pattern that keeps an engine busy or fills its memory."""
         self.post(self.query("user1", self.chance.choice(EVIL_PATTERNS)))
 
     def random_user(self) -> None:
@@ -229,16 +199,16 @@ class Abuser(Client):
         self.post(self.query(f"u{self.chance.randrange(10**9)}", "x"))
 
     def half_head(self) -> None:
-        """A head without an end."""
+        """An incomplete head."""
         self._hold(b"POST /api/v1/search HTTP/1.1\r\nHost: x\r\nX-")
 
     def half_body(self) -> None:
-        """A body that does not arrive."""
+        """An incomplete body."""
         head = b"POST /api/v1/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         self._hold(head + b"Content-Length: 1000\r\n\r\n{")
 
     def flood(self) -> None:
-        """The same request again and again."""
+        """The same request over and over."""
         self.post(self.query("user2", "import requests"))
 
     def _hold(self, sent: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The aims that the figures are compared with."""
+"""The aims, and whether the results meet them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Found = dict[str, Any]
 
 @dataclass(frozen=True)
 class Aim:
-    """One aim, in words for a table."""
+    """One aim, as text for a table."""
 
     what: str
     wanted: str
@@ -33,7 +33,7 @@ def _searches(found: Found) -> Iterator[Aim]:
     words = f"cold search of {wide['gists']:,} gists, 64 at once, times the bound"
     yield _at_most(words, 1.5, wide["over_bound"]["median"])
     spent = found["cold"][-1]["cpu_over_fetch"]["median"]
-    yield _at_most("CPU for a small file, times that of fetching alone by aiohttp", 1.5, spent)
+    yield _at_most("CPU for a small file, times that of aiohttp alone", 1.5, spent)
     small, large = found["growth"]
     words = f"warm search of {small['gists']:,} gists, times a plain loop over SQLite"
     yield _at_most(words, 0.5, small["over_plain"]["median"])
@@ -42,7 +42,7 @@ def _searches(found: Found) -> Iterator[Aim]:
     words = f"warm search of {large['gists']:,} gists, times that of {small['gists']:,}"
     yield _at_most(words, 1.1 * times, growth)
     more = large["peak_mib"] - small["peak_mib"]
-    yield _at_most(f"memory for {large['gists']:,} gists beyond that, MiB", 100, more)
+    yield _at_most(f"additional memory for {large['gists']:,} gists, MiB", 100, more)
     trips = (found["conditions"]["api_ms"] + found["conditions"]["raw_ms"]) / 1e3
     first = min(row["first_seconds"]["median"] for row in found["stream"])
     yield _at_most("first match of a stream, times two round trips", 1.3, first / trips)
@@ -53,7 +53,7 @@ def _matching(found: Found) -> Iterator[Aim]:
     yield _at_least(
         "matching, times as fast as `re` (geometric mean)", 4.5, measured["geometric_mean"]
     )
-    # Where `re` itself reads more than 1 GB a second there is nothing to win.
+    # Where `re` itself reads more than 1 GB a second, RE2 cannot gain.
     slow = [
         row["all_files"]["times"]["median"]
         for row in found["patterns"]["rows"]
@@ -64,14 +64,14 @@ def _matching(found: Found) -> Iterator[Aim]:
 
 def _service(found: Found) -> Iterator[Aim]:
     fullest = found["load"][-1]
-    words = f"`/ping` beside {fullest['clients']} clients, p99, ms"
+    words = f"`/ping` with {fullest['clients']} clients, p99, ms"
     yield _at_most(words, 100, fullest["ping_ms"]["p99"])
     words = "searches a second of two instances on one machine, times those of one"
     yield _at_least(words, 1.6, found["instances"]["times"])
     yield _at_most("PSS when idle, MiB", 120, found["start"]["idle_mib"]["median"])
     peaks = [row["peak_mib"]["max"] for row in (*found["cold"], *found["files"])]
     peaks += [row["peak_mib"] for row in found["load"]]
-    yield _at_most("PSS at most in all of this, MiB", 300, max(peaks))
+    yield _at_most("peak PSS in all of this, MiB", 300, max(peaks))
 
 
 def _at_most(what: str, wanted: float, measured: float) -> Aim:

@@ -1,7 +1,7 @@
-"""Fetching alone, as a program: aiohttp, as many files at once, and nothing looks at them.
+"""Fetching alone, as a program: aiohttp with concurrent requests, and no search.
 
-Run: python -m bench.aio_naive API_URL USER AT_ONCE. Prints its cost as JSON. It is what the
-service's processor time for a file is compared with.
+Run: python -m bench.aio_naive API_URL USER AT_ONCE. Prints its cost as JSON, which the service's
+processor time per file is compared with.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import aiohttp
 
 
 async def read_all(api_url: str, user: str, at_once: int) -> int:
-    """Read every file of a user's; returns their number."""
+    """Read all files of a user; returns their number."""
     places = asyncio.Semaphore(at_once)
 
     async def read(session: aiohttp.ClientSession, url: str) -> None:
@@ -41,7 +41,7 @@ async def read_all(api_url: str, user: str, at_once: int) -> int:
 
 
 def main() -> None:
-    """Read once."""
+    """Read all files once."""
     api_url, user, at_once = sys.argv[1:4]
     used = resource.getrusage(resource.RUSAGE_SELF)
     spent, began = used.ru_utime + used.ru_stime, time.perf_counter()

@@ -1,7 +1,7 @@
-"""This version beside another one, in the same rounds: only the ratios count.
+"""This version and another one, measured in turns: only the ratios matter.
 
 Run: python -m bench.beside /path/to/the/other/.venv/bin/gistapi [--rounds 3]. Prints a table: cold
-and warm searches, 16 clients at once with /ping beside them, the start and the memory when idle.
+and warm searches, 16 concurrent clients with /ping meanwhile, start time, and memory when idle.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Readings = dict[str, list[float]]
 
 
 def main() -> None:
-    """Measure both by turns, and print the table."""
+    """Measure both in turns, and print the table."""
     parser = argparse.ArgumentParser(prog="bench.beside", description=__doc__)
     parser.add_argument("other", help="the other version's program")
     parser.add_argument("--rounds", type=int, default=3)

@@ -1,7 +1,7 @@
-"""How long the cache takes to return 2,000 known files of 4 kB, on SQLite and on Valkey.
+"""How long the cache takes to return 2,000 stored files of 4 kB, on SQLite and on Valkey.
 
 Run: python -m bench.cache. Prints the median and the best of 30 readings in milliseconds, the
-processor time of the median, and the same beside a thread that keeps the interpreter busy.
+processor time of the median, and the same while a thread keeps the interpreter busy.
 """
 
 from __future__ import annotations

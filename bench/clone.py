@@ -18,7 +18,7 @@ from bench.world import CONCURRENCY, World
 
 
 def missing() -> str | None:
-    """The name of a program that is missing here."""
+    """The name of a program that is not installed, if any."""
     return next((name for name in ("git", "rg") if _found(name) is None), None)
 
 
@@ -49,5 +49,5 @@ def _clone(folder: Path, gist: dict[str, Any]) -> None:
 
 
 def _found(name: str) -> str | None:
-    """The program of this name: beside this interpreter, or on the path."""
+    """The path of a program: beside this interpreter, or on PATH."""
     return shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)

@@ -1,4 +1,4 @@
-"""Cold searches: nothing of the user is cached."""
+"""Cold searches: nothing of the user is in the cache."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALL = "^# gist"
 
 
 def cold(service: Measured, plan: Plan) -> list[dict[str, Any]]:
-    """One row for each number of gists: nothing matches, all match, and the alternatives."""
+    """One row per number of gists: nothing matches, all match, and the alternatives."""
     service.world.generate("warm-up", 20, seed=999)
     service.search("warm-up", NEEDLE)
     idle = service.idle_cpu_share(plan.idle_seconds)
@@ -50,7 +50,7 @@ def _ours(
     idle_share: float,
     readings: defaultdict[str, list[float]],
 ) -> dict[str, int]:
-    """Add to `readings`; the counts are the same in each round, except for a few files."""
+    """Add to `readings`; returns the counts, which differ by a few files between rounds."""
     counts = {}
     for what, user in users.items():
         with service.watched() as peak:
@@ -61,7 +61,7 @@ def _ours(
         readings[f"{what}_seconds"].append(cost.seconds)
         readings[f"{what}_over_bound"].append(cost.seconds / bound)
         readings["peak_mib"].append(peak.pss_bytes / MIB)
-        if what == "nothing":  # if all match, files of a gist that has matched are not read
+        if what == "nothing":  # if all match, other files of a matching gist are not read
             cpu = cost.cpu_seconds - idle_share * cost.seconds
             readings["cpu_ms_per_file"].append(cpu / cost.raw_requests * 1e3)
             counts = {
@@ -91,7 +91,7 @@ def _theirs(
 
 
 def cloned(world: World, plan: Plan) -> dict[str, Any]:
-    """The time of a clone for each gist, or which program is missing for it."""
+    """The time of a clone per gist, or the name of a missing program."""
     if lacking := clone.missing():
         return {"missing": lacking}
     world.generate("cloned", plan.clone_gists, seed=77)

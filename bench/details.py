@@ -1,4 +1,4 @@
-"""What every match with its surroundings costs, beside the plain answer: warm, all gists match."""
+"""The cost of returning all matches with context, compared with the plain answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WANTED: dict[str, dict[str, Any]] = {
 
 
 def details(world: World, plan: Plan) -> list[dict[str, Any]]:
-    """One row for each amount of detail; the pattern matches once in each file."""
+    """One row per level of detail; the pattern matches once in each file."""
     login = "details"
     world.generate(login, plan.warm_gists, seed=60_000)
     rows = []
@@ -30,7 +30,7 @@ def details(world: World, plan: Plan) -> list[dict[str, Any]]:
         service.search(login, ALL)
         for name, fields in WANTED.items():
             note(f"details: {name}")
-            # Without them some files of a gist that has matched are never read.
+            # Without details, some files of a matching gist are never read.
             service.search(login, ALL, **fields)
             costs = [service.search(login, ALL, **fields) for _ in range(plan.warm_readings)]
             rows.append(

@@ -1,4 +1,4 @@
-"""One file of growing size, the needle at its end and at its start: time, traffic, memory."""
+"""Single files of growing size, with the needle at the start or the end: time, traffic, memory."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ LINES = 2000
 
 
 def _block() -> str:
-    """Lines that gzip makes five times smaller, as it does source text; repeated after 100 kB."""
+    """Lines that gzip compresses five to one, as it does source text; they repeat after 100 kB."""
     generator = random.Random(4)
     numbers = (generator.randrange(10**9) for _ in range(LINES))
     return "".join(f"def nothing_{n % 10**6}(of_interest: int = {n}) -> str:\n" for n in numbers)
 
 
 def files(service: Measured, plan: Plan) -> list[dict[str, Any]]:
-    """One row for each size: the needle at the file's end and at its start."""
+    """One row per size: the needle at the file's end and at its start."""
     return [_row(service, plan, size) for size in plan.file_bytes]
 
 

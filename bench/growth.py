@@ -1,4 +1,4 @@
-"""Warm searches of many gists and of ten times as many, beside the plain loop over SQLite."""
+"""Warm searches of many gists and of ten times as many, compared with a plain loop over SQLite."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.world import World
 
 
 def growth(world: World, plan: Plan) -> list[dict[str, Any]]:
-    """One row for each number of gists; both read the same contents, by turns."""
+    """One row per number of gists; both read the same contents, in turns."""
     rows = []
     for gists in (plan.warm_gists, plan.warm_large_gists):
         note(f"warm, {gists} gists, beside a plain loop")

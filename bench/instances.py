@@ -1,4 +1,4 @@
-"""One instance beside two that share a Valkey, on the same machine."""
+"""One instance, and two that share a Valkey, on the same machine."""
 
 from __future__ import annotations
 

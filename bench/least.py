@@ -1,7 +1,7 @@
-"""The least work: every file is read from a socket, and nothing looks at it.
+"""The least work: every file is read from its socket and discarded.
 
-Run: python -m bench.least API_URL USER THREADS. Prints the seconds. This is the floor that machine
-and fake GitHub set; the bound is made of their latencies alone.
+Run: python -m bench.least API_URL USER THREADS. Prints the seconds. This is what the machine and
+the fake GitHub allow; the bound is computed from their latencies alone.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _skip_answer(stream: BinaryIO) -> None:
 
 
 def seconds(api_url: str, user: str, threads: int) -> float:
-    """Run this module as a process."""
+    """Run this module as a process; returns the seconds."""
     command = [sys.executable, "-m", "bench.least", api_url, user, str(threads)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 

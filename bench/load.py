@@ -1,4 +1,4 @@
-"""Many clients at once, and the process itself: its start, and its memory when idle."""
+"""Many concurrent clients; the start of the process, and its memory when idle."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ PING_SECONDS = 0.02
 
 
 def load(service: Measured, plan: Plan) -> list[dict[str, Any]]:
-    """One row for each number of clients: warm searches, each sent when the last is answered.
+    """One row per number of clients: warm searches, each sent when the last one is answered.
 
-    Each search has a pattern of its own and reads the gists of one of some users from the cache.
+    Each search has a pattern of its own and reads one of several users' gists from the cache.
     """
     users = generated(service.world, plan, "load")
     warm_up(service, users)
@@ -30,7 +30,7 @@ def load(service: Measured, plan: Plan) -> list[dict[str, Any]]:
 
 
 def generated(world: World, plan: Plan, name: str) -> list[str]:
-    """The logins of new users with gists."""
+    """Add users with gists; returns their logins."""
     users = [f"{name}-{number}" for number in range(USERS)]
     for number, login in enumerate(users):
         world.generate(login, plan.load_gists, seed=40_000 + number)
@@ -38,7 +38,7 @@ def generated(world: World, plan: Plan, name: str) -> list[str]:
 
 
 def warm_up(service: Measured, users: Sequence[str]) -> None:
-    """Bring the users' gists into the service's cache."""
+    """Read the users' gists into the service's cache."""
     for login in users:
         service.search(login, NEEDLE)
 
@@ -69,7 +69,7 @@ def _row(service: Measured, plan: Plan, clients: int, users: Sequence[str]) -> d
 def throughput(
     services: Sequence[Measured], clients: int, users: Sequence[str], plan: Plan
 ) -> float:
-    """Warm searches a second of these services together, the clients spread over them."""
+    """Warm searches a second of these services together, with the clients spread over them."""
     searches: list[float] = []
     began = time.perf_counter()
     _run(_clients(services, clients, users, began + plan.load_seconds, searches))
@@ -129,7 +129,7 @@ def _percentiles(seconds: list[float]) -> dict[str, float]:
 
 
 def starts(world: World, plan: Plan) -> dict[str, Any]:
-    """The time from the command to the first answer of /readyz, and the memory in use then."""
+    """The time from the command to the first answer of /readyz, and the memory used then."""
     seconds, idle = [], []
     for _ in range(plan.starts):
         note("start")

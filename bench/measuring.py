@@ -1,4 +1,4 @@
-"""A service under measurement: processor time, memory and the times of its answers."""
+"""Measuring a running service: processor time, memory and response times."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NEEDLE = "no file has this line"
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of one search: time, the service's processor, GitHub."""
+    """The cost of one search: time, the service's processor time, requests and bytes of GitHub."""
 
     seconds: float
     cpu_seconds: float
@@ -37,13 +37,13 @@ class Cost:
 
 @dataclass
 class Peak:
-    """The most memory that a service was seen to use."""
+    """The largest memory use observed."""
 
     pss_bytes: int = 0
 
 
 class Measured:
-    """A running service, seen from outside."""
+    """A running service, measured from outside."""
 
     def __init__(self, service: Serving, world: World) -> None:
         self.service = service
@@ -51,7 +51,7 @@ class Measured:
         self._session = requests.Session()
 
     def search(self, login: str | None, pattern: str, **fields: object) -> Cost:
-        """Run one search with a plain answer; `fields` are more of the request's."""
+        """Run one search with a plain answer; `fields` are further fields of the request."""
         self.world.forget()
         cpu, began = self.cpu_seconds(), time.perf_counter()
         answer = self._post(login, pattern, "application/json", fields=fields).json()
@@ -91,13 +91,13 @@ class Measured:
         return total
 
     def idle_cpu_share(self, seconds: float) -> float:
-        """The processor time in an idle second; it is counted in steps of 10 ms."""
+        """The share of a processor used when idle; processor time is counted in steps of 10 ms."""
         spent, began = self.cpu_seconds(), time.perf_counter()
         time.sleep(seconds)
         return (self.cpu_seconds() - spent) / (time.perf_counter() - began)
 
     def pss_bytes(self) -> int:
-        """The memory of all its processes now: their proportional set size."""
+        """The current memory of all its processes: their proportional set size."""
         total = 0
         for pid in self.service.look():
             with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
@@ -106,7 +106,7 @@ class Measured:
 
     @contextmanager
     def watched(self) -> Iterator[Peak]:
-        """The most memory in use while the body of `with` runs."""
+        """Observe the largest memory use while the body of `with` runs."""
         peak, done = Peak(), threading.Event()
 
         def look() -> None:
@@ -152,7 +152,7 @@ def measured(
     command: Sequence[str] = SERVE,
     at_once: int = CONCURRENCY,
 ) -> Iterator[Measured]:
-    """A service for this GitHub, with default settings otherwise."""
+    """A service of this GitHub, otherwise with default settings."""
     with serving(
         command=command,
         github_api_url=world.api_url,
@@ -166,7 +166,7 @@ def measured(
 
 
 def summary(readings: Sequence[float]) -> dict[str, float]:
-    """The median of readings, the least and the greatest; four figures of each."""
+    """The median, minimum and maximum of readings, with four digits."""
     found = {"median": statistics.median(readings), "min": min(readings), "max": max(readings)}
     return {name: float(f"{value:.4g}") for name, value in found.items()}
 

@@ -1,7 +1,7 @@
 """The naive solution, as a program: requests, one file after another, `re.search` on each text.
 
 Run: python -m bench.naive API_URL USER PATTERN [THREADS]. Prints its cost as JSON. It follows
-every page, keeps its connections and reads every file whole; it caches, streams and limits nothing.
+every page, keeps connections open and reads every file whole; it has no cache, streams or limits.
 """
 
 from __future__ import annotations

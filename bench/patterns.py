@@ -1,7 +1,7 @@
-"""Twenty everyday patterns over real source text: this service's matching beside Python's `re`.
+"""Twenty common patterns over real source text: this service's matching and Python's `re`.
 
-The text is the standard library of the Python that runs this. Both start from a file's bytes and
-return whether, and where, it first matches; both have compiled the pattern before.
+The text is the standard library of the running Python. Both are given a file's bytes and return
+whether and where it first matches; patterns are compiled before.
 
 Run by itself: python -m bench --only patterns
 """
@@ -48,7 +48,7 @@ PATTERNS = {
 
 
 def patterns(plan: Plan) -> dict[str, Any]:
-    """A row for each pattern, how many times faster it is than `re`, and the means of all."""
+    """A row per pattern, how many times as fast as `re` it is, and the means."""
     contents = source_text(plan.text_bytes)
     size = sum(map(len, contents))
     with asyncio.Runner() as runner:
@@ -69,7 +69,7 @@ def patterns(plan: Plan) -> dict[str, Any]:
 
 
 def source_text(max_bytes: int) -> list[bytes]:
-    """Files of the standard library, chosen evenly, of about this size together."""
+    """Files of the standard library, chosen evenly, of about this total size."""
     paths = sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py"))
     paths = [path for path in paths if "site-packages" not in path.parts]
     total = sum(path.stat().st_size for path in paths)
@@ -132,7 +132,7 @@ def _compared(
 def _seconds(
     search: Callable[[list[bytes]], object], contents: list[bytes], at_least: float
 ) -> float:
-    """Seconds for one pass over the contents, of as many passes as fit into the time."""
+    """Seconds for one pass over the contents, averaged over as many as fit into the time."""
     passes, elapsed, began = 0, 0.0, time.perf_counter()
     while passes == 0 or elapsed < at_least:
         search(contents)

@@ -1,4 +1,4 @@
-"""The plainest warm search: all contents from SQLite in one query, `re.search` on each."""
+"""The simplest warm search: read all contents from SQLite in one query, `re.search` on each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.fake_github import generator
 
 
 def store(login: str, gists: int, seed: int, path: Path) -> None:
-    """Put the contents of a generated user's files into a database."""
+    """Write the contents of a generated user's files to a database."""
     made = generator.gists(login, gists, seed, FILES_PER_GIST, FILE_BYTES)
     contents = ((b"".join(file.chunks()),) for gist in made for file in gist.files.values())
     with closing(sqlite3.connect(path)) as database:
@@ -23,7 +23,7 @@ def store(login: str, gists: int, seed: int, path: Path) -> None:
 
 
 def seconds(path: Path, source: str) -> float:
-    """The time of one search."""
+    """Run one search; returns the seconds."""
     began = time.perf_counter()
     pattern = re.compile(source)
     with closing(sqlite3.connect(path)) as database:

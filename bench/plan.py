@@ -1,16 +1,16 @@
-"""How much is measured: everything, a quick look, or only enough to show that it runs."""
+"""How much is measured: everything, a quick run, or the smallest run, for tests."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 FEW = 1
-"""Rounds of what takes long."""
+"""Rounds of slow measurements."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes, rounds and seconds of a run."""
+    """The sizes, rounds and seconds of a run."""
 
     rounds: int
     cold_gists: tuple[int, ...]
@@ -23,7 +23,7 @@ class Plan:
     stream_gists: int
     warm_gists: int
     warm_large_gists: int
-    """Beside `warm_gists`, to see that the time grows no faster than their number."""
+    """Compared with `warm_gists`, to see that the time grows no faster than their number."""
     warm_readings: int
     target_users: int
     stores: tuple[str, ...]
@@ -38,7 +38,7 @@ class Plan:
     """… and how long they are timed."""
     idle_seconds: float
     ways_gists: int
-    """Two files each, of which a raw host that allows 10 a second lets few through."""
+    """Gists of two files each; few, since the raw host then allows 10 requests a second."""
 
 
 FULL = Plan(

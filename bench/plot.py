@@ -1,4 +1,4 @@
-"""The results as plots: cost by number of gists, by a file's size, by number of clients."""
+"""The results as plots: by number of gists, by size of a file, by number of clients."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OTHERS = {
 
 
 def draw(found: Found, folder: Path) -> None:
-    """Write `plot-light.svg` and `plot-dark.svg`: the same bytes for the same results."""
+    """Write `plot-light.svg` and `plot-dark.svg`, byte for byte the same for the same results."""
     for theme, ink in INK.items():
         style = {
             "svg.fonttype": "none",  # text stays text

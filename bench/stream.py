@@ -1,4 +1,4 @@
-"""The times of the first and the last match of a stream, beside the plain answer."""
+"""The times of the first and the last match of a stream, and of the plain answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.plan import FEW, Plan
 
 
 def streamed(service: Measured, plan: Plan) -> list[dict[str, Any]]:
-    """One row for each place of the match: in the newest gist, in the oldest, in all of them."""
+    """One row per position of the match: the newest gist, the oldest, or all of them."""
     places = {
         "newest": f"^# gist {plan.stream_gists - 1}, file 0 ",
         "oldest": "^# gist 0, file 0 ",

@@ -1,4 +1,4 @@
-"""Tables of Markdown for what was measured: many gists, details, users, ways."""
+"""Markdown tables of results: growth, details, targets, sources of contents."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bench.aims import Found
 
 
 def growth(found: Found) -> str:
-    """Warm searches beside the plain loop."""
+    """Warm searches and the plain loop."""
     rows = [
         [
             f"{row['gists']:,}",
@@ -19,11 +19,11 @@ def growth(found: Found) -> str:
         ]
         for row in found["growth"]
     ]
-    return markdown(["gists", "gistapi", "plain loop", "times the loop", "PSS, MiB at most"], rows)
+    return markdown(["gists", "gistapi", "plain loop", "times the loop", "peak PSS, MiB"], rows)
 
 
 def details(found: Found) -> str:
-    """What every match costs."""
+    """The cost of returning every match."""
     rows = [
         [row["wanted"], f"{row['seconds']:.3g}", f"{row['cpu_seconds']:.3g}"]
         for row in found["details"]
@@ -48,7 +48,7 @@ def targets(found: Found) -> str:
 
 
 def ways(found: Found) -> str:
-    """Each scene of `bench.ways`."""
+    """Each scenario of `bench.ways`."""
     rows = [
         [
             row["scene"],
@@ -70,11 +70,11 @@ def markdown(head: list[str], rows: Iterable[list[str]]) -> str:
 
 
 def shown(values: dict[str, float] | None) -> str:
-    """A median, three digits of it."""
+    """A median, with three digits."""
     return "-" if values is None else f"{values['median']:.3g}"
 
 
 def spread(values: dict[str, float]) -> str:
-    """A median, with the least and the greatest in brackets."""
+    """A median, with minimum and maximum in brackets."""
     low, high = (f"{values[name]:.3g}" for name in ("min", "max"))
     return f"{values['median']:.3g}" + (f" ({low} to {high})" if low != high else "")

@@ -1,4 +1,4 @@
-"""Many users in one search, beside one search after another."""
+"""Many users in one search, compared with one search for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Warm searches: the user was searched before, the pattern is new."""
+"""Warm searches: the user has been searched before, the pattern is new."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.world import World
 
 
 def warm(world: World, plan: Plan) -> list[dict[str, Any]]:
-    """One row for each store and each state of the listing."""
+    """One row per store and state of the listing."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         valkey = stack.enter_context(ValkeyServer())
@@ -31,7 +31,7 @@ def _on(world: World, plan: Plan, store: str, url: str) -> list[dict[str, Any]]:
     world.generate(user, plan.warm_gists, seed=50_000)
     note(f"warm, {store}")
     found: dict[str, list[Cost]] = defaultdict(list)
-    # Two services on one store: for one of them every listing is too old to be used.
+    # Two services share one store; to one of them every listing is too old to be used.
     with measured(world, url) as trusting, measured(world, url, ttl_seconds=0) as asking:
         found["cold"].append(trusting.search(user, NEEDLE))
         for _ in range(plan.warm_readings):
@@ -50,7 +50,7 @@ _asked = 0
 
 
 def _new_pattern(service: Measured, user: str) -> Cost:
-    global _asked  # noqa: PLW0603 - no pattern twice, whoever asks
+    global _asked  # noqa: PLW0603 - each pattern is used once, by any caller
     _asked += 1
     return service.search(user, f"{NEEDLE} {_asked}")
 

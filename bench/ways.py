@@ -1,4 +1,4 @@
-"""The ways to the contents of a user's gists: requests and seconds while the raw host refuses."""
+"""Reading a user's contents while the raw host refuses: requests and seconds by source."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOGIN = "ways"
 HALFWAY = 200
 ALLOWED_PER_SECOND = 10
 AT_ONCE = 2 * CONCURRENCY
-"""Gists under way, as in a search."""
+"""Concurrent gists, as in a search."""
 REFUSED = {"most_in_all": 0, "retry_after": "300"}
 SCENES: dict[str, tuple[dict[str, Any], str | None]] = {
     "raw": ({}, None),
@@ -41,18 +41,18 @@ SCENES: dict[str, tuple[dict[str, Any], str | None]] = {
 
 
 class _Nothing:
-    """A store that keeps nothing."""
+    """A store that stores nothing."""
 
     def get_listing(self, key: str) -> bytes | None:  # noqa: ARG002 - a store's signature
         return None
 
     def put_listing(self, key: str, listing: bytes) -> None:
-        """Keep nothing."""
+        """Store nothing."""
 
 
 @dataclass
 class _Watch:
-    """How often each way was taken."""
+    """Counts how often each source was used."""
 
     ways: Counter[str] = field(default_factory=Counter)
 
@@ -62,7 +62,7 @@ class _Watch:
 
 
 def ways(world: World, plan: Plan) -> list[dict[str, Any]]:
-    """One row for each scene: seconds, requests by origin, refusals, and the ways taken."""
+    """One row per scenario: seconds, requests by origin, refusals, and the sources used."""
     gists = plan.ways_gists
     world.generate(LOGIN, gists, seed=4242)
     rows = []

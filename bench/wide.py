@@ -1,4 +1,4 @@
-"""Cold searches with 64 requests at once, beside the bound for so many."""
+"""Cold searches with 64 concurrent requests, compared with the bound for as many."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ AT_ONCE = 64
 
 
 def wide(world: World, plan: Plan) -> dict[str, Any]:
-    """Times of one search of `warm_gists` gists over the bound; sockets alone beside it."""
+    """Times of a search of `warm_gists` gists relative to the bound, and of sockets alone."""
     gists = plan.warm_gists
     over, floor = [], []
     for turn in range(plan.rounds):

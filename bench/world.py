@@ -1,4 +1,4 @@
-"""The GitHub for measurements: the tests' fake one, in a process of its own."""
+"""The GitHub of the measurements: the tests' fake one, in a process of its own."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import requests
 API_MS = 120
 RAW_MS = 40
 BYTES_PER_SECOND = 50_000_000
-"""Of each raw answer: what one connection to a CDN may carry."""
+"""Of each raw answer, about what a CDN's connection carries."""
 CONCURRENCY = 16
-"""Downloads at once: the service's default, which the alternatives get too."""
+"""Concurrent downloads: the service's default, which the alternatives use too."""
 PAGE_GISTS = 100
 FILES_PER_GIST = 2
 FILE_BYTES = 4000
-"""Averages of what is generated."""
+"""Averages of generated gists."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class World:
         self.control_url = addresses["control_url"]
 
     def generate(self, login: str, gists: int, seed: int) -> None:
-        """Add gists of some small files; another seed makes other contents."""
+        """Add gists with a few small files; another seed makes other contents."""
         self._post(
             "generate",
             login=login,
@@ -54,11 +54,11 @@ class World:
         )
 
     def add_gist(self, login: str, files: dict[str, Any]) -> None:
-        """Add one gist; see `tests.fake_github.control` for what a file may be."""
+        """Add one gist; `tests.fake_github.control` describes what a file may be."""
         self._post("gists", login=login, files=files)
 
     def edit_newest(self, login: str, text: str) -> None:
-        """Add one file to a user's newest gist."""
+        """Add a file to a user's newest gist."""
         answer = requests.get(f"{self.api_url}/users/{login}/gists?per_page=1", timeout=30)
         self._post("edit", id=answer.json()[0]["id"], files={"changed.txt": text})
 
@@ -84,7 +84,7 @@ class World:
         self._post("forget")
 
     def traffic(self) -> Traffic:
-        """The counts since then."""
+        """The counts since `forget`."""
         counts = requests.get(f"{self.control_url}traffic", timeout=30).json()
         sent = sum(count["sent_bytes"] for count in counts.values())
         return Traffic(counts["api"]["requests"], counts["raw"]["requests"], sent)
@@ -95,10 +95,10 @@ class World:
 
 @contextmanager
 def github() -> Iterator[World]:
-    """Run one, without a rate limit that a measurement could reach."""
+    """Run it without a rate limit that a measurement could reach."""
     command = [sys.executable, "-m", "tests.fake_github", "--limit", "1000000000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None  # noqa: S101 - PIPE makes it
+        assert process.stdout is not None  # noqa: S101 - because of PIPE
         try:
             yield World(json.loads(process.stdout.readline()))
         finally:
@@ -106,7 +106,7 @@ def github() -> Iterator[World]:
 
 
 def bound_seconds(gists: int, files: int, at_once: int = CONCURRENCY) -> float:
-    """What no search can beat: pages come one by one, files this many at once.
+    """The least time of any search: pages are read one by one, files this many at once.
 
     `max(pages x api, api + files x raw / concurrency)`.
     """

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 MAX_SEARCHES = 64
 HOT_BYTES = 16 * 2**20
-"""Contents that stay in memory in front of the cache."""
+"""Contents kept in memory in front of the cache."""
 THREADS = MAX_SEARCHES + 32
-"""Searches cannot use all of them: 32 are left to answer /ping and to refuse."""
+"""Searches cannot use all of them: 32 remain for /ping and for refusals."""
 CALLER_SEARCHES = MAX_SEARCHES // 4
 """Searches that one caller may have running unless GISTAPI_CALLER_SEARCHES is set."""
 
@@ -71,11 +71,11 @@ class Service:
             self._warming = False
 
     def shut_down(self, grace_seconds: float) -> None:
-        """Refuse new searches; after the grace, end those that still run with what they have."""
+        """Refuse new searches; after the grace, end those still running with what they have."""
         self.searcher.shut_down(grace_seconds)
 
     def close(self) -> None:
-        """End worker processes, threads and connections, and write what the cache still holds."""
+        """End worker processes, threads and connections, and write what the cache has queued."""
         self.portal.call(self._close_async())
         self.portal.close()
         self.searcher.close()
@@ -143,7 +143,7 @@ def create_app(
     `source` and `cache` replace GitHub and the cache that the settings name.
 
     Raises:
-        SettingsError: `settings` was left to the environment, which names no valid ones.
+        SettingsError: `settings` is None, and the environment has no valid ones.
     """
     # A local search needs no Flask, no metrics and no structured log.
     from gistapi import web  # noqa: PLC0415
@@ -191,12 +191,12 @@ def create_app(
 
 
 def check(settings: Settings) -> bool:
-    """Check the files and proxies that are named before anything is started; True if keys exist.
+    """Check the configured files and proxies before anything is started; True if keys exist.
 
     Raises:
-        SettingsError: there is a file at the cache's path that gistapi did not create, or GitHub
-            cannot be reached by the proxy or the certificates that the environment names.
-        KeyFileError: the keys cannot be read, or their file is gone.
+        SettingsError: the cache's path is a file that gistapi did not create, or GitHub
+            cannot be reached with the environment's proxies or certificates.
+        KeyFileError: the keys cannot be read, or their file was deleted.
     """
     open_cache(settings.cache_url)
     check_network(settings)

@@ -67,7 +67,7 @@ class InvalidCursorError(QueryError):
 
 
 class GithubError(GistapiError):
-    """GitHub failed before anything was searched; the message has GitHub's own words."""
+    """GitHub failed before anything was searched; the message is GitHub's own."""
 
 
 class UserNotFoundError(GithubError):

@@ -1,6 +1,6 @@
-"""Events: what happened, for metrics, the log and health.
+"""Events: what happened, for metrics, logs and health.
 
-The code that does the work only reports; observers decide what to do with a report.
+The code that does the work emits them; observers decide what to do with them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ RequestKind = Literal["list", "gist", "graphql", "raw", "git"]
 class GithubRequestEnded:
     """One HTTP request to GitHub ended.
 
-    `status` is None if no answer came. `error` is the class name of what broke the request or its
-    answer; `message` is GitHub's own message or the library's words, without credentials.
+    `status` is None if there was no answer. `error` is the class name of what broke the request or
+    its answer; `message` is GitHub's own message or the library's, without credentials.
     """
 
     kind: RequestKind
@@ -49,16 +49,16 @@ class GithubLimited:
 
 
 ContentWay = Literal["raw", "graphql", "gist", "git"]
-"""How a content comes: the raw host, GraphQL, the API's single gist, a clone."""
+"""The source of a content: the raw host, GraphQL, the API's single gist, a clone."""
 WayReason = Literal["preferred", "limited", "failed", "mismatch", "shared"]
 
 
 @dataclass(frozen=True, slots=True)
 class ContentRead:
-    """The content of a small file came from GitHub: by which way, and why by this one.
+    """A small file was read from GitHub: from which source, and why from this one.
 
-    `preferred`: the cheapest way was free. Else a cheaper way was `limited`, had `failed`, or had
-    brought something else (`mismatch`). `shared`: it came along with another file of its gist.
+    `preferred`: the cheapest source was free. Else a cheaper one was `limited`, had `failed`, or
+    had returned another content (`mismatch`). `shared`: it was read with another file of its gist.
     """
 
     way: ContentWay
@@ -73,9 +73,9 @@ Resource = Literal["api", "graphql", "raw", "git"]
 class HostState:
     """The state of a host of GitHub, which an observer may ask for.
 
-    `concurrency` (requests at once) and `pace` (requests a second, None without a bound) are those
-    in force. `wait_seconds` is how long the host is left alone. The budget is None where the host
-    names none.
+    `concurrency` (requests at once) and `pace` (requests a second, None without a limit) are the
+    current limits. `wait_seconds` is how long no request is sent. The budget is None where the host
+    reports none.
     """
 
     host: str
@@ -119,7 +119,7 @@ class CacheRead:
 
 @dataclass(frozen=True, slots=True)
 class CacheFailed:
-    """An operation of the cache failed; the search goes on without it."""
+    """An operation of the cache failed; the search continues without it."""
 
     operation: str
     error: str

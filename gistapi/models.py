@@ -1,4 +1,4 @@
-"""The domain's words: frozen values without behaviour, with units in their names."""
+"""The domain's vocabulary: frozen values without behaviour, with units in their names."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class Page:
     """Some of a user's public gists, in GitHub's order.
 
     `last`: the listing is complete with this page. `unreadable` entries had no address to name
-    them by. `age_seconds` is how long ago GitHub was asked for changes. `stale_seconds` is the age
-    of a listing that GitHub could not be asked to confirm.
+    them by. `age_seconds` is the time since GitHub was asked for changes. `stale_seconds` is the
+    age of a listing that could not be revalidated.
     """
 
     gists: tuple[Gist, ...]
@@ -151,8 +151,8 @@ class Hit:
 class Hits:
     """The first matches in one text, at least one.
 
-    `more`: the text has further matches, or may have some where its search took too long. None
-    where nobody looked for them.
+    `more`: the text has further matches, or may have some because the search took too long. None
+    if they were not searched for.
     """
 
     hits: tuple[Hit, ...]
@@ -171,7 +171,7 @@ class FileMatch:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """The first page of the listing has come."""
+    """The first page of the listing has arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ class Incomplete:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a search is; `gists_total` is None until the listing is complete."""
+    """The progress of a search; `gists_total` is None until the listing is complete."""
 
     gists_done: int
     gists_total: int | None
@@ -214,7 +214,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class TargetEnd:
-    """What became of one target of a search for several; `error` if it could not be listed."""
+    """The outcome of one target of a search for several; `error` if it could not be listed."""
 
     target: Target
     gists: int
@@ -225,7 +225,7 @@ class TargetEnd:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """How much a search read, and how long ago GitHub was asked for the oldest of its lists."""
+    """How much a search read, and the age of the oldest of its lists."""
 
     gists: int = 0
     files: int = 0

@@ -1,8 +1,8 @@
-"""How values from outside are read: lists, hosts, networks, origins and URLs.
+"""Reading values from outside: lists, hosts, networks, origins and URLs.
 
-The settings' check and the code that uses a value read it by the same function, so that what
-passes the check cannot fail later. Each returns the value, or raises ValueError with words for
-people.
+The check of a setting and the code that uses it read a value by the same function, so that what
+passes the check cannot fail later. Each returns the value, or raises ValueError with a message
+in plain words.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ URL = re.compile(
     r"(?:[/?][^\\\s\x00-\x1f\x7f\ud800-\udfff]*)?",
     re.IGNORECASE | re.ASCII,
 )
-"""No user part, no backslash, no space: nothing that two readers of URLs understand differently."""
+"""No user part, no backslash, no space: nothing that two URL parsers could read differently."""
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 MAX_PORT = 65535
 MAX_FILE_BYTES = 2**20
@@ -27,7 +27,7 @@ _NAME = rf"{_LABEL}(?:\.{_LABEL})*\.?"
 
 
 def listed(value: object) -> object:
-    """Split a list at its commas, in lower case; an empty one says nothing and is refused."""
+    """Split a list at its commas, in lower case; an empty one is refused."""
     if not isinstance(value, str):
         return value
     words = tuple(word.strip().lower() for word in value.split(",") if word.strip())
@@ -37,7 +37,7 @@ def listed(value: object) -> object:
 
 
 class Origin(NamedTuple):
-    """Where a URL leads (RFC 6454), in lower case; an IPv6 host stands in brackets."""
+    """Where a URL leads (RFC 6454), in lower case; an IPv6 host is in brackets."""
 
     scheme: str
     host: str
@@ -100,7 +100,7 @@ def is_loopback(value: str) -> bool:
 
 
 def any_host(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of hosts; none stands for any host, as `*` does."""
+    """Host names; none means any host, as `*` does."""
     return () if "*" in names else names
 
 
@@ -139,7 +139,7 @@ def origin(value: str) -> str:
 
 
 def content_of(path: Path) -> str:
-    """The text of a file that holds a secret, white space around it removed."""
+    """The text of a file with a secret, without white space around it."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
@@ -151,7 +151,7 @@ def content_of(path: Path) -> str:
         secret = content.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not UTF-8 text; save it as UTF-8") from None
-    if not secret:  # else what it protects would be off without a word
+    if not secret:  # otherwise what it protects would silently be off
         raise ValueError(f"{path} is empty")
     return secret
 

@@ -1,4 +1,4 @@
-"""Settings: read from the environment once, frozen, all faults reported together."""
+"""Settings: read from the environment once, frozen; all faults are reported together."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ class Settings(BaseSettings):
     cache_max_bytes: Size = ByteSize(2**30)
     cache_max_file_bytes: Size = ByteSize(100 * 2**20)
     listing_ttl_seconds: ListingAge = 60
-    # How old a listing may be in which deleted gists still stand.
+    # How old a listing may be in which deleted gists are still listed.
     listing_reconcile_seconds: ListingAge = 600
     # How old a listing may be when GitHub is down or its budget spent; 0: none is used.
     listing_stale_seconds: Annotated[float, Field(ge=0, le=2592000, allow_inf_nan=False)] = 0
@@ -178,7 +178,7 @@ class Settings(BaseSettings):
     caller_github_requests: Rate | None = None
     caller_github_bytes: Size | None = None
     limits_fail_closed: bool = False
-    # Denied addresses stay out, allowed or not; without a list every address is allowed.
+    # Denied addresses are refused, allowed or not; without a list every address is allowed.
     allowed_addresses: Networks = ()
     denied_addresses: Networks = ()
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
@@ -215,11 +215,11 @@ SECRETS = ("github_token", "cache_url", "captcha_key")
 
 
 COMMAND = ("SERVER", "SERVER_KEY_FILE", "CONFIG_FILE")
-"""Variables of `gistapi search`, which are no settings of the service."""
+"""Variables of `gistapi search`, which are not settings of the service."""
 
 
 def load_settings(given: Mapping[str, object] | None = None) -> Settings:
-    """Return the settings that the environment asks for; `given` fields win over it.
+    """Return the environment's settings, overridden by the `given` fields.
 
     Raises:
         SettingsError: something in it is unknown or malformed; the message has a line for each.
@@ -231,7 +231,7 @@ def load_settings(given: Mapping[str, object] | None = None) -> Settings:
     try:
         settings = Settings.model_validate(found | dict(given or {}))
     except ValidationError as error:
-        # A default that depends on a field that is malformed is no fault of its own.
+        # A default that depends on a malformed field is no fault of its own.
         details = [d for d in error.errors() if d["type"] != "default_factory_not_called"]
         faults += map(_fault, details)
     if faults or settings is None:

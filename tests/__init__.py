@@ -1,1 +1,1 @@
-"""Tests of gistapi, by package as the code."""
+"""Tests of gistapi, one folder for each package."""

@@ -1,4 +1,4 @@
-"""A real Chromium, without a screen, that may speak to this machine only."""
+"""A headless Chromium that may connect to this machine only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLAGS = (
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
-    # Else it connects to its maker's hosts.
+    # Without these it connects to its maker's hosts.
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
@@ -44,7 +44,7 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Visit:
-    """A page and its faults: errors of scripts, violations of its policy, hosts it asked."""
+    """A page and its faults: script errors, CSP violations, hosts that it requested."""
 
     page: Page
     home: str
@@ -56,7 +56,7 @@ class Visit:
         self.page.on("request", lambda request: self._check(request.url))
 
     def _note(self, kind: str, text: str) -> None:
-        # An answer of 400 and more is shown on the page; here it is no fault.
+        # The page shows an error answer; here it is no fault.
         if kind in {"error", "warning"} and "the server responded with a status of" not in text:
             self.faults.append(text)
 

@@ -1,4 +1,4 @@
-"""Finds this machine's browser, or gets one: `python -m tests.browser_path`."""
+"""Finds this machine's browser or installs one: `python -m tests.browser_path`."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def in_ci() -> bool:
 
 @cache
 def find() -> str | None:
-    """Find a browser that runs: the one that GISTAPI_TEST_BROWSER names, or any.
+    """Find a browser that runs: the one named by GISTAPI_TEST_BROWSER, or any.
 
-    Raises BrowserError if the one that is named does not run.
+    Raises BrowserError if the named one does not run.
     """
     named = os.environ.get(VARIABLE)
     if named:
@@ -71,7 +71,7 @@ def find() -> str | None:
 
 
 def candidates(environ: Mapping[str, str], home: Path) -> Iterator[str]:
-    """List what may be a browser on any system: Playwright's own, commands, applications."""
+    """List the possible places of a browser on any system: Playwright's, commands, applications."""
     folders = [home / ".cache/ms-playwright", home / "Library/Caches/ms-playwright"]
     if environ.get("PLAYWRIGHT_BROWSERS_PATH"):
         folders.insert(0, Path(environ["PLAYWRIGHT_BROWSERS_PATH"]))
@@ -86,7 +86,7 @@ def candidates(environ: Mapping[str, str], home: Path) -> Iterator[str]:
 
 
 def _runs(path: str) -> bool:
-    """Whether it starts: Ubuntu's command may only name a package, a library may be missing."""
+    """Whether it starts: Ubuntu's command may be a stub, and a library may be missing."""
     try:
         done = subprocess.run(
             [path, "--version"], capture_output=True, timeout=ANSWER_SECONDS, check=False
@@ -97,7 +97,7 @@ def _runs(path: str) -> bool:
 
 
 def installers() -> Iterator[list[str]]:
-    """List the commands that may install a browser without asking for a password, best first."""
+    """List commands that may install a browser without asking for a password, best first."""
     yield [sys.executable, "-m", "playwright", "install", "--only-shell", "chromium"]
     manager = next((command for name, command in PACKAGES if shutil.which(name)), None)
     if manager is None:
@@ -128,7 +128,7 @@ def _succeeds(command: list[str]) -> bool:
 
 
 def get() -> str | None:
-    """Install a browser; returns its path, None if that fails."""
+    """Install a browser; returns its path, None on failure."""
     for command in installers():
         print("Looking for a browser for the tests:", " ".join(command[-4:]), flush=True)  # noqa: T201
         if _succeeds(command):
@@ -139,7 +139,7 @@ def get() -> str | None:
 
 
 def main() -> int:
-    """Find or install a browser, or say how to get one; in CI a missing one is a failure."""
+    """Find or install a browser, or print how to get one; in CI a missing one is a failure."""
     try:
         found = find() or get()
     except BrowserError as error:

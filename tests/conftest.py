@@ -41,14 +41,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def github() -> Iterator[FakeGithub]:
-    """Give a fresh fake GitHub without users, on free ports."""
+    """Yield a fresh fake GitHub without users, on free ports."""
     with FakeGithub() as fake:
         yield fake
 
 
 @pytest.fixture
 def http() -> Iterator[requests.Session]:
-    """Give a session that uses no proxy and no `.netrc`."""
+    """Yield a session that uses no proxy and no `.netrc`."""
     with requests.Session() as session:
         session.trust_env = False
         yield session

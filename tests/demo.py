@@ -1,4 +1,4 @@
-"""The service beside a made-up GitHub, for `make demo`: no network, no rate limit, no token."""
+"""The service with a fake GitHub, for `make demo`: no network, no rate limit, no token."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def main() -> int:
         with subprocess.Popen(
             SERVE,
             env=environment(github, port=port),
-            process_group=0,  # the terminal's Ctrl-C reaches it once: through this process
+            process_group=0,  # so that only this process passes the terminal's Ctrl-C on
         ) as service:
 
             def end(_signal: int, _frame: FrameType | None) -> None:

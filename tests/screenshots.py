@@ -1,7 +1,7 @@
 """Take the pictures in docs/screenshots: `make screenshots`.
 
-They show the service at its usual port before the demo's GitHub, the page in Chromium, and the
-programs' own output, set as a terminal shows it.
+They show the service at its usual port with the demo's GitHub, the page in Chromium, and the
+programs' own output, rendered as a terminal.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def take_page(browser: Browser, service: Serving, github: FakeGithub) -> None:
-    """The page: searching, in the light theme; with all it offers, in the dark; on a phone."""
+    """The page: searching in the light theme, with all options in the dark one, and on a phone."""
     query = urlencode({"username": "octocat", "pattern": r"TODO|import (\w+)$", "multiline": 1})
     done = f"{service.url}/?{query}"
 
@@ -80,7 +80,7 @@ def take_page(browser: Browser, service: Serving, github: FakeGithub) -> None:
         expect(visited.page.locator("#missing")).to_be_visible()
         visited.page.get_by_text("Repeat this search").click()
         visited.page.evaluate("scrollTo(0, 0)")
-        visited.page.mouse.move(0, 0)  # nothing is to look as if it were pointed at
+        visited.page.mouse.move(0, 0)  # no element may look hovered
         visited.page.screenshot(path=PICTURES / "page-dark.png", full_page=True)
     github.faults.remove(failing)
 

@@ -36,7 +36,7 @@ def settings(github: FakeGithub, **more: object) -> Settings:
 
 @contextmanager
 def service(used: Settings) -> Iterator[FlaskClient]:
-    """A client of a whole service, closed afterwards."""
+    """A client of a whole service, which is closed afterwards."""
     app = create_app(used)
     try:
         yield app.test_client()
@@ -45,7 +45,7 @@ def service(used: Settings) -> Iterator[FlaskClient]:
 
 
 def test_an_app_searches_the_github_of_its_settings(github: FakeGithub) -> None:
-    """A search reaches GitHub's wire and returns."""
+    """A search sends requests to it."""
     user = github.add_user("octocat")
     user.generate(120)
     pattern = r"import \w+"
@@ -59,7 +59,7 @@ def test_an_app_searches_the_github_of_its_settings(github: FakeGithub) -> None:
     }
 
 
-def test_the_token_goes_to_the_api_alone(github: FakeGithub) -> None:
+def test_the_token_is_sent_to_the_api_only(github: FakeGithub) -> None:
     """The raw host never receives the token."""
     github.add_user("octocat").add_gist({"a": "x"})
     with service(settings(github, github_token="canary")) as client:
@@ -71,7 +71,7 @@ def test_the_token_goes_to_the_api_alone(github: FakeGithub) -> None:
 
 
 def test_the_settings_bound_a_search(github: FakeGithub) -> None:
-    """`SEARCH_DEADLINE_SECONDS` is obeyed: the answer is partial and has `next`."""
+    """With `SEARCH_DEADLINE_SECONDS`, the answer is partial and has `next`."""
     github.add_user("octocat").add_gist({"a": "x"})
     github.faults.inject(Fault(held=threading.Event()), origin="raw")
     with service(settings(github, search_deadline_seconds=6)) as client:
@@ -79,8 +79,8 @@ def test_the_settings_bound_a_search(github: FakeGithub) -> None:
     assert answer.get_json()["status"] == "partial"
 
 
-def test_a_source_and_a_cache_may_be_handed_in() -> None:
-    """Then GitHub receives no request, and the cache is the caller's."""
+def test_a_source_and_a_cache_may_be_passed_in() -> None:
+    """GitHub then receives no request, and the caller closes the cache."""
 
     class Empty:
         async def pages(self, target: Target, scope: Scope) -> AsyncGenerator[Page]:
@@ -95,7 +95,7 @@ def test_a_source_and_a_cache_may_be_handed_in() -> None:
     service_of(app).close()
 
 
-def test_settings_come_from_the_environment_when_none_are_given(
+def test_settings_are_read_from_the_environment_by_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Their faults are raised before anything is built."""
@@ -104,8 +104,8 @@ def test_settings_come_from_the_environment_when_none_are_given(
         create_app()
 
 
-def test_the_package_has_the_factory_and_nothing_else() -> None:
-    """`from gistapi import create_app` works; other names are errors as usual."""
+def test_the_package_exports_the_factory_alone() -> None:
+    """`from gistapi import create_app` works; other names raise the usual error."""
     assert gistapi.create_app is create_app
     with pytest.raises(AttributeError, match="no_such"):
         _ = gistapi.no_such
@@ -134,14 +134,14 @@ print(json.dumps([built, seen[-1], threading.active_count()]))
 
 @pytest.mark.parametrize("url", ["memory:", "sqlite:////nonexistent/x", "redis://127.0.0.1:1"])
 def test_building_an_app_opens_nothing(url: str) -> None:
-    """Building opens no file, socket, process or thread, whichever cache is chosen."""
+    """It opens no file, socket, process or thread, whichever cache is chosen."""
     done = run(sys.executable, "-c", WATCHED.format(url=url), environ=environment())
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [[], "open", 1]
 
 
-def test_a_process_that_only_matches_does_not_load_the_service() -> None:
-    """Importing the package, or its matching part, imports neither Flask nor requests."""
+def test_importing_matching_does_not_load_the_service() -> None:
+    """Importing the package or its matching part imports neither Flask nor requests."""
     program = (
         "import gistapi, gistapi.matching, sys;"
         "print(sorted({'flask', 'pydantic', 'requests', 'gistapi.app'} & set(sys.modules)))"

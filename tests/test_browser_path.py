@@ -1,4 +1,4 @@
-"""A browser is found under all its names, installed without a password, or reported missing."""
+"""Finding a browser under any of its names, and installing one without a password."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STUB = "#!/bin/sh\necho Command requires the chromium snap >&2\nexit 1\n"
 
 
 def program(path: Path, text: str = GOOD) -> str:
-    """Write a program that answers as a browser does."""
+    """Write a program that prints what a browser prints."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
     path.chmod(0o755)
@@ -26,7 +26,7 @@ def program(path: Path, text: str = GOOD) -> str:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give a machine without a browser: its home folder, with its programs in `bin`."""
+    """Yield the home folder of a machine without a browser; its programs are in `bin`."""
     monkeypatch.setattr(browser_path, "APPLICATIONS", ())
     for name in (VARIABLE, "PLAYWRIGHT_BROWSERS_PATH", "CI"):
         monkeypatch.delenv(name, raising=False)
@@ -39,39 +39,41 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("name", browser_path.COMMANDS)
-def test_every_systems_command_is_found(home: Path, name: str) -> None:
-    """Under every distribution's name."""
+def test_every_distributions_command_is_found(home: Path, name: str) -> None:
+    """Distributions name it differently."""
     path = program(home / "bin" / name)
     assert find() == path
 
 
 @pytest.mark.parametrize("cache", [".cache/ms-playwright", "Library/Caches/ms-playwright"])
 @pytest.mark.parametrize("pattern", PLAYWRIGHT)
-def test_playwrights_own_is_found(home: Path, cache: str, pattern: str) -> None:
-    """On Linux and macOS, the newest first, and before the system's own."""
+def test_playwrights_browser_is_found(home: Path, cache: str, pattern: str) -> None:
+    """On Linux and macOS, the newest is used, before the system's."""
     program(home / "bin" / "chromium")
     program(home / cache / pattern.replace("*", "1200"))
     newest = program(home / cache / pattern.replace("*", "1255"))
     assert find() == newest
 
 
-def test_a_macs_applications_are_found(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of one user, too."""
+def test_macos_applications_are_found(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Applications of one user are found too."""
     name = "Chromium.app/Contents/MacOS/Chromium"
     monkeypatch.setattr(browser_path, "APPLICATIONS", (name,))
     path = program(home / "Applications" / name)
     assert find() in {path, f"/Applications/{name}"}
 
 
-def test_what_does_not_run_is_passed_over(home: Path) -> None:
-    """A command that only says how to install a browser is not one."""
+def test_a_command_that_fails_is_skipped(home: Path) -> None:
+    """A stub may only print how to install a browser."""
     program(home / "bin" / "chromium", STUB)
     path = program(home / "bin" / "google-chrome")
     assert find() == path
 
 
-def test_the_environment_has_the_word(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it names is used; if that does not run, the tests do not continue with another."""
+def test_the_environment_variable_takes_precedence(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the browser that it names does not run, no other is used."""
     program(home / "bin" / "chromium")
     monkeypatch.setenv(VARIABLE, program(home / "mine"))
     assert find() == str(home / "mine")
@@ -82,10 +84,10 @@ def test_the_environment_has_the_word(home: Path, monkeypatch: pytest.MonkeyPatc
     assert main() == 1
 
 
-def test_a_browser_is_fetched_by_the_first_way_that_brings_one(
+def test_installers_are_tried_until_one_succeeds(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An installer that fails, or brings nothing that runs, is followed by the next."""
+    """An installer that fails, or installs nothing that runs, is followed by the next."""
     path = home / "bin" / "chromium"
     ways = (
         "raise SystemExit(1)",
@@ -99,10 +101,10 @@ def test_a_browser_is_fetched_by_the_first_way_that_brings_one(
     assert find() == str(path)
 
 
-def test_a_package_manager_is_used_where_it_asks_for_no_password(
+def test_a_package_manager_is_used_only_without_a_password(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As root, or by a sudo that does not ask; else only Playwright's installer is tried."""
+    """Root, or a sudo that does not ask, uses it; others use Playwright's installer only."""
     program(home / "bin" / "apt-get")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert len(list(browser_path.installers())) == 1
@@ -118,7 +120,7 @@ def test_a_package_manager_is_used_where_it_asks_for_no_password(
 
 @pytest.mark.parametrize(("ci", "code"), [("true", 1), ("", 0)])
 @pytest.mark.usefixtures("home")
-def test_a_missing_browser_is_one_line_and_in_ci_a_failure(
+def test_a_missing_browser_is_reported_and_fails_in_ci(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ci: str, code: int
 ) -> None:
     """One line says what is skipped and how to get a browser."""

@@ -1,4 +1,4 @@
-"""Settings: what the environment may contain, and how its faults are reported."""
+"""Settings: the values that the environment may have, and the reports of faulty ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def faults(monkeypatch: pytest.MonkeyPatch, **environ: str) -> list[str]:
-    """The lines with which this environment is refused."""
+    """The messages with which this environment is refused."""
     for name, value in environ.items():
         monkeypatch.setenv(f"GISTAPI_{name}", value)
     with pytest.raises(SettingsError) as refused:
@@ -31,13 +31,13 @@ def faults(monkeypatch: pytest.MonkeyPatch, **environ: str) -> list[str]:
 
 
 def loaded(monkeypatch: pytest.MonkeyPatch, **environ: str) -> Settings:
-    """The settings of this environment."""
+    """Load the settings of this environment."""
     for name, value in environ.items():
         monkeypatch.setenv(f"GISTAPI_{name}", value)
     return load_settings()
 
 
-def test_an_empty_environment_has_the_contracts_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_defaults_are_the_contracts(monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable has to be set."""
     monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
     monkeypatch.setenv("XDG_DATA_HOME", "/data")
@@ -84,7 +84,7 @@ def test_an_empty_environment_has_the_contracts_defaults(monkeypatch: pytest.Mon
 
 
 def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each is text, and becomes a value of its type."""
+    """Each is converted to the type of its setting."""
     settings = loaded(
         monkeypatch,
         HOST="::",
@@ -168,14 +168,14 @@ def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     }
 
 
-def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compose files pass on what is not set as empty."""
+def test_an_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose passes unset variables on as empty ones."""
     settings = loaded(monkeypatch, PORT=" ", GITHUB_TOKEN="", CACHE_URL_FILE="", NO_SUCH="\n")
     assert (settings.port, settings.github_token) == (9876, None)
 
 
 def test_all_faults_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unknown names, malformed values and unreadable files: a line each, in one error."""
+    """One error lists unknown names, malformed values and unreadable files, one a line."""
     lines = faults(
         monkeypatch,
         PORT="http",
@@ -194,7 +194,7 @@ def test_all_faults_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_white_space_around_a_value_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever its type: a file that is read into a variable ends with a line end."""
+    """This holds for every type: a value read from a file ends with a newline."""
     settings = loaded(
         monkeypatch,
         HOST=" 127.0.0.1\n",
@@ -223,18 +223,18 @@ def test_white_space_around_a_value_is_ignored(monkeypatch: pytest.MonkeyPatch) 
         ("gists.example.com", ()),
     ],
 )
-def test_on_loopback_only_its_names_are_answered(
+def test_on_loopback_only_its_host_names_are_allowed(
     monkeypatch: pytest.MonkeyPatch, host: str, hosts: tuple[str, ...]
 ) -> None:
-    """A page of another name cannot reach a local service; elsewhere any name does by default."""
+    """A web page cannot reach a local service by another name; elsewhere all are allowed."""
     assert loaded(monkeypatch, HOST=host).allowed_hosts == hosts
     assert loaded(monkeypatch, ALLOWED_HOSTS="*").allowed_hosts == ()
 
 
-def test_what_a_command_line_gives_wins_and_is_checked_with_the_rest(
+def test_the_command_line_overrides_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """So `serve --host` decides which names are answered, as GISTAPI_HOST would."""
+    """`serve --host` decides which host names are allowed, as GISTAPI_HOST would."""
     monkeypatch.setenv("GISTAPI_HOST", "127.0.0.1")
     settings = load_settings({"host": "0.0.0.0", "port": 80})  # noqa: S104 - a value to be read
     assert (settings.host, settings.port, settings.allowed_hosts) == ("0.0.0.0", 80, ())  # noqa: S104
@@ -242,8 +242,10 @@ def test_what_a_command_line_gives_wins_and_is_checked_with_the_rest(
         load_settings({"host": "a b"})
 
 
-def test_a_user_without_a_home_sees_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The defaults are in the home directory: without one they are faults, not a traceback."""
+def test_without_a_home_directory_the_message_names_the_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Some defaults are in the home directory: without one they are faults, not a traceback."""
 
     def homeless(_name: str) -> Path:
         raise RuntimeError("could not determine the home directory")
@@ -352,10 +354,10 @@ def test_a_malformed_value_is_a_fault(
         assert line.startswith(f"GISTAPI_{name}: "), value
 
 
-def test_what_kubernetes_puts_into_the_environment_is_explained(
+def test_variables_set_by_kubernetes_are_explained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A Service named gistapi sets GISTAPI_PORT and others: the message says so, and the remedy."""
+    """A Service named gistapi sets GISTAPI_PORT and others; the message has the remedy."""
     link = "tcp://10.0.0.1:9876"
     lines = faults(
         monkeypatch, PORT=link, SERVICE_HOST="10.0.0.1", SERVICE_PORT="9876", PORT_9876_TCP=link
@@ -377,7 +379,7 @@ def test_what_kubernetes_puts_into_the_environment_is_explained(
 def test_a_secret_may_come_from_a_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, field: str, secret: str
 ) -> None:
-    """`…_FILE` names a file whose content is the value, without the white space around it."""
+    """`…_FILE` names a file with the value; white space around it is ignored."""
     path = tmp_path / "secret"
     path.write_text(f"{secret}\n")
     value = getattr(loaded(monkeypatch, **{f"{name}_FILE": str(path)}), field)
@@ -387,7 +389,7 @@ def test_a_secret_may_come_from_a_file(
 def test_a_secret_from_two_places_is_a_fault(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Setting both is a fault."""
+    """The variable and its `_FILE` must not both be set."""
     path = tmp_path / "secret"
     path.write_text("one")
     (line,) = faults(monkeypatch, GITHUB_TOKEN="two", GITHUB_TOKEN_FILE=str(path))
@@ -414,7 +416,7 @@ def test_only_secrets_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path:
 def test_a_secret_file_that_cannot_be_read_is_a_fault(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, words: str
 ) -> None:
-    """The message names the variable, the file and what is wrong with it."""
+    """The message has the variable, the file and what is wrong with it."""
     path = tmp_path / "secret"
     if content is not None:
         path.write_bytes(content)
@@ -423,10 +425,10 @@ def test_a_secret_file_that_cannot_be_read_is_a_fault(
     assert line.endswith(words)
 
 
-def test_a_byte_order_mark_is_no_part_of_a_secret(
+def test_a_byte_order_mark_is_not_part_of_a_secret(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Some editors write one in front of UTF-8."""
+    """Some editors write one."""
     path = tmp_path / "secret"
     path.write_bytes(b"\xef\xbb\xbfghp_canary\r\n")
     token = loaded(monkeypatch, GITHUB_TOKEN_FILE=f" {path} ").github_token
@@ -435,7 +437,7 @@ def test_a_byte_order_mark_is_no_part_of_a_secret(
 
 
 def test_no_secret_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not by repr, not by `public`, and not by the message of a fault."""
+    """Neither repr, nor `public`, nor the message of a fault shows one."""
     settings = loaded(
         monkeypatch,
         GITHUB_TOKEN="canary",
@@ -458,7 +460,7 @@ def test_no_secret_is_ever_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_public_names_every_variable() -> None:
-    """What is shown can be set again."""
+    """The printed settings can be set again."""
     public = Settings().public()
     assert list(public) == [f"GISTAPI_{field.upper()}" for field in Settings.model_fields]
     assert public["GISTAPI_GITHUB_CONTENT_HOSTS"] == "gist.githubusercontent.com,gist.github.com"
@@ -467,6 +469,6 @@ def test_public_names_every_variable() -> None:
 
 
 def test_settings_are_frozen() -> None:
-    """Settings are read at the start and stay."""
+    """They are read once, at the start."""
     with pytest.raises(ValidationError):
         Settings().port = 1

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 
 HANG_SECONDS = 60.0
-"""Only a fault takes this long, on any machine that runs the tests."""
+"""Only a bug takes this long, on any machine."""
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds; AssertionError if it never does."""
+    """Wait until the condition holds; AssertionError after HANG_SECONDS."""
     began_at = time.monotonic()
     while not condition():
         waited = time.monotonic() - began_at

@@ -1,4 +1,4 @@
-"""A worker thread that asks the loop: for libraries that read HTTP by blocking."""
+"""A worker thread that calls the loop: for libraries that block while they read HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Bridge:
-    """What a thread may ask of the loop while the task that started the thread lives."""
+    """Lets a thread run coroutines on the loop while the task that started the thread lives."""
 
     def __init__(self, executor: Executor) -> None:
         self._loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Bounds on concurrent work, shared fairly by the searches that want it."""
+"""Bounds on concurrent work, shared fairly by the searches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 class FairLimiter:
     """At most `total` places held at once, at most `per_lane` of them by one lane.
 
-    Free places go round the lanes in turn, so that a lane with many waiters delays no other.
+    Free places are given to the lanes in turn, so that a lane with many waiters delays no other.
     For the loop alone.
     """
 
@@ -23,7 +23,7 @@ class FairLimiter:
 
     @property
     def free(self) -> int:
-        """Places that are free; negative while more are held than there are since `resize`."""
+        """Free places; negative while more are held than `resize` has left."""
         return self._free
 
     def resize(self, total: int) -> None:
@@ -70,7 +70,7 @@ class FairLimiter:
 
 
 class Lane:
-    """One search's share of a limiter: how many places it holds, and who waits for one."""
+    """One search's share of a limiter: the places it holds, and its waiters."""
 
     def __init__(self, limiter: FairLimiter) -> None:
         self._limiter = limiter
@@ -102,7 +102,7 @@ class Lane:
 
 
 class WorkWindow:
-    """Places for work under way, taken by one task, several at once. For the loop alone."""
+    """Places for concurrent work, taken by one task, several at once. For the loop alone."""
 
     def __init__(self, size: int) -> None:
         self.size = size

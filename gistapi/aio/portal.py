@@ -1,4 +1,4 @@
-"""The event loop's thread, and the door to it for threads that serve requests."""
+"""The event loop's thread, and its interface for threads that serve requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search that the loop works for: what every request to GitHub carries along."""
+"""The search that work on the loop belongs to, as every request to GitHub knows it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Scope:
 
 
 class CancelSwitch:
-    """Shows threads of an executor that their work is not needed any more."""
+    """Tells threads of an executor that their work is no longer needed."""
 
     def __init__(self) -> None:
         self._cancelled = threading.Event()

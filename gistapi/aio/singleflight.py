@@ -1,4 +1,4 @@
-"""One load shared by the callers that want the same thing at the same time."""
+"""One load shared by concurrent callers that need the same thing."""
 
 from __future__ import annotations
 

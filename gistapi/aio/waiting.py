@@ -1,4 +1,4 @@
-"""What the tasks of a loop wait for, for an operator who looks at a stuck search."""
+"""What the tasks of a loop wait for, for operators who look into a stuck search."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PACKAGE = "gistapi"
 def waiting(loop: asyncio.AbstractEventLoop) -> list[str]:
     """One line for each kind of task: its name without numbers, the place it waits at, how many.
 
-    A name holds no caller's text. Call it on the loop, or while the loop is idle.
+    A name contains no caller's text. Call it on the loop, or while the loop is idle.
     """
     counts = Counter(f"{_kind(task)} at {_place(task)}" for task in asyncio.all_tasks(loop))
     return [f"{text} ({count})" for text, count in counts.most_common()]

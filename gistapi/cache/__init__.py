@@ -1,4 +1,4 @@
-"""What outlives a request: contents by git blob SHA-1, and listings (docs/decisions/cache.md).
+"""Contents by git blob SHA-1, and listings, kept between requests (docs/decisions/cache.md).
 
 Offers `open_cache` and `redis_server`. May import `errors` and `events`.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Cache", "open_cache", "redis_server"]
 
 MAX_FILE_BYTES = 100 * 2**20
-"""GitHub takes no larger files."""
+"""GitHub accepts no larger files."""
 
 _SQLITE = "sqlite:///"
 _KNOWN = "sqlite:///path, redis://, rediss://, unix://, memory: and off"
@@ -39,9 +39,9 @@ def open_cache(
     """Return the cache that `url` names; no file, socket or thread is made before its first use.
 
     `sqlite:///relative/path`, `sqlite:////absolute/path`, `redis://`, `rediss://`, `unix://` (as
-    redis-py reads them; `server` is what `redis_server` made of it), `memory:` or `off`.
-    `max_bytes` bounds what the embedded stores keep, `max_file_bytes` one file, `hot_bytes` what
-    stays in memory in front of a store.
+    redis-py reads them; `server` is the result of `redis_server`), `memory:` or `off`.
+    `max_bytes` bounds the size of the embedded stores, `max_file_bytes` one file, `hot_bytes` the
+    contents kept in memory in front of a store.
 
     Raises SettingsError for another URL, which the message does not show, and for a path at which
     there is a file that gistapi did not create.
@@ -55,7 +55,7 @@ def open_cache(
 
 
 def redis_server(url: str) -> RedisServer | None:
-    """Return the server that a cache's URL names, to be shared by all who use it; None if none."""
+    """Return the server of a cache's URL, to be shared by all its users; None for other URLs."""
     if not url.startswith(("redis://", "rediss://", "unix://")):
         return None
     from gistapi.cache.redis import RedisServer  # noqa: PLC0415 - redis-py is slow to load

@@ -1,4 +1,4 @@
-"""Git's name of a content, by which the cache finds it and proves it."""
+"""Git's name of a content, by which the cache finds and verifies it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import hashlib
 MAX_CONTENT_BYTES = 2**20
 """Contents up to this size are read whole and in bulk, larger ones one at a time and in parts."""
 
-# From 2,048 bytes on hashlib frees the interpreter lock, and beside one busy thread each turn to
-# get it back can take 5 ms: seconds for the 2,000 files of a search. Slices keep it.
+# From 2,048 bytes on hashlib releases the interpreter lock, and with one busy thread each attempt
+# to get it back can take 5 ms: seconds for the 2,000 files of a search. Slices keep it.
 _SLICE_BYTES = 2047
 
 
@@ -21,7 +21,7 @@ def blob_hash(size_bytes: int) -> hashlib._Hash:
 
 
 def is_blob(blob_sha: str, content: bytes) -> bool:
-    """Whether git names this content so."""
+    """Whether this is git's name of the content."""
     digest = blob_hash(len(content))
     view = memoryview(content)
     for start in range(0, len(content), _SLICE_BYTES):

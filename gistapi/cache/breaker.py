@@ -1,4 +1,4 @@
-"""A circuit breaker: leaves alone what does not work, and has it tried again after a while."""
+"""A circuit breaker: stops using what fails, and allows another attempt after a while."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 RETRY_AFTER_SECONDS = 5.0
-"""How long a store that failed is left alone."""
+"""How long a store is not used after a failure."""
 
 
 class Breaker:
@@ -22,7 +22,7 @@ class Breaker:
 
     @property
     def cause(self) -> str | None:
-        """Why the work is left alone, in words without a path or host; None while it works."""
+        """Why the work is suspended, in words without a path or host; None while it works."""
         return self._cause
 
     @property
@@ -32,11 +32,11 @@ class Breaker:
         return None if cause is None else f"{self._kind.capitalize()} fails: {cause}."
 
     def due(self) -> bool:
-        """Whether the work failed long enough ago to be worth another try."""
+        """Whether the work failed long enough ago for another attempt."""
         return self._cause is not None and self._clock() >= self._retry_at
 
     def allows(self) -> bool:
-        """Whether to try: always while it works, else one caller each RETRY_AFTER_SECONDS."""
+        """Whether to try: always while it works, else one caller every RETRY_AFTER_SECONDS."""
         with self._lock:
             if self._cause is None:
                 return True

@@ -1,6 +1,6 @@
-"""What a cache promises to the search, and what a store promises to the cache.
+"""The interface of a cache to the search, and of a store to the cache.
 
-Bytes only: when a listing is fresh, and which way to GitHub brings what is missing, is decided
+Both handle bytes only: how fresh a listing is, and where a missing content is read, is decided
 elsewhere.
 """
 
@@ -20,15 +20,15 @@ class Cache(Protocol):
 
     No method raises for a store that fails: a read is a miss, a write is dropped, and the observer
     receives CacheFailed. A store that is down or slow costs a caller about a second once; it is
-    then left alone until a try in the background shows that it works again.
+    then unused until a probe in the background shows that it works again.
     """
 
     def get_contents(self, blobs: Mapping[str, int | None]) -> Iterator[tuple[str, bytes]]:
-        """Yield the contents that are there as (SHA-1, content), in any order, each at most once.
+        """Yield the stored contents as (SHA-1, content), in any order, each at most once.
 
         `blobs` maps 40 lower-case hex digits to the size in bytes, None if unknown. Reads in bulk
-        as the caller goes on, at most a few MiB ahead. Larger contents than MAX_CONTENT_BYTES are
-        never among them.
+        as the caller iterates, at most a few MiB ahead. Contents over MAX_CONTENT_BYTES are
+        not included.
         """
         ...
 
@@ -43,15 +43,15 @@ class Cache(Protocol):
     def open_content(
         self, blob_sha: str, size_bytes: int
     ) -> AbstractContextManager[Iterator[bytes]] | None:
-        """Return a content of any size as chunks of at most 1 MiB; None if it is not there.
+        """Return a content of any size as chunks of at most 1 MiB; None if it is not stored.
 
-        Reading proves it: the last chunk comes only if all of them hash to `blob_sha`. Raises
-        CacheMissError from the iterator if they do not, or if a part has been evicted.
+        Reading verifies it: the last chunk is yielded only if all of them hash to `blob_sha`.
+        Raises CacheMissError from the iterator if they do not, or if a part has been evicted.
         """
         ...
 
     def store_content(self, blob_sha: str, size_bytes: int) -> ContentSink:
-        """Return a sink for a content of any size, which keeps it once it is whole and proved."""
+        """Return a sink for a content of any size, stored once it is complete and verified."""
         ...
 
     def get_listing(self, key: str) -> bytes | None:
@@ -59,7 +59,7 @@ class Cache(Protocol):
         ...
 
     def put_listing(self, key: str, listing: bytes) -> None:
-        """Keep a listing in place of an earlier one; returns at once, written in the background."""
+        """Replace a listing; returns at once, and the listing is written in the background."""
         ...
 
     def flush(self, timeout_seconds: float) -> bool:
@@ -67,11 +67,11 @@ class Cache(Protocol):
         ...
 
     def status(self) -> CacheStatus:
-        """Return how the cache was last seen. Never waits."""
+        """Return the cache's last known state. Never waits."""
         ...
 
     def close(self) -> None:
-        """Write what is waiting, for a second at most, and release everything. Idempotent.
+        """Write what is queued, for a second at most, and release everything. Idempotent.
 
         A closed cache misses and drops.
         """
@@ -79,7 +79,7 @@ class Cache(Protocol):
 
 
 class StoreError(Exception):
-    """A store failed. `cause` says why in words, the message adds the library's own."""
+    """A store failed. `cause` says why in plain words, the message adds the library's own."""
 
     def __init__(self, cause: str, detail: object = "") -> None:
         super().__init__(f"{cause} ({detail})" if detail else cause)
@@ -95,21 +95,21 @@ class Store(Protocol):
     reading: Breaker
     writing: Breaker
     max_content_bytes: int
-    """Contents that are larger than this are not kept; less than 0: none is."""
+    """Larger contents are not stored; less than 0: none is."""
 
     def read(self, keys: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
-        """Return the entries that are there, in any order, and the keys to note the use of."""
+        """Return the stored entries, in any order, and the keys whose use has to be recorded."""
         ...
 
     def write(self, entries: Sequence[tuple[str, bytes | None]], used: Sequence[str]) -> None:
-        """Keep entries in place of earlier ones, remove those of None, note the use of others.
+        """Store entries in place of earlier ones, remove those of None, record the use of others.
 
-        One thread at a time calls it. An entry too large for the store is left out.
+        It is called by one thread at a time. An entry too large for the store is dropped.
         """
         ...
 
     def size_bytes(self) -> int | None:
-        """Return what the store takes up; None if that is not known. Raises nothing."""
+        """Return the store's size; None if that is unknown. Raises nothing."""
         ...
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Large contents: kept in parts as they pass by, and there once they are whole and proved."""
+"""Large contents: stored in parts as they arrive, and readable once complete and verified."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _ID_BYTES = 8
 
 
 class ContentSink:
-    """Takes one content as it passes by. Never blocks: what cannot be kept is dropped.
+    """Stores one content as it arrives. Never blocks: what cannot be stored is dropped.
 
-    Parts lie under a random id, so that neither an attempt that fails nor another sink for the same
-    content disturbs one that is whole; the last entry names the id. `put` writes an entry, removes
-    one (None), and returns whether it was accepted.
+    Parts are stored under a random id, so that neither a failed attempt nor another sink for the
+    same content disturbs a complete one; the last entry names the id. `put` writes an entry,
+    removes one (None), and returns whether it was accepted.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class ContentSink:
             self._put_part()
 
     def close(self) -> None:
-        """Keep the content if all of it came and it proves its name; else drop it. Idempotent."""
+        """Store the content if it is complete and hashes to its name; else drop it. Idempotent."""
         if self._kept and not self._left_bytes and self._hash.hexdigest() == self._blob_sha:
             if self._small:
                 self._put(f"blob:{self._blob_sha}", bytes(self._buffer))
@@ -93,10 +93,10 @@ class ContentSink:
 def read_parts(
     read: Callable[[str], bytes | None], blob_sha: str, size_bytes: int, name: bytes
 ) -> Iterator[bytes]:
-    """Yield the parts that lie under an id; the last one only if all of them prove the content.
+    """Yield the parts stored under an id; the last one only if all of them verify the content.
 
-    `read` returns an entry, None if it is gone. Raises CacheMissError for a part that is gone or
-    damaged.
+    `read` returns an entry, None if it is missing. Raises CacheMissError for a missing or damaged
+    part.
     """
     digest = blob_hash(size_bytes)
     for number in range(-(-size_bytes // PART_BYTES)):

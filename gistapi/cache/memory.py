@@ -1,4 +1,4 @@
-"""The store that lives and dies with its process."""
+"""The store in memory, which ends with its process."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from cachetools import LRUCache
 from gistapi.cache.breaker import Breaker
 
 _ENTRY_BYTES = 300
-"""What Python needs for an entry besides its value: key, two headers, a place in the mapping."""
+"""What Python needs for an entry besides its value: key, two headers, a slot in the mapping."""
 
 
 def entry_bytes(value: bytes) -> int:
-    """Return what an entry of this value takes up in memory, roughly."""
+    """Return the approximate size in memory of an entry with this value."""
     return len(value) + _ENTRY_BYTES
 
 
 class MemoryStore:
-    """A Store that forgets the least recently used entries beyond `max_bytes`; 0 keeps none."""
+    """A Store that evicts the least recently used entries beyond `max_bytes`; 0 stores none."""
 
     def __init__(self, max_bytes: int) -> None:
         self.reading, self.writing = Breaker("reading"), Breaker("writing")
@@ -28,12 +28,12 @@ class MemoryStore:
         self._entries: LRUCache[str, bytes] = LRUCache(max_bytes, entry_bytes)
 
     def read(self, keys: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
-        """Return the entries that are there; see Store."""
+        """Return the stored entries; see Store."""
         with self._lock:
             return [(key, self._entries[key]) for key in keys if key in self._entries], []
 
     def write(self, entries: Sequence[tuple[str, bytes | None]], used: Sequence[str]) -> None:  # noqa: ARG002  a read is a use
-        """Keep entries; see Store."""
+        """Store entries; see Store."""
         with self._lock:
             for key, value in entries:
                 self._entries.pop(key, None)
@@ -41,10 +41,10 @@ class MemoryStore:
                     self._entries[key] = value
 
     def size_bytes(self) -> int:
-        """Return what the entries take up."""
+        """Return the size of the entries."""
         return int(self._entries.currsize)
 
     def close(self) -> None:
-        """Forget everything."""
+        """Drop everything."""
         with self._lock:
             self._entries.clear()

@@ -1,4 +1,4 @@
-"""The shared store: Redis or Valkey, which forgets by its own policy."""
+"""The shared store: Redis or Valkey, which evicts by its own policy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gistapi.cache.contract import StoreError
 from gistapi.errors import SettingsError
 
 SCHEMA_VERSION = 1
-"""Counts up with every change of what the keys or the bytes behind them mean."""
+"""Incremented with every change in the meaning of the keys or their values."""
 
 PREFIX = f"gistapi:{SCHEMA_VERSION}:"
 EXPIRY_SECONDS = 30 * 24 * 3600
@@ -25,14 +25,14 @@ CONNECT_SECONDS = 0.25
 READ_SECONDS = 1.0
 
 _RECEIVED_BYTES = 2**18
-"""Read from the socket at once: the interpreter lock is freed for each."""
+"""Read from the socket at once: the interpreter lock is released for each read."""
 
 _REFRESHED_SHARE = 1 / 32
-"""This share of the entries read gets a new expiry: enough for what is read often, and cheap."""
+"""This share of the entries read gets a new expiry: cheap, and enough for frequent reads."""
 
 _MAX_BYTES = 2**29  # what Redis takes as one value
 
-# The first that fits.
+# The first that is an instance decides.
 _CAUSES: tuple[tuple[type[Exception], str], ...] = (
     (errors.AuthenticationError, "Redis refuses the user or password"),
     (errors.NoPermissionError, "Redis does not permit this to the user"),
@@ -49,14 +49,14 @@ _UNREACHABLE = (errors.ConnectionError, errors.TimeoutError, OSError)
 
 
 class RedisServer:
-    """One Redis or Valkey server for all who use it: one pool of connections, one pair of breakers.
+    """One Redis or Valkey server for all its users: one pool of connections, one pair of breakers.
 
     Opens nothing before its first use. Raises SettingsError for a URL that redis-py cannot read;
     the message does not show it.
     """
 
     prefix = PREFIX
-    """Of the names of its keys."""
+    """For the names of its keys."""
 
     def __init__(self, url: str) -> None:
         self.pool = _pool(url)
@@ -91,7 +91,7 @@ class RedisStore:
         self.max_content_bytes = _MAX_BYTES
 
     def read(self, keys: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
-        """Return the entries that are there, and a sample of them to refresh; see Store."""
+        """Return the stored entries, and a sample of them to refresh; see Store."""
         with self._server.asked(self.reading):
             values: object = self._server.client.mget([PREFIX + key for key in keys])
             if not isinstance(values, list) or len(values) != len(keys):
@@ -116,7 +116,7 @@ class RedisStore:
             pipeline.execute()
 
     def size_bytes(self) -> int | None:
-        """Return None: the server may hold others' data too."""
+        """Return None: the server may have other data too."""
         return None
 
     def close(self) -> None:
@@ -125,8 +125,8 @@ class RedisStore:
 
 
 def _pool(url: str) -> ConnectionPool:
-    # A connection the server has dropped since is noticed only in use: that gets one more try, a
-    # server that is slow gets none. RESP 2 keeps the handshake to what every server knows.
+    # A connection that the server has dropped is noticed only in use, and retried once; a server
+    # that is slow is not. RESP 2 limits the handshake to what every server supports.
     retry = Retry(NoBackoff(), 1, supported_errors=(errors.ConnectionError,))
     try:
         pool: ConnectionPool = ConnectionPool.from_url(

@@ -19,25 +19,25 @@ from gistapi.errors import CacheMissError
 from gistapi.events import CacheFailed, CacheRead, CacheStatus, Observer
 
 REFRESH_SECONDS = 600
-"""How long a content stays in memory: read from its store again, it counts there as used."""
+"""How long a content stays in memory; when it is read from its store again, that records a use."""
 
 _BATCH_BYTES = 4 * 2**20
 _BATCH_KEYS = 500
 _ASSUMED_BYTES = 2**18
-"""What a content of unknown size counts for when batches are cut."""
+"""The assumed size of a content of unknown size, when batches are split."""
 
 _PATIENCE_SECONDS = 1.0
 _PATIENCE_PER_BATCH_SECONDS = 0.25
-"""All reading for one search may take this long, or the store counts as failed."""
+"""The limit for all reading of one search; beyond it the store counts as failed."""
 _READERS = 4
-"""More at once would only wait for one another, for the interpreter and the store: a search that
-waited so would take the store for slow."""
+"""More would only wait for each other, for the interpreter and the store, and that waiting would
+make the store look slow."""
 
 
 class ResilientCache:
     """A Cache over any Store.
 
-    What is read proves itself: contents by their name, listings by a digest stored with them. Up to
+    What is read is verified: contents by their name, listings by a digest stored with them. Up to
     `hot_bytes` of the contents read last stay in memory. `clock` returns seconds.
     """
 
@@ -65,7 +65,7 @@ class ResilientCache:
         )
 
     def get_contents(self, blobs: Mapping[str, int | None]) -> Iterator[tuple[str, bytes]]:
-        """Yield the contents that are there; see Cache."""
+        """Yield the stored contents; see Cache."""
         hot = self._hot_contents(blobs)
         if hot:
             self._observe(CacheRead("content", len(hot), 0))
@@ -86,7 +86,7 @@ class ResilientCache:
             yield from found
 
     def put_content(self, blob_sha: str, content: bytes) -> None:
-        """Have a content written; see Cache."""
+        """Queue a content to be written; see Cache."""
         if len(content) <= self._limit_bytes(MAX_CONTENT_BYTES) and is_blob(blob_sha, content):
             self._writer.put(f"blob:{blob_sha}", content)
 
@@ -117,7 +117,7 @@ class ResilientCache:
         return listing
 
     def put_listing(self, key: str, listing: bytes) -> None:
-        """Have a listing written; see Cache."""
+        """Queue a listing to be written; see Cache."""
         if self._store.max_content_bytes >= 0:
             self._writer.put(f"listing:{key}", _digest(key, listing) + listing)
 
@@ -126,7 +126,7 @@ class ResilientCache:
         return self._writer.flush(timeout_seconds)
 
     def status(self) -> CacheStatus:
-        """Return how the cache was last seen; has a failing store tried again in time."""
+        """Return the cache's last known state, and have a failing store probed in time."""
         if not self._asked or self._is_due():
             self._asked = True
             self._writer.ask()
@@ -134,7 +134,7 @@ class ResilientCache:
         return CacheStatus("warn" if message else "ok", message, self._store.size_bytes())
 
     def close(self) -> None:
-        """Write what is waiting, for a second at most, and release the store; see Cache."""
+        """Write what is queued, for a second at most, and release the store; see Cache."""
         self._closed = True
         self._writer.close()
         self._store.close()
@@ -173,7 +173,7 @@ class ResilientCache:
         return values[0][1] if values else None
 
     def _read(self, operation: str, keys: list[str]) -> list[tuple[str, bytes]]:
-        """The entries that wait to be written or are in the store, none where that fails."""
+        """The entries that are queued or stored; none if reading fails."""
         waiting = self._writer.waiting(keys)
         keys = [key for key in keys if key not in waiting]
         found: list[tuple[str, bytes]] = []
@@ -203,7 +203,7 @@ class ResilientCache:
         self._observe(CacheFailed(operation, str(error)))
 
     def _probe(self) -> None:
-        """Read something, in the background: searches never wait for a store that has failed."""
+        """Read something in the background: searches never wait for a store that has failed."""
         started = self._clock()
         try:
             self._store.read(["probe"])
@@ -227,7 +227,7 @@ def _each(chunks: list[bytes]) -> Generator[bytes]:
 
 
 def _batches(blobs: Mapping[str, int | None]) -> Iterator[list[str]]:
-    """Cut into what is read at once: by number, and by bytes as far as they are known."""
+    """Split keys into batches by number, and by bytes as far as sizes are known."""
     batch: list[str] = []
     room_bytes = _BATCH_BYTES
     for blob, known_bytes in blobs.items():
@@ -246,6 +246,6 @@ def _digest(key: str, listing: bytes) -> bytes:
 
 
 def _unseal(key: str, sealed: bytes) -> bytes | None:
-    """The listing in what was stored, None when it is not what was put under this key."""
+    """The listing in a stored value; None if it was not put under this key."""
     listing = sealed[32:]
     return listing if sealed[:32] == _digest(key, listing) else None

@@ -1,4 +1,4 @@
-"""The embedded store: one SQLite file that forgets the least recently used."""
+"""The embedded store: one SQLite file, from which the least recently used entries are evicted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gistapi.cache.sqlite_file import PAGE_BYTES, SqliteFile
 from gistapi.events import Observer
 
 TOUCH_SECONDS = 600
-"""A use is noted when the last one noted is older."""
+"""A use is recorded if the last recorded one is older."""
 
 _MAX_WAL_BYTES = 16 * 2**20
 _SHM_BYTES = 2**16
@@ -26,13 +26,13 @@ _ENTRY_PAGES = 2
 _STEP = 64
 _READ_KEYS = 128
 
-# One row for all entries: the interpreter lock is freed for every row, and beside one busy thread
-# each turn to get it back can take 5 ms: 2,000 rows took up to 14 s, this 0.1 s.
+# One row for all entries: the interpreter lock is released for every row, and with one busy thread
+# each attempt to get it back can take 5 ms: 2,000 rows took up to 14 s, this 0.1 s.
 _READ = f"""
 SELECT group_concat(hex(key) || ' ' || used_at || ' ' || size),
     CAST(group_concat(value, '') AS BLOB)
 FROM entry JOIN body USING (id) WHERE key IN ({",".join("?" * _READ_KEYS)})
-"""  # noqa: S608  only question marks come in
+"""  # noqa: S608  only question marks are inserted
 _PUT_ENTRY = """
 INSERT INTO entry (key, size, used_at) VALUES (?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET size = excluded.size, used_at = excluded.used_at RETURNING id
@@ -46,8 +46,8 @@ _OLDEST = "SELECT id, size FROM entry ORDER BY used_at, id LIMIT ?"
 class SqliteStore:
     """A Store in one file, safe for several threads and processes.
 
-    File and log together stay below `max_bytes`: room is made before an entry is written, by
-    removing the least recently used ones in small steps. `clock` gives seconds since the epoch.
+    File and log together stay below `max_bytes`: before an entry is written, the least recently
+    used ones are removed in small steps. `clock` returns seconds since the epoch.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class SqliteStore:
         self._clock = clock
 
     def read(self, keys: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
-        """Return the entries that are there; see Store. Writes nothing."""
+        """Return the stored entries; see Store. Writes nothing."""
         found: list[tuple[str, bytes]] = []
         used: list[str] = []
         touch_before = self._clock() - TOUCH_SECONDS
@@ -83,7 +83,7 @@ class SqliteStore:
         return found, used
 
     def write(self, entries: Sequence[tuple[str, bytes | None]], used: Sequence[str]) -> None:
-        """Remove and keep entries and note uses, a few at a time; see Store."""
+        """Remove and store entries and record uses, a few at a time; see Store."""
         now = int(self._clock())
         room_bytes = self._wal_bytes // 4
         removed = [(key,) for key, value in entries if value is None]
@@ -103,7 +103,7 @@ class SqliteStore:
                 connection.executemany(_TOUCH, rows)
 
     def size_bytes(self) -> int:
-        """Return what the file and its log take up."""
+        """Return the size of the file and its log."""
         return self._file.size_bytes()
 
     def close(self) -> None:
@@ -125,7 +125,7 @@ class SqliteStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write all or nothing; raises StoreError while the log cannot be kept short."""
+        """Run a transaction; raises StoreError while the log cannot be kept short."""
         # pylint: disable-next=contextmanager-generator-missing-cleanup  # `with` ends it
         with self._file.connection() as connection:
             if self._file.wal_bytes() > self._wal_bytes // 4:
@@ -155,7 +155,7 @@ def _pages(entry: tuple[str, bytes]) -> int:
 def _parts(
     entries: Sequence[tuple[str, bytes]], room_bytes: int
 ) -> Iterator[list[tuple[str, bytes]]]:
-    """Yield what one transaction may write; leaves out what is too large by itself."""
+    """Yield what one transaction may write; drops entries that are too large."""
     part: list[tuple[str, bytes]] = []
     free = room = room_bytes // PAGE_BYTES
     for entry in entries:
@@ -178,7 +178,7 @@ def _put(connection: sqlite3.Connection, entries: list[tuple[str, bytes]], now: 
 
 
 def _forget_oldest(connection: sqlite3.Connection, pages: int) -> bool:
-    """Remove what was used longest ago, about this many pages, one step at most."""
+    """Remove the least recently used entries, about this many pages, one step at most."""
     ids: list[tuple[int]] = []
     for row, size_bytes in connection.execute(_OLDEST, (_STEP,)).fetchall():
         if pages <= 0:

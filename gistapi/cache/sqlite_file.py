@@ -1,4 +1,4 @@
-"""The embedded cache's file: recognised, created, opened, begun again when it is damaged."""
+"""The embedded cache's file: recognised, created, opened, replaced when it is damaged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gistapi.errors import SettingsError
 from gistapi.events import CacheFailed, Observer
 
 SCHEMA_VERSION = 2
-"""Part of the file's name. Counts up with each change of the tables or of what they mean."""
+"""Part of the file's name. Incremented with each change of the tables or their meaning."""
 
 APPLICATION_ID = 0x67697374
 """The mark of our files, at offset 68 of their header: https://www.sqlite.org/fileformat.html"""
@@ -42,7 +42,7 @@ CREATE INDEX entry_used_at ON entry (used_at);
 CREATE TABLE body (id INTEGER PRIMARY KEY, value BLOB NOT NULL);
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
-"""  # two tables, so that noting a use never rewrites a value
+"""  # two tables, so that recording a use never rewrites a value
 _SCHEMA_OF_0_1 = b"CREATE TABLE body (id INTEGER PRIMARY KEY, value BLOB NOT NULL)"
 _HEADER = b"SQLite format 3\0"
 
@@ -64,7 +64,7 @@ _BESIDE = {
     "-shm": ((3_007_000).to_bytes(4, sys.byteorder),),
     "-journal": (b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7",),
 }
-"""What SQLite's files beside a database begin with, unless with zeros: it overwrites all others."""
+"""The first bytes of SQLite's files beside a database, unless zeros: it overwrites all others."""
 _FOREIGN = "the file there is not gistapi's"
 
 _Identity = tuple[int, int]
@@ -73,12 +73,12 @@ _Identity = tuple[int, int]
 class SqliteFile:
     """Hands out connections to one file in WAL mode; each serves one thread at a time.
 
-    The file for `cache.sqlite3` is `cache-2.sqlite3`: versions never share one. Only a file that
-    bears our mark is ever written or removed; one that is damaged is begun again. It may vanish or
-    be replaced while it is open: connections to the old one, which stay whole, are left behind.
+    The file for `cache.sqlite3` is `cache-2.sqlite3`: versions never share one. Only a file with
+    our mark is ever written or removed; a damaged one is replaced. It may be deleted or replaced
+    while it is open: connections to the old one, which stay intact, are then abandoned.
     Opening and removing hold a lock on the folder, so that no file is joined with another's log.
 
-    Raises SettingsError if there is a file already that we did not create.
+    Raises SettingsError if there is already a file that we did not create.
     """
 
     def __init__(self, path: Path, max_bytes: int, observe: Observer) -> None:
@@ -100,7 +100,7 @@ class SqliteFile:
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
-        """Yield a connection in autocommit mode; raises StoreError for all that fails with it."""
+        """Yield a connection in autocommit mode; raises StoreError for anything that fails."""
         try:
             identity, connection = self._take()
             try:
@@ -120,11 +120,11 @@ class SqliteFile:
             raise StoreError((error.strerror or "the file cannot be used").lower()) from error
 
     def size_bytes(self) -> int:
-        """Return what the file and its log take up."""
+        """Return the size of the file and its log."""
         return sum(_size_bytes(self._beside(end)) for end in _FILES)
 
     def wal_bytes(self) -> int:
-        """Return what the log takes up."""
+        """Return the size of the log."""
         return _size_bytes(self._beside("-wal"))
 
     def close(self) -> None:
@@ -187,7 +187,7 @@ class SqliteFile:
         connection.execute(f"PRAGMA max_page_count = {self._max_bytes // PAGE_BYTES}").fetchone()
 
     def _begin_again(self) -> None:
-        if not _is_ours(self._path):  # damaged so far that nothing proves whose it is
+        if not _is_ours(self._path):  # too damaged to prove that it is ours
             raise StoreError(_FOREIGN)
         for end in _FILES:
             self._beside(end).unlink(missing_ok=True)
@@ -200,7 +200,7 @@ class SqliteFile:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep all other processes from opening or removing the file."""
+        """Prevent all other processes from opening or removing the file."""
         descriptor = os.open(self._path.parent, os.O_RDONLY)
         try:
             ends_at = time.monotonic() + _OPEN_SECONDS
@@ -234,7 +234,7 @@ def _begins_with(path: Path, marks: tuple[bytes, ...]) -> bool:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file bears our mark, or is empty, or is the cache of version 0.1.
+    """Whether a file has our mark, or is empty, or is the cache of version 0.1.
 
     Not for a file with a connection in this process: closing it here would drop SQLite's locks.
     """

@@ -1,4 +1,4 @@
-"""Writes in the background what searches leave for the store."""
+"""Writes entries to the store in the background."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gistapi.cache.contract import Store, StoreError
 from gistapi.events import CacheFailed, Observer
 
 MAX_QUEUED_BYTES = 32 * 2**20
-"""What may wait to be written; what comes beyond is dropped."""
+"""The size of the queue; entries beyond it are dropped."""
 
 _MAX_USED = 20_000
 _BATCH_BYTES = 4 * 2**20
@@ -24,9 +24,9 @@ _log = logging.getLogger(__name__)
 class Writer:
     """A queue of entries, the latest for each key, and one thread that writes them in batches.
 
-    The thread starts with the first work; no error ends it. Entries count as there while they wait,
-    those of None as removed. A failed batch is dropped with all that waits behind it, and so is
-    what comes in the next seconds.
+    The thread starts with the first work; no error ends it. Entries count as stored while they
+    are queued, those of None as removed. A failed batch is dropped with the rest of the queue, and
+    so are entries of the next seconds.
     """
 
     def __init__(self, store: Store, observe: Observer, probe: Callable[[], None]) -> None:
@@ -45,9 +45,9 @@ class Writer:
         self._thread: threading.Thread | None = None
 
     def put(self, key: str, value: bytes | None) -> bool:
-        """Have an entry written, or removed (None); False if it is dropped.
+        """Queue an entry to be written, or removed (None); False if it is dropped.
 
-        Entries are dropped while too much waits, and after writing has failed.
+        Entries are dropped while the queue is full, and after writing has failed.
         """
         with self._changed:
             if self._closed:
@@ -59,14 +59,14 @@ class Writer:
                 first = not self._queued
                 self._queued[key] = value
                 self._queued_bytes += more_bytes
-                if first or self._ripe():  # waking it for each would cost more than the writing
+                if first or self._ripe():  # waking it for each entry would cost more than writing
                     self._work()
                 return True
         self._observe(CacheFailed("write", f"dropped: {cause or 'too much is waiting'}"))
         return False
 
     def use(self, keys: Iterable[str]) -> None:
-        """Have the use of these entries noted."""
+        """Queue the use of these entries to be recorded."""
         with self._changed:
             if (
                 not self._closed
@@ -77,14 +77,14 @@ class Writer:
                 self._work()
 
     def ask(self) -> None:
-        """Have the store tried."""
+        """Have the store probed."""
         with self._changed:
             if not self._closed:
                 self._probing = True
                 self._work()
 
     def waiting(self, keys: Iterable[str]) -> dict[str, bytes | None]:
-        """Return those of the entries that wait to be written, or are being written."""
+        """Return those of the entries that are queued or being written."""
         with self._changed:
             if not self._queued and not self._writing:
                 return {}
@@ -92,7 +92,7 @@ class Writer:
             return {key: waiting[key] for key in keys if key in waiting}
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Wait until nothing is waiting; False if the time was too short."""
+        """Wait until the queue is empty; False on timeout."""
         with self._changed:
             self._hurry = True
             self._changed.notify_all()
@@ -111,12 +111,12 @@ class Writer:
             thread.join(_CLOSE_SECONDS)
 
     def _work(self) -> None:
-        """Wake the thread; start it if there is none (under the lock)."""
+        """Wake the thread; start it if there is none (the lock is held)."""
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, name="gistapi-cache", daemon=True)
             try:
                 self._thread.start()
-            except RuntimeError as error:  # the process may have no more threads: tried next time
+            except RuntimeError as error:  # no more threads are allowed: tried again next time
                 self._thread = None
                 self._drop(StoreError("no thread can be started", error), [])
         self._changed.notify_all()
@@ -175,7 +175,7 @@ class Writer:
         return entries
 
     def _drop(self, error: StoreError, entries: Iterable[str]) -> None:
-        """Record a failure: these entries and all that wait are lost."""
+        """Record a failure: these entries and the queue are lost."""
         self._store.writing.failed(error.cause)
         with self._changed:
             dropped = len(list(entries)) + len(self._queued)

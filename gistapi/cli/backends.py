@@ -1,4 +1,4 @@
-"""Two ways to run a search, with the same lines as answer: in this process, or by a service."""
+"""Two backends that answer a search with the same lines: this process, or a running service."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def in_process(settings: Settings, *, verbose: bool) -> Iterator[tuple[Backend, 
 
 @contextmanager
 def remote(server: str, key: str | None, github_token: str | None) -> Iterator[Backend]:
-    """Have the service at this address search."""
+    """Search by the service at this address."""
     from gistapi.client.service import RemoteService  # noqa: PLC0415 - a local search needs none
 
     with RemoteService(server, key=key, github_token=github_token) as service:

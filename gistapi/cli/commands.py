@@ -1,4 +1,4 @@
-"""How commands are found, run and end: each with the exit code that the manual names."""
+"""How commands are found, run and ended: each with the exit code that the manual documents."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def exit_code(run: Callable[[], object], arguments: Sequence[str]) -> int:
         say(process.reason(error))
     except GistapiError as error:
         say(str(error))
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is not "nothing matches"
+    except Exception as error:  # noqa: BLE001 - whatever it is, 1 would mean "nothing matches"
         _report(error, arguments)
     else:
         return code if isinstance(code, int) else 0

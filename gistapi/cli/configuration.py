@@ -33,11 +33,11 @@ PARAMETERS = {
     "stats": "stats",
     "verbose": "verbose",
 }
-"""Options that may stand in the file, and the parameters they set."""
+"""Options allowed in the file, and the parameters they set."""
 
 
 def path() -> Path | None:
-    """Where the file is, or would be; None for a user without a home directory."""
+    """Where the file is or would be; None for a user without a home directory."""
     from platformdirs import user_config_path  # noqa: PLC0415 - --help needs none
 
     named = os.environ.get(VARIABLE)
@@ -53,7 +53,7 @@ def defaults(file: Path | None) -> dict[str, object]:
     """The parameters' defaults that a file sets; none if there is no file.
 
     Raises:
-        click.UsageError: the file cannot be read, or sets what is no option.
+        click.UsageError: the file cannot be read, or sets something that is not an option.
     """
     found: dict[str, object] = {}
     if file is None:

@@ -1,4 +1,4 @@
-"""`gistapi completion` and `gistapi man`: what shells and `man` need, made from the command."""
+"""`gistapi completion` and `gistapi man`: generated files for shells and `man`."""
 
 from __future__ import annotations
 

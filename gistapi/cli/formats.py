@@ -1,4 +1,4 @@
-"""A gist that matches as text: in ripgrep's formats, byte for byte below the gist's heading."""
+"""A matching gist as text: in ripgrep's formats, byte for byte below the gist's heading."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Format = Callable[[Match], str]
 """All lines of one gist, each with its line end."""
 
 PLACES = {"description": "(description)", "name": "(name)"}
-"""What stands for the file where a gist's description or a file's name matches."""
+"""Shown in place of the file where a gist's description or a file's name matches."""
 
 
 def format_for(options: Options, style: Style) -> Format:
-    """The format that the options ask for."""
+    """The format that the options select."""
     if options.style == "list":
         return lambda match: _address(match, style) + "\n"
     if options.invert_match:

@@ -1,4 +1,4 @@
-"""What a person sees who starts the service in a terminal."""
+"""The greeting for a person who starts the service in a terminal."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from gistapi.client.following import Ask
 from gistapi.models import Flags, Incomplete, Query
 
 ANYTHING = "(?:)"
-"""Matches every file, so each gist with a file that the filters leave."""
+"""Matches every file, so each gist with a file that the filters select."""
 
 
 def inverted(
@@ -21,7 +21,7 @@ def inverted(
     """Yield a match for each gist that has wanted files and no match for the query's pattern.
 
     Two searches, which share the cache: one for all gists, one for the pattern. A match that `keep`
-    drops is none. A gist that could not be searched whole is reported and left out.
+    drops does not count. A gist that could not be searched completely is reported and omitted.
     """
     everything = replace(
         query, pattern=ANYTHING, flags=Flags(), max_count=None, context=0, names=False, limit=None
@@ -56,7 +56,7 @@ class _Outcome:
     end: Line | None = None
 
     def take(self, lines: Generator[Line], *, begun: bool = False) -> Generator[Line]:
-        """Keep matches and what is missing; yield other lines, a second `begin` excepted."""
+        """Collect matches and gaps; yield other lines, except for a second `begin`."""
         with closing(lines):
             for line in lines:
                 match line.event:

@@ -1,6 +1,6 @@
 r"""A pattern whose matches stay within a line, as ripgrep's do without `-U`.
 
-What could match a line end is written without it: `\s` as `[^\S\n]`, `[^a]` as `[^a\n]`.
+What could match a line end is rewritten: `\s` as `[^\S\n]`, `[^a]` as `[^a\n]`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 NEWLINE = 10
 _WITHOUT = {"s": r"[^\S\n]", "W": r"[^\w\n]", "D": r"[^\d\n]"}
-"""Classes that contain the line end, without it."""
+"""Classes that contain the line end, rewritten without it."""
 _CONTROLS = {"n": 10, "t": 9, "r": 13, "f": 12, "v": 11, "a": 7, "b": 8}
 _CODE = re.compile(
     r"x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|N\{[^}]*\}|0[0-7]{0,2}|[0-7]{3}|.", re.DOTALL
@@ -20,7 +20,7 @@ _DOTALL = re.compile(r"\(\?[aiLmux]*s")
 
 
 class LineEndError(ValueError):
-    """The pattern asks for a line end itself; `position` is where."""
+    """The pattern contains a line end; `position` is where."""
 
     def __init__(self, position: int) -> None:
         super().__init__("a match within one line has no line end; -U lets it span lines")
@@ -131,7 +131,7 @@ class _Scanner:
 
 def _class_of(members: list[str]) -> str:
     text = "".join(members)
-    # What stood behind another member, and now stands first, would negate the class.
+    # A `^` that stood behind another member, and is now first, would negate the class.
     return "[" + ("\\" if text.startswith("^") else "") + text + "]"
 
 

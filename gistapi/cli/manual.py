@@ -118,6 +118,6 @@ def _entry(name: str, text: str) -> tuple[str, str, str]:
 
 
 def _text(text: str) -> str:
-    """Text without characters that roff reads as its own."""
+    """Text with the characters escaped that are special to roff."""
     escaped = text.replace("\\", r"\e").replace("-", r"\-").replace("'", r"\(aq")
     return "\n".join("\\&" + line if line.startswith(".") else line for line in escaped.split("\n"))

@@ -19,7 +19,7 @@ def _flag(*names: str, text: str) -> Decorator:
 
 
 def _choice(*names: str, value: str, default: str | None = None, text: str) -> Decorator:
-    """One of several options that set the same parameter; the last one given wins."""
+    """One of several options that set the same parameter; the last one given takes precedence."""
     return click.option(*names, flag_value=value, default=default, help=text)
 
 
@@ -49,7 +49,7 @@ WHAT = (
         "expressions",
         metavar="PATTERN",
         multiple=True,
-        help="Search for this pattern; all words are then users. Repeat it for several.",
+        help="Search for this pattern; all arguments are then users or gists. Can be repeated.",
     ),
     click.option(
         "-f",
@@ -175,7 +175,7 @@ LOOK = (
         "--max-columns",
         metavar="N",
         type=IntRange(1),
-        help="Leave out lines longer than N bytes, and say so.",
+        help="Omit lines longer than N bytes, with a note.",
     ),
     _flag("--max-columns-preview", text="Print the beginning of such lines."),
     click.option(

@@ -1,4 +1,4 @@
-"""What a search prints, line by line as it comes: results, what is missing, how far it is."""
+"""What a search prints as its lines arrive: results, what is missing, progress."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gistapi.models import Incomplete, Progress
 
 @dataclass(slots=True)
 class Tally:
-    """What a search came to."""
+    """The result of a search."""
 
     gists: int = 0
     files: int = 0
@@ -42,9 +42,9 @@ class Tally:
 class Printer:
     """Prints the lines of one search.
 
-    `matches_empty`: matches behind the last line end are left out. `sort_key`: matches are held
-    back until the end, then printed in that order. `max_lines`: more matches than these are not
-    wanted, so their lack is no fault.
+    `matches_empty`: matches after the last line end are dropped. `sort_key`: matches are held
+    until the end, then printed in that order. `max_lines`: no more matches than these are
+    wanted, so others are not reported as missing.
     """
 
     style: str
@@ -59,7 +59,7 @@ class Printer:
     _held: list[Match] = field(default_factory=list)
 
     def show(self, line: Line) -> None:
-        """Print what there is to print of a line of the stream."""
+        """Print a line of the stream, as far as there is anything to print."""
         match line.event:
             case Match() as found:
                 self._take(found, line)

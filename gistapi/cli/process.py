@@ -1,4 +1,4 @@
-"""The command as a process: signals, exit codes and an end that always comes.
+"""The command as a process: signals, exit codes, and an end that is guaranteed.
 
 Only the standard library's smallest modules are imported, so that signals are handled early.
 """
@@ -27,7 +27,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class SignalledError(BaseException):
-    """A signal asks the process to end. Not an Exception, so that nothing swallows it."""
+    """A signal asks the process to end. Not an Exception, so that no handler catches it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -103,7 +103,7 @@ def unwatch() -> None:
 
 
 def hurry(code: int) -> None:
-    """Bound the time that is left for closing: the process ends soon, at the latest by force.
+    """Limit the time for closing: then the process is ended by force.
 
     Does nothing in a process that `run` did not start, as in tests of the command's functions.
     """
@@ -117,7 +117,7 @@ def leave(code: int) -> NoReturn:
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
-        pass  # the reader has seen enough
+        pass  # the reader has closed the pipe
     except (OSError, ValueError) as error:
         if code != FAULT:
             complain(f"gistapi: cannot write to standard output: {reason(error)}")

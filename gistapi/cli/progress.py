@@ -1,4 +1,4 @@
-"""The line on standard error that shows how far a search is."""
+"""The line on standard error that shows the progress of a search."""
 
 from __future__ import annotations
 

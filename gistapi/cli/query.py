@@ -1,4 +1,4 @@
-"""Arguments and options of `gistapi search`, made into a query."""
+"""Turns the arguments and options of `gistapi search` into a query."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gistapi.cli import patterns, targets
 from gistapi.models import Flags, Query
 
 MAX_MATCHES = 1_000
-"""Of one file: the most that the contract lets a request ask for."""
+"""For one file: the largest value that the API accepts."""
 STANDARD_INPUT = "-"
 
 
@@ -74,7 +74,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query, with what the query does not say of the pattern.
+    """A query, with facts about the pattern that the query lacks.
 
     `patterns` are those that the user wrote. `matches_empty`: an empty line matches.
     """
@@ -85,7 +85,7 @@ class Asked:
 
 
 def asked(options: Options, stdin: TextIO | None) -> Asked:
-    """The query that the options ask.
+    """The query that the options stand for.
 
     Raises:
         click.UsageError: nothing says where to search or what for.
@@ -131,7 +131,7 @@ def asked(options: Options, stdin: TextIO | None) -> Asked:
 
 
 def _words(options: Options) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Where to search, and what for: the last word is the pattern unless `-e` or `-f` gives one."""
+    """Where and what to search: the last argument is the pattern, unless `-e` or `-f` gives one."""
     sought = options.expressions + tuple(
         line.rstrip("\n") for file in options.pattern_files for line in file
     )
@@ -171,7 +171,7 @@ def _ignores_case(options: Options, sought: Sequence[str]) -> bool:
 
 
 def time(_context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
-    """A date or an RFC 3339 time; `--until` a date is to its end."""
+    """A date or an RFC 3339 time; a date in `--until` means its end."""
     if value is None:
         return None
     from gistapi.search.times import parse_time  # noqa: PLC0415 - --help needs no search
@@ -190,7 +190,7 @@ def languages(
 
 
 def known_languages(names: Sequence[str]) -> tuple[str, ...]:
-    """GitHub's names of languages; one that is like a name of GitHub's is refused."""
+    """GitHub's names of languages; a name that is similar to one of them is refused."""
     if names:
         from gistapi.search.languages import misspelt  # noqa: PLC0415 - --help needs no search
 
@@ -209,7 +209,7 @@ def globs(
 
 
 def checked_globs(globs: Sequence[str]) -> tuple[str, ...]:
-    """Globs that the filter takes."""
+    """Globs that the filter accepts."""
     if globs:
         from gistapi.search.globs import Globs  # noqa: PLC0415 - --help needs no search
 

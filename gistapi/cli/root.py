@@ -15,7 +15,7 @@ COMMANDS = {
     "completion": ("gistapi.cli.documents:completion", "Print a shell's completion script."),
     "man": ("gistapi.cli.documents:man", "Print the manual page."),
 }
-"""Each subcommand's place and one line about it."""
+"""Each subcommand's location and a line of help."""
 
 
 @click.group(

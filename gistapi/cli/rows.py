@@ -1,4 +1,4 @@
-"""The lines to print of a file, put together from its matches and their context."""
+"""The lines to print of a file, assembled from its matches and their context."""
 
 from __future__ import annotations
 
@@ -79,9 +79,9 @@ def _add_context(found: dict[int, Row], match: LineMatch, before: int, after: in
 
 
 def without_phantoms(match: Match) -> Match | None:
-    """The match without those behind the last line end, where Python sees an empty line more.
+    """The match without those after the last line end, where Python sees one more empty line.
 
-    It needs one line of context at least. None if nothing is left.
+    It needs at least one line of context. None if nothing is left.
     """
     files = tuple(_without_phantom(file) for file in match.files)
     left = tuple(file for file in files if file.matches)

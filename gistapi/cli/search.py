@@ -113,7 +113,7 @@ def _run(backend: Backend, ask: Asked, options: Options) -> int:
             process.hurry(code)
         except (ClientError, GistapiError, OutputError) as error:
             progress.end()
-            # Said before the search is closed, which may take too long.
+            # Printed before the search is closed, which may take too long.
             show(_fault(error, ask))
             code = FAULT
             process.hurry(code)
@@ -171,8 +171,8 @@ def _style(options: Options, output: Output) -> Style:
 
 
 def _fault(error: Exception, ask: Asked | None = None) -> Fault:
-    """The error as people see it, with a mark below a pattern's faulty character."""
-    # Only the settings' messages have several lines: in a service's, they could pass for ours.
+    """The error as a person sees it, with a caret below a pattern's faulty character."""
+    # Only the settings' messages have several lines: in a service's message they could be forged.
     message = safe(str(error), keep="\n\t" if isinstance(error, SettingsError) else "\t")
     position = getattr(error, "position", None)
     pattern = error.pattern if isinstance(error, PatternError) else None

@@ -28,7 +28,7 @@ def serve(host: str | None, port: int | None) -> None:
 
     chosen: dict[str, object] = {"host": host, "port": port}
     given = {name: value for name, value in chosen.items() if value is not None}
-    process.unwatch()  # the server ends in its own way
+    process.unwatch()  # the server has its own shutdown
     try:
         server.serve(settings(given))
     except (server.AddressError, server.DescriptorsError, KeyFileError, SettingsError) as error:
@@ -50,7 +50,7 @@ def config() -> None:
 
 
 def settings(given: dict[str, object]) -> Settings:
-    """The environment's settings; `given` ones of the command line win.
+    """The environment's settings, overridden by those given on the command line.
 
     Raises:
         Fault: one of them is unknown or malformed.

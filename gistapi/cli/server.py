@@ -25,16 +25,16 @@ from gistapi.web.server import BACKLOG, Bounds, HttpServer
 
 MAX_CONNECTIONS = 1024
 OTHER_DESCRIPTORS = 320
-"""Descriptors for all but the clients' connections: docs/deploy.md has the sum."""
+"""Descriptors for everything but clients' connections: docs/deploy.md adds them up."""
 MIN_CONNECTIONS = 64
 # On a signal, running searches get this long before they answer `partial` …
 GRACE_SECONDS = 7.0
 # … then answers get this long to be sent, and what is still open is reset …
 LINGER_SECONDS = 2.0
-# … and the process ends, whatever a thread may still wait for.
+# … and the process ends, even if a thread still waits for something.
 EXIT_SECONDS = 2.0
 SWITCH_SECONDS = 0.002
-"""A request goes through three threads, each of which waits so long for one that searches."""
+"""A request passes through three threads, each of which waits this long for a searching one."""
 M_MMAP_THRESHOLD = -3
 LARGE_BUFFER_BYTES = 2**20
 
@@ -53,11 +53,11 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; running searches then end or answer partial within 10 s.
 
     Raises:
-        AddressError: the address cannot be listened at; the message says why.
+        AddressError: the service cannot listen at the address; the message says why.
         DescriptorsError: the limit of open files is too low.
-        KeyFileError: the keys cannot be read, or their file is gone.
+        KeyFileError: the keys cannot be read, or their file was deleted.
         SettingsError: the cache's path names a file that gistapi did not create, or the proxy or
-            the certificates that the environment names cannot be used.
+            the certificates of the environment cannot be used.
     """
     logging.config.dictConfig(configuration(settings))
     keys_exist = check(settings)
@@ -97,7 +97,7 @@ async def _serve(
 
 
 def _hang_up(stop: asyncio.Event) -> None:
-    """End with the terminal that the service was started from; a service without one goes on."""
+    """End with the terminal that started the service; without a terminal, continue."""
     if sys.stderr.isatty():
         stop.set()
     else:
@@ -129,7 +129,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _bounds(settings: Settings) -> Bounds:
-    """How many connections there may be, as far as the limit of open files allows.
+    """How many connections are allowed, as far as the limit of open files permits.
 
     Behind trusted proxies all connections are theirs, so one network may have all of them.
     """
@@ -151,13 +151,13 @@ def _bounds(settings: Settings) -> Bounds:
 def _warm(service: Service) -> None:
     """Build what searches need, and exclude it from garbage collection."""
     service.warm()
-    # Each full collection would walk over half a million objects that stay: 0.1 s without answers.
+    # Each full collection would traverse half a million lasting objects: a pause of 0.1 s.
     gc.collect()
     gc.freeze()
 
 
 def _give_memory_back() -> None:
-    """Have glibc return a large buffer when it is freed: it would keep up to 32 MiB of each.
+    """Have glibc return large buffers when they are freed: it would keep up to 32 MiB of each.
 
     Source: mallopt(3), M_MMAP_THRESHOLD. Other C libraries have no such call.
     """

@@ -63,7 +63,7 @@ def _path(word: str) -> tuple[str, list[str]] | None:
 
 
 def _is_gist(path: list[str]) -> bool:
-    """Whether a path on the gists' host is a gist's: USER/ID, or an ID that is no login."""
+    """Whether a path on the gists' host is a gist's: USER/ID, or an ID that cannot be a login."""
     return len(path) > 1 or re.fullmatch(_HEX_ID, path[0].removesuffix(".git")) is not None
 
 

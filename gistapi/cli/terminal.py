@@ -1,4 +1,4 @@
-"""Text for a terminal: what strangers wrote is made harmless, what is matched is coloured."""
+"""Text for a terminal: untrusted text is escaped, matches are coloured."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OutputClosedError(Exception):
 
 
 def safe(text: str, *, keep: str = "\t") -> str:
-    r"""`text` with every character that a terminal obeys or hides as an escape, such as `\x1b`.
+    r"""`text` with every character that controls a terminal or is invisible escaped, as `\x1b`.
 
     Characters in `keep` stay as they are.
     """
@@ -54,12 +54,12 @@ def width(text: str) -> int:
 
 
 def say(message: str) -> None:
-    """Write one message to standard error; strangers' text in it is made harmless."""
+    """Write one message to standard error, with untrusted text in it escaped."""
     complain(f"gistapi: {safe(message)}")
 
 
 def tolerate_encoding() -> None:
-    """Have both streams write `?` for characters that their encoding lacks."""
+    """Make both streams write `?` for characters that their encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

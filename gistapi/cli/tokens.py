@@ -1,4 +1,4 @@
-"""The GitHub token of the person at the keyboard, where GISTAPI_GITHUB_TOKEN is not set.
+"""The GitHub token of the command's user, where GISTAPI_GITHUB_TOKEN is not set.
 
 Source: `gh help environment`.
 """
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from gistapi.errors import SettingsError
 
 GITHUB = frozenset({"api.github.com", "127.0.0.1", "::1", "localhost"})
-"""Hosts that get a token of github.com: GitHub, and this machine, where a test or proxy listens."""
+"""Hosts that get a token of github.com: GitHub, and this machine, where a test or proxy may be."""
 GH_SECONDS = 5
 _TOKEN = re.compile(r"[!-~]+")
 
@@ -27,10 +27,10 @@ class Token:
 
 
 def find_token(api_url: str) -> Token | None:
-    """The token that other tools of GitHub would use for the API at this address.
+    """The token that GitHub's other tools would use for the API at this address.
 
-    A token of github.com is never sent to another host: for one, gh's variables for GitHub
-    Enterprise Server are read.
+    A token of github.com is never sent to another host, for which gh's variables for GitHub
+    Enterprise Server are read instead.
 
     Raises:
         SettingsError: a variable holds something that cannot be a token.
@@ -52,8 +52,8 @@ def find_token(api_url: str) -> Token | None:
 
 
 def _of_gh(host: str) -> Token | None:
-    """The token that gh keeps, if gh is installed and logged in."""
-    import subprocess  # noqa: PLC0415 - mostly a variable is set
+    """The token stored by gh, if gh is installed and logged in."""
+    import subprocess  # noqa: PLC0415 - usually a variable is set
 
     try:
         done = subprocess.run(  # noqa: S603 - fixed words and a host of the settings

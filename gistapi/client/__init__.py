@@ -4,7 +4,7 @@
 >>> for match in search("http://127.0.0.1:9876", username="octocat", pattern="TODO"):
 ...     print(match.gist, match.files[0].matches[0].text)
 
-It goes on after a deadline of the service, so the matches are all there are.
+It continues after a deadline of the service, so all matches are returned.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a service answers: matches, what is missing, progress and errors, as values."""
+"""The values in a service's answers: matches, what is missing, progress and errors."""
 
 from __future__ import annotations
 
@@ -85,12 +85,12 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """The search has begun."""
+    """The search has started."""
 
 
 @dataclass(frozen=True, slots=True)
 class TargetOutcome:
-    """What became of one target: `kind` is the request's field, such as `username`."""
+    """The outcome of one target: `kind` is the request's field, such as `username`."""
 
     kind: str
     name: str
@@ -103,7 +103,7 @@ class TargetOutcome:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The search has ended; `next` is the cursor to go on with, None at the listing's end."""
+    """The search has ended; `next` is the cursor to continue with, None at the listing's end."""
 
     status: str
     matches: int
@@ -117,7 +117,7 @@ Event = Begin | Match | Incomplete | Progress | TargetOutcome | End
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the stream, as it came and as a value; `event` is None for an unknown type."""
+    """One line of the stream, raw and as a value; `event` is None for an unknown type."""
 
     type: str
     data: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Several answers as one: a search that stopped at its deadline goes on by its cursor."""
+"""Joins several answers: a search that stopped at its deadline is continued by its cursor."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from gistapi.client.answers import (
 from gistapi.models import Incomplete, Progress, Searched
 
 GOES_ON = frozenset({"deadline", "search_too_large", "too_many_matches"})
-"""Reasons that end an answer and not the search."""
+"""Reasons that end one answer but not the search."""
 MAX_ANSWERS = 1_000
-"""Of one search: a service that always has a next cursor is broken or hostile."""
+"""For one search: a service that always has a next cursor is broken or hostile."""
 
 Ask = Callable[[str | None, int | None], Generator[Line]]
-"""Asks for one answer: from this cursor on, with this limit."""
+"""Requests one answer: from this cursor on, with this limit."""
 
 
 def follow(ask: Ask, limit: int | None = None) -> Generator[Line]:
-    """Yield the lines of all answers as if they were one; each gist's match comes once.
+    """Yield the lines of all answers as if they were one; each gist's match is yielded once.
 
     Raises:
         ClientError: an answer broke off, or a cursor makes no progress.
@@ -44,7 +44,7 @@ def follow(ask: Ask, limit: int | None = None) -> Generator[Line]:
 
 
 class _Whole:
-    """What the answers so far amount to."""
+    """The combined state of the answers so far."""
 
     def __init__(self, limit: int | None) -> None:
         self.cursor: str | None = None
@@ -131,7 +131,7 @@ class _Whole:
         return Line(line.type, {**line.data, **data}, moved)
 
     def _added(self, line: Line, target: TargetOutcome) -> Line:
-        """Add a target's outcome to what earlier answers said of it."""
+        """Add a target's outcome to that of earlier answers."""
         earlier = self._targets.get((target.kind, target.name))
         if earlier is None or not isinstance(earlier.event, TargetOutcome):
             return line

@@ -1,6 +1,6 @@
-"""The lines of a service's stream, made into values; what has another shape is refused.
+"""Parses the lines of a service's stream into values; anything of another shape is refused.
 
-The service may be anybody's, so nothing in an answer is used before its type is checked.
+The service is not trusted, so nothing in an answer is used before its type is checked.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def error_of(answer: object, status: int | None = None) -> ClientError:
 
 
 MAX_INTEGER = 2**63 - 1
-"""Larger numbers count nothing that exists, and not all of them fit into a float."""
+"""Larger numbers are implausible, and some of them do not fit into a float."""
 
 
 class Shape:
@@ -89,7 +89,7 @@ class Shape:
 
     @staticmethod
     def fault(name: str) -> ClientError:
-        """What to raise when a field is missing or of another type."""
+        """The error to raise when a field is missing or of another type."""
         where = f" ({name})" if name else ""
         return ClientError(f"The answer is not one of a gistapi service{where}.")
 

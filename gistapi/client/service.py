@@ -1,4 +1,4 @@
-"""One service, asked over HTTP: a request in, the checked lines of its answer out."""
+"""HTTP requests to a service, which yield the checked lines of its answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONNECT_SECONDS = 10
 SILENCE_SECONDS = 120
 """A service sends a line every second, once it has begun to answer."""
 MAX_LINE_BYTES = 128 * 2**20
-"""A line of a thousand matches, each with all its context and every character escaped."""
+"""A line of a thousand matches, each with full context and every character escaped."""
 MAX_ERROR_BYTES = 2**20
 _NO_ADDRESS = "it is not an address that begins with http:// or https://"
 
@@ -52,7 +52,7 @@ class RemoteService:
         self._session.close()
 
     def asking(self, fields: Fields) -> Callable[[str | None, int | None], Generator[Line]]:
-        """A function that asks for one answer, from a cursor on, with a limit."""
+        """Return a function that requests one answer, from a cursor on, with a limit."""
 
         def ask(cursor: str | None, limit: int | None) -> Generator[Line]:
             here: dict[str, object] = {"cursor": cursor, "limit": limit}

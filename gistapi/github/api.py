@@ -1,4 +1,4 @@
-"""What GitHub's answers say beside their contents, read from headers and errors: no I/O, no clock.
+"""Reads limits, links and errors from GitHub's answers: no I/O, no clock.
 
 `entries` reads the contents of lists.
 """
@@ -31,7 +31,7 @@ ANONYMOUS_LIMIT = 60
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where a page of a list leads; None where it names no such page."""
+    """The address of a page of a list; None if there is no such page."""
 
     next: str | None
     last: str | None
@@ -50,7 +50,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The primary limit's state, as every answer of the API names it.
+    """The primary limit's state, as in every answer of the API.
 
     `limit` and `remaining` are at least 0, `reset_seconds` is within WINDOW_SECONDS from now.
     """
@@ -61,7 +61,7 @@ class Budget:
 
 
 def links(headers: Headers) -> Links:
-    """The addresses of the next and of the last page, as they stand in `Link` (RFC 8288)."""
+    """The addresses of the next and of the last page in `Link` (RFC 8288)."""
     found: dict[str, str | None] = {}
     for link in parse_header_links(headers.get("Link", "")):
         for relation in link.get("rel", "").lower().split():
@@ -131,7 +131,7 @@ def retry_after(headers: Headers, now: float) -> float | None:
 
 
 def error_message(status: int, headers: Headers, body: bytes) -> str:
-    """GitHub's own words about a failure, in one short line without control characters."""
+    """GitHub's message about a failure, in one short line without control characters."""
     words = _words(headers.get("Content-Type", ""), body)
     line = " ".join("".join(c if c.isprintable() else " " for c in words).split())
     return f"GitHub answered {status}" + (f": {line[:MAX_MESSAGE]}" if line else ".")

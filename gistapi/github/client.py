@@ -1,4 +1,4 @@
-"""The one seam that touches the network: asking GitHub, its limits and redirects."""
+"""The only module that sends requests to GitHub: its limits and redirects."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Response:
         return self._error_body
 
     async def error_message(self) -> str:
-        """GitHub's own words about a failure."""
+        """GitHub's message about a failure."""
         return api.error_message(self.status, self.headers, await self.read_error())
 
 
@@ -112,7 +112,7 @@ class Client:
     token, or the caller's in its place, goes to the API's origin alone. Building one opens nothing.
     `waits` shares the hosts' waits with other instances.
 
-    Each request takes a place of `scope.lane` while it is under way; waits take none.
+    Each request takes a place of `scope.lane` while it runs; waits take none.
     """
 
     def __init__(

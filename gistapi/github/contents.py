@@ -1,8 +1,8 @@
-"""Which way the content of a file comes: decided here, from what each way costs and can bring.
+"""Chooses the source that a file's content is read from, by its cost and availability.
 
-The raw host first: it costs nothing of the API's budget. While it refuses, GraphQL brings up to 100
-gists for one point, the REST API one gist for one request, git one gist for a clone. Whatever way
-a content came, the listing's blob SHA proves it; what does not hash to it is not used.
+The raw host comes first: it costs nothing of the API's budget. While it refuses, GraphQL has up to
+100 gists for one point, the REST API one gist for one request, git one gist for a clone. Whatever
+its source, a content is verified by the listing's blob SHA, and not used if it does not match.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class _Tried:
 
 
 class Contents:
-    """Reads files by the cheapest way that is free, and by another one when that fails.
+    """Reads files from the cheapest available source, and from another one when that fails.
 
     Every method may raise, besides what it names: GoneError (404), IncompleteError, GithubError,
     GithubRateLimitedError, and the meter's errors.
@@ -82,7 +82,7 @@ class Contents:
                         yield guarded
 
     async def read(self, gist: Gist, file: GistFile, scope: Scope) -> bytes:
-        """A small file whole, proved by the listing's blob SHA if it has one."""
+        """Read a small file whole, verified by the listing's blob SHA if it has one."""
         tried = _Tried()
         while True:
             kept = self._whole.kept.get(file.blob_sha)
@@ -116,7 +116,7 @@ class Contents:
     def _choose(
         self, gist: Gist, file: GistFile, scope: Scope, tried: _Tried
     ) -> tuple[ContentWay, WayReason, float] | None:
-        """The next way, why it is taken, and how long the raw host may be waited for."""
+        """The next source, why it is used, and how long the raw host may be waited for."""
         if "raw" not in tried.errors and not self._has_left(gist, "raw"):
             if not file.raw_url:
                 return "raw", "preferred", inf
@@ -139,7 +139,7 @@ class Contents:
         return "raw", reason, inf
 
     def _leave(self, gist: Gist, way: ContentWay) -> None:
-        """Do not take this way for this gist for a time."""
+        """Do not use this source for this gist for a time."""
         self._left[gist.id, way] = asyncio.get_running_loop().time() + LEFT_SECONDS
         if len(self._left) > LEFT_GISTS:
             self._left.popitem(last=False)
@@ -168,14 +168,14 @@ def _left_to_git() -> Iterator[None]:
 
 
 def _is_final(way: ContentWay, error: GistapiError) -> bool:
-    """Whether no other way would help: the file is gone, or its address is not allowed."""
+    """Whether no other source would help: the file is gone, or its address is not allowed."""
     if isinstance(error, GoneError):
         return True
     return way == "raw" and isinstance(error, IncompleteError) and error.reason in NO_HELP
 
 
 def _reason(error: GistapiError | None) -> WayReason:
-    """Why the raw host is not taken."""
+    """Why the raw host is not used."""
     if isinstance(error, LimitedError | GithubRateLimitedError):
         return "limited"
     if isinstance(error, IncompleteError) and error.reason == "content_mismatch":
@@ -184,7 +184,7 @@ def _reason(error: GistapiError | None) -> WayReason:
 
 
 def _failure(tried: _Tried) -> GistapiError:
-    """The error of a file that no way has brought."""
+    """The error of a file that no source has."""
     raw = tried.errors.get("raw")
     for error in (raw, *tried.errors.values()):
         if isinstance(error, LimitedError):

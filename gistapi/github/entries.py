@@ -1,4 +1,4 @@
-"""What GitHub's lists hold, read from their bodies alone: no I/O, no clock.
+"""Parses the bodies of GitHub's lists: no I/O, no clock.
 
 https://docs.github.com/en/rest/gists/gists#list-gists-for-a-user
 """

@@ -1,4 +1,4 @@
-"""How the environment says that GitHub is reached: proxies and certificates, as requests reads it.
+"""Reads the environment's proxies and certificates for requests to GitHub, as requests does.
 
 `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE`.
 https://requests.readthedocs.io/en/latest/user/advanced/#proxies

@@ -1,4 +1,4 @@
-"""How long a known list is trusted before GitHub is asked again."""
+"""How long a stored list is used before GitHub is asked again."""
 
 from __future__ import annotations
 

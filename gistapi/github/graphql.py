@@ -104,7 +104,7 @@ class GraphqlGists:
     async def _ask(self, batch: Sequence[_Wanted], scope: Scope) -> None:
         """Settle the futures of a batch; one that asks for too much is halved.
 
-        A silence is not tried again: each half would cost another time-out.
+        A silence is not tried again: each half would cost another timeout.
         """
         if not batch:
             return

@@ -1,4 +1,4 @@
-"""When a host of GitHub may be asked again: remembered across searches. For the loop alone.
+"""When requests to a host of GitHub may be sent, for all searches. For the loop alone.
 
 GitHub: obey `Retry-After`; else, if the budget is spent, wait for its reset; else at least a
 minute, then exponentially longer.
@@ -41,7 +41,7 @@ class Permit:
         host.requests += 1
 
     def note(self, status: int, headers: api.Headers, body: bytes) -> float | None:
-        """Remember what the answer says; returns the seconds to wait if it is a refusal.
+        """Record what the answer says; returns the seconds to wait if it is a refusal.
 
         From now on the next request may go if this was the only one allowed.
         """
@@ -50,11 +50,11 @@ class Permit:
         return wait
 
     def fail(self) -> None:
-        """Remember that there was no answer, or one that says that the host is out of order."""
+        """Record that there was no answer, or one that says that the host is out of order."""
         self.host.fail(self.sent_at)
 
     def release(self) -> None:
-        """Let the next request go, whatever became of this one."""
+        """Allow the next request, whatever the result of this one."""
         if self._probe is not None and not self._probe.done():
             self._probe.set_result(None)
 
@@ -101,11 +101,11 @@ class Host:
         return self._loop.time()
 
     def wait_seconds(self) -> float:
-        """How long the host must not be asked; 0 if it may be."""
+        """How long no request may be sent to the host; 0 if one may."""
         return max(0.0, self.until - self.now())
 
     def is_limited(self) -> bool:
-        """Whether the host's last word was a refusal."""
+        """Whether the host's last answer was a refusal."""
         return self._refused_at is not None
 
     def has_left(self, reserve: float) -> bool:

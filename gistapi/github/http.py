@@ -28,7 +28,7 @@ KEEP_SECONDS = 30.0
 """How long an idle connection is kept."""
 MAX_STRAYS = 100
 SLOWEST_BYTES = 1024
-"""Fewer bytes within one time-out count as silence."""
+"""Fewer bytes within one timeout count as silence."""
 
 
 class Answer:
@@ -75,7 +75,7 @@ class Answer:
         if now - self._slow_since < self._silence_seconds:
             return
         if self.received - self._slow_from < SLOWEST_BYTES and not self._raw.content.at_eof():
-            raise SilenceError("GitHub sent next to nothing within the time-out.")
+            raise SilenceError("GitHub sent next to nothing within the timeout.")
         self._slow_since, self._slow_from = now, self.received
 
 

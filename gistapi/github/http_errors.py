@@ -38,7 +38,7 @@ class TransientError(GithubError):
 
 
 class SilenceError(TransientError):
-    """Nothing arrived for the time-out."""
+    """Nothing arrived for the timeout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,11 @@ RULES = (
         kind=GithubError,
     ),
     _Rule(
-        "GitHub could not be reached: no connection within the time-out.",
+        "GitHub could not be reached: no connection within the timeout.",
         (aiohttp.ConnectionTimeoutError,),
         kind=SilenceError,
     ),
-    _Rule("GitHub sent nothing within the time-out.", (TimeoutError,), kind=SilenceError),
+    _Rule("GitHub sent nothing within the timeout.", (TimeoutError,), kind=SilenceError),
     _Rule(
         "GitHub could not be reached: its host name could not be resolved (DNS).",
         (aiohttp.ClientConnectorDNSError,),

@@ -1,4 +1,4 @@
-"""Contents that came along with another file of their gist, kept until they are asked for."""
+"""Contents read together with another file of their gist, kept until they are needed."""
 
 from __future__ import annotations
 

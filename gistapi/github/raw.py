@@ -33,7 +33,7 @@ class RawFiles:
 
     Every method may raise, besides what it names: GoneError (404), IncompleteError,
     RawRefusedError where only git has the file, GithubError, GithubRateLimitedError, and the
-    meter's errors. A file that makes no progress for two time-outs is an IncompleteError
+    meter's errors. A file that makes no progress for two timeouts is an IncompleteError
     `file_unavailable`.
     """
 

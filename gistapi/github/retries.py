@@ -11,7 +11,7 @@ from gistapi.github.http_errors import SilenceError, TransientError
 
 MAX_RETRIES = 3
 MAX_SILENCES = 2
-"""Without progress in between: a server that stays silent is not worth more time-outs."""
+"""Without progress in between: a server that stays silent is not worth more timeouts."""
 
 
 class LimitedError(TransientError):

@@ -1,4 +1,4 @@
-"""The ways that bring a whole gist: GraphQL, the REST API, git. Only what is proved is returned."""
+"""Sources of whole gists: GraphQL, the REST API, git. Only verified contents are returned."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ class WholeGists:
         ] = {"graphql": self._by_graphql, "gist": self._by_gist, "git": self._by_git}
 
     def ways(self, scope: Scope) -> tuple[ContentWay, ...]:
-        """The ways, the cheapest first."""
+        """The sources, the cheapest first."""
         return ("graphql", "gist", "git") if self._client.has_token(scope) else ("git", "gist")
 
     def can(self, way: ContentWay, gist: Gist, file: GistFile, scope: Scope) -> bool:
-        """Whether a way may be tried now, and is likely to bring what the listing's SHA proves."""
+        """Whether a source may be used now, and probably has what the listing's SHA verifies."""
         if file.blob_sha is None or file.size_bytes is None:
             return False
         total = sum(listed.size_bytes or 0 for listed in gist.files)

@@ -1,4 +1,4 @@
-r"""Sets of characters, as Python's own engine sees them.
+r"""Sets of characters, as Python's `re` defines them.
 
 A set is a sorted tuple of ranges `(first, last)` of code points, both included, that neither
 overlap nor touch. Which characters `\w` or `(?i:k)` match differs between Python's versions, so
@@ -55,7 +55,7 @@ def complement(ranges: Ranges) -> Ranges:
 
 
 def difference(ranges: Ranges, less: Ranges) -> Ranges:
-    """What is in the one and not in the other."""
+    """The characters of the one set that are not in the other."""
     return complement(union(complement(ranges), less))
 
 

@@ -1,4 +1,4 @@
-"""The wanted matches of one text, with the lines around them, as the text comes."""
+"""Collects the wanted matches of one text, with the lines around them, as the text arrives."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _After:
 
 
 class Collector:
-    """Takes spans in their order and makes Hits of them.
+    """Takes spans in order and turns them into Hits.
 
     `window` holds the text around; `left` is how many spans are still wanted.
     """

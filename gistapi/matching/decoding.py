@@ -1,4 +1,4 @@
-"""Bytes as they arrive, into valid UTF-8.
+"""Decodes bytes as they arrive into valid UTF-8.
 
 The contract: `bytes.decode("utf-8", "replace")`, or UTF-16 where a byte-order mark says so. The
 mark is no part of the text. How the bytes are cut never shows.

@@ -1,4 +1,4 @@
-"""Where taking nothing is a choice that Python and RE2 make in different ways."""
+"""Patterns in which Python and RE2 choose differently whether to match nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the process does for all searches: its workers, its threads, its memory for windows."""
+"""The matching resources of the process: its workers, its threads, its memory for windows."""
 
 from __future__ import annotations
 

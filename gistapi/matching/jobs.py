@@ -1,4 +1,4 @@
-"""What workers do: one text each, queued by search, handed out in batches."""
+"""The jobs of workers: one text each, queued by search, sent in batches."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Batch:
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether no search waits for any of it."""
+        """Whether no search waits for any of its jobs."""
         return all(job.done.done() for job in self.jobs)
 
     def fail(self, failure: str, *, final: bool) -> None:
@@ -112,7 +112,7 @@ class Share:
         return self.timeouts >= MAX_TIMEOUTS or self.seconds >= MAX_SECONDS
 
     def charge(self, seconds: float, timeouts: int = 0) -> None:
-        """Count against the search's patience what its pattern has cost."""
+        """Count the cost of its pattern against the search's limit."""
         self.seconds += seconds
         self.timeouts += timeouts
 

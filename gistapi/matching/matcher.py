@@ -1,4 +1,4 @@
-"""Searching many texts for one pattern."""
+"""Searches many texts for one pattern."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PAUSE_SECONDS = 0.002
 
 
 class _Way(Enum):
-    """How to go on with a text that a quick look could not decide about."""
+    """How to continue with a text that a quick search could not decide."""
 
     THREAD = "in a thread"
     SCANNER = "in parts"
@@ -98,7 +98,7 @@ class Matcher:
         ]
 
     async def _look_here(self, contents: Sequence[bytes], tally: _Tally) -> list[_Outcome]:
-        """Decide about what takes microseconds, on the loop."""
+        """Decide what takes microseconds, on the loop."""
         outcomes: list[_Outcome] = []
         began = time.perf_counter()
         for content in contents:
@@ -114,7 +114,7 @@ class Matcher:
     async def _look_in_threads(
         self, contents: Sequence[bytes], outcomes: list[_Outcome], tally: _Tally
     ) -> None:
-        """Decide about the rest, as far as a thread may."""
+        """Decide the rest, as far as a thread may."""
         left = [index for index, outcome in enumerate(outcomes) if outcome is _Way.THREAD]
         while left:
             texts = [contents[index] for index in left]

@@ -1,4 +1,4 @@
-"""One bound for the memory of all windows in the process, shared without deadlock."""
+"""One memory budget for all windows in the process, shared without deadlock."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class WindowBudget:
     """Bytes that scanners may hold together; a scanner asks for more as its text grows.
 
     The banker's algorithm, for one resource and the same largest claim for all: a grant is safe
-    when the one who holds most could still get all it may ever need. It will end, and what it
-    gives back is enough for the next. For the loop alone; waiting holds no thread.
+    when the holder of most could still get all it may ever need. That one will end, and
+    what it releases is enough for the next. For the loop alone; waiting holds no thread.
     """
 
     def __init__(self, total_bytes: int, largest_claim_bytes: int) -> None:
@@ -57,8 +57,8 @@ class WindowBudget:
     def _serve(self) -> None:
         """Grant what can be granted, in the order in which it was asked for.
 
-        Those who hold nothing yet wait for those before them; those who grow wait for no one,
-        as they give memory back when they end.
+        New holders wait for those before them; growing holders wait for nobody,
+        since they release memory when they end.
         """
         left: deque[_Waiter] = deque()
         for waiter in self._waiters:

@@ -1,4 +1,4 @@
-"""A pattern from a stranger: checked, measured, and compiled for the engines that can do it."""
+"""A pattern of a caller: checked, measured, and compiled for the engines that can match it."""
 
 from __future__ import annotations
 
@@ -127,13 +127,13 @@ class CompiledPattern:
 
     @cached_property
     def literal(self) -> bytes:
-        """What every match contains; empty where nothing is known."""
+        """The required literal of every match; empty where none is known."""
         return required_literal.required(self.tree, self.flags)
 
     def lacks_literal(self, text: bytes) -> bool:
-        """Whether a text, in UTF-8, can't have a match for it lacks what every match contains.
+        """Whether the text lacks the pattern's required literal and so cannot match.
 
-        RE2 is as quick with a literal at the pattern's beginning, but for the way there.
+        RE2 by itself is as fast with a literal at the pattern's beginning, except for small texts.
         """
         if self._begins_with_literal and len(text) > MAX_SKIMMED_BYTES:
             return False

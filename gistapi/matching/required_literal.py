@@ -1,4 +1,4 @@
-"""What every match of a pattern contains: a text without it needs no engine."""
+"""The literal that every match of a pattern contains: a text without it needs no engine."""
 
 from __future__ import annotations
 

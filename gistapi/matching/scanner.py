@@ -1,4 +1,4 @@
-"""One file's bytes in, in chunks of any size; its matches out, as soon as they are certain.
+"""Searches one file's bytes, which arrive in chunks; matches are returned once they are certain.
 
 The scanner holds a window of the text and searches it whenever it has doubled, so that all
 searches together stay linear. What it knows for certain is `_start`: every match that begins
@@ -45,7 +45,7 @@ class _Plan(NamedTuple):
 
 
 class Scanner:
-    """Feed it chunks, then finish it; Hits are final, whatever would follow.
+    """Feed it chunks, then finish it; Hits are final, whatever follows.
 
     For one task on the loop. `feed` and `finish` raise PatternTimeoutError when the pattern takes
     too long before a first match, was given up, or can't be decided on a text this long; and
@@ -79,7 +79,7 @@ class Scanner:
         self.close()
 
     async def feed(self, chunk: bytes) -> Hits | None:
-        """Take more of the file; returns Hits as soon as all that are wanted are certain."""
+        """Take more of the file; returns Hits as soon as all wanted ones are certain."""
         self._size += len(chunk)
         with memoryview(chunk) as view:
             for start in range(0, len(view), PART_BYTES):
@@ -154,7 +154,7 @@ class Scanner:
 
     @property
     def _context_bytes(self) -> int:
-        """What stays before the first undecided start: for lookbehind, and to show the line."""
+        """The text kept before the first undecided start, for lookbehind and to show the line."""
         return MAX_BYTES * (max(self._sizes.line_characters, self._extent.behind) + 2)
 
     @property

@@ -1,4 +1,4 @@
-"""The threads in which RE2 searches what would hold the loop for too long."""
+"""The threads in which RE2 searches texts that would block the loop for too long."""
 
 from __future__ import annotations
 

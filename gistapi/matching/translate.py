@@ -34,7 +34,7 @@ BEYOND_ASCII = (0x80, 0x10FFFF)
 
 
 class UntranslatableError(Exception):
-    """RE2 can't say this exactly, or not at a reasonable size."""
+    """RE2 cannot express this exactly, or not at a reasonable size."""
 
 
 class Piece(NamedTuple):

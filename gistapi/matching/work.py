@@ -1,4 +1,4 @@
-"""What one search uses to match: its turns at the threads and workers, and its patience."""
+"""What one search uses for matching: its turns at threads and workers, and its time limits."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class Part(NamedTuple):
 
 @dataclass
 class Work:
-    """One search's part in all that. For the loop, but for `search`."""
+    """One search's use of all these. For the loop, except for `search`."""
 
     pattern: CompiledPattern
     wanted: Wanted
@@ -197,7 +197,7 @@ class Work:
         await self.shared.workers.run(self.share, jobs)
 
     def check_patience(self) -> None:
-        """Raise PatternTimeoutError once the search has given the pattern up."""
+        """Raise PatternTimeoutError if the search has given the pattern up."""
         if self.share.is_given_up:
             raise PatternTimeoutError(GIVEN_UP)
 

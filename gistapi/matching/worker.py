@@ -1,4 +1,4 @@
-"""A process that searches for its parent and may be killed at any moment.
+"""A process that searches for its parent and may be killed at any time.
 
 Run as a program, with nothing but the standard library (and RE2 when first asked for it), so that
 it starts in some 20 ms and stays near 10 MB. Its parent sends work on standard input and reads the

@@ -3,7 +3,7 @@
 Every text first gets a short slice of a worker's time, small ones together; one that needs more
 waits for a long slice of its own. Where there are several workers, one serves short slices only.
 The search that was served least is next, so that a pattern which needs milliseconds gets them
-beside any number that want seconds.
+although others want seconds.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class Workers:
     async def run(self, share: Share, jobs: Sequence[Job]) -> None:
         """Have all jobs done. Raises OverloadedError when the workers are closed.
 
-        When it is cancelled, jobs that are running are forgotten; their worker goes on with what
-        others have in it.
+        When it is cancelled, running jobs are abandoned; their worker continues with the jobs
+        of others in the batch.
         """
         if not share.running and share not in self._shares:
             share.turn = max(share.turn, self._turn)
@@ -98,7 +98,7 @@ class Workers:
                 batch.process.kill()
 
     def _serve(self) -> None:
-        """Give free workers to those who wait."""
+        """Assign free workers to waiting searches."""
         for share in self._shares:
             if share.is_given_up or self._closed:
                 share.fail_waiting()

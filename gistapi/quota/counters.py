@@ -1,6 +1,6 @@
-"""Counters that end with their window, in this process or shared by all instances.
+"""Counters that expire with their window, in this process or shared by all instances.
 
-`limits` brings the language of rates (`30/minute`) and the counting on Redis or Valkey.
+`limits` provides the notation of rates (`30/minute`) and the counting on Redis or Valkey.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gistapi.cache.redis import RedisServer
 
 MAX_COUNTERS = 100_000
-"""In this process: some 30 MB. Beyond, those used longest ago are forgotten."""
+"""In this process: about 30 MB. Beyond, the least recently used are dropped."""
 _PREFIX = "gistapi:limits"
 _RETRY_SECONDS = 5.0
 
@@ -49,7 +49,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Where a counter stands, and when its window ends."""
+    """The value of a counter, and when its window ends."""
 
     used: int
     ends_in_seconds: float
@@ -59,7 +59,7 @@ class Counts(Protocol):
     """Where counters are kept: the part of `limits.storage.Storage` that is used here."""
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Add to a counter, which ends `expiry` seconds after it began; returns its new value."""
+        """Add to a counter, which expires `expiry` seconds after its start; returns its value."""
 
     def get_expiry(self, key: str) -> float:
         """Return when it ends, in seconds since the epoch."""
@@ -68,7 +68,7 @@ class Counts(Protocol):
 class MemoryCounts:
     """Counters of this process alone, at most `max_counters`.
 
-    (The memory storage of `limits` has no bound, and walks over all counters every 10 ms.)
+    (The memory storage of `limits` has no bound, and traverses all counters every 10 ms.)
     """
 
     def __init__(self, max_counters: int = MAX_COUNTERS) -> None:
@@ -93,8 +93,8 @@ class MemoryCounts:
 class Counters:
     """Counters on a Redis server, or without one in this process.
 
-    A server that fails is left alone for some seconds, then one caller at a time tries it; building
-    one asks nothing. With `fail_closed`, callers are refused while counting fails.
+    A server that fails is unused for some seconds, then one caller at a time tries it; creating
+    one sends no request. With `fail_closed`, callers are refused while counting fails.
     """
 
     def __init__(
@@ -133,15 +133,15 @@ class Counters:
         return None
 
     def later(self, work: Callable[[], None]) -> None:
-        """Run work that adds to counters without holding up the caller, which may be the loop."""
+        """Run work that adds to counters without blocking the caller, which may be the loop."""
         if self._executor is None:
             work()
             return
-        with suppress(RuntimeError):  # closed, or no thread could be started: it waits for the next
+        with suppress(RuntimeError):  # closed, or no thread could start: done with the next
             self._executor.submit(work)
 
     def close(self) -> None:
-        """Finish what `later` was given."""
+        """Finish the work passed to `later`."""
         if self._executor is not None:
             self._executor.shutdown()
 

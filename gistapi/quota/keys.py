@@ -1,4 +1,4 @@
-"""Callers' keys: created and revoked by the operator, kept hashed in a file, looked up here.
+"""Callers' keys: created and revoked by the operator, stored hashed in a file, looked up here.
 
 The file is JSON: `{"keys": [{"name", "sha256", "created"}]}`. Of a key only its SHA-256 is
 kept. A slow hash would add nothing: it protects what can be guessed, and 256 random bits cannot be
@@ -47,9 +47,9 @@ class Key:
 class KeyFile:
     """The keys in one file, read again when it changes. For any thread and several processes.
 
-    Once the file is there a key is required, even if none is left in it: an operator who revokes
-    the last key wants to lock out, not to open. A file that cannot be read admits nobody,
-    nor does one that is gone: a marker beside it says that it existed, in the next process too.
+    Once the file exists a key is required, even if it contains none: revoking the last key must
+    not open the service. A file that cannot be read admits nobody, nor does
+    one that was deleted: a marker beside it says that it existed, in the next process too.
     `required` says so where nothing can be written, as beside a mounted secret. Then every method
     raises KeyFileError, whose message says why and what to do.
     """
@@ -69,8 +69,8 @@ class KeyFile:
     def find(self, secret: str) -> Key | None:
         """Return the key with this secret, None if there is none.
 
-        Hashed first, so that the time this takes says nothing about the keys; every hash is
-        compared, each in constant time, so that it does not say which key comes near.
+        Hashed first, so that the time this takes reveals nothing about the keys; every hash is
+        compared, each in constant time, so that it does not reveal which key is similar.
         """
         digest = _digest(secret)
         found = None
@@ -84,9 +84,9 @@ class KeyFile:
         return self._read() or ()
 
     def create(self, name: str) -> str:
-        """Create a key of that name and return its secret, which is not kept.
+        """Create a key of that name and return its secret, which is not stored.
 
-        Raises ValueError for a name that is taken or no plain word, KeyFileError if the file cannot
+        Raises ValueError for a name that exists or is malformed, KeyFileError if the file cannot
         be written.
         """
         if not _NAME.fullmatch(name):
@@ -118,7 +118,7 @@ class KeyFile:
                 raise KeyFileError(self._gone()) from None
             stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
             if stamp != self._stamp:
-                self._stamp = (0, 0, 0)  # no keys but those of a file that was understood
+                self._stamp = (0, 0, 0)  # keep no keys of a file that cannot be parsed
                 self._keys = _parsed(_content(self._path))
                 self._stamp = stamp
                 with suppress(OSError):  # a read-only folder: see `required`

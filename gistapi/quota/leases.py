@@ -1,4 +1,4 @@
-"""What one search takes of its caller's quotas: requests to GitHub and bytes read from it."""
+"""One search's use of its caller's quotas: requests to GitHub and bytes read from it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class QuotaLease:
     """One search's use of one counter, which is settled a batch at a time.
 
     `open` and `close` may wait for the counter and are for the request's thread; `spend` never
-    waits, so it may be called on the loop: full batches are settled by another thread meanwhile. A
-    search can exceed its quota by what it spends while one settlement is under way.
+    waits, so it may be called on the loop: full batches are settled by another thread. A
+    search can exceed its quota by what it spends during one settlement.
     """
 
     def __init__(self, counters: Counters, key: str, rate: Rate, batch: int) -> None:
@@ -43,7 +43,7 @@ class QuotaLease:
         self._take_over(self._counters.add(self._key, self.rate.window_seconds, 0))
 
     def spend(self, amount: int) -> bool:
-        """Take an amount, beyond the end of the quota too; False, and nothing taken, at its end.
+        """Take an amount, even beyond the quota; False, and nothing taken, once it is spent.
 
         Raises OverloadedError if counting has failed, closed, since the lease was opened.
         """
@@ -68,7 +68,7 @@ class QuotaLease:
         with self._lock:
             amount, self._unsettled = self._unsettled, 0
             if self._left is not None:
-                self._left -= amount  # until the counter's own word arrives
+                self._left -= amount  # until the counter's value arrives
         try:
             count = self._counters.add(self._key, self.rate.window_seconds, amount)
         except OverloadedError as error:

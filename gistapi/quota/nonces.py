@@ -24,7 +24,7 @@ class NonceStore:
     """Accepts each nonce once within its lifetime. Thread-safe.
 
     In memory, and on a Redis server if there is one, so that instances know each other's nonces.
-    While Redis does not answer, each instance goes by its own memory: a nonce may then be used once
+    While Redis does not answer, each instance uses its own memory: a nonce may then be used once
     on each. `clock` returns seconds.
     """
 
@@ -38,15 +38,15 @@ class NonceStore:
         self._observe = observe
         self._clock = clock
         self._lock = threading.Lock()
-        # Unbounded, for a nonce that is pushed out could be used again: `claim` refuses instead.
+        # Unbounded, since an evicted nonce could be used again: `claim` refuses instead.
         self._used: TLRUCache[str, float] = TLRUCache(
             float("inf"), ttu=lambda _nonce, ends_at, _now: ends_at, timer=clock
         )
 
     def claim(self, nonce: str, ttl_seconds: float) -> bool:
-        """Use a nonce; False if it was used before. It is remembered for `ttl_seconds`.
+        """Use a nonce; False if it was used before. It is stored for `ttl_seconds`.
 
-        Raises OverloadedError if too many are in use to remember another.
+        Raises OverloadedError if too many are stored already.
         """
         with self._lock:
             if nonce in self._used:

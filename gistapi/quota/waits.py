@@ -1,4 +1,4 @@
-"""Waits that hosts asked for, shared by the instances that share a Redis."""
+"""Waits that hosts asked for, shared by instances on one Redis."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class SharedWaits:
-    """Remembers until when hosts are left alone. Thread-safe; raises nothing.
+    """Records until when no requests are sent to hosts. Thread-safe; raises nothing.
 
-    While Redis does not answer, each instance goes by its own memory.
+    While Redis does not answer, each instance uses its own memory.
     """
 
     def __init__(self, server: RedisServer, observe: Observer) -> None:
@@ -23,7 +23,7 @@ class SharedWaits:
         self._observe = observe
 
     def put(self, key: str, seconds: float) -> None:
-        """Remember a wait, unless a longer one is known."""
+        """Record a wait, unless a longer one is known."""
         server = self._server
         if not server.writing.allows():
             return
@@ -37,7 +37,7 @@ class SharedWaits:
             self._observe(CacheFailed("wait", str(error)))
 
     def get(self, keys: Sequence[str]) -> list[float]:
-        """The seconds that are left of each wait; 0 if there is none."""
+        """The seconds left of each wait; 0 if there is none."""
         server = self._server
         if not keys or not server.reading.allows():
             return [0.0] * len(keys)

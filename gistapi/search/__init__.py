@@ -39,7 +39,7 @@ CACHE_THREADS = 4
 
 
 class Searcher:
-    """Searches gists, many searches side by side on one event loop.
+    """Searches gists, many searches concurrently on one event loop.
 
     `limiter` bounds the requests to GitHub, `deadline_seconds` and `bounds` one search,
     `max_searches` how many run at once.
@@ -126,7 +126,7 @@ class Searcher:
         return self._stopping
 
     def shut_down(self, grace_seconds: float) -> None:
-        """Refuse new searches, and end those that still run after the grace as they are."""
+        """Refuse new searches; after the grace, end those still running with what they have."""
         with self._changed:
             self._stopping = True
             self._changed.wait_for(lambda: not self._admitted, grace_seconds)

@@ -1,4 +1,4 @@
-"""How many files are read and searched together, and what memory they take meanwhile."""
+"""How many files are read and searched together, and how much memory they need meanwhile."""
 
 from __future__ import annotations
 

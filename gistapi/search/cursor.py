@@ -1,4 +1,4 @@
-"""How far a search has come, as a text that any instance can continue from.
+"""The position of a search, as text from which any instance can continue.
 
 The cursor marks the far end: how far gists were begun, as a target, a creation time and the gists
 of that second. Before it lie the gists that are still owed. So nothing that was found has to be

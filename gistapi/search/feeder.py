@@ -1,4 +1,4 @@
-"""Feeds the gists of a listing to the reader, as many at a time as may be undecided at once."""
+"""Feeds the gists of a listing to the reader, within a window of undecided gists."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class Feeder:
         return some
 
     async def _search_alone(self, state: GistState) -> None:
-        """Search the gist that an earlier answer could not finish, with nothing beside it."""
+        """Search the gist that an earlier answer could not finish, without others."""
         await self._reader.read_cached([state])
         self._complete(state.slot, await self._reader.read(state))
         self.alone = None

@@ -1,4 +1,4 @@
-"""What is known of one gist while its files are searched, and when that decides the gist."""
+"""The state of one gist while its files are searched, and when it is decided."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class GistState:
                 self._drop_hits()
 
     def _drop_hits(self) -> None:
-        """Forget the matches that the outcome has no room for, but one that tells of the others."""
+        """Drop matches beyond the outcome's limit, except one, so that `more` can be reported."""
         self._hits = 0
         for index, result in sorted(self._results.items(), key=lambda item: item[0]):
             if isinstance(result, Hits):
@@ -124,7 +124,7 @@ class GistState:
             self.note(index, None)
 
     def outcome(self) -> Outcome:
-        """What the gist came to."""
+        """The outcome of the gist."""
         if not (self._named or self._failure or any(self._results.values())):
             return NOTHING
         matches = tuple(self._file_matches())
@@ -162,5 +162,5 @@ class GistState:
 
 
 def reason_of(error: GistapiError) -> str:
-    """The contract's reason for what could not be searched."""
+    """The contract's reason for a failure."""
     return error.reason if isinstance(error, IncompleteError) else "file_unavailable"

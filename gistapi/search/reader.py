@@ -125,11 +125,11 @@ class Reader:
 
     @staticmethod
     def needs_reading(state: GistState) -> bool:
-        """Whether the cache did not decide a gist; git alone knows all files of a truncated one."""
+        """Whether the cache has not decided a gist; only git knows all files of a truncated one."""
         return state.slot.gist.truncated or not state.is_decided
 
     async def read(self, state: GistState) -> Outcome:
-        """Search what is left of a gist, and return what it came to."""
+        """Search the rest of a gist, and return its outcome."""
         if state.slot.gist.truncated:
             await read_by_git(self, state, None)
         elif not state.is_decided:
@@ -139,7 +139,7 @@ class Reader:
         return state.outcome()
 
     async def _files(self, state: GistState) -> None:
-        """Search files side by side; those that no longer matter are cancelled."""
+        """Search files concurrently; those that no longer matter are cancelled."""
         indexes = list(state.open_indexes())
         if len(indexes) == 1:
             async with self._reading:

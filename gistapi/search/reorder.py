@@ -16,7 +16,7 @@ from gistapi.search.cursor import MAX_OWED, Cursor, Place
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the search of one gist came to. A gist that matches has nothing incomplete."""
+    """The outcome of a gist's search. A gist that matches has nothing incomplete."""
 
     match: Match | None = None
     incomplete: tuple[Incomplete, ...] = ()

@@ -1,4 +1,4 @@
-"""What a search sends to its caller, and what it remembers of it."""
+"""Sends a search's events to its caller, and counts them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Sender:
             self.send(event)
 
     def count_hits(self, match: Match) -> None:
-        """Bound the matches of an answer and their text. Raises Stop before there is too much."""
+        """Limit an answer's matches and their text. Raises Stop before the limit is exceeded."""
         hits = [hit for file in match.files for hit in file.hits]
         self._hits += len(hits)
         self._characters += sum(
@@ -65,7 +65,7 @@ class Sender:
             self.send(Incomplete(None, None, "too_many_matches", message))
 
     def remark(self, place: Place, page: Page) -> None:
-        """Send what is to be said of a listing."""
+        """Send what a listing reports."""
         self.listing_age_seconds = max(self.listing_age_seconds, page.age_seconds)
         self.send_all(_remarks(page, is_first=place not in self._remarked))
         self._remarked.add(place)

@@ -81,7 +81,7 @@ class Session:
         return self._loop.time() - self._began_at
 
     def stop(self, stop: Stop) -> None:
-        """End the search as it is."""
+        """End the search with what it has."""
         if not self._stopped.done():
             self._stopped.set_result(stop)
 
@@ -144,7 +144,7 @@ class Session:
                 self._sender.send(Progress(done, total, self.files_done, self.bytes_done))
 
     def _end_early(self, stop: Stop) -> None:
-        """Send what a search that stops before its end has to say."""
+        """Send the last events of a search that stops before its end."""
         if not self._feeder.has_listed:
             raise _without_listing(stop)
         self._sender.send_all(self.buffer.flush())
@@ -160,7 +160,7 @@ class Session:
         self._sender.send(Incomplete(None, None, stop.reason, stop.message))
 
     def _is_used_up(self, alone: Slot) -> bool:
-        """Whether a gist used nearly all of a search by itself, or several searches in vain."""
+        """Whether a gist used nearly all of a search by itself, or several searches, undecided."""
         seconds = self._loop.time() - (alone.began_at or 0.0)
         return (
             seconds >= NEARLY_ALL * self._deadline_seconds

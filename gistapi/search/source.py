@@ -1,4 +1,4 @@
-"""What a search needs from outside: gists from GitHub, contents from the cache."""
+"""What a search needs from other packages: gists from GitHub, contents from the cache."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def create_web(
     app = Flask("gistapi", static_folder=None, template_folder=None)
     # Werkzeug cuts a chunked body at the limit without an error: one byte more shows that it did.
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
-    app.url_map.merge_slashes = False  # else Werkzeug answers `//ping` with a redirect
+    app.url_map.merge_slashes = False  # otherwise Werkzeug answers `//ping` with a redirect
     operation = operation or Operation()
     operation.init_app(app)
     headers.init_app(app)

@@ -30,7 +30,7 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass
 class Found:
-    """What a search found."""
+    """The result of a search."""
 
     matches: list[Match] = field(default_factory=list)
     not_searched: list[Incomplete] = field(default_factory=list)
@@ -60,7 +60,7 @@ def tag(found: Found) -> str:
 
 
 def entry_id(match: Match) -> str:
-    """A `tag:` URI of the gist and the first matching file's blob, which a change makes another."""
+    """A `tag:` URI of the gist and the first matching file's blob, which changes with the file."""
     file = match.files[0].file
     if file is not None and file.blob_sha is not None:
         return f"{_AUTHORITY}{match.gist.id}/{file.blob_sha}"
@@ -70,7 +70,7 @@ def entry_id(match: Match) -> str:
 
 
 def feed(query: Query, found: Found, url: str) -> bytes:
-    """The feed at `url` as XML in UTF-8. A gap in the search is said in its subtitle."""
+    """The feed at `url` as XML in UTF-8. A gap in the search is reported in its subtitle."""
     root = ET.Element("feed", xmlns=_NAMESPACE)
     question = f"{query.username} {query.pattern}"
     digest = hashlib.sha256(question.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""The causes of errors, for the operator's log: answers leave them out."""
+"""The causes of errors, for the operator's log; answers omit them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 def log_causes(error: BaseException, code: str) -> None:
-    """Log an error with the errors that caused it, each by its class and words."""
+    """Log an error with the errors that caused it, each with its class and message."""
     causes: list[str] = []
     cause: BaseException | None = error
     while cause is not None and len(causes) < MAX_CAUSES:

@@ -16,13 +16,13 @@ COLUMNS = (
     *("gist", "owner", "description", "updated_at", "file", "language"),
     *("line", "column", "text", "url"),
 )
-# A cell that begins so is a formula to spreadsheets, and all of it is strangers' text:
+# A cell that begins so is a formula to spreadsheets, and the text is untrusted:
 # https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def response(answer: SearchAnswer) -> Response:
-    """The answer; what a table has no place for is in the head.
+    """The answer as CSV, with the rest in header fields.
 
     `Search-Status` is the answer's `status`, `Search-Incomplete` the number of entries in
     `incomplete`, `Search-Next` the cursor of the rest, if there is one.

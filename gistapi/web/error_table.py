@@ -1,6 +1,6 @@
-"""The table of errors: which error is answered with which status and code, and when.
+"""The table of errors: the status and code for each error, and when it is sent.
 
-The answers, openapi.json and docs/api.md are made of it.
+Answers, openapi.json and docs/api.md are made from it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from gistapi.search.report import ErrorCode, FieldError
 
 
 class InvalidRequestError(errors.GistapiError):
-    """The request is not what the contract asks for; `errors` names the fields."""
+    """The request violates the contract; `errors` names the fields."""
 
     def __init__(self, message: str, fields: Sequence[FieldError] = ()) -> None:
         super().__init__(message)
@@ -135,7 +135,7 @@ TABLE: tuple[ErrorRow, ...] = (
         (errors.GithubTimeoutError, errors.DeadlineError),
     ),
 )
-"""The table of errors. The answers, openapi.json and docs/api.md are made of it."""
+"""The table of errors. Answers, openapi.json and docs/api.md are made from it."""
 
 ROWS = {kind: row for row in TABLE for kind in row.kinds}
 INTERNAL = next(row for row in TABLE if row.code == "internal_error")

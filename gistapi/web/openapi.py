@@ -1,4 +1,4 @@
-"""The description of the HTTP interface, as OpenAPI 3.1, made of the types and tables it uses.
+"""The description of the HTTP interface in OpenAPI 3.1, made from the types and tables it uses.
 
 https://spec.openapis.org/oas/v3.1.1.html
 """
@@ -146,7 +146,7 @@ def _found() -> dict[str, Any]:
         "content": {
             JSON: {"schema": ref("SearchAnswer"), "examples": examples.ANSWERS},
             NDJSON: {
-                # One object a line: as an array of them, as OpenAPI 3.2 describes such a stream.
+                # One object a line, described as an array, as OpenAPI 3.2 does for such a stream.
                 "schema": {"type": "array", "items": ref("Line")},
                 "examples": examples.STREAMS,
             },
@@ -236,14 +236,14 @@ def _schemas() -> dict[str, Any]:
     schemas: dict[str, Any] = definitions["$defs"]
     schemas |= {name: found[name, mode] for name, mode, _ in adapters if name not in schemas}
     _discriminate(schemas)
-    # Generators of TypeScript take a field with a default for one that is always there.
+    # TypeScript generators take a field with a default for one that is always present.
     for field in schemas["SearchRequest"]["properties"].values():
         field.pop("default", None)
     return schemas
 
 
 def _discriminate(schemas: dict[str, Any]) -> None:
-    """Say that `type` tells the lines of a stream apart, for generated clients."""
+    """Declare `type` as the discriminator of a stream's lines, for generated clients."""
     line = schemas["Line"]
     lines = [choice["$ref"] for choice in line.pop("anyOf", None) or line.pop("oneOf")]
     kinds = {schemas[ref.rpartition("/")[2]]["properties"]["type"]["const"]: ref for ref in lines}

@@ -1,4 +1,4 @@
-"""The errors of the interface's description, made of the table of errors."""
+"""The errors in the interface's description, made from the table of errors."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def search_errors(without: set[str] | frozenset[str] = frozenset()) -> dict[str,
 
 
 def _server_error(status: int) -> dict[str, Any]:
-    """An error that the HTTP server answers before the request reaches a path."""
+    """An error that the HTTP server sends before the request reaches a path."""
     _, message = HTTP_PROBLEMS[status]
     return {"description": message, "content": {JSON: {"schema": ref("ErrorAnswer")}}}
 
 
 def error(status: int, rows: list[ErrorRow]) -> dict[str, Any]:
-    """The answers of one status; `rows` are those of the table that have it."""
+    """The answers with one status; `rows` are those of the table that have it."""
     shapes: dict[str, Any] = {JSON: {}, PROBLEM_JSON: {}}
     for row in rows:
         words = f"{row.when[0].upper()}{row.when[1:]}."

@@ -17,7 +17,7 @@ from gistapi.web.error_table import InvalidRequestError
 from gistapi.web.schema import WHERE, SearchRequest
 
 MAX_ERRORS = 10
-"""Faults that one answer names."""
+"""Faults reported in one answer."""
 MAX_NAME_CHARACTERS = 100
 MAX_INTEGER_DIGITS = 20
 
@@ -95,7 +95,7 @@ def _faulty(faults: list[FieldError]) -> InvalidRequestError:
 
 
 def _message(detail: ErrorDetails) -> str:
-    """The fault in words for people."""
+    """The fault in plain words."""
     kind, bounds = detail["type"], detail.get("ctx", {})
     if kind == "fault":
         return str(bounds["message"])

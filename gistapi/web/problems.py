@@ -1,4 +1,4 @@
-"""Errors as HTTP answers, in the shapes in which they are sent."""
+"""Errors as HTTP answers, in each shape in which they are sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 
 
 CLIENT_LEFT = 499
-"""The status, in the log and the metrics alone, of a request whose client has left (nginx's)."""
+"""The status, in the log and the metrics only, of a request whose client disconnected (nginx's)."""
 
 _KEPT_HEADERS = {"Allow", "Content-Range", "Accept-Query"}
 _NOT_FOUND_PAGE = (
@@ -36,7 +36,7 @@ _NOT_FOUND_PAGE = (
 
 
 class ProblemDetails(TypedDict):
-    """The same facts as https://www.rfc-editor.org/rfc/rfc9457 names them."""
+    """The same facts, as named by https://www.rfc-editor.org/rfc/rfc9457."""
 
     type: Literal["about:blank"]
     title: str
@@ -84,7 +84,7 @@ class Problem:
 
 
 def problem_of(error: Exception, request_id: str) -> Problem:
-    """The answer to an error. One that no row foresees is logged and answered 500."""
+    """The answer to an error. One without a row is logged and answered 500."""
     if isinstance(error, errors.InvalidPatternError):
         return _invalid_pattern(error)
     if isinstance(error, HTTPException) and error.code is not None:
@@ -132,7 +132,7 @@ def _fields(error: Exception) -> tuple[FieldError, ...]:
 
 
 def _http_problem(error: HTTPException, status: int) -> Problem:
-    """An error of the framework. A redirect would be HTML, and lead where `Host` says: 404."""
+    """An error of the framework. A redirect would be HTML, and lead to the sent `Host`: 404."""
     if status < HTTPStatus.BAD_REQUEST:
         status = HTTPStatus.NOT_FOUND.value
     if status not in HTTP_PROBLEMS:

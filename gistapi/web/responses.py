@@ -1,4 +1,4 @@
-"""Answers as HTTP sends them: JSON, and which shape `Accept` names."""
+"""Answers as JSON, and the shapes that `Accept` can name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def json_line(value: object) -> bytes:
 
 
 def json_parts(value: object) -> Iterator[bytes]:
-    """The value as `json_line` has it, in parts of about PART_BYTES, each made when it is sent."""
+    """The line of `json_line` in parts of about PART_BYTES, each made when it is sent."""
     part = bytearray()
     for piece in _pieces(value):
         part += piece
@@ -34,7 +34,7 @@ def json_parts(value: object) -> Iterator[bytes]:
 
 
 def _pieces(value: object) -> Iterator[bytes]:
-    """The value's JSON: objects of a list one by one, as deep as lists of objects lie."""
+    """The value's JSON: lists of objects are split into their objects, at any depth."""
     if _has_objects(value):
         for number, item in enumerate(value):
             yield b", " if number else b"["
@@ -64,7 +64,7 @@ def json_response(
 
 
 def named(media_type: str) -> bool:
-    """Whether `Accept` names this type, not by a wildcard, and prefers plain JSON no more."""
+    """Whether `Accept` names this type without a wildcard, and does not prefer plain JSON."""
     qualities = dict(request.accept_mimetypes)
     quality = qualities.get(media_type, 0)
     return quality > 0 and quality >= qualities.get(JSON, 0)

@@ -1,4 +1,4 @@
-"""The addresses of the API, each a few lines."""
+"""The routes of the API."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Events(Iterator[SearchEvent], Protocol):
 
 
 class Searches(Protocol):
-    """What the routes need of a `gistapi.search.Searcher`."""
+    """The part of `gistapi.search.Searcher` that the routes use."""
 
     def search(self, query: Query, *, meter: UsageMeter, caller_token: str | None = None) -> Events:
         """Begin a search; see `gistapi.search.Searcher.search`."""
@@ -54,7 +54,7 @@ class Searches(Protocol):
 def routes(
     searcher: Searches, guard: Guard, *, observe: Observer = ignore, caller_tokens: bool = False
 ) -> Blueprint:
-    """The addresses, answered by this searcher to the callers that the guard admits."""
+    """The routes, which search by this searcher for callers that the guard admits."""
     blueprint = Blueprint("gistapi", __name__)
     api = _Api(searcher, guard, observe, caller_tokens=caller_tokens)
 
@@ -126,7 +126,7 @@ class _Api:
     def _begin(self, form: SearchRequest) -> Events:
         token = _token(form, accepted=self._caller_tokens)
         query = form.query()
-        # These show where each gist matched.
+        # These forms show where each gist matched.
         if named(NDJSON) or named(CSV) or request.path != SEARCH:
             query = replace(query, details=True)
         return self._searcher.search(query, meter=meter(), caller_token=token)
@@ -154,7 +154,7 @@ class _Api:
 
 
 def _bind_outcome(end: End) -> None:
-    """Add what the search came to to the later log lines of its request."""
+    """Add the outcome of the search to the later log lines of its request."""
     bind_contextvars(
         outcome="partial" if end.partial else "success",
         gists=end.searched.gists,
@@ -165,7 +165,7 @@ def _bind_outcome(end: End) -> None:
 
 
 def _never() -> bool:
-    """The client's leaving is unknown to servers other than `gistapi.web.server`."""
+    """Servers other than `gistapi.web.server` do not report disconnects."""
     return False
 
 
@@ -191,25 +191,25 @@ def _plain(form: SearchRequest, events: Events, watched: Iterator[SearchEvent]) 
         answer = plain_answer(form.query(), watched, details=details, explain=explain)
     if csv:
         return csv_answer.response(answer)
-    # A large answer as a whole, in text and in bytes, would take several times its memory.
+    # A large answer as one string and its bytes would take several times its memory.
     return Response(json_parts(answer), mimetype=JSON) if details else json_response(answer)
 
 
 def _stream(query: Query, events: Events, watched: Iterator[SearchEvent]) -> Response:
     try:
-        first = next(watched)  # until then an error has an HTTP status
+        first = next(watched)  # an error up to here has an HTTP status
     except BaseException:
         events.close()
         raise
     response = Response(lines(query, first, watched, request_id()), mimetype=NDJSON)
-    # Not left to the generator: it never runs if the client leaves before the first line.
+    # Not left to the generator: it never runs if the client disconnects before the first line.
     response.call_on_close(events.close)
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
 
 def _accept_query(response: Response) -> Response:
-    """Name the media type that QUERY takes (RFC 10008)."""
+    """Name the media type that QUERY accepts (RFC 10008)."""
     refused = response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
     if request.path == SEARCH and (request.method == "OPTIONS" or refused):
         response.headers["Accept-Query"] = JSON

@@ -33,7 +33,7 @@ WHERE = ("username", "usernames", "organization", "gists", "mine", "starred")
 
 
 def _fault(message: str) -> PydanticCustomError:
-    """An error whose message is sent as it is."""
+    """An error whose message is sent unchanged."""
     return PydanticCustomError("fault", "{message}", {"message": message})
 
 
@@ -110,7 +110,7 @@ GistName = Annotated[
 
 
 class SearchRequest(BaseModel):
-    """A search. A field that is left out is null, false, 0 or an empty list."""
+    """A search. A field that is omitted is null, false, 0 or an empty list."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -179,7 +179,7 @@ class SearchRequest(BaseModel):
     ] = 0
     limit: Annotated[
         int | None,
-        Field(ge=1, le=1000, description="The most matching gists in this answer."),
+        Field(ge=1, le=1000, description="The maximum number of matching gists in this answer."),
     ] = None
     cursor: Annotated[
         Annotated[str, StringConstraints(min_length=1, max_length=16384)] | None,
@@ -200,11 +200,11 @@ class SearchRequest(BaseModel):
 
     @property
     def needs_token(self) -> bool:
-        """Whether only a caller's own GitHub token can answer this."""
+        """Whether only a request with the caller's own GitHub token can be answered."""
         return self.mine or self.starred
 
     def query(self) -> Query:
-        """The query that this request asks.
+        """The query of this request.
 
         Raises InvalidPatternError if the pattern is empty, too long, or not Unicode text.
         """

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class _Selector(selectors.DefaultSelector):  # pylint: disable=too-many-ancestors
-    """Polls without waiting; where it would have waited, it moves the clock."""
+    """Polls without blocking: where it would have blocked, it advances the clock."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class _Selector(selectors.DefaultSelector):  # pylint: disable=too-many-ancestor
         self.threads = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Return what is ready now; if nothing is, move the clock by `timeout`."""
+        """Return what is ready now; if nothing is, advance the clock by `timeout`."""
         if timeout is None or (timeout > 0 and self.threads):  # a thread will wake the loop
             return super().select(None)
         ready = super().select(0)
@@ -36,20 +36,20 @@ class _Selector(selectors.DefaultSelector):  # pylint: disable=too-many-ancestor
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):
-    """A loop without real time: its clock stands while an executor works. Not for sockets."""
+    """A loop on simulated time, which stands still while an executor works. Not for sockets."""
 
     def __init__(self) -> None:
         self._jumping = _Selector()
         super().__init__(self._jumping)
 
     def time(self) -> float:
-        """Return the jumping clock's seconds."""
+        """Return the simulated time in seconds."""
         return self._jumping.now
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Executor | None, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
-        """Have the clock stand until the work is done."""
+        """Stop the clock until the work is done."""
         future = super().run_in_executor(executor, func, *args)
         self._jumping.threads += 1
         future.add_done_callback(self._end_thread)
@@ -60,7 +60,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
 
 class _Warnings(logging.Handler):
-    """Collects what asyncio complains of in this thread; the fake GitHub's loop has its own."""
+    """Collects asyncio's warnings in this thread; the fake GitHub's loop has its own."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -74,7 +74,7 @@ class _Warnings(logging.Handler):
 
 
 def run(coroutine: Coroutine[Any, Any, T], *, jumping: bool = True) -> T:
-    """Run a coroutine to its end on a new loop; fail on anything that asyncio logs as a warning.
+    """Run a coroutine to completion on a new loop; fail on anything that asyncio logs as a warning.
 
     Without `jumping` the clock is the real one, for work with threads, sockets or processes.
     """

@@ -1,4 +1,4 @@
-"""A thread asks the loop, and is cancelled with the task that started it."""
+"""A thread runs coroutines on the loop, and ends with the task that started it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from gistapi.errors import CancelledError
 from tests.aio.looping import run
 
 
-def test_a_thread_gets_what_the_loop_answers() -> None:
-    """Results and errors of coroutines, as if the thread had called them."""
+def test_a_thread_gets_the_result_or_error_of_a_coroutine() -> None:
+    """Both reach the thread as if it had called the coroutine itself."""
 
     async def double(number: int) -> int:
         await asyncio.sleep(0)
@@ -35,7 +35,7 @@ def test_a_thread_gets_what_the_loop_answers() -> None:
 
 
 def test_cancelling_the_task_ends_the_thread() -> None:
-    """The ask in progress fails, so does any later one, and the task ends after the thread."""
+    """The pending call fails, later calls fail, and the task ends after the thread."""
     asking = threading.Event()
     raised: list[type[BaseException]] = []
 

@@ -1,4 +1,4 @@
-"""Bytes in hand are bounded, granted in order, and never lost."""
+"""A budget of bytes is never exceeded, is granted in order and loses nothing."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.aio.looping import run
     sizes=st.lists(st.integers(0, 150), min_size=1, max_size=30),
     cancelled=st.sets(st.integers(0, 29)),
 )
-def test_no_more_is_held_than_there_is(seed: int, sizes: list[int], cancelled: set[int]) -> None:
-    """Holders of any size, some cancelled at any moment, end with nothing held."""
+def test_a_budget_is_never_exceeded(seed: int, sizes: list[int], cancelled: set[int]) -> None:
+    """Holders of any size, some of them cancelled at any moment, leave nothing held."""
     chance = random.Random(seed)
 
     async def go() -> None:
@@ -43,8 +43,8 @@ def test_no_more_is_held_than_there_is(seed: int, sizes: list[int], cancelled: s
     run(go())
 
 
-def test_a_large_holder_is_not_overtaken_for_ever() -> None:
-    """What comes later waits behind it, however small."""
+def test_a_large_request_is_not_overtaken() -> None:
+    """Later requests wait behind it, however small they are."""
 
     async def go() -> None:
         budget = ByteBudget(100)

@@ -14,7 +14,7 @@ from tests.aio.looping import run
 
 
 async def hold(lane: Lane, seconds: float, done: list[str] | None = None, name: str = "") -> None:
-    """Hold a place for a while."""
+    """Hold a place for some seconds."""
     async with lane.place():
         await asyncio.sleep(seconds)
     if done is not None:
@@ -41,7 +41,7 @@ def test_a_lane_with_many_waiters_delays_no_other() -> None:
 
 
 def test_a_lane_holds_no_more_than_its_share() -> None:
-    """Alone it gets all that a lane may have; the rest of the places stay free."""
+    """A lane alone gets its whole share; the other places stay free."""
 
     async def go() -> None:
         limiter = FairLimiter(10, 3)
@@ -57,7 +57,7 @@ def test_a_lane_holds_no_more_than_its_share() -> None:
 
 @given(seed=st.integers(0, 2**32), total=st.integers(1, 4), per_lane=st.integers(1, 4))
 def test_cancelled_waiters_lose_no_place(seed: int, total: int, per_lane: int) -> None:
-    """Whoever is cancelled, at whatever moment: in the end all places are free."""
+    """Whichever waiters are cancelled, and whenever, all places are free at the end."""
     chance = random.Random(seed)
 
     async def go() -> None:
@@ -77,8 +77,8 @@ def test_cancelled_waiters_lose_no_place(seed: int, total: int, per_lane: int) -
 
 
 @pytest.mark.parametrize(("freed", "taken"), [(1, 1), (9, 9), (16, 10)])
-def test_a_window_gives_what_is_free(freed: int, taken: int) -> None:
-    """It waits a moment for more places together, and no longer once one is free."""
+def test_a_window_grants_the_places_that_are_free(freed: int, taken: int) -> None:
+    """It waits a moment for several places, and returns as soon as one is free after that."""
 
     async def go() -> None:
         window = WorkWindow(16)
@@ -94,7 +94,7 @@ def test_a_window_gives_what_is_free(freed: int, taken: int) -> None:
 
 
 def test_a_window_can_be_taken_whole() -> None:
-    """Taking all waits until nothing is held."""
+    """Taking all places waits until none is held."""
 
     async def go() -> None:
         window = WorkWindow(3)

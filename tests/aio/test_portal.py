@@ -18,14 +18,14 @@ HANG_SECONDS = 30
 
 @pytest.fixture
 def portal() -> Iterator[Portal]:
-    """Give a portal that is closed afterwards."""
+    """Yield a portal that is closed afterwards."""
     ours = Portal()
     yield ours
     ours.close()
 
 
 def test_a_thread_reads_what_a_task_sends(portal: Portal) -> None:
-    """All items in order, then the end; the task runs in the caller's context."""
+    """All items arrive in order, then the end; the task runs in the caller's context."""
     who: ContextVar[str] = ContextVar("who")
     who.set("me")
 
@@ -38,7 +38,7 @@ def test_a_thread_reads_what_a_task_sends(portal: Portal) -> None:
 
 
 def test_an_error_of_the_task_reaches_the_reader(portal: Portal) -> None:
-    """After what was sent before it."""
+    """It is raised after the items that were sent before it."""
 
     async def work(outbox: Outbox[int]) -> None:
         outbox.send(1)
@@ -52,7 +52,7 @@ def test_an_error_of_the_task_reaches_the_reader(portal: Portal) -> None:
 
 @pytest.mark.parametrize("read", [0, 1])
 def test_closing_the_reader_cancels_the_task(portal: Portal, read: int) -> None:
-    """Also when nothing was read."""
+    """This also holds when nothing was read."""
     ended = threading.Event()
 
     async def work(outbox: Outbox[int]) -> None:
@@ -70,7 +70,7 @@ def test_closing_the_reader_cancels_the_task(portal: Portal, read: int) -> None:
 
 
 def test_a_reader_far_behind_makes_the_sender_wait(portal: Portal) -> None:
-    """No more than UNREAD items pile up."""
+    """At most UNREAD items are queued."""
     sent = 0
 
     async def work(outbox: Outbox[int]) -> None:
@@ -87,10 +87,10 @@ def test_a_reader_far_behind_makes_the_sender_wait(portal: Portal) -> None:
     assert list(items)[-1] == 3 * module.UNREAD
 
 
-def test_a_thread_that_cannot_be_started_is_tried_again(
+def test_a_thread_that_failed_to_start_is_started_by_the_next_call(
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One failure leaves nothing behind."""
+    """A failed start leaves nothing behind."""
     with monkeypatch.context() as patch:
 
         def refuse(_thread: threading.Thread) -> None:
@@ -103,7 +103,7 @@ def test_a_thread_that_cannot_be_started_is_tried_again(
 
 
 def test_closing_the_portal_ends_what_runs() -> None:
-    """Tasks are cancelled, the thread ends, and closing again does nothing."""
+    """Tasks are cancelled, the thread ends, and closing twice is allowed."""
     portal = Portal()
     cancelled = threading.Event()
 

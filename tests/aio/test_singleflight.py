@@ -1,4 +1,4 @@
-"""One load at a time for each key, whoever of its callers survives."""
+"""Concurrent callers of one key share a load, even if some of them are cancelled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.aio.looping import run
 
 
 def test_concurrent_callers_share_a_load() -> None:
-    """Ten callers, one load; another key is another load."""
+    """Ten callers of a key cause one load; another key is loaded separately."""
 
     async def go() -> None:
         flights: SingleFlight[bytes] = SingleFlight()
@@ -31,8 +31,8 @@ def test_concurrent_callers_share_a_load() -> None:
     run(go())
 
 
-def test_a_cancelled_leader_is_followed_by_another() -> None:
-    """The others get the content all the same."""
+def test_a_follower_replaces_a_cancelled_leader() -> None:
+    """The other callers still get the content."""
 
     async def go() -> None:
         flights: SingleFlight[bytes] = SingleFlight()
@@ -55,8 +55,8 @@ def test_a_cancelled_leader_is_followed_by_another() -> None:
     run(go())
 
 
-def test_a_failure_is_the_leaders_alone() -> None:
-    """A follower loads by itself, and may succeed."""
+def test_only_the_leader_gets_its_failure() -> None:
+    """A follower loads again, and may succeed."""
 
     async def go() -> None:
         flights: SingleFlight[bytes] = SingleFlight()

@@ -1,4 +1,4 @@
-"""An operator sees where tasks wait."""
+"""The list of what tasks are waiting for, which an operator can request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gistapi.aio.portal import Portal
 
 
 def test_tasks_are_listed_by_what_they_wait_for() -> None:
-    """Their kind, the innermost line of ours, and how many wait there."""
+    """Each entry has their kind, the innermost line of ours, and their number."""
     portal = Portal()
 
     async def start() -> list[asyncio.Task[None]]:

@@ -1,4 +1,4 @@
-"""Who may import whom, and how long things may get: read from the source, nothing is run."""
+"""Who may import whom, and how long modules and functions may be, read from the source."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_FUNCTION_LINES = 60
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the house: its modules, the other parts and the libraries that it may import."""
+    """A part of the project: its modules, and the parts and libraries that it may import."""
 
     modules: str
     parts: str = ""
@@ -73,12 +73,12 @@ SAME_THING = {
     "End": "the same",
     "Match": "the same",
 }
-"""Public class names that are defined twice, and why that is one thing."""
+"""Public class names that are defined twice, and why they mean one thing."""
 PART_OF = {module: name for name, part in PARTS.items() for module in part.modules.split()}
 
 
 def imported(source: str) -> Iterator[str]:
-    """Yield each imported module, dotted, wherever in the source it is imported."""
+    """Yield the dotted name of each import, wherever in the source it stands."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -91,7 +91,7 @@ def imported(source: str) -> Iterator[str]:
 
 
 def faults(part: Part, source: str) -> list[str]:
-    """List what a module of `part` imports and may not."""
+    """List the imports of a module of `part` that are not permitted."""
     own = {*part.modules.split()}
     wrong = []
     for name in imported(source):
@@ -109,14 +109,14 @@ def faults(part: Part, source: str) -> list[str]:
 
 
 def part_of(path: Path) -> Part:
-    """Look up whose module `path` is."""
+    """Look up the part that the module `path` belongs to."""
     module = path.relative_to(PACKAGE).with_suffix("").parts[0]
     assert module in PART_OF, f"{module} belongs to no part: give it one in PARTS"
     return PARTS[PART_OF[module]]
 
 
 def name_of(path: Path) -> str:
-    """Name a module in a test's id."""
+    """Name a module for a test's id."""
     return str(path.relative_to(PACKAGE))
 
 
@@ -127,7 +127,7 @@ def test_a_module_imports_what_its_part_may(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_a_module_says_what_it_is_for_and_fits_a_few_screens(path: Path) -> None:
+def test_a_module_has_a_docstring_and_is_short(path: Path) -> None:
     """Each module has a docstring and at most 300 lines; each function at most 60."""
     source = path.read_text("utf-8")
     tree = ast.parse(source)
@@ -155,8 +155,8 @@ def test_a_module_says_what_it_is_for_and_fits_a_few_screens(path: Path) -> None
         ("errors", "from gistapi.models import Gist"),
     ],
 )
-def test_a_forbidden_import_is_seen(part: str, source: str) -> None:
-    """The rule above finds what it forbids, in every way of writing it."""
+def test_a_forbidden_import_is_found(part: str, source: str) -> None:
+    """The rule above finds each form of import that it forbids."""
     assert len(faults(PARTS[part], source)) == 1
 
 
@@ -174,12 +174,12 @@ def test_every_permission_is_used(name: str) -> None:
 
 
 def test_the_root_is_small() -> None:
-    """It has at most ten modules: entry points, and what every package may use."""
+    """It has at most ten modules: the entry points, and what every package may use."""
     assert len(list(PACKAGE.glob("*.py"))) <= MAX_ROOT_MODULES
 
 
 def test_no_class_name_stands_for_two_things() -> None:
-    """Each public class has a name of its own, but for those in SAME_THING."""
+    """Each public class has a name of its own, except those in SAME_THING."""
     found: dict[str, list[str]] = {}
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -190,7 +190,7 @@ def test_no_class_name_stands_for_two_things() -> None:
     assert [name for name in SAME_THING if name not in twice] == []
 
 
-def test_what_may_be_imported_passes() -> None:
-    """The standard library, a part's own modules and its libraries are no fault."""
+def test_a_permitted_import_is_no_fault() -> None:
+    """A part may import the standard library, its own modules and its libraries."""
     source = "import os.path\nfrom gistapi.web import problems\nfrom flask import Flask"
     assert faults(PARTS["web"], source) == []

@@ -1,4 +1,4 @@
-"""The tools agree with one another: commands, versions, reasons, pins."""
+"""The tools' configurations agree: commands, versions, reasons, pins."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ WORKFLOW = (ROOT / ".github/workflows/ci.yml").read_text("utf-8")
 
 
 def promised_pythons() -> list[str]:
-    """List the minor versions that the package says it runs on."""
+    """List the minor versions of Python that the package declares."""
     prefix = "Programming Language :: Python :: 3."
     return [c.rpartition(" ")[2] for c in PROJECT["project"]["classifiers"] if prefix in c]
 
 
 def test_help_lists_every_command() -> None:
-    """`make help` names each command of the Makefile with a word on it."""
+    """`make help` describes each command of the Makefile."""
     makefile = (ROOT / "Makefile").read_text("utf-8")
     (phony,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
     shown = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True)
     assert re.findall(r"^make ([\w-]+) +\S", shown.stdout, re.MULTILINE) == phony.split()
 
 
-def test_contributing_names_only_commands_that_there_are() -> None:
+def test_contributing_names_only_commands_that_exist() -> None:
     """Each `make X` in the guide is a target."""
     makefile = (ROOT / "Makefile").read_text("utf-8")
     named = re.findall(
@@ -37,7 +37,7 @@ def test_contributing_names_only_commands_that_there_are() -> None:
 
 
 def test_the_oldest_python_is_the_same_everywhere() -> None:
-    """Package, ruff and mypy begin at one version."""
+    """Package, ruff and mypy start from one version."""
     oldest = promised_pythons()[0]
     assert PROJECT["project"]["requires-python"].startswith(f">={oldest},")
     assert PROJECT["tool"]["ruff"]["target-version"] == "py" + oldest.replace(".", "")
@@ -45,7 +45,7 @@ def test_the_oldest_python_is_the_same_everywhere() -> None:
 
 
 def test_the_workflow_tests_every_promised_python() -> None:
-    """CI runs each promised version, and only others may fail."""
+    """CI runs each promised version; only the others may fail."""
     (matrix,) = re.findall(r"python: \[(.+)\]", WORKFLOW)
     (excused,) = re.findall(r"continue-on-error: (.+)", WORKFLOW)
     tried, may_fail = re.findall(r"3\.\d+", matrix), re.findall(r"3\.\d+", excused)
@@ -53,7 +53,7 @@ def test_the_workflow_tests_every_promised_python() -> None:
 
 
 def test_the_distribution_has_one_name() -> None:
-    """Whatever asks for the version asks for that of pyproject's name."""
+    """Every lookup of the version uses the name in pyproject.toml."""
     sources = [path.read_text("utf-8") for path in (ROOT / "gistapi").rglob("*.py")]
     asked = [
         name
@@ -64,8 +64,8 @@ def test_the_distribution_has_one_name() -> None:
     assert set(asked) == {PROJECT["project"]["name"]}
 
 
-def test_the_readmes_pictures_are_seen_elsewhere() -> None:
-    """Their addresses are absolute, in the project's repository: a package index shows them too."""
+def test_the_readmes_pictures_have_absolute_addresses() -> None:
+    """They lie in the project's repository, so a package index shows them too."""
     pictures = re.findall(r'(?:src|srcset)="([^"]+)"', (ROOT / "README.md").read_text("utf-8"))
     owner = PROJECT["project"]["urls"]["Homepage"].removeprefix("https://github.com/")
     prefix = f"https://raw.githubusercontent.com/{owner}/main/"
@@ -75,7 +75,7 @@ def test_the_readmes_pictures_are_seen_elsewhere() -> None:
 
 
 def test_the_image_has_a_promised_python() -> None:
-    """All stages of the image stand on one Python, and it is a promised one."""
+    """All stages of the image use one Python, and it is a promised one."""
     bases = re.findall(
         r"^FROM python:(3\.\d+)-slim\b", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE
     )
@@ -85,7 +85,7 @@ def test_the_image_has_a_promised_python() -> None:
 
 
 def test_actions_are_pinned() -> None:
-    """Each action of a workflow is named by its commit, with its full version beside it."""
+    """Each action of a workflow is pinned to a commit, with its full version beside it."""
     workflows = list((ROOT / ".github/workflows").iterdir())
     used = [u for path in workflows for u in re.findall(r"uses: (.+)", path.read_text("utf-8"))]
     assert len(used) > len(workflows) > 1
@@ -93,7 +93,7 @@ def test_actions_are_pinned() -> None:
 
 
 def test_every_lint_rule_that_is_off_has_its_reason() -> None:
-    """Pylint has every check on; beside each that is off, and each of ruff's, stands why."""
+    """Pylint has every check on; each check of pylint or ruff that is off has its reason."""
     enabled, _, rest = (ROOT / ".pylintrc").read_text("utf-8").partition("disable=\n")
     assert enabled.endswith("enable=all\n")
     messages = rest.partition("\n\n")[0].splitlines()

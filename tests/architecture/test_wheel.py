@@ -1,4 +1,4 @@
-"""The wheel, as its users get it: built, installed into a fresh environment, run from elsewhere."""
+"""The wheel: built, installed into a fresh environment, run from another folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ POETRY = shutil.which(
 
 @pytest.fixture(scope="module")
 def command(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the command of a fresh environment that has the wheel; its libraries are the lock's."""
+    """Return the command of a fresh environment with the wheel and the locked libraries."""
     if POETRY is None:
         pytest.skip("the wheel is built by poetry, which `make test` brings")
     folder = tmp_path_factory.mktemp("wheel")
@@ -39,7 +39,7 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_command_runs(command: Path, tmp_path: Path) -> None:
-    """Its version is the project's, and the package is the wheel's own, not the checkout's."""
+    """Its version is the project's, and the package is the wheel's, not the checkout's."""
     done = run(str(command), "--version", environ={"HOME": str(tmp_path)}, cwd=tmp_path)
     assert done.stdout.startswith("gistapi, version ")
     where = "import gistapi; print(gistapi.__file__)"
@@ -49,7 +49,7 @@ def test_the_command_runs(command: Path, tmp_path: Path) -> None:
 
 
 def test_the_service_has_all_its_files(command: Path, tmp_path: Path) -> None:
-    """The page, what it loads, and the reference."""
+    """It serves the page, the page's assets and the reference."""
     with serving(command=[str(command), "serve"], cwd=tmp_path) as service:
         for path in ("/", "/static/app.js", "/docs", "/openapi.json"):
             assert requests.get(service.url + path, timeout=SECONDS).status_code == 200

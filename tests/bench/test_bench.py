@@ -1,4 +1,4 @@
-"""The measurements run, in their smallest size; their reports show what was measured."""
+"""The measurements run in their smallest size, and the reports show the results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RESULTS = ROOT / "bench/results"
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Give the results of the smallest run, with the table beside them under `table`."""
+    """Return the results of the smallest run, and its table under the key `table`."""
     folder = tmp_path_factory.mktemp("bench")
     command = (sys.executable, "-m", "bench", "--plan", "tiny", "--out", str(folder))
     done = run_command(*command, environ=environment(), cwd=ROOT, timeout=550)
@@ -43,8 +43,8 @@ def test_every_measurement_runs(tiny: dict[str, Any]) -> None:
     assert all(row["searches"] and row["ping_ms"]["p50"] for row in tiny["load"])
 
 
-def test_warm_searches_cost_what_they_should(tiny: dict[str, Any]) -> None:
-    """No request within the TTL, one after it, one file if a gist has changed."""
+def test_warm_searches_send_only_the_requests_they_need(tiny: dict[str, Any]) -> None:
+    """No request within the TTL, one after it, one more for a gist that has changed."""
     asked = {row["state"]: (row["api_requests"], row["raw_requests"]) for row in tiny["warm"]}
     assert asked["within the TTL"] == (0, 0)
     assert asked["after the TTL"] == (1, 0)
@@ -52,13 +52,13 @@ def test_warm_searches_cost_what_they_should(tiny: dict[str, Any]) -> None:
 
 
 def test_a_needle_at_the_start_stops_the_download(tiny: dict[str, Any]) -> None:
-    """The search of the largest file reads less of it then."""
+    """Less of the largest file is read then."""
     sent = tiny["files"][-1]["github_bytes"]
     assert sent["start"] < sent["end"]
 
 
-def test_the_table_shows_all_of_it(tiny: dict[str, Any]) -> None:
-    """A table of these results is the one that was written, with each aim and each pattern."""
+def test_the_table_shows_every_aim_and_pattern(tiny: dict[str, Any]) -> None:
+    """The table written by the run is the one made from its results."""
     assert table(tiny) == tiny["table"]
     rows = [row["name"] for row in tiny["patterns"]["rows"]] + [aim.what for aim in aims(tiny)]
     assert [row for row in rows if row not in tiny["table"]] == []
@@ -68,7 +68,7 @@ def test_the_table_shows_all_of_it(tiny: dict[str, Any]) -> None:
 
 
 def test_an_aim_is_met_or_not(tiny: dict[str, Any]) -> None:
-    """The figure decides: one beyond the aim is a miss."""
+    """A figure beyond the aim is a miss."""
     found = json.loads(json.dumps(tiny))
     found["start"]["idle_mib"]["median"] = 119.9
     found["cold"][-1]["nothing_over_bound"]["median"] = 1.11
@@ -78,7 +78,7 @@ def test_an_aim_is_met_or_not(tiny: dict[str, Any]) -> None:
 
 
 def test_the_reports_show_what_was_measured() -> None:
-    """The table and the README are made from the results, no figure by hand."""
+    """The table and the README are generated from the results; no figure is written by hand."""
     found = json.loads((RESULTS / "results.json").read_text("utf-8"))
     assert found["command"] == "make bench"
     assert (RESULTS / "table.md").read_text("utf-8") == table(found)

@@ -1,4 +1,4 @@
-"""The soak, so short that it only shows that it runs."""
+"""A short run of bench.soak, which shows that it works."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tests.serving import ROOT, environment
 from tests.serving import run as run_command
 
 
-def test_a_short_soak_asks_in_every_way_and_leaves_nothing() -> None:
-    """Every kind of client gets answers, each follows the contract, and all is released."""
+def test_a_short_soak_has_every_kind_of_client_and_leaves_nothing() -> None:
+    """All clients get answers that follow the contract, and all resources are released."""
     command = (sys.executable, "-m", "bench.soak", "--seconds", "8", "--clients", "4")
     done = run_command(*command, environ=environment(), cwd=ROOT, timeout=550)
     assert done.returncode == 0, done.stdout + done.stderr

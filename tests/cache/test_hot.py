@@ -1,4 +1,4 @@
-"""Contents read last stay in memory: the store is not asked for them again, for a while."""
+"""The hot cache: contents read recently stay in memory for a while."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ CONTENTS = [b"%d" % number * 1000 for number in range(10, 30)]
 BLOBS = [blob_of(content) for content in CONTENTS]
 
 
-class Asked(MemoryStore):
-    """A store that notes what it is asked for."""
+class RecordingStore(MemoryStore):
+    """A store that records the keys it is asked for."""
 
     def __init__(self) -> None:
         super().__init__(2**20)
@@ -28,9 +28,9 @@ class Asked(MemoryStore):
 
 
 @pytest.fixture
-def store() -> Asked:
-    """Give a store that has all contents."""
-    store = Asked()
+def store() -> RecordingStore:
+    """Return a store that holds all contents."""
+    store = RecordingStore()
     store.write(
         [(f"blob:{blob}", content) for blob, content in zip(BLOBS, CONTENTS, strict=True)], []
     )
@@ -39,13 +39,13 @@ def store() -> Asked:
 
 @pytest.fixture
 def clock() -> Clock:
-    """Give a clock that stands still."""
+    """Return a stopped clock."""
     return Clock()
 
 
 @pytest.fixture
-def cache(store: Asked, clock: Clock, events: Events) -> Iterator[ResilientCache]:
-    """Give a cache that keeps 10 kB in memory."""
+def cache(store: RecordingStore, clock: Clock, events: Events) -> Iterator[ResilientCache]:
+    """Yield a cache that keeps up to 10 kB in memory."""
     cache = ResilientCache(store, events.append, hot_bytes=10_000, clock=clock)
     yield cache
     cache.close()
@@ -56,10 +56,10 @@ def read(cache: ResilientCache, *blobs: str) -> dict[str, bytes]:
     return dict(cache.get_contents(dict.fromkeys(blobs)))
 
 
-def test_the_second_reading_asks_for_what_is_new(
-    cache: ResilientCache, store: Asked, events: Events
+def test_the_second_reading_requests_only_new_contents(
+    cache: ResilientCache, store: RecordingStore, events: Events
 ) -> None:
-    """What was read comes from memory, the rest from the store, and each hit counts once."""
+    """Known contents come from memory, the rest from the store, and each hit counts once."""
     assert read(cache, *BLOBS[:3]) == dict(zip(BLOBS[:3], CONTENTS[:3], strict=True))
     assert read(cache, *BLOBS[1:4]) == dict(zip(BLOBS[1:4], CONTENTS[1:4], strict=True))
     assert store.asked == BLOBS[:4]
@@ -70,18 +70,18 @@ def test_the_second_reading_asks_for_what_is_new(
     ]
 
 
-def test_no_more_is_kept_than_there_is_room_for(cache: ResilientCache, store: Asked) -> None:
-    """The contents read last stay."""
+def test_the_bound_is_kept(cache: ResilientCache, store: RecordingStore) -> None:
+    """The contents read most recently stay."""
     read(cache, *BLOBS)
     store.asked.clear()
     read(cache, *reversed(BLOBS))
     assert store.asked == BLOBS[-5::-1]
 
 
-def test_a_content_is_read_again_now_and_then(
-    cache: ResilientCache, store: Asked, clock: Clock
+def test_a_content_is_read_from_the_store_again_after_a_while(
+    cache: ResilientCache, store: RecordingStore, clock: Clock
 ) -> None:
-    """So the store learns what is in use, and what it lost is not kept alive for ever."""
+    """So the store records its use, and a content that the store lost does not stay for ever."""
     for _ in range(2):
         read(cache, *BLOBS[:4])
         clock.seconds += REFRESH_SECONDS / 2
@@ -91,8 +91,8 @@ def test_a_content_is_read_again_now_and_then(
     assert store.asked == BLOBS[:4] * 2
 
 
-def test_closed_it_keeps_nothing(cache: ResilientCache, store: Asked) -> None:
-    """A closed cache misses, even what was in memory."""
+def test_a_closed_cache_keeps_nothing(cache: ResilientCache, store: RecordingStore) -> None:
+    """It misses even what was in memory."""
     read(cache, *BLOBS[:4])
     cache.close()
     store.asked.clear()

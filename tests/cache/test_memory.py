@@ -1,4 +1,4 @@
-"""The cache in memory forgets what was used longest ago."""
+"""The cache in memory drops the least recently used entries."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from gistapi.cache import open_cache
 from tests.cache.conftest import blob_of
 
 
-def test_the_newest_used_stay() -> None:
-    """What is read stays, what nobody asks for goes, and the bound counts every entry."""
+def test_the_most_recently_used_entries_stay() -> None:
+    """Reading an entry keeps it, and the bound counts every entry."""
     cache = open_cache("memory:", max_bytes=20_000)
     contents = [b"%d" % number * 1000 for number in range(10, 60)]
     for content in contents:
@@ -20,8 +20,8 @@ def test_the_newest_used_stay() -> None:
     cache.close()
 
 
-def test_what_is_too_large_displaces_nothing() -> None:
-    """An entry beyond the bound is not kept, and all others are."""
+def test_an_entry_over_the_bound_displaces_nothing() -> None:
+    """It is not kept, and all others are."""
     cache = open_cache("memory:", max_bytes=2000)
     cache.put_listing("small", b"listing")
     cache.put_listing("large", b"x" * 2000)

@@ -1,4 +1,4 @@
-"""Whatever is put, read and forgotten in whatever order: never a wrong answer."""
+"""Any sequence of puts, reads and reopenings: the cache never returns a wrong answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEYS = st.sampled_from(["octocat", "", "a b", "a,b", "Ä"])
 
 
 class CacheMachine(RuleBasedStateMachine):
-    """A cache beside two mappings that know what was put."""
+    """A cache, and two mappings that record what was put."""
 
     max_bytes = 2**30
     hot_bytes = 0
@@ -34,7 +34,7 @@ class CacheMachine(RuleBasedStateMachine):
         self.cache = self.open()
 
     def empty(self) -> str:
-        """Give the address of an empty cache."""
+        """Return the address of an empty cache."""
         return f"sqlite:///{self.folder.name}/cache.sqlite"
 
     def open(self) -> Cache:
@@ -56,19 +56,19 @@ class CacheMachine(RuleBasedStateMachine):
 
     @rule(key=KEYS, listing=SMALL)
     def put_listing(self, key: str, listing: bytes) -> None:
-        """Put a listing, perhaps in place of another."""
+        """Put a listing, which may replace another."""
         self.cache.put_listing(key, listing)
         self.listings[key] = listing
 
     @rule(key=KEYS)
     def get_listing(self, key: str) -> None:
-        """Read a listing: the last one put, never an older one."""
+        """Read a listing: it is the last one put, never an older one."""
         found = self.cache.get_listing(key)
         assert found == self.listings.get(key) or self.forgets(found)
 
     @rule(known=st.booleans(), other=SMALL)
     def get_contents(self, *, known: bool, other: bytes) -> None:
-        """Read all contents there may be, and one that perhaps never was."""
+        """Read all contents that may exist, and one that may not."""
         wanted = [*self.contents, blob_of(other)]
         sizes = {
             blob: len(self.contents[blob]) if known and blob in self.contents else None
@@ -81,7 +81,7 @@ class CacheMachine(RuleBasedStateMachine):
 
     @rule()
     def flush(self) -> None:
-        """Have all of it written."""
+        """Wait until everything is written."""
         assert self.cache.flush(20)
 
     @rule()
@@ -92,27 +92,27 @@ class CacheMachine(RuleBasedStateMachine):
             self.cache = self.open()
 
     def forgets(self, found: object) -> bool:
-        """Whether a miss is fair: only where there is not room for all."""
+        """Whether a miss is allowed: only where the bound is too small for everything."""
         return found is None and self.max_bytes < 2**30
 
     @invariant()
     def fits(self) -> None:
-        """It never grows beyond its bound, and nothing ever fails."""
+        """It never exceeds its bound, and no operation fails."""
         assert self.events.failures() == []
         assert (self.cache.status().size_bytes or 0) <= self.max_bytes
 
     def teardown(self) -> None:
-        """Leave nothing behind."""
+        """Close the cache."""
         self.cache.close()
         self.folder.cleanup()
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "small sqlite", "small memory", "hot"])
-def test_it_answers_like_a_mapping(
+def test_a_cache_behaves_like_a_mapping(
     kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No order of operations brings a wrong content, a stale listing, a loss or a failure."""
-    # On a busy machine a server that is well may be slow.
+    """No sequence of operations causes a wrong content, an old listing, a loss or a failure."""
+    # On a busy machine a healthy server may be slow.
     monkeypatch.setattr("gistapi.cache.redis.CONNECT_SECONDS", 20.0)
     monkeypatch.setattr("gistapi.cache.redis.READ_SECONDS", 20.0)
     monkeypatch.setattr("gistapi.cache.resilient._PATIENCE_SECONDS", 60.0)

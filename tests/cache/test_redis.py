@@ -1,4 +1,4 @@
-"""The shared store: what is on the server, and every way a real one can fail."""
+"""The shared store: its keys on the server, and the ways in which a real server fails."""
 
 from __future__ import annotations
 
@@ -18,16 +18,13 @@ from gistapi.cache.redis import EXPIRY_SECONDS, RedisServer, RedisStore
 from gistapi.events import CacheFailed, CountingFailed
 from gistapi.quota.counters import Counters
 from gistapi.quota.nonces import NonceStore
-from tests.cache.conftest import Events, blob_of, flushed
-from tests.waiting import HANG_SECONDS, until
-
-CONTENT = b"content" * 100
-BLOB = blob_of(CONTENT)
+from tests.cache.conftest import BLOB, Events, blob_of, flushed, has, put, recovers
+from tests.waiting import HANG_SECONDS
 
 
 @pytest.fixture
 def cache(own_server: ValkeyServer, events: Events) -> Iterator[Cache]:
-    """Give a cache on a server of the test's own."""
+    """Yield a cache on the test's own server."""
     cache = open_cache(own_server.connection_url, observe=events.append)
     yield cache
     cache.close()
@@ -35,42 +32,19 @@ def cache(own_server: ValkeyServer, events: Events) -> Iterator[Cache]:
 
 @pytest.fixture
 def client(own_server: ValkeyServer) -> Iterator[redis.Redis]:
-    """Give an operator's view of the test's own server."""
+    """Yield a client that inspects and changes the test's own server."""
     with redis.Redis(port=own_server.port) as client:
         yield client
 
 
-def put(cache: Cache, content: bytes = CONTENT) -> None:
-    """Have a content written."""
-    cache.put_content(blob_of(content), content)
-    assert cache.flush(20)
-
-
-def has(cache: Cache, content: bytes = CONTENT) -> bool:
-    """Whether a content is there, and right."""
-    found = dict(cache.get_contents({blob_of(content): len(content)}))
-    assert found in ({}, {blob_of(content): content})
-    return bool(found)
-
-
-def works_again(cache: Cache) -> None:
-    """Wait until the cache keeps what it is given, and says that it is well."""
-
-    def kept() -> bool:
-        put(cache)
-        return has(cache) and cache.status().state == "ok"
-
-    until(kept)
-
-
-def process(server: ValkeyServer) -> int:
-    """Look up the server's process."""
+def process_id(server: ValkeyServer) -> int:
+    """Return the server's process id."""
     assert server._process is not None
     return int(server._process.pid)
 
 
-def test_keys_say_whose_they_are_and_expire(cache: Cache, client: redis.Redis) -> None:
-    """Every key begins with the program and its schema, and goes after 30 days unused."""
+def test_keys_are_prefixed_and_expire(cache: Cache, client: redis.Redis) -> None:
+    """Every key begins with the program and its schema, and expires after 30 days without use."""
     put(cache)
     cache.put_listing("octocat", b"listing")
     assert cache.flush(20)
@@ -80,8 +54,8 @@ def test_keys_say_whose_they_are_and_expire(cache: Cache, client: redis.Redis) -
         assert EXPIRY_SECONDS - 60 < int(client.ttl(key)) <= EXPIRY_SECONDS
 
 
-def test_what_is_read_often_does_not_expire(shared_server: ValkeyServer) -> None:
-    """A sample of what is read is put off to another 30 days, without reading writing it."""
+def test_reading_postpones_expiry(shared_server: ValkeyServer) -> None:
+    """A sample of the keys read gets another 30 days; reading itself writes nothing."""
     store = RedisStore(RedisServer(flushed(shared_server, "redis")))
     keys = [str(number) for number in range(500)]
     store.write([(key, b"value") for key in keys], [])
@@ -96,8 +70,8 @@ def test_what_is_read_often_does_not_expire(shared_server: ValkeyServer) -> None
     store.close()
 
 
-def test_what_is_not_ours_is_a_miss(cache: Cache, client: redis.Redis, events: Events) -> None:
-    """Values of another kind or content under our keys are never handed out."""
+def test_a_foreign_value_is_a_miss(cache: Cache, client: redis.Redis, events: Events) -> None:
+    """Values of another type or content under our keys are never returned."""
     client.lpush(f"gistapi:1:blob:{BLOB}", "a list")
     client.set("gistapi:1:listing:octocat", "short")
     assert not has(cache)
@@ -111,7 +85,7 @@ def test_what_is_not_ours_is_a_miss(cache: Cache, client: redis.Redis, events: E
 
 
 def test_unix_socket(shared_server: ValkeyServer) -> None:
-    """`unix://` reaches the same data as the port does."""
+    """`unix://` reaches the same data as the port."""
     by_port = open_cache(flushed(shared_server, "redis"))
     put(by_port)
     by_socket = open_cache(f"unix://{shared_server.unix_socket_path}")
@@ -121,11 +95,13 @@ def test_unix_socket(shared_server: ValkeyServer) -> None:
 
 
 @pytest.mark.usefixtures("soon")
-def test_killed_and_started_again(cache: Cache, own_server: ValkeyServer, events: Events) -> None:
-    """A server that died is a miss, reported and shown; one at the same port is used again."""
+def test_a_killed_server_is_used_again_once_restarted(
+    cache: Cache, own_server: ValkeyServer, events: Events
+) -> None:
+    """Until then reads are misses, and the failure is reported and shown in the status."""
     put(cache)
     port = own_server.port
-    os.kill(process(own_server), signal.SIGKILL)
+    os.kill(process_id(own_server), signal.SIGKILL)
     own_server.terminate()
     assert not has(cache)
     assert cache.get_listing("octocat") is None
@@ -134,13 +110,13 @@ def test_killed_and_started_again(cache: Cache, own_server: ValkeyServer, events
     assert cache.status().message == "Reading fails: no connection to Redis."
     assert {failure.operation for failure in events.failures()} >= {"get_contents", "get_listing"}
     with ValkeyServer(port=port):
-        works_again(cache)
+        recovers(cache)
 
 
 def test_a_dropped_connection_is_no_failure(
     cache: Cache, client: redis.Redis, events: Events
 ) -> None:
-    """Connections that the server closed in between are opened anew, unseen."""
+    """Connections that the server closed while idle are reopened silently."""
     put(cache)
     assert has(cache)
     for connection in client.client_list():
@@ -150,11 +126,13 @@ def test_a_dropped_connection_is_no_failure(
     assert events.failures() == []
 
 
-def test_stopped(cache: Cache, own_server: ValkeyServer, events: Events) -> None:
-    """A server that accepts and never answers costs a search about a second, once."""
+def test_a_server_that_never_answers_costs_about_a_second(
+    cache: Cache, own_server: ValkeyServer, events: Events
+) -> None:
+    """Only one search pays for it; later ones leave the server out."""
     put(cache)
     assert has(cache)
-    os.kill(process(own_server), signal.SIGSTOP)
+    os.kill(process_id(own_server), signal.SIGSTOP)
     try:
         assert not has(cache)
         assert "Redis does not answer in time" in events.failures()[0].error
@@ -167,33 +145,35 @@ def test_stopped(cache: Cache, own_server: ValkeyServer, events: Events) -> None
         assert {failure.operation for failure in asked} <= {"get_contents", "probe", "write"}
         assert sum(failure.operation == "get_contents" for failure in asked) == 1
     finally:
-        os.kill(process(own_server), signal.SIGCONT)
+        os.kill(process_id(own_server), signal.SIGCONT)
 
 
 @pytest.mark.usefixtures("soon")
-def test_stopped_and_gone_on(cache: Cache, own_server: ValkeyServer) -> None:
-    """A server that answers again is found out in the background and used again."""
-    os.kill(process(own_server), signal.SIGSTOP)
+def test_a_server_that_answers_again_is_used_again(cache: Cache, own_server: ValkeyServer) -> None:
+    """A background probe notices it."""
+    os.kill(process_id(own_server), signal.SIGSTOP)
     assert not has(cache)
-    os.kill(process(own_server), signal.SIGCONT)
-    works_again(cache)
+    os.kill(process_id(own_server), signal.SIGCONT)
+    recovers(cache)
 
 
-def test_new_connections_to_a_stopped_server(own_server: ValkeyServer, events: Events) -> None:
-    """Also the first use is bounded when the server only accepts."""
-    os.kill(process(own_server), signal.SIGSTOP)
+def test_a_first_connection_that_is_never_answered_is_bounded(
+    own_server: ValkeyServer, events: Events
+) -> None:
+    """The server accepts the connection and sends nothing."""
+    os.kill(process_id(own_server), signal.SIGSTOP)
     try:
         cache = open_cache(own_server.connection_url, observe=events.append)
         assert cache.get_listing("octocat") is None
         assert len(events.failures()) == 1
         cache.close()
     finally:
-        os.kill(process(own_server), signal.SIGCONT)
+        os.kill(process_id(own_server), signal.SIGCONT)
 
 
 @pytest.mark.usefixtures("soon")
-def test_full(cache: Cache, client: redis.Redis, events: Events) -> None:
-    """A server without room or a policy to make any drops writes; what is there is still read."""
+def test_a_full_server_drops_writes(cache: Cache, client: redis.Redis, events: Events) -> None:
+    """Without an eviction policy, new entries are dropped and existing ones can still be read."""
     put(cache)
     client.config_set("maxmemory-policy", "noeviction")
     client.config_set("maxmemory", "1")
@@ -203,11 +183,11 @@ def test_full(cache: Cache, client: redis.Redis, events: Events) -> None:
     assert cache.status().message == "Writing fails: Redis is full and its policy makes no room."
     assert {failure.operation for failure in events.failures()} == {"write"}
     client.config_set("maxmemory", "0")
-    works_again(cache)
+    recovers(cache)
 
 
-def test_the_policy_for_operators(cache: Cache, client: redis.Redis, events: Events) -> None:
-    """With `maxmemory` and `allkeys-lru` far more than fits is written without a failure."""
+def test_allkeys_lru_makes_room(cache: Cache, client: redis.Redis, events: Events) -> None:
+    """With `maxmemory` and `allkeys-lru`, far more than fits is written without a failure."""
     client.config_set("maxmemory-policy", "allkeys-lru")
     client.config_set("maxmemory", str(16 * 2**20))
     for number in range(64):
@@ -219,8 +199,8 @@ def test_the_policy_for_operators(cache: Cache, client: redis.Redis, events: Eve
 
 
 @pytest.mark.usefixtures("soon")
-def test_read_only(cache: Cache, client: redis.Redis, events: Events) -> None:
-    """A replica that takes no writes is read all the same."""
+def test_a_read_only_replica_can_be_read(cache: Cache, client: redis.Redis, events: Events) -> None:
+    """Only writes fail."""
     put(cache)
     client.replicaof("127.0.0.1", "1")
     put(cache, b"dropped")
@@ -228,13 +208,13 @@ def test_read_only(cache: Cache, client: redis.Redis, events: Events) -> None:
     assert cache.status().message == "Writing fails: Redis is a read-only replica."
     assert {failure.operation for failure in events.failures()} == {"write"}
     client.replicaof("NO", "ONE")
-    works_again(cache)
+    recovers(cache)
 
 
 def test_a_wrong_password_is_not_reported(
     own_server: ValkeyServer, client: redis.Redis, events: Events
 ) -> None:
-    """A server that refuses us is a miss, and nothing observed has the password in it."""
+    """A server that refuses the password is a miss, and no event contains the password."""
     client.config_set("requirepass", "right")
     cache = open_cache(f"redis://:hunter2@127.0.0.1:{own_server.port}", observe=events.append)
     assert not has(cache)
@@ -249,15 +229,15 @@ def test_a_wrong_password_is_not_reported(
     right.close()
 
 
-def test_too_much_is_waiting(
+def test_the_write_queue_is_bounded(
     own_server: ValkeyServer, events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beyond 32 MiB that wait for a server the newest are dropped at once, and reported."""
+    """While 32 MiB wait for the server, new entries are dropped at once, which is reported."""
     monkeypatch.setattr("gistapi.cache.redis.READ_SECONDS", HANG_SECONDS)  # it never gives up
     cache = open_cache(own_server.connection_url, observe=events.append)
     put(cache)
     contents = [number.to_bytes(2) * 2**19 for number in range(50)]
-    os.kill(process(own_server), signal.SIGSTOP)
+    os.kill(process_id(own_server), signal.SIGSTOP)
     try:
         for content in contents:
             cache.put_content(blob_of(content), content)
@@ -266,19 +246,19 @@ def test_too_much_is_waiting(
         assert 50 - 32 - 4 - 1 <= len(errors) <= 50 - 32
         assert has(cache, contents[0])
     finally:
-        os.kill(process(own_server), signal.SIGCONT)
+        os.kill(process_id(own_server), signal.SIGCONT)
         cache.close()
 
 
 def test_cache_and_counters_share_one_breaker(own_server: ValkeyServer, events: Events) -> None:
-    """Whoever finds the server gone, nobody else waits for it."""
+    """When one of them finds the server down, neither waits for it again."""
     server = RedisServer(own_server.connection_url)
     cache = open_cache(own_server.connection_url, server=server, observe=events.append)
     counters = Counters(server, observe=events.append)
     nonces = NonceStore(server, events.append)
     put(cache)
     assert counters.add("caller", 60) is not None
-    os.kill(process(own_server), signal.SIGKILL)
+    os.kill(process_id(own_server), signal.SIGKILL)
     own_server.terminate()
     assert counters.add("caller", 60) is None
     assert not has(cache)
@@ -294,8 +274,8 @@ ANSWERS = [b":7", b"+OK", b"$-1", b"$3\r\nabc", b"*0", b"*1\r\n:7", b"*1\r\n*0",
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_a_server_that_is_no_redis_is_a_miss(answer: bytes, events: Events) -> None:
-    """Answers of any type are misses and counted failures, never an error of the caller's."""
+def test_answers_that_are_not_redis_are_misses(answer: bytes, events: Events) -> None:
+    """Answers of any type are counted as failures and never raise an error in the caller."""
     with listening(answer + b"\r\n") as url:
         server = RedisServer(url)
         cache = open_cache(url, server=server, observe=events.append)
@@ -319,7 +299,7 @@ def test_a_server_that_is_no_redis_is_a_miss(answer: bytes, events: Events) -> N
 
 @contextmanager
 def listening(answer: bytes) -> Iterator[str]:
-    """Run a server that answers every command in the same way; yields its URL."""
+    """Run a server that answers every command alike; yields its URL."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -332,7 +312,7 @@ def listening(answer: bytes) -> Iterator[str]:
         daemon_threads = True
 
         def handle_error(self, *_: object) -> None:
-            """Say nothing of connections that were closed."""
+            """Ignore connections that were closed."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -1,4 +1,4 @@
-"""A store that is slow, though it answers: what no real one does at will."""
+"""How the resilient cache treats a store that is slow, unfair or broken, which a test simulates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.waiting import until
 
 
 class SlowStore:
-    """A Store in a mapping: each reading takes `delay_seconds` on its own clock."""
+    """A Store on a mapping: each reading takes `delay_seconds` on its own clock."""
 
     max_content_bytes = 2**30
 
@@ -43,11 +43,11 @@ class SlowStore:
         return None
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Release nothing."""
 
 
 class NarrowStore(SlowStore):
-    """It takes one reader at a time, and notes how many stand in line."""
+    """A store with one reader at a time, which records how many wait."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,13 +66,13 @@ class NarrowStore(SlowStore):
 
 @pytest.fixture
 def store() -> SlowStore:
-    """Give a store that is quick until its door is closed."""
+    """Return a store that is fast until a test changes it."""
     return SlowStore()
 
 
 @pytest.fixture
 def cache(store: SlowStore, events: Events) -> Iterator[ResilientCache]:
-    """Give a cache over it that knows 40 contents of 1 MiB."""
+    """Yield a cache over it, which holds 40 contents of 1 MiB."""
     cache = ResilientCache(store, events.append, max_file_bytes=2**30, clock=lambda: store.seconds)
     for number in range(40):
         content = bytes([number]) * 2**20
@@ -83,13 +83,15 @@ def cache(store: SlowStore, events: Events) -> Iterator[ResilientCache]:
 
 
 def wanted(number: int = 40) -> dict[str, int | None]:
-    """Name the contents that are there, with their sizes."""
+    """Name stored contents, with their sizes."""
     return {blob_of(bytes([byte]) * 2**20): 2**20 for byte in range(number)}
 
 
 @pytest.mark.usefixtures("soon")
-def test_slow_batches_add_up(cache: ResilientCache, store: SlowStore, events: Events) -> None:
-    """What was read late is used, the rest is left; the next try is made in the background."""
+def test_the_time_of_slow_batches_adds_up(
+    cache: ResilientCache, store: SlowStore, events: Events
+) -> None:
+    """What was read in time is used, the rest is dropped; the next probe is in the background."""
     store.delay_seconds = 0.6
     found = dict(cache.get_contents(wanted()))
     assert 0 < len(found) < 40
@@ -102,10 +104,10 @@ def test_slow_batches_add_up(cache: ResilientCache, store: SlowStore, events: Ev
 
 
 @pytest.mark.usefixtures("soon")
-def test_a_slow_try_is_a_failed_one(
+def test_a_slow_probe_is_a_failed_one(
     cache: ResilientCache, store: SlowStore, events: Events
 ) -> None:
-    """A store that takes more than a second for one entry stays left alone; no search waits."""
+    """A store that takes over a second for one entry stays unused, and no search waits for it."""
     store.delay_seconds = 1.3
     assert len(dict(cache.get_contents(wanted(1)))) == 1
     until(lambda: not list(cache.get_contents(wanted(1))) and _probes(store) >= 2)
@@ -117,8 +119,8 @@ def _probes(store: SlowStore) -> int:
     return sum(name == "gistapi-cache" for name, _ in store.reads)
 
 
-def test_batches_are_cut_by_number_and_bytes(cache: ResilientCache, store: SlowStore) -> None:
-    """Unknown sizes count for 256 KiB, known ones for what they are, and 500 are the most."""
+def test_batches_are_split_by_number_and_bytes(cache: ResilientCache, store: SlowStore) -> None:
+    """A batch has at most 500 entries; an unknown size counts as 256 KiB."""
     names = [blob_of(b"%d" % number) for number in range(1200)]
     assert not list(cache.get_contents(dict.fromkeys(names, 10)))
     assert not list(cache.get_contents(dict.fromkeys(names[:40])))
@@ -127,14 +129,14 @@ def test_batches_are_cut_by_number_and_bytes(cache: ResilientCache, store: SlowS
 
 
 def test_an_abandoned_reading_reads_no_more(cache: ResilientCache, store: SlowStore) -> None:
-    """A caller that stops iterating causes no further reading."""
+    """A caller that stops iterating causes no further reads."""
     reading = cache.get_contents(wanted())
     next(reading)
     assert len(store.reads) == 1
 
 
-def test_many_searches_at_once_do_not_take_the_store_for_slow(events: Events) -> None:
-    """Only a few stand in line at the store; the time of others in front of it does not count."""
+def test_waiting_for_other_readers_does_not_count_as_slowness(events: Events) -> None:
+    """At most four searches wait at the store, and only a reader's own time is measured."""
     store = NarrowStore()
     cache = ResilientCache(store, events.append)
     searches = [
@@ -151,8 +153,10 @@ def test_many_searches_at_once_do_not_take_the_store_for_slow(events: Events) ->
 
 
 @pytest.mark.usefixtures("soon")
-def test_no_error_ends_the_writer(cache: ResilientCache, store: SlowStore, events: Events) -> None:
-    """An error that nobody expected drops a batch and shows in the status; then writing goes on."""
+def test_the_writer_survives_any_error(
+    cache: ResilientCache, store: SlowStore, events: Events
+) -> None:
+    """An unexpected error drops a batch and shows in the status; then writing continues."""
     store.error = ZeroDivisionError("a bug")
     cache.put_listing("octocat", b"lost")
     assert cache.flush(20)
@@ -169,10 +173,10 @@ def test_no_error_ends_the_writer(cache: ResilientCache, store: SlowStore, event
 
 
 @pytest.mark.usefixtures("soon")
-def test_a_thread_that_cannot_start_is_started_later(
+def test_a_writer_that_cannot_start_is_started_later(
     events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At the limit of processes a write is dropped, not raised; afterwards the thread starts."""
+    """At the limit of threads a write is dropped without an error; the next one starts it."""
     cache = ResilientCache(SlowStore(), events.append)
     start = threading.Thread.start
 
@@ -195,10 +199,10 @@ def test_a_thread_that_cannot_start_is_started_later(
 
 
 @pytest.mark.parametrize("gone", ["a part", "the end", "damaged"])
-def test_a_large_content_that_lost_a_part_is_a_miss(
+def test_a_large_content_without_all_parts_is_a_miss(
     cache: ResilientCache, store: SlowStore, events: Events, gone: str
 ) -> None:
-    """Parts are evicted one by one: what is not whole is never taken for whole, and goes."""
+    """Parts are evicted separately: an incomplete content is never returned, and is removed."""
     content = bytes(range(256)) * 10_000
     blob = blob_of(content)
     with cache.store_content(blob, len(content)) as sink:

@@ -1,4 +1,4 @@
-"""The embedded store: its file, its bound, and every way it can fail, really provoked."""
+"""The embedded store: its file, its bound, and its failures, which are provoked for real."""
 
 from __future__ import annotations
 
@@ -22,58 +22,32 @@ from gistapi.cache.sqlite import TOUCH_SECONDS, SqliteStore
 from gistapi.cache.sqlite_file import APPLICATION_ID, SCHEMA_VERSION
 from gistapi.errors import SettingsError
 from gistapi.events import ignore
-from tests.cache.conftest import Events, blob_of
+from tests.cache.conftest import Events, blob_of, has, put, recovers
 from tests.waiting import until
-
-CONTENT = b"content" * 100
-BLOB = blob_of(CONTENT)
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Give the path that the setting names."""
+    """Return the path given in the setting."""
     return tmp_path / "folder" / "cache.sqlite"
 
 
 @pytest.fixture
 def file(path: Path) -> Path:
-    """Give the file of a cache there, which does not exist yet."""
+    """Return the path of the cache's file, which does not exist yet."""
     return path.with_name(f"cache-{SCHEMA_VERSION}.sqlite")
 
 
 @pytest.fixture
 def cache(path: Path, events: Events) -> Iterator[Cache]:
-    """Give a cache in that file."""
+    """Yield a cache in that file."""
     cache = open_cache(f"sqlite:///{path}", observe=events.append)
     yield cache
     cache.close()
 
 
-def put(cache: Cache, content: bytes = CONTENT) -> None:
-    """Have a content written."""
-    cache.put_content(blob_of(content), content)
-    assert cache.flush(20)
-
-
-def has(cache: Cache, content: bytes = CONTENT) -> bool:
-    """Whether a content is there, and right."""
-    found = dict(cache.get_contents({blob_of(content): len(content)}))
-    assert found in ({}, {blob_of(content): content})
-    return bool(found)
-
-
-def works_again(cache: Cache) -> None:
-    """Wait until the cache keeps what it is given, and says that it is well."""
-
-    def kept() -> bool:
-        put(cache)
-        return has(cache) and cache.status().state == "ok"
-
-    until(kept)
-
-
 def test_file_and_folder_are_private(cache: Cache, file: Path) -> None:
-    """The first use makes the folder for its owner alone, and the files too."""
+    """The first use creates the folder and the files for their owner alone."""
     put(cache)
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     files = list(file.parent.iterdir())
@@ -83,7 +57,7 @@ def test_file_and_folder_are_private(cache: Cache, file: Path) -> None:
 
 
 def test_a_relative_path_has_three_slashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`sqlite:///name` lies in the working directory."""
+    """`sqlite:///name` is relative to the working directory."""
     monkeypatch.chdir(tmp_path)
     cache = open_cache("sqlite:///here.sqlite")
     put(cache)
@@ -92,7 +66,7 @@ def test_a_relative_path_has_three_slashes(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_reading_writes_nothing(cache: Cache, file: Path) -> None:
-    """Reading what was used lately leaves file and log as they are."""
+    """Reading recently used entries leaves the file and its log unchanged."""
     put(cache)
     files = [file, file.with_name(f"{file.name}-wal")]
     before = [each.read_bytes() for each in files]
@@ -103,8 +77,8 @@ def test_reading_writes_nothing(cache: Cache, file: Path) -> None:
 
 
 @pytest.mark.parametrize("max_bytes", [2**20, 5 * 2**20])
-def test_the_newest_used_stay(path: Path, max_bytes: int) -> None:
-    """Beyond its bound the store forgets what was used longest ago, and never grows beyond it."""
+def test_the_most_recently_used_entries_stay(path: Path, max_bytes: int) -> None:
+    """The store evicts the least recently used entries, and never exceeds its bound."""
     now = 10**9
     store = SqliteStore(path, max_bytes, ignore, clock=lambda: now)
     loved = [(f"loved {number}", os.urandom(1000)) for number in range(20)]
@@ -123,8 +97,8 @@ def test_the_newest_used_stay(path: Path, max_bytes: int) -> None:
     store.close()
 
 
-def test_a_use_is_noted_once_in_a_while(path: Path) -> None:
-    """What was used lately needs no note; what was used long ago asks for one, until it has it."""
+def test_a_use_is_recorded_at_intervals(path: Path) -> None:
+    """An entry is reported as used only if its last recorded use is long ago."""
     now = 10**9
     store = SqliteStore(path, 2**30, ignore, clock=lambda: now)
     store.write([("key", b"value")], [])
@@ -136,8 +110,8 @@ def test_a_use_is_noted_once_in_a_while(path: Path) -> None:
     store.close()
 
 
-def test_it_stays_below_its_bound_while_others_read(path: Path) -> None:
-    """Writing far more than fits, beside threads that read all the time, keeps to the bound."""
+def test_the_bound_is_kept_while_others_read(path: Path) -> None:
+    """Far more than fits is written while threads read all the time."""
     max_bytes = 8 * 2**20
     store = SqliteStore(path, max_bytes, ignore)
     stop = threading.Event()
@@ -156,7 +130,7 @@ def test_it_stays_below_its_bound_while_others_read(path: Path) -> None:
     try:
         for start in range(0, 400, 20):
             numbers = range(start, start + 20)
-            with suppress(StoreError):  # readers may keep the log from being shortened: dropped
+            with suppress(StoreError):  # readers can keep the log from being truncated: dropped
                 store.write([(f"{number}", b"%d" % number * 15_000) for number in numbers], [])
                 written += 1
             assert store.size_bytes() <= max_bytes
@@ -170,7 +144,7 @@ def test_it_stays_below_its_bound_while_others_read(path: Path) -> None:
 
 
 def test_a_smaller_bound_shrinks_the_file(path: Path, file: Path) -> None:
-    """A file from a time with more room is brought under the new bound, the newest used kept."""
+    """A larger file is brought under the new bound; the most recently used entries stay."""
     large = SqliteStore(path, 2**30, ignore, clock=lambda: 1)
     large.write([(f"{number}", os.urandom(10_000)) for number in range(1000)], [])
     large.close()
@@ -184,8 +158,8 @@ def test_a_smaller_bound_shrinks_the_file(path: Path, file: Path) -> None:
     small.close()
 
 
-def test_a_bound_too_small_for_anything(path: Path, events: Events) -> None:
-    """Where nothing fits nothing is kept, and the bound holds."""
+def test_a_tiny_bound_keeps_nothing(path: Path, events: Events) -> None:
+    """Nothing fits, nothing is kept, and the bound holds."""
     cache = open_cache(f"sqlite:///{path}", max_bytes=100_000, observe=events.append)
     put(cache, b"x" * 90_000)
     assert not has(cache, b"x" * 90_000)
@@ -193,8 +167,8 @@ def test_a_bound_too_small_for_anything(path: Path, events: Events) -> None:
 
 
 @pytest.mark.usefixtures("soon")
-def test_locked_for_writing(cache: Cache, file: Path, events: Events) -> None:
-    """While another program writes for long, reading goes on and writes are dropped."""
+def test_a_write_lock_drops_writes(cache: Cache, file: Path, events: Events) -> None:
+    """While another program holds the lock, reads succeed and writes are dropped."""
     put(cache)
     with sqlite3.connect(file) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -206,12 +180,12 @@ def test_locked_for_writing(cache: Cache, file: Path, events: Events) -> None:
         assert "locked" in events.failures()[0].error
         other.execute("ROLLBACK")
     other.close()
-    works_again(cache)
+    recovers(cache)
 
 
 @pytest.mark.usefixtures("soon")
-def test_locked_altogether(cache: Cache, path: Path, file: Path, events: Events) -> None:
-    """A file that another program keeps to itself is a miss, then works again."""
+def test_an_exclusive_lock_is_a_miss(cache: Cache, path: Path, file: Path, events: Events) -> None:
+    """When the other program releases the file, the cache works again."""
     put(cache)
     cache.close()
     other = sqlite3.connect(file, isolation_level=None)
@@ -222,14 +196,16 @@ def test_locked_altogether(cache: Cache, path: Path, file: Path, events: Events)
     assert cache.get_listing("octocat") is None
     assert cache.status().message == "Reading fails: another program has locked the file."
     other.close()
-    works_again(cache)
+    recovers(cache)
     cache.close()
 
 
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("taken", ["file", "folder"])
-def test_a_place_that_is_taken(cache: Cache, file: Path, taken: str, events: Events) -> None:
-    """A folder in the file's place, or a file in the folder's, is a miss until it is gone."""
+def test_an_obstacle_at_the_path_is_a_miss(
+    cache: Cache, file: Path, taken: str, events: Events
+) -> None:
+    """A folder in place of the file, or a file in place of its folder, until it is removed."""
     if taken == "file":
         file.mkdir(parents=True)
     else:
@@ -244,12 +220,12 @@ def test_a_place_that_is_taken(cache: Cache, file: Path, taken: str, events: Eve
         file.rmdir()
     else:
         file.parent.unlink()
-    works_again(cache)
+    recovers(cache)
 
 
 @pytest.mark.usefixtures("soon")
-def test_the_status_mends_without_searches(cache: Cache, file: Path) -> None:
-    """Asking for the status alone finds out that a store fails, and that it works again."""
+def test_the_status_recovers_without_searches(cache: Cache, file: Path) -> None:
+    """Requests for the status alone notice that a store fails, and that it works again."""
     file.mkdir(parents=True)
     until(lambda: cache.status().state == "warn")
     file.rmdir()
@@ -258,8 +234,10 @@ def test_the_status_mends_without_searches(cache: Cache, file: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["truncated", "inside"])
 @pytest.mark.usefixtures("soon")
-def test_damaged_before_it_is_opened(path: Path, file: Path, damage: str, events: Events) -> None:
-    """A damaged file of ours is begun again, which is reported once."""
+def test_a_damaged_file_is_replaced_when_opened(
+    path: Path, file: Path, damage: str, events: Events
+) -> None:
+    """This is reported once."""
     cache = open_cache(f"sqlite:///{path}")
     for number in range(50):
         put(cache, b"%d" % number * 1000)
@@ -272,15 +250,15 @@ def test_damaged_before_it_is_opened(path: Path, file: Path, damage: str, events
     file.write_bytes(damaged[damage])
     cache = open_cache(f"sqlite:///{path}", observe=events.append)
     has(cache)
-    works_again(cache)
+    recovers(cache)
     begun = [failure for failure in events.failures() if failure.operation == "open"]
     assert len(begun) == 1
     cache.close()
 
 
 @pytest.mark.usefixtures("soon")
-def test_damaged_while_in_use(cache: Cache, file: Path, events: Events) -> None:
-    """Pages overwritten under an open cache: never a wrong content, and then a new file."""
+def test_a_file_damaged_while_in_use_is_replaced(cache: Cache, file: Path, events: Events) -> None:
+    """Pages are overwritten under an open cache: it never returns a wrong content."""
     contents = [b"%d" % number * 2000 for number in range(300)]
     for content in contents:
         cache.put_content(blob_of(content), content)
@@ -293,12 +271,12 @@ def test_damaged_while_in_use(cache: Cache, file: Path, events: Events) -> None:
         damaged.write(os.urandom(file.stat().st_size - 4096))
     wanted: dict[str, int | None] = {blob_of(content): None for content in contents}
     until(lambda: not dict(cache.get_contents(wanted)))
-    works_again(cache)
+    recovers(cache)
     assert "open" in {failure.operation for failure in events.failures()}
 
 
-def test_flipped_bits_in_a_value(cache: Cache, file: Path, events: Events) -> None:
-    """What SQLite can't notice, the content's own name and the listing's digest do."""
+def test_flipped_bits_in_a_value_are_noticed(cache: Cache, file: Path, events: Events) -> None:
+    """SQLite can't notice them; a content's name and a listing's digest do."""
     put(cache)
     cache.put_listing("octocat", b"listing")
     assert cache.flush(20)
@@ -314,21 +292,23 @@ def test_flipped_bits_in_a_value(cache: Cache, file: Path, events: Events) -> No
 
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("whole", [True, False])
-def test_the_file_vanishes(cache: Cache, file: Path, events: Events, *, whole: bool) -> None:
-    """A file deleted under an open cache, with or without its folder, is begun anew."""
+def test_a_deleted_file_is_created_again(
+    cache: Cache, file: Path, events: Events, *, whole: bool
+) -> None:
+    """The file is deleted under an open cache, with or without its folder."""
     put(cache)
     if whole:
         shutil.rmtree(file.parent)
     else:
         file.unlink()
     assert not has(cache)
-    works_again(cache)
+    recovers(cache)
     assert file.is_file()
     assert events.failures() == []
 
 
 def database(path: Path, *, user_version: int = 0) -> bytes:
-    """Create another program's database there; returns its bytes."""
+    """Create another program's database; returns its bytes."""
     path.parent.mkdir(exist_ok=True)
     other = sqlite3.connect(path)
     other.execute("CREATE TABLE entry (note)")
@@ -340,7 +320,7 @@ def database(path: Path, *, user_version: int = 0) -> bytes:
 
 
 def foreign(kind: str, path: Path) -> bytes:
-    """Create a file there that is not ours; returns its bytes."""
+    """Create a file that is not ours; returns its bytes."""
     path.parent.mkdir(exist_ok=True)
     if kind in {"text", "short"}:
         path.write_bytes(b"my notes\n" * (300 if kind == "text" else 1))
@@ -354,10 +334,8 @@ KINDS = ["text", "short", "database", "an older version's number", "our version'
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("where", ["named", "versioned"])
-def test_a_file_that_is_not_ours_stops_the_start(
-    path: Path, file: Path, kind: str, where: str
-) -> None:
-    """It is left as it is, and the message names it and the cure."""
+def test_a_foreign_file_stops_the_start(path: Path, file: Path, kind: str, where: str) -> None:
+    """It stays unchanged, and the message names it and the remedy."""
     taken = path if where == "named" else file
     content = foreign(kind, taken)
     with pytest.raises(SettingsError, match="Name another file in GISTAPI_CACHE_URL") as refused:
@@ -368,10 +346,8 @@ def test_a_file_that_is_not_ours_stops_the_start(
 
 
 @pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
-def test_a_file_where_sqlite_would_write_beside_ours_stops_the_start(
-    path: Path, file: Path, end: str
-) -> None:
-    """SQLite overwrites or removes whatever has the name of its log."""
+def test_a_file_in_place_of_the_log_stops_the_start(path: Path, file: Path, end: str) -> None:
+    """SQLite would overwrite or remove it."""
     taken = file.with_name(file.name + end)
     content = foreign("text", taken)
     with pytest.raises(SettingsError, match="Name another file in GISTAPI_CACHE_URL") as refused:
@@ -383,10 +359,10 @@ def test_a_file_where_sqlite_would_write_beside_ours_stops_the_start(
 
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_file_that_is_not_ours_appears_later(
+def test_a_foreign_file_that_appears_later_is_left_alone(
     cache: Cache, file: Path, kind: str, events: Events
 ) -> None:
-    """The service goes on without a cache, says so, and leaves the file as it is."""
+    """The service continues without a cache, and the status says so."""
     put(cache)
     shutil.rmtree(file.parent)
     content = foreign(kind, file)
@@ -400,12 +376,12 @@ def test_a_file_that_is_not_ours_appears_later(
     assert list(file.parent.iterdir()) == [file]
     assert "open" not in {failure.operation for failure in events.failures()}
     file.unlink()
-    works_again(cache)
+    recovers(cache)
 
 
 @pytest.mark.usefixtures("soon")
-def test_a_file_that_lost_its_mark_is_left_alone(cache: Cache, file: Path) -> None:
-    """Nothing proves whose it is any more, so it is not begun again, however damaged it looks."""
+def test_a_file_without_its_mark_is_left_alone(cache: Cache, file: Path) -> None:
+    """Nothing proves that it is ours, so it is not replaced, however damaged it is."""
     put(cache)
     with sqlite3.connect(file) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -416,10 +392,8 @@ def test_a_file_that_lost_its_mark_is_left_alone(cache: Cache, file: Path) -> No
     assert file.read_bytes() == b"my notes\n" * 3000
 
 
-def test_the_cache_of_version_0_1_is_left_to_its_program(
-    path: Path, file: Path, events: Events
-) -> None:
-    """Versions never share a file: the old one stays as it is, and stops nothing."""
+def test_the_cache_of_version_0_1_is_left_alone(path: Path, file: Path, events: Events) -> None:
+    """Versions never share a file: the old one stays unchanged and prevents nothing."""
     path.parent.mkdir()
     old = sqlite3.connect(path, isolation_level=None)
     old.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -446,8 +420,8 @@ PRAGMA user_version = 1;
 """
 
 
-def test_an_interrupted_creation_is_taken_up(path: Path, file: Path) -> None:
-    """A file that was created and marked, but has no tables yet, gets them."""
+def test_an_interrupted_creation_is_completed(path: Path, file: Path) -> None:
+    """A file with its mark but without tables gets them."""
     file.parent.mkdir()
     for content in (b"", None):
         if content is None:
@@ -466,7 +440,7 @@ def test_an_interrupted_creation_is_taken_up(path: Path, file: Path) -> None:
 CHILD = """
 import os, resource, sys
 from gistapi.cache import open_cache
-from tests.cache.conftest import Events, blob_of
+from tests.cache.conftest import BLOB, CONTENT, Events, blob_of, has, put, recovers
 if "nobody" in sys.argv:
     os.setuid(65534)
 if "full" in sys.argv:
@@ -496,8 +470,8 @@ def _child(path: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def test_a_full_disk(path: Path) -> None:
-    """When no file may grow further, what was written stays readable and the rest is dropped."""
+def test_a_full_disk_drops_writes(path: Path) -> None:
+    """What was written before stays readable."""
     with _child(path, "a", "full") as child:
         found, state, *operations = child.communicate(timeout=60)[0].split()
     assert child.returncode == 0
@@ -505,8 +479,8 @@ def test_a_full_disk(path: Path) -> None:
     assert (state, operations) == ("warn", ["['write']"])
 
 
-def test_read_only() -> None:
-    """Where nothing may be written, reads are misses and writes are dropped."""
+def test_a_read_only_folder_drops_writes() -> None:
+    """Reads are misses too, since the store cannot be opened."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cache.sqlite"
         cache = open_cache(f"sqlite:///{path}")
@@ -525,8 +499,8 @@ def test_read_only() -> None:
     assert "'write'" in answer[2]
 
 
-def test_several_processes_write_at_once(path: Path, file: Path) -> None:
-    """Processes that begin the file together and write at once lose and damage nothing."""
+def test_several_processes_create_and_write_one_file(path: Path, file: Path) -> None:
+    """They lose and damage nothing."""
     names = ["a", "b", "c", "a"]
     children = [_child(path, name) for name in names]
     answers = [child.communicate(timeout=90)[0] for child in children]

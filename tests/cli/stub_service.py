@@ -1,7 +1,7 @@
-"""A service that says what a test wants, over real HTTP; by default it searches a few texts.
+"""A stub of the service over real HTTP, which answers as a test says or searches a few texts.
 
-Its matches are the contract's, computed by Python's `re` in the plainest way. The command is tested
-against it where the texts have to be the test's own, and where a service has to be hostile.
+Its matches are the contract's, computed by Python's `re` in the simplest way. It is used where
+a test of the command needs its own texts, or a hostile service.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ BEFORE = 100
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
-        """A client that has gone is what many tests are about."""
+        """Ignore clients that have gone, which many tests are about."""
 
 
 class StubService:
-    """A running service: `url`, and what it was asked."""
+    """A running service: its `url`, and the requests that it received."""
 
     def __init__(self, answer: Answer, status: int, reason: str | None) -> None:
         stub = self
@@ -44,13 +44,13 @@ class StubService:
                 self.send_response(status, reason)
                 self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
-                for line in answer(asked):  # not asked[-1]: others ask at the same time
+                for line in answer(asked):  # not self.asked[-1]: requests are concurrent
                     text = line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n"
                     self.wfile.write(b"%x\r\n%b\r\n" % (len(text), text))
                 self.wfile.write(b"0\r\n\r\n")
 
             def log_message(self, *_: object) -> None:
-                pass
+                """Log nothing."""
 
         self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -60,14 +60,14 @@ class StubService:
         self._server.serve_forever(0.01)
 
     def stop(self) -> None:
-        """Take no more requests."""
+        """Accept no more requests."""
         self._server.shutdown()
         self._server.server_close()
 
 
 @contextmanager
 def stub(answer: Answer, *, status: int = 200, reason: str | None = None) -> Iterator[StubService]:
-    """A service that answers each request with these lines (objects, or bytes as they are)."""
+    """A service that answers each request with these lines (JSON values, or bytes unchanged)."""
     service = StubService(answer, status, reason)
     thread = threading.Thread(target=service.serve)
     thread.start()
@@ -79,7 +79,7 @@ def stub(answer: Answer, *, status: int = 200, reason: str | None = None) -> Ite
 
 
 def searching(gists: Gists) -> Answer:
-    """An answer that searches these texts, by gist and file name."""
+    """An answer that searches these texts, given by gist and file name."""
 
     def answer(asked: dict[str, Any]) -> Iterator[Any]:
         pattern = compiled(asked)
@@ -101,7 +101,7 @@ def searching(gists: Gists) -> Answer:
 
 
 def compiled(asked: dict[str, Any]) -> re.Pattern[str]:
-    """The pattern as the contract means it."""
+    """Compile the pattern of a request."""
     source = re.escape(asked["pattern"]) if asked.get("fixed_string") else asked["pattern"]
     names = {"ignore_case": re.IGNORECASE, "multiline": re.MULTILINE, "dotall": re.DOTALL}
     flags = sum(flag for name, flag in names.items() if asked.get(name))
@@ -174,7 +174,7 @@ def match(gist: str, files: list[dict[str, Any]], **changed: object) -> dict[str
 
 
 def simple_match(gist: str, text: str = "needle", **changed: object) -> dict[str, Any]:
-    """A gist with one match, which is the whole of `text`."""
+    """A gist with one match, which is all of `text`."""
     entry = file_entry(re.compile(re.escape(text)), "a.txt", text, {})
     return match(gist, [entry], **changed)
 

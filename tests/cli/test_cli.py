@@ -16,15 +16,15 @@ from tests.serving import environment, run
 
 
 def test_version_names_the_installed_version() -> None:
-    """`--version` is that of the package."""
+    """`--version` prints the package's version."""
     done = CliRunner().invoke(main, ["--version"])
     assert (done.exit_code, done.stdout) == (0, f"gistapi, version {version('gistgrep')}\n")
 
 
-def test_config_prints_the_effective_settings_and_hides_secrets(
+def test_config_prints_the_settings_and_hides_secrets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One variable a line, as it could be set."""
+    """Each line is a variable as it could be set."""
     monkeypatch.setenv("GISTAPI_PORT", "1234")
     monkeypatch.setenv("GISTAPI_GITHUB_TOKEN", "canary")
     done = CliRunner().invoke(main, ["config"])
@@ -34,8 +34,8 @@ def test_config_prints_the_effective_settings_and_hides_secrets(
     assert "canary" not in done.output
 
 
-def test_config_tells_faults_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit code 2, a line for each fault."""
+def test_config_reports_faults_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit code is 2, and each fault has a line."""
     monkeypatch.setenv("GISTAPI_PORT", "http")
     monkeypatch.setenv("GISTAPI_NO_SUCH", "1")
     done = CliRunner().invoke(main, ["config"])
@@ -45,33 +45,33 @@ def test_config_tells_faults_on_standard_error(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_module_is_the_command() -> None:
-    """`python -m gistapi` takes the same words."""
+    """`python -m gistapi` takes the same arguments."""
     done = run(sys.executable, "-m", "gistapi", "config", environ=environment(port=4321))
     assert done.returncode == 0
     assert "GISTAPI_PORT=4321\n" in done.stdout
 
 
-def test_asking_for_settings_loads_no_server() -> None:
-    """The commands that do not serve start quickly: no Flask."""
+def test_printing_the_settings_loads_no_server() -> None:
+    """Commands that do not serve start quickly: they do not import Flask."""
     assert not loaded("config") & {"flask", "prometheus_client"}
 
 
-def test_a_search_loads_no_web(github: FakeGithub) -> None:
-    """A search in this process needs neither Flask nor metrics, and no client of a service."""
+def test_a_local_search_loads_no_web(github: FakeGithub) -> None:
+    """It imports neither Flask nor metrics nor the client."""
     github.add_user("octocat").add_gist({"a.txt": "needle"})
     modules = loaded("search", "octocat", "needle", environ=environment(github))
     assert not modules & {"flask", "werkzeug", "prometheus_client", "gistapi.client.service"}
 
 
-def test_help_loads_next_to_nothing() -> None:
-    """`--help` needs click, and neither settings nor a search."""
+def test_help_loads_little() -> None:
+    """`--help` imports click, but neither settings nor a search."""
     heavy = {"flask", "granian", "requests", "re2", "aiohttp", "pydantic", "asyncio", "redis"}
     for words in ("--help", "search --help", "completion bash", "serve --help"):
         assert not loaded(*words.split()) & heavy, words
 
 
 def loaded(*words: str, environ: dict[str, str] | None = None) -> set[str]:
-    """The modules that a command imports."""
+    """Return the modules that a command imports."""
     program = (
         "import sys; from gistapi.cli import main\n"
         f"try: main.main({list(words)})\n"
@@ -82,8 +82,8 @@ def loaded(*words: str, environ: dict[str, str] | None = None) -> set[str]:
 
 
 @pytest.mark.parametrize(("given", "code"), [(1, CLOSED), (0, 0)])
-def test_the_librarys_own_exit_is_that_of_a_closed_pipe(given: int, code: int) -> None:
-    """It ends with 1 there, which means that nothing matches, and with 0 after a completion."""
+def test_an_exit_code_of_click_is_translated(given: int, code: int) -> None:
+    """Click exits with 1 for a closed pipe, which would mean no match; 0 after completion stays."""
 
     def end() -> None:
         raise SystemExit(given)

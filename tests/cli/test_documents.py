@@ -1,4 +1,4 @@
-"""The manual page and the completion scripts are the command's own."""
+"""The manual page and the completion scripts are generated from the command."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from gistapi.cli.search import search
 from tests.serving import environment, run
 
 
-def test_the_manual_has_every_option() -> None:
-    """With its help, and without errors of roff."""
+def test_the_manual_page_has_every_option() -> None:
+    """Each has its help, and roff reports no error."""
     page = CliRunner().invoke(main, ["man"]).stdout
     options = {
         name
@@ -33,13 +33,13 @@ def test_the_manual_has_every_option() -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_completion_script_asks_the_command(shell: str) -> None:
-    """It is click's."""
+    """It is click's script for the shell."""
     script = CliRunner().invoke(main, ["completion", shell]).stdout
     assert f"_GISTAPI_COMPLETE={shell}_complete" in script
 
 
-def test_bash_takes_its_script() -> None:
-    """It is valid, and completes subcommands, options and their values."""
+def test_bash_runs_its_script() -> None:
+    """It completes subcommands, options and their values."""
     script = CliRunner().invoke(main, ["completion", "bash"]).stdout
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
     for words, expected in (

@@ -1,4 +1,4 @@
-"""The greeting of a service that is started in a terminal."""
+"""The greeting of a service that starts in a terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BARE = {"cache_url": "memory:", "github_api_url": "https://api.github.com"}
 
 
 def test_it_names_the_version_the_address_the_token_and_the_cache() -> None:
-    """Without a token it says what that means and what to set."""
+    """Without a token it says what that limits and what to set."""
     assert greeting(Settings.model_validate(BARE)) == (
         f"gistapi {version('gistgrep')} serves on http://127.0.0.1:9876/\n"
         "GitHub token  none: GitHub answers 60 requests an hour. Set GISTAPI_GITHUB_TOKEN to a"
@@ -29,7 +29,7 @@ def test_it_names_the_version_the_address_the_token_and_the_cache() -> None:
 
 
 def test_it_shows_no_secret() -> None:
-    """A token is set or not, and the password of a cache stays hidden."""
+    """It says whether a token is set, and hides the password of a cache."""
     secrets = {"github_token": "canary", "cache_url": "redis://user:canary@127.0.0.1:6379/0"}
     shown = greeting(Settings.model_validate(BARE | secrets))
     assert "canary" not in shown
@@ -37,8 +37,8 @@ def test_it_shows_no_secret() -> None:
     assert "redis://**********@127.0.0.1:6379/0" in shown
 
 
-def test_another_github_is_named_and_no_limit_is_claimed() -> None:
-    """The demo's GitHub has no limit."""
+def test_another_github_is_named_without_a_limit() -> None:
+    """Only github.com's limit is known; the demo's GitHub has none."""
     shown = greeting(Settings.model_validate(BARE | {"github_api_url": "http://127.0.0.1:1"}))
     assert "GitHub        http://127.0.0.1:1\n" in shown
     assert "an hour" not in shown
@@ -55,12 +55,12 @@ def test_another_github_is_named_and_no_limit_is_claimed() -> None:
     ],
 )
 def test_the_address_can_be_opened_in_a_browser(host: str, url: str) -> None:
-    """An unspecified address is no link; IPv6 needs brackets."""
+    """An unspecified address becomes localhost, and an IPv6 address gets brackets."""
     assert address(Settings.model_validate(BARE | {"host": host})) == url
 
 
 def test_a_terminal_gets_the_greeting() -> None:
-    """`gistapi serve` in a terminal prints it once it listens; Ctrl-C ends the service."""
+    """`gistapi serve` prints it when it listens, and Ctrl-C ends the service."""
     port = free_port()
     screen, keyboard = pty.openpty()
     with subprocess.Popen(

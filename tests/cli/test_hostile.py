@@ -1,4 +1,4 @@
-"""A hostile service cannot write to the terminal, nor hold the command up."""
+"""A hostile service cannot control the terminal through the command."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ EVIL = "\x1b]0;owned\x07\x1b[2J\x9b1m\r\n\b\u202etxt\u2066\u200b\ufeff\u2028\ud8
 
 
 def run(answer: Answer, *words: str, status: int = 200, reason: str | None = None) -> Result:
-    """What the command prints."""
+    """Run the command against this answer."""
     with stub(answer, status=status, reason=reason) as service:
         where = ("--server", service.url)
         return CliRunner().invoke(main, ["search", *where, *words, "octocat", "needle"])
 
 
 def saying(*answer: Any) -> Answer:
-    """Give an answer of these lines."""
+    """Return an answer of these lines."""
     return lambda _: iter(answer)
 
 
 def unsafe(text: str) -> list[str]:
-    """What is left in `text` that a terminal obeys or hides."""
+    """The characters of `text` that control a terminal or are invisible."""
     kinds = ("Cc", "Cf", "Cs", "Zl", "Zp")
     return [char for char in text if unicodedata.category(char) in kinds and char not in "\n\t"]
 
 
 def evil_match() -> dict[str, Any]:
-    """A match with evil everywhere."""
+    """A match with control characters in every field."""
     entry = file_entry(compiled({"pattern": "needle"}), f"{EVIL}.txt", f"{EVIL}needle{EVIL}", {})
     return match(f"a{EVIL}", [entry], description=EVIL, owner=EVIL)
 
 
 def lines() -> Iterator[Any]:
-    """A whole answer of it."""
+    """A whole answer with control characters."""
     yield begin()
     yield evil_match()
     yield incomplete("file_unavailable" + EVIL, f"https://x{EVIL}", EVIL)
@@ -63,8 +63,8 @@ def lines() -> Iterator[Any]:
     "words",
     [(), ("-l",), ("-o",), ("--vimgrep",), ("--count-matches",), ("--json",), ("--no-heading",)],
 )
-def test_what_it_sends_is_shown_as_escapes(words: tuple[str, ...]) -> None:
-    """Names, descriptions, lines, reasons and messages; exit code 2, as something is missing."""
+def test_control_characters_are_printed_as_escapes(words: tuple[str, ...]) -> None:
+    """This covers names, descriptions, lines, reasons and messages."""
     done = run(lambda _: lines(), *words)
     assert (done.exit_code, unsafe(done.stdout + done.stderr)) == (2, [])
     if "--json" not in words:
@@ -72,8 +72,8 @@ def test_what_it_sends_is_shown_as_escapes(words: tuple[str, ...]) -> None:
     assert "\\u202e" in done.stderr
 
 
-def test_colours_are_the_only_escape_sequences() -> None:
-    """What is marked is made harmless first."""
+def test_only_colours_and_links_are_escape_sequences() -> None:
+    """Text is escaped before it is marked."""
     done = run(lambda _: lines(), "--color", "always", "--hyperlink")
     stripped = done.stdout
     for sequence in ("[0m", "[1m", "[31m", "[32m", "[35m", "]8;;", "\\"):
@@ -90,22 +90,22 @@ def test_colours_are_the_only_escape_sequences() -> None:
         EVIL.encode("utf-8", "surrogatepass"),
     ],
 )
-def test_refusals_are_shown_as_escapes(refusal: Any) -> None:
-    """The message, the errors', and what is not in the contract's shape."""
+def test_errors_are_printed_with_escapes(refusal: Any) -> None:
+    """This covers the message, the list of errors, and answers of another shape."""
     done = run(lambda _: iter([refusal]), status=400)
     assert (done.exit_code, done.stdout, unsafe(done.stderr)) == (2, "", [])
 
 
-def test_a_reason_phrase_is_shown_as_escapes() -> None:
-    """It comes before any body."""
+def test_a_reason_phrase_is_printed_with_escapes() -> None:
+    """It is part of the message when there is no body."""
     done = run(lambda _: iter([b"x"]), status=418, reason="I am\x1b[2J a teapot\x9b")
     assert done.exit_code == 2
     assert "answered 418 I am\\x1b[2J a teapot" in done.stderr
     assert unsafe(done.stderr) == []
 
 
-def test_a_link_leads_to_the_web_or_nowhere() -> None:
-    """No other scheme, and no way out of the escape sequence."""
+def test_only_web_addresses_become_links() -> None:
+    """Other schemes are not linked, and an address cannot end its escape sequence."""
     for url, linked in (("javascript:alert(1)", False), ("https://x/\x1b\\\x07", True)):
         evil = simple_match("a")
         evil["data"]["gist"] = url
@@ -116,8 +116,8 @@ def test_a_link_leads_to_the_web_or_nowhere() -> None:
         assert "\x07" not in done.stdout
 
 
-def test_nothing_but_the_web_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--open` hands no other address to the system."""
+def test_open_accepts_web_addresses_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--open` passes no other address to the system."""
     opened: list[str] = []
 
     def opening(url: str) -> bool:

@@ -27,13 +27,13 @@ TEXTS = st.text(alphabet="aAb1 \t\r\n.\\]^-\x08é\u2028", max_size=20)
 
 @given(PATTERNS, TEXTS, st.sampled_from([0, re.IGNORECASE, re.DOTALL]))
 def test_matches_are_those_of_each_line(pattern: str, text: str, flags: int) -> None:
-    """For generated patterns and texts, with and without a dot that matches all."""
+    """This holds for generated patterns and texts, with and without `dotall`."""
     rewritten = linewise(f"(?s){pattern}" if flags == re.DOTALL else pattern)
     found = [match.span() for match in re.compile(rewritten, flags | re.MULTILINE).finditer(text)]
     expected = []
     start = 0
     for line in text.split("\n"):
-        # `re` sees the end of a line, as it would with the line end behind it.
+        # `re` sees the end of the line, as it would before a newline.
         compiled = re.compile(pattern, flags | re.MULTILINE)
         expected += [(start + m.start(), start + m.end()) for m in compiled.finditer(line)]
         start += len(line) + 1
@@ -45,7 +45,7 @@ def test_matches_are_those_of_each_line(pattern: str, text: str, flags: int) -> 
     ["\n", r"\n", r"a\x0a", r"\u000a", r"\U0000000a", r"\012", r"\N{LINE FEED}", r"[\n]", "[\n\n]"],
 )
 def test_a_line_end_is_refused(pattern: str) -> None:
-    """As ripgrep does: such a pattern needs -U."""
+    """Such a pattern needs -U, as in ripgrep."""
     with pytest.raises(LineEndError):
         linewise(pattern)
 
@@ -62,5 +62,5 @@ def test_a_line_end_is_refused(pattern: str) -> None:
     ],
 )
 def test_the_rest_of_the_syntax_stays(pattern: str, rewritten: str) -> None:
-    """Comments, names and escapes are copied."""
+    """Comments, names and escapes are copied unchanged."""
     assert linewise(pattern) == rewritten

@@ -1,10 +1,7 @@
-"""What a person sees: progress, marks, messages and counts."""
+"""The command's output for people: progress, marks, messages and counts."""
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +14,8 @@ from gistapi.cli import main
 from gistapi.cli.rows import rows
 from gistapi.client.answers import FileMatches, LineMatch
 from tests.cli.stub_service import begin, end, incomplete, match, searching, simple_match, stub
-from tests.serving import SECONDS, environment, run
+from tests.cli.terminals import shown
+from tests.serving import environment, run
 
 SEARCH = (sys.executable, "-m", "gistapi", "search")
 TEXTS = {
@@ -28,40 +26,22 @@ TEXTS = {
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    """Give a service with a few texts."""
+    """Yield the address of a service with a few texts."""
     with stub(searching(TEXTS)) as service:
         yield service.url
 
 
 def search(server: str, *words: str) -> Result:
-    """The command's result."""
+    """Run a search."""
     return CliRunner().invoke(main, ["search", "--server", server, *words])
 
 
 def seen(
     server: str, *words: str, stdout: int | None = None, stderr: int | None = None, **environ: str
 ) -> str:
-    """What a terminal gets; a stream may be redirected elsewhere."""
-    screen, keyboard = pty.openpty()
+    """What a terminal receives; one stream may be redirected."""
     env = environment() | {"TERM": "xterm", "GISTAPI_SERVER": server} | environ
-    env.pop("NO_COLOR", None)
-    with subprocess.Popen(
-        [*SEARCH, *words],
-        env=env,
-        stdin=keyboard,
-        stdout=stdout or keyboard,
-        stderr=stderr or keyboard,
-    ) as process:
-        os.close(keyboard)
-        text = bytearray()
-        while True:
-            try:
-                text += os.read(screen, 65536)
-            except OSError:  # the other side is closed
-                break
-        process.wait(SECONDS)
-    os.close(screen)
-    return text.decode()
+    return shown([*SEARCH, *words], env, stdout=stdout, stderr=stderr)
 
 
 def lines(*between: Any) -> Any:
@@ -75,7 +55,7 @@ BAR = "━━━━━━──────────────────"
 
 
 def screen(text: str) -> list[str]:
-    """The lines that are left when all is written."""
+    """The lines on the screen after all of the text is written."""
     left = [""]
     for char in text.replace("\r\n", "\n").replace("\r\x1b[2K", "\f"):
         if char == "\n":
@@ -87,8 +67,8 @@ def screen(text: str) -> list[str]:
     return left
 
 
-def test_progress_is_never_torn_and_leaves_nothing_behind() -> None:
-    """Results and messages stand on lines of their own, the bar is gone at the end."""
+def test_progress_does_not_mix_with_results() -> None:
+    """Results and messages are on lines of their own, and the bar is removed at the end."""
     missing = incomplete("file_unavailable", "https://gist.github.com/b")
     with stub(lines(simple_match("a"), missing)) as service:
         text = seen(service.url, "--color=never", "octocat", "needle")
@@ -105,8 +85,8 @@ def test_progress_is_never_torn_and_leaves_nothing_behind() -> None:
     ]
 
 
-def test_progress_is_there_when_only_the_results_are_redirected(tmp_path: Path) -> None:
-    """It belongs to standard error."""
+def test_progress_is_shown_when_results_are_redirected(tmp_path: Path) -> None:
+    """It is written to standard error."""
     with stub(lines(simple_match("a"))) as service, (tmp_path / "out").open("wb") as out:
         text = seen(service.url, "octocat", "needle", stdout=out.fileno())
     assert BAR in text
@@ -114,24 +94,24 @@ def test_progress_is_there_when_only_the_results_are_redirected(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("environ", [{}, {"FORCE_COLOR": "1"}, {"TTY_COMPATIBLE": "1"}])
-def test_progress_is_never_in_a_pipe(environ: dict[str, str]) -> None:
-    """Nor are colours, whatever the environment asks for."""
+def test_progress_is_never_written_to_a_pipe(environ: dict[str, str]) -> None:
+    """Nor are colours, whatever the environment requests."""
     with stub(lines(simple_match("a"))) as service:
         env = environment() | {"GISTAPI_SERVER": service.url} | environ
         done = run(*SEARCH, "octocat", "needle", environ=env)
     assert (done.stdout, done.stderr) == ("https://gist.github.com/a\na.txt:1:needle\n", "")
 
 
-def test_a_terminal_without_cursor_or_unicode_gets_less() -> None:
-    """No bar on a dumb terminal; an ASCII one elsewhere."""
+def test_progress_depends_on_the_terminal() -> None:
+    """There is no bar on a dumb terminal, and an ASCII one without Unicode."""
     with stub(lines(simple_match("a"))) as service:
         assert "━" not in seen(service.url, "octocat", "needle", TERM="dumb")
         text = seen(service.url, "octocat", "needle", PYTHONIOENCODING="ascii")
     assert "######------------------ 1 of 4" in text
 
 
-def test_no_color_and_dumb_terminals_have_no_colours(server: str) -> None:
-    """https://no-color.org; --color=always wins."""
+def test_no_color_and_dumb_terminals_disable_colours(server: str) -> None:
+    """https://no-color.org; --color=always overrides both."""
     assert "\x1b[31m" in seen(server, "octocat", "needle")
     assert "\x1b[31m" not in seen(server, "octocat", "needle", TERM="dumb")
     env = {"GISTAPI_SERVER": server, "NO_COLOR": "1"}
@@ -142,8 +122,8 @@ def test_no_color_and_dumb_terminals_have_no_colours(server: str) -> None:
 
 
 @pytest.mark.parametrize("start", [0, 100, 290, 299])
-def test_the_services_offsets_are_marked(start: int) -> None:
-    """Near the end of a long line too; nothing is searched again."""
+def test_matches_are_marked_by_the_services_offsets(start: int) -> None:
+    """This also holds near the end of a long line; nothing is searched again."""
     text = "." * start + "needle"[: 300 - start] + "." * max(0, 294 - start)
     entry = {
         "line": 1,
@@ -165,7 +145,7 @@ def test_the_services_offsets_are_marked(start: int) -> None:
 
 
 def test_a_match_over_several_lines_is_marked_in_each() -> None:
-    """With -U, the whole match."""
+    """With -U the whole match is marked."""
     with stub(searching({"a": {"a.txt": "one\ntwo\nthree\n"}})) as service:
         done = search(service.url, "--color=always", "-N", "-U", "octocat", r"ne\ntwo\nth")
     plain = done.stdout.replace("\x1b[0m", "").replace("\x1b[35m", "")
@@ -176,8 +156,8 @@ def test_a_match_over_several_lines_is_marked_in_each() -> None:
     ]
 
 
-def test_names_and_descriptions_say_so() -> None:
-    """They stand where the file does."""
+def test_matches_in_names_and_descriptions_are_labelled() -> None:
+    """The label takes the place of the file's name."""
     found = simple_match("a", description="needles")
     entries = found["data"]["files"][0]["matches"]
     common = {"language": None, "size_bytes": None, "more": None, "matches": entries}
@@ -191,7 +171,7 @@ def test_names_and_descriptions_say_so() -> None:
 
 
 def test_matches_can_be_sorted() -> None:
-    """Oldest first as in ripgrep, newest first with --reverse."""
+    """--sort lists the oldest first, as in ripgrep, and --reverse the newest."""
     dates = {"b": ("2020", "2024"), "a": ("2021", "2023"), "c": ("2022", "2022")}
     found = [
         simple_match(
@@ -212,8 +192,8 @@ def test_matches_can_be_sorted() -> None:
     assert "".join(line[-1] for line in done.stdout.splitlines()) == "cba"
 
 
-def test_stats_are_ripgreps_and_ours(server: str) -> None:
-    """After the results, on standard output."""
+def test_stats_are_ripgreps_with_our_own(server: str) -> None:
+    """They follow the results on standard output."""
     done = search(server, "-q", "--stats", "octocat", "nothing")
     assert "0 matches\n0 matched lines\n" in done.stdout
     done = search(server, "-N", "--stats", "octocat", "needle")
@@ -223,8 +203,8 @@ def test_stats_are_ripgreps_and_ours(server: str) -> None:
     )
 
 
-def test_a_file_with_more_matches_than_can_be_asked_for_is_incomplete() -> None:
-    """It is reported, and exit code 2, unless -m asked for fewer."""
+def test_a_file_with_too_many_matches_is_incomplete() -> None:
+    """This is reported with exit code 2, unless -m requested fewer."""
     with stub(searching({"a": {"a.txt": "x\n" * 1001}})) as service:
         done = search(service.url, "octocat", "x")
         assert (done.exit_code, done.stdout.count("\n")) == (2, 1001)
@@ -234,8 +214,8 @@ def test_a_file_with_more_matches_than_can_be_asked_for_is_incomplete() -> None:
         assert search(service.url, "-m", "5", "octocat", "x").exit_code == 0
 
 
-def test_inverted_matches_are_the_gists_that_do_not_match() -> None:
-    """What could not be searched is neither."""
+def test_inversion_prints_the_gists_that_do_not_match() -> None:
+    """A gist that could not be searched is in neither set."""
 
     def answer(asked: dict[str, Any]) -> Iterator[Any]:
         everything = asked["pattern"] == "(?:)"
@@ -257,7 +237,7 @@ def test_inverted_matches_are_the_gists_that_do_not_match() -> None:
 
 
 def test_a_failing_target_is_reported() -> None:
-    """The others are searched all the same; exit code 2."""
+    """The other targets are searched; the exit code is 2."""
     data = {
         "username": "nobody",
         "status": "error",
@@ -271,7 +251,7 @@ def test_a_failing_target_is_reported() -> None:
 
 
 def test_matches_of_one_long_line_are_marked_in_the_text_shown() -> None:
-    """It is cut around each of them; the first one's text is shown."""
+    """It is cut around each of them; the first match's text is printed."""
 
     def found(column: int, text: str) -> LineMatch:
         at = text.index("hit")

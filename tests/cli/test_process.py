@@ -1,4 +1,4 @@
-"""However the command ends, it ends, and its exit code says how."""
+"""However the command ends, it does end, with the exit code for what happened."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tests.serving import alive, environment, run
 SEARCH = (sys.executable, "-m", "gistapi", "search")
 AT_ONCE = 4
 SECONDS = 60
-"""No test waits for it: what takes so long hangs."""
+"""A limit that only a hang reaches."""
 
 
 def answer(asked: dict[str, Any]) -> Iterator[Any]:
-    """Lines by what is searched for; `hang` never ends."""
+    """Answer by what is searched for; `hang` never ends."""
     pattern = asked["pattern"]
     yield begin()
     if pattern == "nothing":
@@ -47,7 +47,7 @@ def answer(asked: dict[str, Any]) -> Iterator[Any]:
 
 
 def hang() -> Iterator[Any]:
-    """Lines without an end; the stub's socket fails when the command has gone."""
+    """Lines without end; the stub's socket fails when the command has ended."""
     paused = threading.Event()
     while True:
         paused.wait(0.05)
@@ -57,14 +57,14 @@ def hang() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """Give the address of a service that answers so."""
+    """Yield the address of a service that answers so."""
     with stub(answer) as service:
         yield service.url
 
 
 @dataclass(frozen=True)
 class Case:
-    """A way to run the command, and the exit codes that tell the truth about it."""
+    """A way to run the command, and the exit codes that are right for it."""
 
     pattern: str
     codes: set[int]
@@ -123,7 +123,7 @@ CASES |= {
 def end_of(
     case: Case, server: str, folder: Path, environ: dict[str, str] | None = None
 ) -> tuple[int, str]:
-    """Run it. Returns the exit code and what it wrote to standard error."""
+    """Run a case; returns the exit code and what was written to standard error."""
     environ = (environ or environment()) | {"HOME": str(folder)} | case.environ
     if server:
         environ["GISTAPI_SERVER"] = server
@@ -140,7 +140,7 @@ def end_of(
             finally:
                 process.kill()
             timer.join()
-            if STARTING.search(said):  # the interpreter's own words: it had not come to our code
+            if STARTING.search(said):  # the interpreter had not reached our code
                 return -number, ""
             return process.returncode, said
     program = f'"$@" {case.tail}; exit ${{PIPESTATUS[0]}}'
@@ -148,8 +148,8 @@ def end_of(
     return done.returncode, done.stderr
 
 
-def test_a_hundred_ends_have_their_exit_codes(server: str, tmp_path: Path) -> None:
-    """Closed pipes, full disks, encodings, signals at any moment: no hang, lie or traceback."""
+def test_a_hundred_runs_end_with_the_right_exit_codes(server: str, tmp_path: Path) -> None:
+    """Closed pipes, full disks, encodings and signals at any moment cause no hang or traceback."""
     names = [name for name in CASES for _ in range(1 if CASES[name].stop else 2)]
     names += ["SIGINT after 0.3 s", "SIGTERM after 0.3 s"] * ((101 - len(names)) // 2)
     assert len(names) >= 100
@@ -164,7 +164,7 @@ def test_a_hundred_ends_have_their_exit_codes(server: str, tmp_path: Path) -> No
 
 
 def program(patch: str) -> str:
-    """The command with something in it replaced."""
+    """The command with a patch, as a program."""
     return (
         "from gistapi import __main__\nfrom gistapi.cli import search, formats, process\n"
         f"{patch}\n__main__.run()"
@@ -172,14 +172,14 @@ def program(patch: str) -> str:
 
 
 def patched(patch: str, server: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run the command with something in it replaced."""
+    """Run the command with a patch."""
     environ = environment() | {"GISTAPI_SERVER": server}
     return run(sys.executable, "-c", program(patch), "search", *words, environ=environ)
 
 
 @pytest.mark.parametrize("error", ["KeyError('x')", "MemoryError()", "RecursionError('deep')"])
-def test_an_exception_of_ours_is_a_fault(server: str, error: str) -> None:
-    """One line without a traceback, exit code 2; --verbose adds the traceback."""
+def test_an_unexpected_exception_is_reported(server: str, error: str) -> None:
+    """It is one line with exit code 2; --verbose adds the traceback."""
     patch = f"def fail(*_): raise {error}\nformats.LineFormat.gist = fail"
     for options in ((), ("--verbose",)):
         done = patched(patch, server, *options, "octocat", "hang")
@@ -193,10 +193,8 @@ def test_an_exception_of_ours_is_a_fault(server: str, error: str) -> None:
     ("words", "code"),
     [("-q octocat x", 0), ("octocat x >/dev/full", 2), ("octocat many | true", 0)],
 )
-def test_a_search_that_cannot_be_closed_holds_nothing_up(
-    server: str, words: str, code: int
-) -> None:
-    """The process ends although closing the search waits for ever, as once for a pool's lock."""
+def test_a_search_that_cannot_be_closed_does_not_hang(server: str, words: str, code: int) -> None:
+    """The process ends although closing the search waits for ever."""
     patch = (
         "import threading\nfollow = search.follow\n"
         "def stuck(*words):\n"
@@ -211,14 +209,13 @@ def test_a_search_that_cannot_be_closed_holds_nothing_up(
     assert done.returncode == code
 
 
-def test_a_signal_that_python_cannot_handle_ends_it_too(server: str) -> None:
-    """The main thread is in a call that no handler interrupts: the watchdog ends the process."""
+def test_a_signal_whose_handler_hangs_ends_the_process(server: str) -> None:
+    """The watchdog ends it when the main thread never leaves the handler."""
     patch = (
-        "import ctypes, os, signal\n"
+        "import os, signal\n"
         "def stuck(*words):\n"
-        "    signal.raise_signal(signal.SIGTERM) if False else os.kill(os.getpid(), 15)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
         "    yield\n"
-        "end = process._end\n"
         "def lost(number, frame):\n"
         "    while True: pass\n"
         "process._end = lost\n"
@@ -240,8 +237,8 @@ def test_a_signal_whose_exception_is_replaced_ends_it_too(server: str) -> None:
     assert (done.returncode, done.stderr) == (143, "")
 
 
-def test_the_other_commands_do_not_lie_either() -> None:
-    """A full disk is 2 for each of them."""
+def test_a_full_disk_fails_every_command() -> None:
+    """The exit code is 2 for each command that prints something."""
     for words in ("config", "--help", "--version", "man", "completion bash", "keys list"):
         program = f'"$@" {words} >/dev/full'
         done = run(
@@ -273,8 +270,8 @@ LOCAL = {
 
 
 @pytest.mark.parametrize("name", LOCAL)
-def test_a_search_in_this_process_ends_too(github: FakeGithub, tmp_path: Path, name: str) -> None:
-    """While files are still being read: a match is printed, the other file hangs."""
+def test_a_local_search_ends_too(github: FakeGithub, tmp_path: Path, name: str) -> None:
+    """It ends while files are being read: one match is printed, the other file hangs."""
     user = github.add_user("octocat")
     user.add_gist({"a.txt": "needle"}, description="Sencha \u714e\u8336 \ud800")
     user.add_gist({"b.txt": "another text"})
@@ -287,8 +284,8 @@ def test_a_search_in_this_process_ends_too(github: FakeGithub, tmp_path: Path, n
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_a_search_in_this_process(github: FakeGithub, number: signal.Signals) -> None:
-    """And every process that it started."""
+def test_a_signal_ends_a_local_search(github: FakeGithub, number: signal.Signals) -> None:
+    """All processes that it started end too."""
     github.add_user("octocat").add_gist({"a.txt": "needle"})
     github.faults.inject(Fault(latency_seconds=3600), origin="raw")
     with subprocess.Popen(

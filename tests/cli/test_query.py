@@ -1,4 +1,4 @@
-"""Arguments and options become the query that they mean."""
+"""The request that arguments and options stand for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GIST = "8a1f0d6b3c7e49258f60a4d2b9c3e715"
 
 
 def asked(*words: str, stdin: str = "") -> tuple[dict[str, object], Result]:
-    """The request that the command sends."""
+    """Run a search; returns the request that it sends, and its result."""
     with stub(lambda _: iter([end()])) as service:
         done = CliRunner().invoke(main, ["search", "--server", service.url, *words], input=stdin)
     return (service.asked or [{}])[0], done
@@ -45,7 +45,7 @@ def asked(*words: str, stdin: str = "") -> tuple[dict[str, object], Result]:
     ],
 )
 def test_where_to_search(words: tuple[str, ...], stdin: str, expected: dict[str, object]) -> None:
-    """Logins, `@login`, addresses and standard input name users and gists."""
+    """Logins, `@login`, addresses and standard input give users and gists."""
     fields, _ = asked(*words, "x", stdin=stdin)
     names = {"username", "usernames", "gists", "organization", "mine", "starred"}
     assert {name: value for name, value in fields.items() if name in names} == expected
@@ -86,7 +86,7 @@ def test_where_to_search(words: tuple[str, ...], stdin: str, expected: dict[str,
     ],
 )
 def test_what_to_search_for(words: tuple[str, ...], expected: dict[str, object]) -> None:
-    """Each option is a field of the request, and no field is sent that has its default."""
+    """Each option sets a field of the request; fields with their default are not sent."""
     users = ("-e", "octocat") if "-e" in words else ("octocat",)
     if "-e" in words:
         fields, _ = asked("octocat", *words)
@@ -112,22 +112,22 @@ def test_what_to_search_for(words: tuple[str, ...], expected: dict[str, object])
         (("https://[x/", "x"), "is not an address"),
     ],
 )
-def test_what_makes_no_sense_is_refused(words: tuple[str, ...], message: str) -> None:
-    """Before anything is sent; exit code 2."""
+def test_invalid_arguments_are_refused(words: tuple[str, ...], message: str) -> None:
+    """Nothing is sent, and the exit code is 2."""
     fields, done = asked(*words)
     assert (fields, done.exit_code) == ({}, 2)
     assert message in done.stderr
 
 
-def test_a_faulty_character_is_marked_below_wide_ones() -> None:
-    """Chinese characters take two columns, combining ones none."""
+def test_the_caret_accounts_for_wide_characters() -> None:
+    """Chinese characters are two columns wide, combining ones none."""
     _, done = asked("octocat", "煎茶e\u0301(x")
     assert done.stderr.endswith("\n  煎茶e\u0301(x\n       ^\n")
 
 
 @pytest.mark.parametrize("content", [b"needle\xff\n", "needle\n".encode("utf-16")])
 def test_a_file_of_patterns_in_another_encoding_is_refused(tmp_path: Path, content: bytes) -> None:
-    """In words, as a file with a key is."""
+    """The message is plain, as for a key file."""
     file = tmp_path / "patterns"
     file.write_bytes(content)
     _, done = asked("-f", str(file), "octocat")
@@ -138,7 +138,7 @@ def test_a_file_of_patterns_in_another_encoding_is_refused(tmp_path: Path, conte
 def configured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, *words: str
 ) -> tuple[StubService, Result]:
-    """The command with a configuration file; `{url}` is the service's address."""
+    """Run a search with a configuration file, in which `{url}` is the service's address."""
     with stub(lambda _: iter([end()])) as service:
         file = tmp_path / "config.toml"
         file.write_text(text.replace("{url}", service.url), "utf-8")
@@ -149,7 +149,7 @@ def configured(
 def test_a_configuration_file_sets_defaults(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Options of the command line win, --no-config leaves it out."""
+    """Options on the command line override it, and --no-config ignores it."""
     text = 'server = "{url}"\nsmart-case = true\nglob = ["*.py"]\ncontext = 2\n'
     service, done = configured(tmp_path, monkeypatch, text, "-s", "-C", "1", "octocat", "x")
     assert (done.exit_code, done.stderr) == (1, "")
@@ -170,7 +170,7 @@ def test_a_configuration_file_sets_defaults(
 def test_a_user_without_a_home_needs_no_configuration_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As in a container: there is no file then, and it is no fault."""
+    """In a container there may be no home directory, and that is no error."""
 
     def homeless(_name: str) -> Path:
         raise RuntimeError("could not determine the home directory")
@@ -196,7 +196,7 @@ def test_a_user_without_a_home_needs_no_configuration_file(
 def test_a_faulty_configuration_file_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
 ) -> None:
-    """With the file's name where it is the file's fault; exit code 2."""
+    """The message names the file where the file is at fault; the exit code is 2."""
     _, done = configured(tmp_path, monkeypatch, text, "octocat", "x")
     assert done.exit_code == 2
     assert message in done.stderr

@@ -1,4 +1,4 @@
-"""The command's output is ripgrep's, byte for byte, over the same texts."""
+"""The command's output equals ripgrep's, byte for byte, over the same texts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ GISTS: Gists = {
 
 
 def ripgrep(folder: Path, *words: str) -> str:
-    """What ripgrep prints in a folder, paths without `./`."""
+    """What ripgrep prints in a folder, with paths without `./`."""
     done = subprocess.run(
         [RG, "--no-config", "--sort", "path", "--no-heading", *words, "."],
         cwd=folder,
@@ -45,7 +45,7 @@ def ripgrep(folder: Path, *words: str) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Give a folder with a folder of files for each gist."""
+    """Return a folder with a folder of files for each gist."""
     for gist, files in GISTS.items():
         (tmp_path / gist).mkdir()
         for name, text in files.items():
@@ -113,8 +113,8 @@ WORDS = [
 
 
 @pytest.mark.parametrize("words", WORDS, ids=" ".join)
-def test_lines_are_ripgreps(folder: Path, words: tuple[str, ...]) -> None:
-    """Without headings, a gist's address in place of its folder."""
+def test_lines_equal_ripgreps(folder: Path, words: tuple[str, ...]) -> None:
+    """Without headings, a gist's address replaces its folder."""
     pattern = () if "-e" in words else ("--", words[-1])
     options = words if "-e" in words else words[:-1]
     numbered = () if {"-N", "--vimgrep", "--count-matches"} & {*words} else ("-n",)
@@ -135,7 +135,7 @@ def test_lines_are_ripgreps(folder: Path, words: tuple[str, ...]) -> None:
     assert expected
 
 
-def test_below_a_gists_heading_stand_its_folders_lines(folder: Path) -> None:
+def test_blocks_equal_ripgreps_output_in_a_folder(folder: Path) -> None:
     """With headings, a block is what ripgrep prints in the gist's folder."""
     with stub(searching(GISTS)) as service:
         done = CliRunner().invoke(
@@ -149,7 +149,7 @@ def test_below_a_gists_heading_stand_its_folders_lines(folder: Path) -> None:
 
 
 def test_patterns_come_from_a_file(folder: Path, tmp_path: Path) -> None:
-    """`-f FILE` has one a line, as in ripgrep."""
+    """`-f FILE` reads one pattern a line, as ripgrep does."""
     file = tmp_path / "patterns"
     file.write_text("bar\nq.x\n", "utf-8")
     with stub(searching(GISTS)) as service:

@@ -1,10 +1,8 @@
-"""`gistapi search`, in this process and through a service, before a real GitHub."""
+"""`gistapi search`, locally and through a service, with the fake GitHub."""
 
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
 import signal
 import subprocess
@@ -17,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gistapi.cli import main
+from tests.cli.terminals import shown
 from tests.fake_github import FakeGithub, Fault, answers
 from tests.fake_github.demo import populate
 from tests.serving import SECONDS, Serving, alive, environment, run, serving
@@ -33,10 +32,10 @@ DEPLOY = "https://gist.github.com/8a1f0d6b3c7e49258f60a4d2b9c3e715"
 
 @pytest.fixture(scope="module")
 def hub() -> Iterator[FakeGithub]:
-    """Give a GitHub with the demo's users and one whose text is hostile to terminals."""
+    """Yield a GitHub with the demo's users and one whose text is hostile to terminals."""
     with FakeGithub() as fake:
         populate(fake.world)
-        fake.rate_limit.limit = 5000  # all tests of the module ask it
+        fake.rate_limit.limit = 5000  # enough for all tests of the module
         fake.add_user("evil").add_gist(
             {"a\x1b[31m\n.txt": "needle\x1b]0;title\x07\u2028\x9b2J\tend"}, description="b\x1b[2J\n"
         )
@@ -45,7 +44,7 @@ def hub() -> Iterator[FakeGithub]:
 
 @pytest.fixture(scope="module")
 def service(hub: FakeGithub) -> Iterator[Serving]:
-    """Give a service in front of it."""
+    """Yield a service of that GitHub."""
     with serving(hub, cache_url="off") as running:
         yield running
 
@@ -59,12 +58,12 @@ def _settings(hub: FakeGithub, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 
 
 def search(*words: str) -> Result:
-    """What the command says, and its exit code."""
+    """Run a search."""
     return CliRunner().invoke(main, ["search", *words])
 
 
 def test_matches_are_lines_grouped_by_gist() -> None:
-    """`file:line:text` below each gist's address, plain when it is no terminal; exit code 0."""
+    """`file:line:text` follows each gist's address, in plain text where there is no terminal."""
     done = search("octocat", "import requests")
     feed = f"{FEED}  Titles of a feed\nfeed.py:5:import requests\n"
     status = f"{STATUS}  Are the sites up?\nstatus.py:3:import requests\n"
@@ -101,10 +100,10 @@ def test_matches_are_lines_grouped_by_gist() -> None:
         ((STATUS, "--gist", TEA.rpartition("/")[2], "import requests"), {STATUS}),
     ],
 )
-def test_the_options_are_the_querys_here_and_there(
+def test_options_narrow_the_search(
     service: Serving, words: tuple[str, ...], found: set[str]
 ) -> None:
-    """Each narrows the search, in this process and through a service; 1 means none matches."""
+    """They do so locally and through a service; exit code 1 means that nothing matches."""
     here, there = search("-l", *words), search("-l", "--server", service.url, *words)
     for done in (here, there):
         assert set(done.stdout.split()) == found
@@ -113,7 +112,7 @@ def test_the_options_are_the_querys_here_and_there(
 
 @pytest.mark.parametrize("server", [False, True])
 def test_count_and_json(service: Serving, *, server: bool) -> None:
-    """`-c` prints how many match, `--json` the events of the stream."""
+    """`-c` prints the number of gists that match, `--json` the events of the stream."""
     where = ("--server", service.url) if server else ()
     assert search("-c", *where, "octocat", "import requests").stdout == "2\n"
     assert search("-c", *where, "octocat", "nope").stdout == "0\n"
@@ -132,7 +131,7 @@ def test_count_and_json(service: Serving, *, server: bool) -> None:
 
 @pytest.mark.parametrize("server", [False, True])
 def test_a_faulty_pattern_is_marked(service: Serving, *, server: bool) -> None:
-    """Python's words on standard error, a caret below the character; exit code 2."""
+    """Python's message goes to standard error, with a caret below the character; exit code 2."""
     done = search(*(("--server", service.url) if server else ()), "octocat", "import (requests")
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr == (
@@ -165,23 +164,23 @@ def test_a_faulty_pattern_is_marked(service: Serving, *, server: bool) -> None:
         (("octocat", "x", "--server", "http://[::1"), "is not"),
     ],
 )
-def test_an_error_is_reported_and_is_2(words: tuple[str, ...], said: str) -> None:
-    """Whatever is wrong, it is said on standard error, without a traceback."""
+def test_an_error_is_reported_with_exit_code_2(words: tuple[str, ...], said: str) -> None:
+    """Every error is one message on standard error, without a traceback."""
     done = search(*words)
     assert (done.exit_code, done.stdout) == (2, "")
     assert said in done.stderr
     assert isinstance(done.exception, SystemExit)
 
 
-def test_a_server_that_is_none_of_ours_is_reported(hub: FakeGithub) -> None:
-    """An answer that is not in our shape is an error, not a traceback."""
+def test_a_server_that_is_not_gistapi_is_reported(hub: FakeGithub) -> None:
+    """An answer of another shape is an error without a traceback."""
     done = search("octocat", "x", "--server", hub.raw_url)
     assert done.exit_code == 2
     assert "answered 4" in done.stderr
 
 
 def test_a_key_is_read_from_a_file(tmp_path: Path) -> None:
-    """It goes with the request, and is on no command line."""
+    """It is sent with the request, and is not on the command line."""
     file = tmp_path / "key"
     with wanting(tmp_path) as (url, key):
         file.write_text(f"{key}\n")
@@ -195,7 +194,7 @@ def test_a_key_is_read_from_a_file(tmp_path: Path) -> None:
 
 
 def test_each_wrong_setting_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not the escape of a line end between them."""
+    """The newline between two faults is printed as such."""
     monkeypatch.setenv("GISTAPI_PORT", "x")
     monkeypatch.setenv("GISTAPI_HOST", "a b")
     done = CliRunner().invoke(main, ["search", "octocat", "x"])
@@ -205,7 +204,7 @@ def test_each_wrong_setting_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_wrong_settings_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the other commands do."""
+    """The message is that of the other commands."""
     monkeypatch.setenv("GISTAPI_PORT", "http")
     done = search("octocat", "x")
     assert done.exit_code == 2
@@ -213,10 +212,10 @@ def test_wrong_settings_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("server", [False, True])
-def test_what_could_not_be_searched_is_reported_and_is_2(
+def test_an_incomplete_search_is_reported_with_exit_code_2(
     hub: FakeGithub, service: Serving, *, server: bool
 ) -> None:
-    """Matches are printed all the same."""
+    """Matches are printed as usual."""
     hub.faults.inject(Fault(answer=answers.server_error(500)), path=HELLO.rpartition("/")[2])
     where = ("--server", service.url) if server else ()
     done = search(*where, "octocat", "import requests|HelloWorld(?=$)")
@@ -228,10 +227,10 @@ def test_what_could_not_be_searched_is_reported_and_is_2(
     assert (counted.exit_code, counted.stdout, counted.stderr) == (2, "2\n", done.stderr)
 
 
-def test_a_search_goes_on_after_its_deadline(
+def test_a_search_continues_after_a_deadline(
     hub: FakeGithub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A deadline is the service's matter: the command follows `next` to the end."""
+    """A deadline ends one answer: the command follows `next` to the end."""
     monkeypatch.setenv("GISTAPI_SEARCH_DEADLINE_SECONDS", "3")
     monkeypatch.setenv("GISTAPI_CACHE_URL", "off")
     hub.faults.inject(Fault(held=threading.Event()), path="hello_world.rb", times=1)
@@ -247,7 +246,7 @@ def test_a_search_goes_on_after_its_deadline(
 
 
 def test_the_cache_is_kept_between_searches(hub: FakeGithub, tmp_path: Path) -> None:
-    """What one search has read the next one has; no file is fetched twice."""
+    """A second search fetches no file again."""
     environ = environment(hub) | {"GISTAPI_CACHE_URL": f"sqlite:///{tmp_path}/c.sqlite3"}
     for fetched in (True, False):
         hub.forget()
@@ -259,28 +258,13 @@ def test_the_cache_is_kept_between_searches(hub: FakeGithub, tmp_path: Path) -> 
 def terminal(
     hub: FakeGithub, *words: str, look: Callable[[bytearray], None] = lambda _: None
 ) -> str:
-    """What a terminal gets to see, escape sequences and all; `look` gets it as far as it is."""
-    screen, keyboard = pty.openpty()
+    """What a terminal receives; `look` is called with what has arrived so far."""
     environ = environment(hub) | {"TERM": "xterm-256color", "COLUMNS": "100"}
-    environ.pop("NO_COLOR", None)
-    with subprocess.Popen(
-        [*COMMAND, *words], env=environ, stdin=keyboard, stdout=keyboard, stderr=keyboard
-    ) as process:
-        os.close(keyboard)
-        seen = bytearray()
-        while True:
-            try:
-                seen += os.read(screen, 65536)
-                look(seen)
-            except OSError:  # the other side is closed
-                break
-        process.wait(SECONDS)
-    os.close(screen)
-    return seen.decode()
+    return shown([*COMMAND, *words], environ, look=look)
 
 
 def test_a_terminal_gets_colours_and_a_bar(hub: FakeGithub) -> None:
-    """The match stands out, and counts move while the search runs."""
+    """The match is coloured, and the counts change while the search runs."""
     gate = threading.Event()
     hub.faults.inject(Fault(held=gate), path="deploy.sh")
 
@@ -296,20 +280,20 @@ def test_a_terminal_gets_colours_and_a_bar(hub: FakeGithub) -> None:
 
 
 def test_a_faulty_pattern_is_marked_on_a_terminal_too(hub: FakeGithub) -> None:
-    """The bar goes, the fault stays."""
+    """The bar is removed, and the error stays."""
     assert "  import (requests\r\n         ^\r\n" in terminal(hub, "octocat", "import (requests")
 
 
-def test_a_long_line_is_marked_where_it_was_cut(hub: FakeGithub) -> None:
-    """Of a line beyond 300 characters a part around the match is shown, and says so."""
+def test_a_long_line_is_marked_as_cut(hub: FakeGithub) -> None:
+    """A line over 300 characters is cut around the match."""
     hub.world.users["evil"].add_gist({"long.txt": "x" * 500 + "cut here" + "y" * 500})
     seen = terminal(hub, "evil", "cut.here").replace("\r\n", "")
     assert "x\x1b[0m\x1b[1m\x1b[31mcut here\x1b[0myyy" in seen
     assert "y [... omitted rest of long line]" in seen
 
 
-def test_a_strangers_text_gives_a_terminal_no_orders(hub: FakeGithub) -> None:
-    """Control characters of names, descriptions and lines are shown as escapes."""
+def test_a_gists_text_cannot_control_the_terminal(hub: FakeGithub) -> None:
+    """Control characters in names, descriptions and lines are printed as escapes."""
     plain = search("evil", "needle").stdout
     assert "a\\x1b[31m\\n.txt:1:needle\\x1b]0;title\\x07\\u2028\\x9b2J\tend\n" in plain
     assert "  b\\x1b[2J\\n\n" in plain
@@ -318,8 +302,8 @@ def test_a_strangers_text_gives_a_terminal_no_orders(hub: FakeGithub) -> None:
     assert "\x9b" not in seen
 
 
-def test_ctrl_c_ends_it_with_all_it_started(hub: FakeGithub) -> None:
-    """Exit code 130, and no process is left."""
+def test_ctrl_c_ends_the_search_and_its_processes(hub: FakeGithub) -> None:
+    """The exit code is 130."""
     hub.faults.inject(Fault(held=threading.Event()), origin="raw")
     hub.forget()
     with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The service as a process: it starts in every way promised, and ends in good order."""
+"""The service as a process: each way to start it, and its shutdown."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ WAYS = {
     "the script": [sys.executable, "gistapi/gistapi.py"],
     "flask": [str(BIN / "flask"), "--app", "gistapi", "run"],
 }
-# Python's own `re` has to search for it, in a worker process.
+# A pattern that Python's `re` has to search for, in a worker process.
 BY_WORKER = "(?<=import )requests"
 HEAD = b"POST /api/v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_to_start_searches(github: FakeGithub, way: str) -> None:
-    """Each answers, with the pattern's worker process too, and leaves no process behind."""
+    """Each searches, with a worker process too, and leaves no process behind."""
     user = github.add_user("octocat")
     user.add_gist({"a.py": "import requests"})
     port = free_port()
@@ -48,7 +48,7 @@ def test_every_way_to_start_searches(github: FakeGithub, way: str) -> None:
 
 
 def test_the_script_starts_from_any_folder(github: FakeGithub, tmp_path: Path) -> None:
-    """Where the script was called from does not matter."""
+    """The working directory does not matter."""
     github.add_user("octocat").add_gist({"a.py": "import requests"})
     command = [sys.executable, str(ROOT / "gistapi" / "gistapi.py")]
     with serving(github, command, cwd=tmp_path) as service:
@@ -67,7 +67,7 @@ def test_debug_is_off_and_a_wsgi_server_finds_the_app() -> None:
 
 @pytest.fixture
 def slow(github: FakeGithub) -> FakeGithub:
-    """A GitHub on which a search of octocat's gists lasts longer than any grace."""
+    """A GitHub on which a search of octocat's gists takes longer than any grace period."""
     user = github.add_user("octocat")
     for number in range(3):
         user.add_gist({f"f{number}": f"needle {number}"})
@@ -75,8 +75,8 @@ def slow(github: FakeGithub) -> FakeGithub:
     return github
 
 
-def begun(service: Serving, github: FakeGithub) -> SimpleQueue[requests.Response]:
-    """Begin a search in a thread, and wait until it reads files; where its answer will be."""
+def begin(service: Serving, github: FakeGithub) -> SimpleQueue[requests.Response]:
+    """Begin a search in a thread, and wait until it reads files; returns a queue for its answer."""
     answers: SimpleQueue[requests.Response] = SimpleQueue()
     threading.Thread(target=lambda: answers.put(service.search("needle")), daemon=True).start()
     until(lambda: len(github.requests_to("raw")) == 3)
@@ -84,7 +84,7 @@ def begun(service: Serving, github: FakeGithub) -> SimpleQueue[requests.Response
 
 
 def partial(answer: requests.Response) -> bool:
-    """Whether a search was ended by the shutdown: it says so, what it found, and how to go on."""
+    """Whether a search was ended by the shutdown: it says so, with its matches and `next`."""
     body = answer.json()
     return (
         (answer.status_code, body["status"]) == (200, "partial")
@@ -95,16 +95,16 @@ def partial(answer: requests.Response) -> bool:
 
 
 def accepts(port: int) -> bool:
-    """Whether someone listens at this port."""
+    """Whether a process listens on this port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_on_sigterm_running_searches_answer_and_no_new_one_begins(slow: FakeGithub) -> None:
-    """New connections are refused, an open one begins no search; the running one is ended."""
+def test_sigterm_ends_running_searches_with_an_answer(slow: FakeGithub) -> None:
+    """New connections are refused, and an open one gets a 503 for a new search."""
     with serving(slow, github_timeout_seconds=100) as service, requests.Session() as session:
         assert session.get(f"{service.url}/ping", timeout=SECONDS).text == "pong"
-        answers = begun(service, slow)
+        answers = begin(service, slow)
         service.process.terminate()
         until(lambda: not accepts(service.port))
         listed = len(slow.requests_to("api"))
@@ -117,10 +117,10 @@ def test_on_sigterm_running_searches_answer_and_no_new_one_begins(slow: FakeGith
         assert service.ended() == 0
 
 
-def test_ctrl_c_and_impatience_change_nothing(slow: FakeGithub) -> None:
-    """SIGINT to all processes at once, and more signals after it, still end in good order."""
+def test_repeated_signals_change_nothing(slow: FakeGithub) -> None:
+    """SIGINT to all processes at once, and more signals after it, cause the same shutdown."""
     with serving(slow, github_timeout_seconds=100) as service:
-        answers = begun(service, slow)
+        answers = begin(service, slow)
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
             os.killpg(service.process.pid, name)
             until(lambda: not accepts(service.port))
@@ -129,10 +129,8 @@ def test_ctrl_c_and_impatience_change_nothing(slow: FakeGithub) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", HEAD, HEAD + b"Content-Length: 99\r\n\r\n{"])
-def test_who_has_not_sent_his_request_does_not_hold_up_the_end(
-    github: FakeGithub, sent: bytes
-) -> None:
-    """A silent connection, half a head or half a body: the worker ends by itself, not killed."""
+def test_an_unfinished_request_does_not_delay_the_shutdown(github: FakeGithub, sent: bytes) -> None:
+    """With a silent connection, half a head or half a body, the process still ends by itself."""
     github.add_user("octocat").add_gist({"a.py": "import requests"})
     with serving(github) as service, service.connect(sent):
         assert service.search(BY_WORKER).status_code == 200
@@ -142,7 +140,7 @@ def test_who_has_not_sent_his_request_does_not_hold_up_the_end(
 
 
 def test_no_worker_outlives_the_service(github: FakeGithub) -> None:
-    """When the process is killed, its matching workers end too."""
+    """When the service is killed, its worker processes end too."""
     github.add_user("octocat").add_gist({"a.py": "import requests"})
     with serving(github) as service:
         assert service.search(BY_WORKER).status_code == 200
@@ -151,8 +149,8 @@ def test_no_worker_outlives_the_service(github: FakeGithub) -> None:
         assert service.ended() == -signal.SIGKILL
 
 
-def test_sighup_neither_ends_nor_reloads_a_service_without_a_terminal(github: FakeGithub) -> None:
-    """Its process goes on, and so do its searches."""
+def test_sighup_is_ignored_without_a_terminal(github: FakeGithub) -> None:
+    """The service and its searches continue."""
     github.add_user("octocat").add_gist({"a.py": "import requests"})
     with serving(github) as service:
         before = service.look()
@@ -163,10 +161,8 @@ def test_sighup_neither_ends_nor_reloads_a_service_without_a_terminal(github: Fa
 
 
 @pytest.mark.parametrize(("host", "warned"), [("0.0.0.0", True), ("127.0.0.1", False)])  # noqa: S104
-def test_a_service_that_is_open_to_strangers_says_so(
-    github: FakeGithub, host: str, *, warned: bool
-) -> None:
-    """In one line of the log at the start, and in /readyz?verbose."""
+def test_an_exposed_service_is_reported(github: FakeGithub, host: str, *, warned: bool) -> None:
+    """One line of the log at the start says so, and /readyz?verbose."""
     with serving(github, host=host) as service:
         lines = [line for line in service.log.splitlines() if "without keys" in line]
         checks = requests.get(f"{service.url}/readyz?verbose", timeout=10).json()["checks"]
@@ -174,8 +170,8 @@ def test_a_service_that_is_open_to_strangers_says_so(
     assert checks["configuration"][0]["status"] == ("warn" if warned else "pass")
 
 
-def test_too_few_descriptors_stop_the_start() -> None:
-    """A line says how many are needed; 24 would make every search a 500."""
+def test_too_few_file_descriptors_stop_the_start() -> None:
+    """A line says how many are needed; with 24 every search would be a 500."""
     command = ("sh", "-c", 'ulimit -n 24 && exec "$0" -m gistapi serve', sys.executable)
     done = run(*command, environ=environment(port=free_port()))
     assert done.returncode == 2
@@ -184,7 +180,7 @@ def test_too_few_descriptors_stop_the_start() -> None:
 
 
 def test_a_chunked_body_over_64_kib_is_refused(github: FakeGithub) -> None:
-    """A body that does not say its length is measured all the same."""
+    """A body without Content-Length is measured too."""
     github.add_user("octocat")
     body = b'{"username": "octocat", "pattern": "x"}'.ljust(65536)
     with serving(github) as service:
@@ -198,8 +194,8 @@ def test_a_chunked_body_over_64_kib_is_refused(github: FakeGithub) -> None:
             assert answer.status_code == status
 
 
-def test_a_port_that_is_taken_is_reported_in_a_line(github: FakeGithub) -> None:
-    """The second service at a port says why it does not start, and the first goes on."""
+def test_a_port_in_use_is_reported_in_a_line(github: FakeGithub) -> None:
+    """The second service on a port says why it does not start, and the first continues."""
     with serving(github) as service:
         second = run(*SERVE, environ=environment(port=service.port))
         assert second.returncode == 2
@@ -210,15 +206,15 @@ def test_a_port_that_is_taken_is_reported_in_a_line(github: FakeGithub) -> None:
 
 
 @pytest.mark.parametrize("host", ["203.0.113.1", "host.invalid"])
-def test_an_address_that_is_not_ours_is_reported_in_a_line(host: str) -> None:
-    """So is a host that no interface or name server knows."""
+def test_an_unusable_address_is_reported_in_a_line(host: str) -> None:
+    """This covers addresses of no interface, and names that cannot be resolved."""
     done = run(*SERVE, environ=environment(host=host, port=free_port()))
     assert done.returncode == 2
     assert re.fullmatch(rf"Error: can't listen at {re.escape(host)} port \d+: .+\n", done.stderr)
 
 
-def test_the_command_line_is_checked_with_the_settings() -> None:
-    """`--host` is read as GISTAPI_HOST is, and decides which names the service answers to."""
+def test_the_command_line_overrides_the_settings() -> None:
+    """`--host` is read like GISTAPI_HOST, and decides which Host headers are accepted."""
     port = str(free_port())
     done = run(*SERVE, "--host", "a b", "--port", port, environ=environment())
     assert (done.returncode, done.stdout) == (2, "")
@@ -231,7 +227,7 @@ def test_the_command_line_is_checked_with_the_settings() -> None:
 
 
 def test_faults_of_the_settings_stop_the_start() -> None:
-    """All of them are reported in one message, and the exit code is 2."""
+    """One message reports all of them, and the exit code is 2."""
     done = run(*SERVE, environ=environment(port="http", no_such=1))
     assert done.returncode == 2
     assert done.stdout == ""
@@ -240,8 +236,8 @@ def test_faults_of_the_settings_stop_the_start() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_the_log_is_json_lines_without_secrets(github: FakeGithub) -> None:
-    """Each line of the process is one JSON object, the server's lines too."""
+def test_the_log_is_json_without_secrets(github: FakeGithub) -> None:
+    """Each line of the process is one JSON object, including the server's lines."""
     with serving(github, github_token="canary", log_level="debug") as service:
         service.search("x")
         service.process.terminate()

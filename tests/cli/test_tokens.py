@@ -1,4 +1,4 @@
-"""Tokens and keys: where they are found, and where they never go."""
+"""Tokens and keys: where they are found, and where they are sent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VARIABLES = ("GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRI
 
 @pytest.fixture(autouse=True)
 def gh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Give a `gh` that is logged in to two hosts, and no variables."""
+    """Return a `gh` that is logged in to two hosts, in an environment without tokens."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     program = tmp_path / "gh"
@@ -57,14 +57,14 @@ def test_a_token_is_found_where_other_tools_have_it(
     api_url: str,
     expected: Token | None,
 ) -> None:
-    """In the contract's order; one of github.com for github.com alone."""
+    """The sources have the contract's order; github.com's token is for github.com alone."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert find_token(api_url) == expected
 
 
-def test_no_gh_is_no_token(gh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor is one that fails or says nonsense."""
+def test_without_gh_there_is_no_token(gh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same holds for a `gh` that fails or prints something else."""
     for text in ("#!/bin/sh\nexit 1\n", "#!/bin/sh\necho two words\n", "no program"):
         gh.write_text(text)
         assert find_token(API) is None
@@ -73,15 +73,15 @@ def test_no_gh_is_no_token(gh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_variable_that_holds_no_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not sent, and not shown."""
+    """It is neither sent nor printed."""
     monkeypatch.setenv("GH_TOKEN", "cana\nry")
     with pytest.raises(SettingsError, match="GH_TOKEN: should be one word") as caught:
         find_token(API)
     assert "cana" not in str(caught.value)
 
 
-def test_the_search_uses_it_and_verbose_says_which(github: FakeGithub) -> None:
-    """Sent to the API; its value is never printed."""
+def test_a_token_is_used_and_verbose_names_its_source(github: FakeGithub) -> None:
+    """It is sent to the API; its value is never printed."""
     github.add_user("octocat").add_gist({"a.txt": "needle"})
     words = (sys.executable, "-m", "gistapi", "search", "--verbose", "octocat", "needle")
     environ = environment(github) | {"GH_TOKEN": "canary"}
@@ -95,7 +95,7 @@ def test_the_search_uses_it_and_verbose_says_which(github: FakeGithub) -> None:
 
 
 def test_ones_own_gists_are_searched_with_ones_own_token(github: FakeGithub) -> None:
-    """In this process too: secret and starred gists; without a token it says how to get one."""
+    """A local search finds secret and starred gists; without a token it says how to get one."""
     user, other = github.add_user("octocat"), github.add_user("other")
     secret = user.add_gist({"a.txt": "needle"}, public=False)
     starred = other.add_gist({"b.txt": "needle"})
@@ -112,7 +112,7 @@ def test_ones_own_gists_are_searched_with_ones_own_token(github: FakeGithub) -> 
     assert "set GH_TOKEN, or log in" in done.stderr
 
 
-def test_a_service_gets_no_token_unless_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_gets_a_token_only_with_send_token(monkeypatch: pytest.MonkeyPatch) -> None:
     """`--send-token` sends it as X-GitHub-Token."""
     monkeypatch.setenv("GH_TOKEN", "canary")
     with stub(lambda _: iter([begin(), end()])) as service:
@@ -135,7 +135,7 @@ def test_a_service_gets_no_token_unless_it_is_asked_to(monkeypatch: pytest.Monke
     ],
 )
 def test_a_key_file_may_be_written_by_any_editor(tmp_path: Path, content: bytes) -> None:
-    """UTF-8 with a byte-order mark, UTF-16, line ends."""
+    """It may be UTF-8 with a byte-order mark or UTF-16, with any line ends."""
     (tmp_path / "key").write_bytes(content)
     with stub(lambda _: iter([begin(), end()])) as service:
         words = ["search", "--server", service.url, "--key-file", str(tmp_path / "key"), "o", "x"]
@@ -149,7 +149,7 @@ def test_a_key_file_may_be_written_by_any_editor(tmp_path: Path, content: bytes)
     [(b"", "does not hold a key"), (b"two words", "does not hold"), (b"\xff", "does not hold")],
 )
 def test_a_file_without_a_key_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
-    """Exit code 2, and nothing of it is printed."""
+    """The exit code is 2, and nothing of the file is printed."""
     (tmp_path / "key").write_bytes(content)
     words = ["search", "--server", "http://127.0.0.1:1", "o", "x", "--key-file"]
     done = CliRunner().invoke(main, [*words, str(tmp_path / "key")])

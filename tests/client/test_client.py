@@ -1,4 +1,4 @@
-"""`gistapi.client` against a service over HTTP: real, broken and hostile."""
+"""`gistapi.client` with a service over HTTP: real, broken and hostile."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from tests.serving import serving
 
 
 def found(answer: Answer, **fields: Any) -> list[str]:
-    """The gists that a search of a stub finds."""
+    """Return the gists that a search of a stub finds."""
     with stub(answer) as service:
         matches = search(service.url, **({"username": "octocat", "pattern": "x"} | fields))
         return [match.gist.rpartition("/")[2] for match in matches]
 
 
 def script(*answers: list[Any]) -> Answer:
-    """One answer after the other."""
+    """Return one answer after another."""
     left = iter(answers)
     return lambda _: iter(next(left))
 
@@ -43,7 +43,7 @@ LATE = incomplete("deadline")
 
 
 def test_a_match_says_where(github: FakeGithub) -> None:
-    """Everything of the contract's `details`, from a real service."""
+    """It has all of the contract's `details`, from a real service."""
     populate(github.world)
     with serving(github, cache_url="off") as service:
         matches = search(
@@ -66,8 +66,8 @@ def test_a_match_says_where(github: FakeGithub) -> None:
     assert hit.url == f"{match.gist}#file-status-py-L3"
 
 
-def test_the_search_says_what_it_covered() -> None:
-    """`end`, `incomplete` and `targets`, once the matches are iterated."""
+def test_the_search_has_a_summary() -> None:
+    """`end`, `incomplete` and `targets` are set once the matches have been iterated."""
     target = {"username": "a", "status": "error", "code": "user_not_found", "message": "no such"}
     lines = [
         begin(),
@@ -85,8 +85,8 @@ def test_the_search_says_what_it_covered() -> None:
     assert (results.end.status, results.end.searched.gists) == ("partial", 3)
 
 
-def test_it_goes_on_after_a_deadline() -> None:
-    """Each answer's cursor asks for the next; a gist that comes again is not a second match."""
+def test_a_search_continues_after_a_deadline() -> None:
+    """It follows each answer's cursor; a gist that is sent again is no second match."""
     answer = script(
         [begin(), simple_match("a"), LATE, end(1, next="c1")],
         [begin(), simple_match("a"), simple_match("b"), LATE, end(2, next="c2")],
@@ -102,8 +102,8 @@ def test_it_goes_on_after_a_deadline() -> None:
     assert results.end.searched.gists == 3
 
 
-def test_a_limit_ends_it() -> None:
-    """The cursor is left for another search."""
+def test_a_limit_ends_the_search() -> None:
+    """The cursor is for another search."""
     answer = script([begin(), simple_match("a"), LATE, end(1, next="c1")])
     with stub(answer) as service:
         results = search(service.url, username="octocat", pattern="x", limit=1)
@@ -112,8 +112,8 @@ def test_a_limit_ends_it() -> None:
     assert (results.end.status, results.end.next) == ("success", "c1")
 
 
-def test_another_reason_to_stop_ends_it() -> None:
-    """A spent budget is no deadline: the caller decides when to go on."""
+def test_another_reason_ends_the_search() -> None:
+    """After a spent budget the caller decides when to continue."""
     spent = incomplete("github_rate_limited")
     with stub(script([begin(), simple_match("a"), spent, end(1, next="c")])) as service:
         results = search(service.url, username="octocat", pattern="x")
@@ -165,13 +165,13 @@ BROKEN: dict[str, list[list[Any]]] = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_answer_is_an_error(name: str) -> None:
-    """Never a search that looks complete."""
+    """The search never looks complete."""
     with pytest.raises(ClientError):
         found(script(*BROKEN[name]))
 
 
 def test_endless_cursors_end() -> None:
-    """A service that always has another cursor is given up."""
+    """A service that always sends another cursor is given up."""
     count = itertools.count()
 
     def answer(_: dict[str, Any]) -> Iterator[Any]:
@@ -184,15 +184,15 @@ def test_endless_cursors_end() -> None:
 
 
 def test_offsets_outside_the_text_are_refused() -> None:
-    """Nobody has to check them again."""
+    """Callers need not check them."""
     wrong = simple_match("a")
     wrong["data"]["files"][0]["matches"][0]["end"] = 1000
     with pytest.raises(ClientError, match="end"):
         found(script([begin(), wrong, end(1)]))
 
 
-def test_a_refusal_has_its_code_and_status() -> None:
-    """In the service's own words."""
+def test_an_error_has_its_code_and_status() -> None:
+    """Its message is the service's."""
     fault = {"field": "pattern", "message": "missing )", "position": 4}
     refusal = {"code": "invalid_pattern", "message": "The pattern is faulty", "errors": [fault]}
     refusing = stub(lambda _: iter([refusal]), status=400)
@@ -203,15 +203,15 @@ def test_a_refusal_has_its_code_and_status() -> None:
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])
-def test_an_answer_of_something_else_is_an_error(status: int) -> None:
-    """A redirect is not followed: the key would go with it."""
+def test_an_answer_of_another_server_is_an_error(status: int) -> None:
+    """A redirect is not followed, since the key would be sent along."""
     odd = stub(lambda _: iter([b"<html>" * 1000]), status=status, reason="Odd")
     with odd as service, pytest.raises(ClientError, match=f"answered {status} Odd"):
         list(search(service.url, username="octocat", pattern="x"))
 
 
-def test_secrets_go_where_they_belong(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    """The key and the token are headers; a password of `.netrc` is not sent."""
+def test_secrets_are_sent_as_headers(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """Key and token are sent; a password in `.netrc` is not."""
     (tmp_path / ".netrc").write_text("default login canary password canary")
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
     with stub(lambda _: iter([begin(), end()])) as service:
@@ -223,7 +223,7 @@ def test_secrets_go_where_they_belong(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def test_closing_a_search_closes_its_connection() -> None:
-    """The service sees it, and stops."""
+    """The service notices, and stops."""
     gone = threading.Event()
 
     def answer(_: dict[str, Any]) -> Iterator[Any]:
@@ -254,8 +254,8 @@ def test_closing_a_search_closes_its_connection() -> None:
         ("http://x.invalid", "cannot be reached"),
     ],
 )
-def test_a_server_that_is_not_there_is_an_error(server: str, message: str) -> None:
-    """In words for people: no library's, no class's."""
+def test_an_unreachable_server_is_an_error(server: str, message: str) -> None:
+    """The message is plain, without a library's text or a class name."""
     with pytest.raises(ClientError, match=message) as caught:
         list(search(server, username="octocat", pattern="x"))
     for word in ("urllib3", "requests", "Errno", "HTTPConnection", "object at", "Max retries"):
@@ -263,7 +263,7 @@ def test_a_server_that_is_not_there_is_an_error(server: str, message: str) -> No
 
 
 def test_a_server_that_closes_at_once_is_an_error() -> None:
-    """A connection without an answer."""
+    """It closes the connection without an answer."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
@@ -277,8 +277,8 @@ def test_a_server_that_closes_at_once_is_an_error() -> None:
         thread.join()
 
 
-def test_texts_are_searched_whole() -> None:
-    """The stub that the command's tests use answers as the contract has it."""
+def test_the_stub_searches_texts() -> None:
+    """The stub of the command's tests answers as the contract says."""
     with stub(searching({"a": {"x.txt": "one\ntwo\n"}, "b": {"y.txt": "none"}})) as service:
         (match,) = search(service.url, username="o", pattern="(?m)^t", max_count=5)
     assert match.files[0].matches[0].line == 2

@@ -1,4 +1,4 @@
-"""The demo as a person runs it: one command, a true answer, Ctrl-C."""
+"""The demo as a person uses it: start it, search, press Ctrl-C."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.serving import serving
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_the_demo_answers_truly_and_ends_in_order(end: signal.Signals) -> None:
-    """`make demo`'s program finds octocat's two gists, and a signal ends it and all it started."""
+def test_the_demo_answers_and_ends(end: signal.Signals) -> None:
+    """It finds octocat's two gists, and a signal ends it and all its processes."""
     with serving(command=(sys.executable, "-m", "tests.demo")) as demo:
         answer = demo.search("import requests")
         demo.process.send_signal(end)

@@ -1,4 +1,4 @@
-"""What deploys and watches the service: valid, and true of the service that it is for."""
+"""The files for deployment and monitoring are valid and agree with the service."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ MANIFESTS = sorted(
     path for path in (DEPLOY / "kubernetes").glob("*.yaml") if path.name != "kustomization.yaml"
 )
 SCRAPED = {"job": {"gistapi"}, "instance": {"gistapi:9876"}}
-"""What Prometheus adds to every series."""
-# Variables of Grafana, and what it puts in their place.
+"""Labels that Prometheus adds to every series."""
+# Variables of Grafana, and values for them.
 PLACED = {"$__rate_interval": "5m", "$instance": ".*"}
 
 
 def objects() -> Iterator[dict[str, Any]]:
-    """Every object for Kubernetes."""
+    """Every Kubernetes object."""
     for path in MANIFESTS:
         yield from yaml.safe_load_all(path.read_text("utf-8"))
 
@@ -87,7 +87,7 @@ Series = dict[str, dict[str, set[str]]]
 
 @pytest.fixture(scope="module")
 def exposed() -> Series:
-    """Give what /metrics has after all that can happen: metric -> label -> values."""
+    """Return what /metrics exposes after every kind of event: metric -> label -> values."""
     operation = Operation()
     client = create_web(Searches([RuntimeError()]), operation).test_client()
     client.post(SEARCH, json={"username": "octocat", "pattern": "x"}, buffered=True)
@@ -123,7 +123,7 @@ def exposed() -> Series:
 
 
 def faults(query: str, series: Series) -> list[str]:
-    """What a query names that is not exposed: metrics, labels, values of labels."""
+    """The metrics, labels and label values in a query that are not exposed."""
     wrong = []
     tree = promql.parse(query)
     grouped = _grouped(tree)
@@ -166,8 +166,8 @@ def _grouped(tree: promql.Expr) -> set[str]:
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_every_query_asks_for_what_is_exposed(exposed: Series, name: str) -> None:
-    """Metrics, labels, and the values of labels that a query names are those of /metrics."""
+def test_every_query_uses_exposed_metrics(exposed: Series, name: str) -> None:
+    """Its metrics, labels and label values are those of /metrics."""
     assert list(_selectors(promql.parse(QUERIES[name])))
     assert faults(QUERIES[name], exposed) == []
 
@@ -184,13 +184,13 @@ def test_every_query_asks_for_what_is_exposed(exposed: Series, name: str) -> Non
         ("(nothing or up)", "metric nothing"),
     ],
 )
-def test_a_query_for_what_is_not_exposed_is_seen(exposed: Series, query: str, fault: str) -> None:
+def test_a_query_for_an_unknown_metric_is_found(exposed: Series, query: str, fault: str) -> None:
     """The rule above finds what it forbids."""
     assert faults(query, exposed) == [fault]
 
 
-def test_what_is_exposed_is_watched(exposed: Series) -> None:
-    """Every metric of ours is in a panel or an alert."""
+def test_every_metric_is_monitored(exposed: Series) -> None:
+    """Each of our metrics is in a panel or an alert."""
     ours = {re.sub(r"_(bucket|count|sum)$", "", name) for name in exposed}
     asked = {
         re.sub(r"_bucket$", "", selector.name or "")
@@ -201,8 +201,8 @@ def test_what_is_exposed_is_watched(exposed: Series) -> None:
     assert unwatched <= {"gistapi_http_requests_in_progress", "gistapi_matching_workers"}
 
 
-def test_every_metric_and_alert_is_documented_and_the_other_way_round(exposed: Series) -> None:
-    """The tables of docs/deploy.md name what there is, and nothing else."""
+def test_the_tables_of_metrics_and_alerts_are_complete(exposed: Series) -> None:
+    """docs/deploy.md lists each metric and alert, and no other."""
     page = (ROOT / "docs/deploy.md").read_text("utf-8")
     ours = {re.sub(r"_(bucket|count|sum)$", "", name) for name in exposed}
     ours = {name for name in ours if re.match("gistapi_(?!.*_created$)", name)}
@@ -210,8 +210,8 @@ def test_every_metric_and_alert_is_documented_and_the_other_way_round(exposed: S
     assert set(re.findall(r"`(G(?:istapi|ithub)[A-Z]\w+)`", page)) == set(alerts())
 
 
-def test_the_panels_lie_beside_each_other() -> None:
-    """None covers another, and each has its own number."""
+def test_the_panels_do_not_overlap() -> None:
+    """Each panel has its own number."""
     shown = dashboard()["panels"]
     assert len({panel["id"] for panel in shown}) == len(shown) > 20
     taken: set[tuple[int, int]] = set()
@@ -228,8 +228,8 @@ def test_the_panels_lie_beside_each_other() -> None:
 
 
 @pytest.mark.parametrize("version", ["1.30", "1.34"])
-def test_kubernetes_takes_the_manifests(version: str) -> None:
-    """Strictly: a field that the schema does not know is a fault."""
+def test_the_manifests_are_valid(version: str) -> None:
+    """Validation is strict: a field unknown to the schema is an error."""
     kinds = []
     for manifest in objects():
         kubernetes_validate.validate(manifest, version, strict=True)
@@ -246,7 +246,7 @@ def test_kubernetes_takes_the_manifests(version: str) -> None:
 
 
 def test_pods_have_no_rights() -> None:
-    """Not root, no capability, a root that can't be written, no token of the cluster."""
+    """They are not root, and have no capability, writable root or cluster token."""
     pods = [manifest for manifest in objects() if manifest["kind"] == "Deployment"]
     assert len(pods) == 2
     for pod in (manifest["spec"]["template"]["spec"] for manifest in pods):
@@ -261,8 +261,8 @@ def test_pods_have_no_rights() -> None:
             assert "memory" in container["resources"]["limits"]
 
 
-def test_selectors_find_their_pods() -> None:
-    """Services and the budget select labels that a Deployment gives, ports are named by it."""
+def test_selectors_match_their_pods() -> None:
+    """Services and the disruption budget use labels and port names of a Deployment."""
     found = {
         tuple(manifest["spec"]["template"]["metadata"]["labels"].items()): manifest
         for manifest in objects()
@@ -276,8 +276,8 @@ def test_selectors_find_their_pods() -> None:
         assert {port["targetPort"] for port in manifest["spec"].get("ports", [])} <= names
 
 
-def test_probes_and_variables_are_the_services() -> None:
-    """What is asked is a route, what is set is a setting, the user is the image's."""
+def test_probes_and_variables_exist() -> None:
+    """Probes use routes, variables are settings, and the user is the image's."""
     (deployment,) = (
         m for m in objects() if m["metadata"]["name"] == "gistapi" and "template" in m["spec"]
     )
@@ -296,8 +296,8 @@ def test_probes_and_variables_are_the_services() -> None:
     assert f"USER {user['runAsUser']}:{user['runAsGroup']}\n" in dockerfile
 
 
-def test_compose_and_kubernetes_wait_for_the_end_of_the_service() -> None:
-    """Their grace periods are longer than the service takes to end."""
+def test_grace_periods_exceed_the_shutdown() -> None:
+    """Compose and Kubernetes wait longer than the service takes to end."""
     from gistapi.cli.server import EXIT_SECONDS, GRACE_SECONDS, LINGER_SECONDS  # noqa: PLC0415
 
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
@@ -309,8 +309,8 @@ def test_compose_and_kubernetes_wait_for_the_end_of_the_service() -> None:
     assert sleep + ends < pod["terminationGracePeriodSeconds"]
 
 
-def test_what_the_service_takes_fits_the_limits_that_compose_sets() -> None:
-    """The tables of docs/deploy.md have the program's numbers; their sums fit."""
+def test_the_services_resources_fit_composes_limits() -> None:
+    """The tables of docs/deploy.md have the code's numbers, whose sums fit."""
     from gistapi.app import THREADS  # noqa: PLC0415
     from gistapi.cli.server import (  # noqa: PLC0415
         MAX_CONNECTIONS,
@@ -335,8 +335,8 @@ def test_what_the_service_takes_fits_the_limits_that_compose_sets() -> None:
     assert sum(descriptors.values()) < service["ulimits"]["nofile"]
 
 
-def test_the_manifests_have_limits_on() -> None:
-    """What a service that is opened by them allows a stranger is bounded."""
+def test_the_manifests_set_rate_limits() -> None:
+    """A service exposed by them limits its callers."""
     limits = {
         "GISTAPI_RATE_LIMIT",
         "GISTAPI_DAILY_LIMIT",

@@ -1,4 +1,4 @@
-"""The documentation and the program agree: what one names, the other has."""
+"""The documentation and the code agree on names, commands and links."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RAW_HOST = re.compile(r"https://raw\.githubusercontent\.com/[^/]+/[^/]+/[^/]+/(?
 
 
 def rows(page: str, heading: str) -> list[list[str]]:
-    """The cells of the table that begins with this heading, row by row."""
+    """The rows of the table with this heading, as cells."""
     _, _, rest = page.partition(f"\n| {heading} |")
     assert rest, heading
     lines = rest.partition("\n\n")[0].splitlines()[2:]
@@ -48,7 +48,7 @@ def words(cells: Iterable[str]) -> list[str]:
 
 
 def code_of(text: str) -> Iterator[str]:
-    """What is set as code: blocks, and words in backticks."""
+    """Yield the code of a page: blocks, and words in backticks."""
     yield from re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     yield from re.findall(r"`([^`\n]+)`", text)
 
@@ -67,7 +67,7 @@ def test_the_readme_is_short() -> None:
 
 
 def test_every_variable_that_is_named_is_read() -> None:
-    """Each is a setting, one for a secret's file, or one of the command's own."""
+    """Each is a setting, a setting's file, or a variable of the command's or the tests' own."""
     settings = {variable(field) for field in Settings.model_fields}
     settings |= {variable(field) + FROM_FILE for field in SECRETS}
     options = {o.envvar for o in commands()["search"].params if isinstance(o.envvar, str)}
@@ -75,8 +75,8 @@ def test_every_variable_that_is_named_is_read() -> None:
     assert named - settings - OTHER_VARIABLES <= options
 
 
-def test_every_route_is_in_the_documentation_and_the_other_way_round() -> None:
-    """Method and path; the files of the pages are left out."""
+def test_the_table_of_routes_is_complete() -> None:
+    """Methods and paths are the application's, apart from the pages' files."""
     rules = [rule for rule in create_web(Searches()).url_map.iter_rules() if "<" not in rule.rule]
     routes = {
         f"{method} {rule.rule}"
@@ -88,13 +88,13 @@ def test_every_route_is_in_the_documentation_and_the_other_way_round() -> None:
     assert set(named) == routes
 
 
-def test_the_table_of_reasons_is_that_of_the_code() -> None:
-    """Each reason of an incomplete answer, and no other."""
+def test_the_table_of_reasons_is_complete() -> None:
+    """It has each reason of an incomplete answer, and no other."""
     assert words(row[0] for row in rows(API, "reason | meaning")) == list(REASONS)
 
 
-def test_every_option_of_the_command_is_documented_and_the_other_way_round() -> None:
-    """The tables of docs/cli.md name the options of `gistapi search`."""
+def test_the_tables_of_options_are_complete() -> None:
+    """docs/cli.md has each option of `gistapi search`, and no other."""
     search = [option for option in commands()["search"].params if isinstance(option, click.Option)]
     named = set(words(line for line in CLI.splitlines() if line.startswith("| `-")))
     named = {word.partition(" ")[0] for word in named if word.startswith("-") and word != "-"}
@@ -104,8 +104,8 @@ def test_every_option_of_the_command_is_documented_and_the_other_way_round() -> 
     assert [option.opts for option in shown if not named & set(option.opts)] == []
 
 
-def test_every_command_that_is_shown_exists() -> None:
-    """Subcommands of `gistapi`, and targets of make."""
+def test_every_command_shown_exists() -> None:
+    """Commands are subcommands of `gistapi`, or targets of make."""
     code = "\n".join(code_of(EVERYTHING))
     shown = set(re.findall(r"(?<!--app )(?<!exec )\bgistapi ([a-z]+)\b", code))
     assert shown == set(commands())
@@ -117,7 +117,7 @@ def test_every_command_that_is_shown_exists() -> None:
 
 @pytest.mark.parametrize("page", sorted(PAGES), ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
-    """Files exist, headings too; pictures are files, also where their address is absolute."""
+    """Files, headings and pictures exist, also those with an absolute address."""
     text = PAGES[page]
     links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'(?:src|srcset)="([^"]+)"', text)
     for link in links:
@@ -135,8 +135,8 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             assert anchor in slugs, link
 
 
-def test_every_promise_of_the_readme_links_to_its_tests() -> None:
-    """Each item of the list names a module of tests, which the test of links finds."""
+def test_every_promise_links_to_its_tests() -> None:
+    """Each item of the README's list names a test module, which the test of links finds."""
     _, _, rest = README.partition("\n## What is promised\n")
     promises = re.findall(r"^- .+$", rest.partition("\n## ")[0], re.MULTILINE)
     assert len(promises) > 4

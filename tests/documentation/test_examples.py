@@ -1,4 +1,4 @@
-"""The commands that the documentation shows print what it says that they print."""
+"""The documented commands print what the documentation shows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGES = ("README.md", "docs/api.md", "docs/cli.md")
 
 
 def sessions(text: str) -> list[tuple[str, str]]:
-    """The commands of the `console` blocks, and what each is said to print."""
+    """The commands of the `console` blocks, with the output shown."""
     found = []
     for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
@@ -35,7 +35,7 @@ SESSIONS = [found for page in PAGES for found in sessions((ROOT / page).read_tex
 
 
 def comparable(output: str) -> list[Any]:
-    """The lines in a fixed order, as JSON where they are, without the time that a search took."""
+    """The lines in a fixed order, parsed if they are JSON, without elapsed times."""
     lines: list[Any] = []
     for line in output.splitlines():
         loaded = json.loads(line) if line.startswith("{") else line
@@ -47,7 +47,7 @@ def comparable(output: str) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def shell() -> Iterator[dict[str, str]]:
-    """Give the environment of a shell, and a service before the demo's GitHub at another port."""
+    """Yield a shell's environment, and run a service of the demo's GitHub at another port."""
     with FakeGithub() as github, serving(github) as service:
         populate(github.world)
         bin_folder = str(Path(sys.executable).parent)
@@ -57,7 +57,7 @@ def shell() -> Iterator[dict[str, str]]:
 
 @pytest.mark.parametrize(("command", "output"), SESSIONS)
 def test_an_example_prints_what_it_shows(shell: dict[str, str], command: str, output: str) -> None:
-    """Run against the demo's GitHub, each command prints the lines beneath it."""
+    """With the demo's GitHub, each command prints the lines below it."""
     words = command.replace("127.0.0.1:9876", f"127.0.0.1:{shell['PORT_OF_THE_TEST']}")
     environ = {name: value for name, value in shell.items() if name != "PORT_OF_THE_TEST"}
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""docs/settings.md and the settings agree: names, defaults, and the values that are allowed."""
+"""docs/settings.md and the code agree on names, defaults and permitted values."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ BOUNDED = [name for name, row in ROWS.items() if re.search(r"\d", row[1]) and "`
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take every setting out of the environment."""
+    """Remove every setting from the environment."""
     for name in (*FIELDS, *(variable(field) + FROM_FILE for field in SECRETS)):
         monkeypatch.delenv(name, raising=False)
 
 
 def test_every_setting_has_one_row_and_every_row_is_a_setting() -> None:
-    """The tables list all settings, in the order in which the code has them."""
+    """The tables list all settings in the order of the code."""
     assert [name for name, *_ in ROW.findall(PAGE)] == list(FIELDS)
     for name, (_, _, meaning) in ROWS.items():
         assert meaning.endswith("."), name
 
 
 def test_every_secret_can_come_from_a_file() -> None:
-    """The page names the variables that name files, and no others."""
+    """The page names their variables with `_FILE`, and no others."""
     named = set(re.findall(rf"`(GISTAPI_\w+{FROM_FILE})`", PAGE)) - set(FIELDS)
     assert named == {variable(field) + FROM_FILE for field in SECRETS}
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_a_default_is_the_one_in_force(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Setting a variable to its documented default changes nothing; `none` is a variable not set.
+def test_a_documented_default_is_the_real_one(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Setting a variable to its documented default changes nothing; `none` means unset.
 
     A default that depends on the machine is described, with its constant part in backticks.
     """
@@ -56,8 +56,8 @@ def test_a_default_is_the_one_in_force(monkeypatch: pytest.MonkeyPatch, name: st
 
 
 @pytest.mark.parametrize("name", BOUNDED)
-def test_bounds_are_those_of_the_check(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """What lies at a documented bound is accepted, what lies beyond it is refused."""
+def test_documented_bounds_are_the_real_ones(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A value at a documented bound is accepted, one beyond it is refused."""
     values = ROWS[name][1]
     if characters := re.fullmatch(r"at least (\d+) characters", values):
         accepted, refused = _words(int(characters[1]))
@@ -78,7 +78,7 @@ def _words(least: int) -> tuple[list[str], list[str]]:
 
 
 def _bounds(values: str) -> tuple[list[str], list[str]]:
-    """Values at the bounds, and beyond them."""
+    """Values at the bounds, and values beyond them."""
     accepted: list[str] = []
     refused: list[str] = []
     if found := re.fullmatch(r"(\d+) to (\d+)", values):
@@ -96,8 +96,8 @@ def _bounds(values: str) -> tuple[list[str], list[str]]:
 
 
 @pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row[1].startswith("`")])
-def test_choices_are_those_of_the_check(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Each value of a documented list is accepted, any other word is refused."""
+def test_documented_choices_are_the_real_ones(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Each documented value is accepted, and any other word is refused."""
     for value in re.findall(r"`([^`]+)`", ROWS[name][1]):
         monkeypatch.setenv(name, value.replace("…", "localhost"))
         load_settings()
@@ -106,7 +106,7 @@ def test_choices_are_those_of_the_check(monkeypatch: pytest.MonkeyPatch, name: s
         load_settings()
 
 
-def test_the_image_listens_beyond_itself() -> None:
-    """As the page says of GISTAPI_HOST."""
+def test_the_image_listens_on_all_interfaces() -> None:
+    """The page says so of GISTAPI_HOST."""
     assert "GISTAPI_HOST=0.0.0.0" in (ROOT / "Dockerfile").read_text("utf-8")
     assert "image sets `0.0.0.0`" in ROWS["GISTAPI_HOST"][2]

@@ -20,12 +20,12 @@ from tests.fake_github.traffic import Pace
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="fake_github", description=__doc__)
     add = parser.add_argument
-    add("--api-port", type=int, default=0, help="0: any that is free")
-    add("--raw-port", type=int, default=0, help="0: any that is free")
-    add("--demo", action="store_true", help="add a few users with gists made by hand")
+    add("--api-port", type=int, default=0, help="0: any free port")
+    add("--raw-port", type=int, default=0, help="0: any free port")
+    add("--demo", action="store_true", help="add a few users with handwritten gists")
     add("--login", default="generated", help="the user who has the generated gists")
     add("--gists", type=int, default=0, help="how many gists to generate")
-    add("--seed", type=int, default=1, help="what to generate them from")
+    add("--seed", type=int, default=1, help="the seed to generate them from")
     add("--files-per-gist", type=float, default=2, help="on average")
     add("--file-bytes", type=int, default=4000, help="the average size of a file")
     add("--latency-api", type=float, default=0, help="seconds before each answer")

@@ -54,7 +54,7 @@ class Control:
         self._controlled = controlled
 
     def respond(self, request: Request) -> Response:
-        """Do what the request asks; 400 with the reason if it is malformed."""
+        """Carry out a request; 400 with the reason if it is malformed."""
         try:
             return from_json(200, self._do(request, json.loads(request.body or b"{}")))
         except (KeyError, TypeError, ValueError) as reason:
@@ -82,7 +82,7 @@ class Control:
         return {name: traffic.counts() for name, traffic in self._controlled.traffic.items()}
 
     def _change(self, what: str, value: dict[str, Any]) -> Any:
-        """The counts of users and gists."""
+        """Return the number of users and gists."""
         if what == "generate":
             return self._user(value).generate(**{k: v for k, v in value.items() if k != "login"})
         if what == "edit":

@@ -78,7 +78,7 @@ class FakeGithub:
 
     @property
     def requests(self) -> list[Request]:
-        """The requests so far, the last 50,000, in the order in which they came."""
+        """The last 50,000 requests, in order of arrival."""
         return list(self._requests)
 
     def requests_to(self, origin: OriginName) -> list[Request]:
@@ -127,7 +127,7 @@ class FakeGithub:
             self._call(listener.open(site))
 
     def start(self) -> Self:
-        """Serve; the addresses are known before."""
+        """Serve; the addresses are known before this."""
         self._thread.start()
         for name, listener in self._listeners.items():
             self._call(listener.open(self._sites[name]))

@@ -62,7 +62,7 @@ class Rule:
     random: random.Random
     hits: int = field(default=0)
 
-    def takes(self, request: Request) -> bool:
+    def applies_to(self, request: Request) -> bool:
         """Whether the fault applies to this request, which is then counted."""
         if self.origin not in {None, request.origin}:
             return False
@@ -125,4 +125,4 @@ class Faults:
 
     def of(self, request: Request) -> Fault:
         """The fault that applies to this request."""
-        return next((rule.fault for rule in self._rules if rule.takes(request)), NO_FAULT)
+        return next((rule.fault for rule in self._rules if rule.applies_to(request)), NO_FAULT)

@@ -1,4 +1,4 @@
-"""An answer's bytes on the wire (RFC 9112), altered as its fault says. No I/O."""
+"""An answer's bytes on the wire (RFC 9112), altered by its fault. No I/O."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _other(body: Body, *, packed: bool) -> Body:
 
 @lru_cache(maxsize=1)
 def _bomb() -> bytes:
-    """Zeros in gzip; each MiB is the same block, so that making it takes no time."""
+    """Zeros in gzip; each MiB is the same block, so generating it is cheap."""
     squeeze = zlib.compressobj(level=9, wbits=-15)
     block = squeeze.compress(bytes(1 << 20)) + squeeze.flush(zlib.Z_FULL_FLUSH)
     head = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"

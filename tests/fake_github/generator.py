@@ -1,4 +1,4 @@
-"""Thousands of gists from a seed; each file is a part of one corpus, so that they need no room."""
+"""Thousands of gists from a seed; all files are slices of one corpus, which saves memory."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ class GeneratedGist:
 def gists(
     login: str, count: int, seed: int, files_per_gist: float, size_bytes: int
 ) -> Iterator[GeneratedGist]:
-    """Yield `count` gists; file counts and sizes spread evenly around their averages.
+    """Yield `count` gists; numbers and sizes of files spread evenly around their averages.
 
-    Names and contents come from the seed alone, ids from the login too.
+    Names and contents depend on the seed alone, ids on the login too.
     """
     random_ = random.Random(seed)
     for number in range(count):
         files: dict[str, Content] = {}
         for index in range(_around(random_, files_per_gist)):
             name = f"{random_.choice(_WORDS)}-{number}-{index}{random_.choice(_SUFFIXES)}"
-            # a line of its own makes each file different from all others
+            # a unique line makes each file different from all others
             title = b"# gist %d, file %d of seed %d\n" % (number, index, seed)
             size = max(len(title), round(random_.uniform(0, 2 * size_bytes)))
             files[name] = Repeated(_corpus(), size, {0: title}, random_.randrange(_CORPUS_BYTES))

@@ -1,4 +1,4 @@
-"""Gists as git repositories: dulwich's smart HTTP server on repositories made on demand."""
+"""Gists as git repositories: dulwich's smart HTTP server on repositories built on demand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.fake_github.content import as_content
 from tests.fake_github.message import Request, Response
 from tests.fake_github.model import Gist, World
 
-# a name that a client cannot guess: HEAD says which branch it is
+# a name that a client cannot guess: it has to read HEAD
 _BRANCH = Ref(b"refs/heads/trunk")
 _AUTHOR = b"GitHub <noreply@github.com>"
 
@@ -30,7 +30,7 @@ class Git(Backend):
         self._application = GunzipFilter(HTTPGitApplication(self))
 
     def respond(self, request: Request) -> Response:
-        """Answer one step of a clone; blocks while the pack is made."""
+        """Answer one step of a clone; blocks while the pack is built."""
         reads = request.query.get("service") == "git-upload-pack"
         if not reads and not request.path.endswith("/git-upload-pack"):
             return not_found()
@@ -47,7 +47,7 @@ class Git(Backend):
         return Response(status, headers, as_content(b"".join(written)))
 
     def open_repository(self, path: str | bytes) -> BackendRepo:
-        """Make the repository of a gist. Raises NotGitRepository for an unknown one."""
+        """Build the repository of a gist. Raises NotGitRepository for an unknown one."""
         name = path.decode() if isinstance(path, bytes) else path
         gist = self._world.gists.get(name.strip("/").removesuffix(".git"))
         if gist is None:

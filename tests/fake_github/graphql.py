@@ -1,4 +1,4 @@
-"""`POST /graphql`: the one query of contents that the service sends, answered as GitHub does.
+"""`POST /graphql`: answers the service's one query of contents as GitHub does.
 
 Field names and types are those of GitHub's published schema: `Query.nodes`, `Gist.files`,
 `GistFile`. https://docs.github.com/en/graphql/overview/public-schema
@@ -27,7 +27,7 @@ _NODES = re.compile(
 
 
 class Graphql:
-    """Answers queries of `nodes`. `max_bytes` is the most text that one query may ask for."""
+    """Answers queries of `nodes`; `max_bytes` limits the text that one query may request."""
 
     def __init__(self, world: World) -> None:
         self.rate_limit = RateLimit(limit=0, limit_with_token=5000, resource="graphql")
@@ -35,7 +35,7 @@ class Graphql:
         self._world = world
 
     def respond(self, request: Request) -> Response:
-        """The answer; its status is 200 whatever the result, except for a missing token."""
+        """The answer; its status is always 200, except for a missing token."""
         if "authorization" not in request.headers:
             return answers.error(401, "This endpoint requires you to be authenticated.")
         if self.rate_limit.exceeded(request):

@@ -1,4 +1,4 @@
-"""The API's primary rate limit: a number of requests a window for each token, or for no token."""
+"""The API's primary rate limit: requests per window, for each token and for callers without."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Window:
 
 @dataclass(slots=True, kw_only=True)
 class RateLimit:
-    """Counts requests; `limit` holds without a token, `limit_with_token` with one.
+    """Counts requests; `limit` applies without a token, `limit_with_token` with one.
 
     A caller over the limit gets `status` (403 or 429) with `remaining: 0`. Windows begin with a
     caller's first request and last `window_seconds`.
@@ -40,7 +40,7 @@ class RateLimit:
         self._window(request).used += 1
 
     def use_up(self) -> None:
-        """Use up what is left for callers without a token."""
+        """Use up the rest for callers without a token."""
         self._windows[""] = _Window(self.limit, self._next_reset())
 
     def start_again(self) -> None:
@@ -82,5 +82,5 @@ class RateLimit:
         return window
 
     def _next_reset(self) -> int:
-        # rounded up: a client that waits until the header's whole second is never too early
+        # rounded up: a client that waits until the header's whole second is not too early
         return math.ceil(time.time() + self.window_seconds)

@@ -9,7 +9,7 @@ from tests.fake_github.server import Connection, Site
 
 _HOST = "127.0.0.1"
 _BACKLOG = 1024
-# a small send buffer: what the server counts as sent is close to what the client has read
+# a small send buffer: the server's count of bytes sent is close to what the client has read
 _SEND_BUFFER_BYTES = 65536
 
 

@@ -1,4 +1,4 @@
-"""A request as it arrived, its record, and the answer to it."""
+"""A request as it arrived, with its record, and the answer to it."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def without(*fields: str) -> Listed:
 
 
 class Gist:
-    """A gist and all contents that it has had."""
+    """A gist and all contents it has ever had."""
 
     def __init__(self, owner: User, gist_id: str, *, created_at: datetime) -> None:
         self.owner = owner
@@ -68,7 +68,7 @@ class Gist:
         return len(self.files) > 300 if self.truncated is None else self.truncated
 
     def put(self, name: str, content: Content) -> None:
-        """Set a file's content; the earlier one stays available under its own hash."""
+        """Set a file's content; the previous one stays available under its own hash."""
         sha = content.blob_sha
         if self.commit_sha_urls:
             sha = hashlib.sha1(
@@ -131,10 +131,10 @@ class User:
         listed: Listed = as_listed,
         commit_sha_urls: bool = False,
     ) -> Gist:
-        """Add a gist that is a minute newer than the one before unless `created_at` says otherwise.
+        """Add a gist that is a minute newer than the one before, unless `created_at` is given.
 
-        `truncated` None: if it has over 300 files. `listed` receives the true entry of the listing
-        and returns what is listed instead. `commit_sha_urls`: raw addresses name no blob's hash.
+        `truncated` None: if it has over 300 files. `listed` receives the entry of the listing
+        and returns its replacement. `commit_sha_urls`: raw addresses do not name the blob's hash.
         """
         gist_id = gist_id or self.world.next_gist_id()
         if gist_id in self.world.gists:
@@ -152,17 +152,17 @@ class User:
     def generate(
         self, gists: int, *, seed: int = 1, files_per_gist: float = 2, size_bytes: int = 4000
     ) -> None:
-        """Add many gists; a seed makes the same gists again. Sizes and file counts are averages."""
+        """Add many gists; a seed always makes the same ones. Sizes and file counts are averages."""
         for made in generator.gists(self.login, gists, seed, files_per_gist, size_bytes):
             self.add_gist(made.files, gist_id=made.id, description=made.description)
 
     def in_order(self) -> list[Gist]:
         """The gists as GitHub lists them: newest created first."""
-        gists = self.gists[::-1]  # of equal times, the later added first
+        gists = self.gists[::-1]  # for equal times, the one added later comes first
         return sorted(gists, key=lambda gist: gist.created_at, reverse=True)
 
     def matching(self, pattern: str, flags: int = 0) -> list[str]:
-        """The true answer to a search: `html_url` of each public gist that matches, in order."""
+        """The expected matches of a search: `html_url` of each public gist, in order."""
         compiled = re.compile(pattern, flags)
         return [g.html_url for g in self.in_order() if g.public and g.matches(compiled)]
 
@@ -184,7 +184,7 @@ class Organization:
         del self.members[user.login]
 
     def seen_by(self, caller: User | None) -> list[User]:
-        """The members that a caller may see, by their numeric ids."""
+        """The members that a caller may see, ordered by numeric id."""
         inside = caller is not None and caller.login in self.members
         found = [user for user, public in self.members.values() if public or inside]
         return sorted(found, key=lambda user: user.id)
@@ -231,7 +231,7 @@ class World:
         self._now = moment
 
     def tick(self) -> datetime:
-        """The next minute of the world's own clock."""
+        """Return the next minute of the world's own clock."""
         self._now += _TICK
         return self._now
 

@@ -17,7 +17,7 @@ _RANGE = re.compile(r"bytes=(?:(\d+)-(\d*)|-(\d+))")
 class Raw:
     """Answers as gist.githubusercontent.com does; files over `largest_bytes` are refused (403).
 
-    More than `most_per_second` requests in a second, and those after the first `most_in_all`,
+    More than `most_per_second` requests in a second, and requests after the first `most_in_all`,
     are answered 429, with `Retry-After` if `retry_after` is set.
     """
 

@@ -22,7 +22,7 @@ from tests.fake_github.traffic import Pace, Traffic
 
 _BUFFER_BYTES = 65536
 _LATE_SECONDS = 0.0005
-"""The event loop's timers are late by this much on average: they count in whole milliseconds."""
+"""How late the event loop's timers are on average: they count in whole milliseconds."""
 _HELD_SECONDS = 0.002
 """How often a held answer is checked."""
 
@@ -75,7 +75,7 @@ class Connection(asyncio.Protocol):
             self._reset()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come from the client."""
+        """Bytes have arrived from the client."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
@@ -164,7 +164,7 @@ class Connection(asyncio.Protocol):
         except asyncio.CancelledError:
             request.aborted = True
             raise
-        except Exception as error:  # noqa: BLE001 - a fault of the fake's own fails the test that uses it
+        except Exception as error:  # noqa: BLE001 - a bug of the fake fails the test that uses it
             self._site.failed(error)
             self._transport.abort()
         finally:
@@ -194,7 +194,7 @@ class Connection(asyncio.Protocol):
             request.sent_bytes += len(part)
             self._transport.write(part)
             if not self._writable.is_set():
-                # not accepted yet: counted only when it was
+                # not accepted yet: counted once it is
                 request.sent_bytes -= len(part)
                 await self._writable.wait()
                 request.sent_bytes += len(part)
@@ -213,7 +213,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     async def _delivered(self) -> None:
-        """Wait until the client's system has all bytes: a reset would discard the rest."""
+        """Wait until the client's system has received all bytes: a reset would discard the rest."""
         handle = self._transport.get_extra_info("socket").fileno()
         while struct.unpack("i", fcntl.ioctl(handle, termios.TIOCOUTQ, bytes(4)))[0]:  # noqa: ASYNC110 - no event says so
             await asyncio.sleep(0.001)

@@ -13,7 +13,7 @@ from tests.fake_github.message import from_json
 
 
 def _answers(github: FakeGithub) -> Iterator[tuple[Fault, int, str]]:
-    """Each such answer with its status and a part of its body."""
+    """Each failing answer with its status and a part of its body."""
     yield Fault(answer=answers.blocked(451)), 451, '"block"'
     yield Fault(answer=answers.spammed()), 422, "Validation Failed"
     yield Fault(answer=answers.unicorn()), 502, "<html>"
@@ -26,7 +26,7 @@ def _answers(github: FakeGithub) -> Iterator[tuple[Fault, int, str]]:
 
 
 def test_ready_made_answers(github: FakeGithub, http: requests.Session) -> None:
-    """An answer that replaces a list has GitHub's status and words."""
+    """An answer that replaces a list has GitHub's status and message."""
     for fault, status, words in _answers(github):
         github.faults.inject(fault, times=1)
         url = f"{github.api_url}/users/octocat/gists"
@@ -35,7 +35,7 @@ def test_ready_made_answers(github: FakeGithub, http: requests.Session) -> None:
         assert words in response.text
 
 
-def test_limits_say_how_long(github: FakeGithub, http: requests.Session) -> None:
+def test_limits_say_when_to_retry(github: FakeGithub, http: requests.Session) -> None:
     """The primary limit names a reset, the secondary one `Retry-After` or nothing."""
     limits = (
         answers.primary_limit(reset_in=30),
@@ -55,7 +55,7 @@ def test_limits_say_how_long(github: FakeGithub, http: requests.Session) -> None
 
 
 def test_a_redirect_loop(github: FakeGithub, http: requests.Session) -> None:
-    """A redirect to the request's own address never ends; one to another origin leads there."""
+    """A redirect to the request's own address never ends; one to another origin is followed."""
     gist = github.add_user("octocat").add_gist({"a": "text"})
     url = github.raw_url + gist.raw_path(gist.files["a"])
     loop = Fault(answer=lambda request: answers.redirect(request.target))

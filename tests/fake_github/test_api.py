@@ -1,4 +1,4 @@
-"""The fake GitHub's API behaves as the real one."""
+"""The fake GitHub's API behaves like the real one."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def gists_url(github: FakeGithub, login: str = "octocat", query: str = "") -> st
     return f"{github.api_url}/users/{login}/gists{query}"
 
 
-def test_every_gist_is_listed_once_newest_first(github: FakeGithub, http: requests.Session) -> None:
-    """Following `next` gives each gist once, by creation time and not by when it was added."""
+def test_gists_are_listed_once_newest_first(github: FakeGithub, http: requests.Session) -> None:
+    """Following `next` returns each gist once, by time of creation and not by when it was added."""
     octocat = github.add_user("octocat")
     octocat.generate(249)
     old = octocat.add_gist({"a": "a"}, created_at=datetime(2010, 1, 1, tzinfo=UTC))
@@ -75,8 +75,8 @@ def test_page_sizes(github: FakeGithub, http: requests.Session, query: str, coun
     assert len(http.get(gists_url(github, query=query), timeout=10).json()) == count
 
 
-def test_since_is_about_updates(github: FakeGithub, http: requests.Session) -> None:
-    """`since` returns what was updated then or later, not what was created."""
+def test_since_filters_by_update_time(github: FakeGithub, http: requests.Session) -> None:
+    """`since` returns what was updated at that time or later, whenever it was created."""
     octocat = github.add_user("octocat")
     edited, _ = octocat.add_gist({"a": "1"}), octocat.add_gist({"b": "1"})
     edited.edit({"a": "2"})
@@ -84,8 +84,8 @@ def test_since_is_about_updates(github: FakeGithub, http: requests.Session) -> N
     assert ids(pages(http, gists_url(github, query=f"?since={since}"))) == [edited.id]
 
 
-def test_an_etag_spares_the_body(github: FakeGithub, http: requests.Session) -> None:
-    """A weak ETag is that of one page; it changes with a gist on it, else the answer is 304."""
+def test_an_etag_saves_the_body(github: FakeGithub, http: requests.Session) -> None:
+    """Each page has a weak ETag, which changes with any gist on it; otherwise the answer is 304."""
     octocat = github.add_user("octocat")
     gist = octocat.add_gist({"a": "1"})
     first = http.get(gists_url(github), timeout=10)
@@ -102,7 +102,7 @@ def test_an_etag_spares_the_body(github: FakeGithub, http: requests.Session) -> 
 def test_a_304_is_free_with_a_token_only(
     github: FakeGithub, http: requests.Session, headers: dict[str, str], cost: int
 ) -> None:
-    """Without a token, a conditional request that finds nothing new costs as much as any other."""
+    """Without a token, a conditional request costs as much as any other, even if it gets a 304."""
     github.add_user("octocat")
     first = http.get(gists_url(github), headers=headers, timeout=10)
     known = headers | {"If-None-Match": first.headers["ETag"]}
@@ -115,7 +115,7 @@ def test_a_304_is_free_with_a_token_only(
 def test_the_primary_limit(
     github: FakeGithub, http: requests.Session, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Over the limit every answer has `remaining: 0` and a reset in whole seconds, until then."""
+    """Over the limit, every answer has `remaining: 0` and a reset in whole seconds, until then."""
     github.add_user("octocat")
     limit = github.rate_limit
     limit.limit, limit.status, limit.window_seconds = 2, status, 3600.5
@@ -134,8 +134,8 @@ def test_the_primary_limit(
     assert http.get(gists_url(github), timeout=10).status_code == 200
 
 
-def test_asking_for_the_limit_is_free(github: FakeGithub, http: requests.Session) -> None:
-    """`GET /rate_limit` answers at the limit too; each token has a limit of its own."""
+def test_requesting_the_limit_is_free(github: FakeGithub, http: requests.Session) -> None:
+    """`GET /rate_limit` answers even at the limit; each token has a limit of its own."""
     github.rate_limit.use_up()
     rate = http.get(f"{github.api_url}/rate_limit", timeout=10).json()["rate"]
     own = {"Authorization": "Bearer t"}
@@ -169,7 +169,7 @@ def test_a_user_agent_is_required(github: FakeGithub, http: requests.Session) ->
 def test_refusals(
     github: FakeGithub, http: requests.Session, path: str, headers: dict[str, str], status: int
 ) -> None:
-    """An unknown address or object has its status and GitHub's JSON error."""
+    """An unknown address or object is answered with its status and GitHub's JSON error."""
     github.add_user("octocat")
     github.api.tokens = {"right"}
     response = http.get(github.api_url + path, headers=headers, timeout=10)
@@ -205,7 +205,7 @@ def test_a_listed_file(github: FakeGithub, http: requests.Session) -> None:
 
 
 def test_a_single_gist_has_contents(github: FakeGithub, http: requests.Session) -> None:
-    """A single gist shows contents up to 1 MB a file, says where it cut, and encodes binaries."""
+    """A single gist shows up to 1 MB of each file, marks what is cut, and encodes binaries."""
     octocat = github.add_user("octocat")
     gist = octocat.add_gist({"a": "text", "big": "x" * 1_000_001, "binary": b"\xff\0"})
     shown = http.get(f"{github.api_url}/gists/{gist.id}", timeout=10).json()["files"]
@@ -222,8 +222,8 @@ def test_over_300_files_a_gist_is_truncated(github: FakeGithub, http: requests.S
     assert list(entry["files"]) == [f"{number:03}" for number in range(300)]
 
 
-def test_any_entry_can_be_listed_wrongly(github: FakeGithub, http: requests.Session) -> None:
-    """A gist is listed as `listed` says: as null, without fields, or with odd ones."""
+def test_any_entry_can_be_malformed(github: FakeGithub, http: requests.Session) -> None:
+    """`listed` can make an entry null, or drop or change its fields."""
     octocat = github.add_user("octocat")
     octocat.add_gist(listed=lambda _: None)
     octocat.add_gist(listed=without("owner", "truncated"))
@@ -234,8 +234,8 @@ def test_any_entry_can_be_listed_wrongly(github: FakeGithub, http: requests.Sess
     assert odd["files"] is None
 
 
-def test_secret_gists_are_seen_with_a_token(github: FakeGithub, http: requests.Session) -> None:
-    """A list shows gists that are not public only to a request that names a token."""
+def test_secret_gists_are_listed_with_a_token(github: FakeGithub, http: requests.Session) -> None:
+    """Without a token, a list has public gists only."""
     github.add_user("octocat").add_gist({"a": "1"}, public=False)
     own = {"Authorization": "Bearer t"}
     assert http.get(gists_url(github), timeout=10).json() == []
@@ -244,10 +244,10 @@ def test_secret_gists_are_seen_with_a_token(github: FakeGithub, http: requests.S
     ]
 
 
-def test_a_gist_deleted_while_paging_hides_its_neighbour(
+def test_a_gist_deleted_while_paging_hides_another(
     github: FakeGithub, http: requests.Session
 ) -> None:
-    """A deletion on the first page moves the rest up and skips one; a new gist repeats one."""
+    """A deletion on the first page shifts the rest by one and skips one; a new gist repeats one."""
     octocat = github.add_user("octocat")
     octocat.generate(6)
     order = [gist.id for gist in octocat.in_order()]
@@ -264,7 +264,7 @@ def test_a_gist_deleted_while_paging_hides_its_neighbour(
     assert [found.count(gist_id) for gist_id in order[3:]] == [1, 2, 1]
 
 
-def test_json_comes_in_gzip_when_asked(github: FakeGithub, http: requests.Session) -> None:
+def test_json_is_compressed_on_request(github: FakeGithub, http: requests.Session) -> None:
     """The JSON is the same, compressed or not."""
     github.add_user("octocat").generate(10)
     packed = http.get(gists_url(github), timeout=10)
@@ -275,7 +275,7 @@ def test_json_comes_in_gzip_when_asked(github: FakeGithub, http: requests.Sessio
 
 
 def test_a_user_is_found_by_login_in_any_case(github: FakeGithub, http: requests.Session) -> None:
-    """`GET /users/{login}` knows the login, the numeric id and the number of gists."""
+    """`GET /users/{login}` returns the login, the numeric id and the number of gists."""
     github.add_user("Octocat").generate(3)
     user = http.get(f"{github.api_url}/users/oCTOCAT", timeout=10).json()
     assert (user["login"], user["public_gists"]) == ("Octocat", 3)

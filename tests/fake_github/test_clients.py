@@ -1,4 +1,4 @@
-"""Two real GitHub clients page through the fake and validate what they get."""
+"""Two real GitHub clients page through the fake and validate its answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def fill(github: FakeGithub) -> User:
 
 
 def test_githubkit_accepts_all_pages(github: FakeGithub) -> None:
-    """GitHub's schema holds for every listed gist, a single one, the user and the limit."""
+    """Every listed gist, a single one, the user and the limit conform to GitHub's schema."""
     octocat = fill(github)
     with GitHub(base_url=github.api_url, http_cache=False) as client:
         rest = client.rest("2022-11-28")
@@ -38,7 +38,7 @@ def test_githubkit_accepts_all_pages(github: FakeGithub) -> None:
 
 
 def test_githubkit_accepts_the_newer_version(github: FakeGithub) -> None:
-    """The schema of version 2026-03-10 holds for a list and for a single gist."""
+    """A list and a single gist conform to the schema of version 2026-03-10."""
     octocat = fill(github)
     with GitHub(base_url=github.api_url, http_cache=False) as client:
         rest = client.rest("2026-03-10")
@@ -49,7 +49,7 @@ def test_githubkit_accepts_the_newer_version(github: FakeGithub) -> None:
 
 
 def test_githubkit_accepts_other_lists(github: FakeGithub) -> None:
-    """GitHub's schema holds for a token's own and starred gists, and for members."""
+    """A token's own and starred gists, and members, conform to GitHub's schema."""
     octocat = fill(github)
     octocat.add_gist(FILES, public=False)
     octocat.starred = octocat.gists[:2]
@@ -85,8 +85,8 @@ def test_pygithub_accepts_all_pages(github: FakeGithub) -> None:
     assert found[0].html_url == octocat.in_order()[0].html_url
 
 
-def test_pygithub_names_an_unknown_user(github: FakeGithub) -> None:
-    """GitHub's 404 is one that the client knows."""
+def test_pygithub_recognizes_an_unknown_user(github: FakeGithub) -> None:
+    """It raises its own error for GitHub's 404."""
     with (
         closing(Github(base_url=github.api_url, retry=None)) as client,
         pytest.raises(UnknownObjectException),

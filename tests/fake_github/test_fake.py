@@ -1,4 +1,4 @@
-"""The fake GitHub as a server: its records, its process, its control, its demo."""
+"""The fake GitHub as a server: its records, its process, its control addresses, its demo."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.waiting import HANG_SECONDS
 
 @contextmanager
 def process(*arguments: str) -> Iterator[dict[str, str]]:
-    """Run the fake as a process; it must end with exit code 0 on SIGTERM."""
+    """Run the fake as a process; it has to end with exit code 0 on SIGTERM."""
     command = [sys.executable, "-m", "tests.fake_github", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         try:
@@ -60,8 +60,8 @@ def test_requests_are_recorded(github: FakeGithub, http: requests.Session) -> No
     assert read.sent_bytes == github.traffic["raw"].sent_bytes > len("text")
 
 
-def test_what_runs_side_by_side_is_counted(github: FakeGithub) -> None:
-    """The peak of concurrent requests and an origin's connections are counted until cleared."""
+def test_concurrent_requests_are_counted(github: FakeGithub) -> None:
+    """The peak of concurrent requests and an origin's connections are counted until reset."""
     gate = threading.Event()
     github.faults.inject(Fault(held=gate))
     github.on_request(lambda _: gate.set() if github.traffic["api"].in_flight == 4 else None)
@@ -77,16 +77,16 @@ def test_what_runs_side_by_side_is_counted(github: FakeGithub) -> None:
     assert github.requests == []
 
 
-def test_a_connection_is_kept(github: FakeGithub, http: requests.Session) -> None:
-    """Several requests of one session share a connection, unless it asks to close."""
+def test_a_connection_is_reused(github: FakeGithub, http: requests.Session) -> None:
+    """The requests of one session share a connection, unless one asks to close it."""
     for headers in ({}, {}, {"Connection": "close"}, {}):
         http.get(f"{github.api_url}/rate_limit", headers=headers, timeout=10)
     numbers = [request.connection for request in github.requests]
     assert numbers[0] == numbers[1] == numbers[2] != numbers[3]
 
 
-def test_waiting_for_quiet_has_an_end(github: FakeGithub, http: requests.Session) -> None:
-    """A request that is still being answered is reported and not waited for without end."""
+def test_wait_quiet_times_out(github: FakeGithub, http: requests.Session) -> None:
+    """It raises an error for a request that is still being answered."""
     github.faults.inject(Fault(hang=True))
     with ThreadPoolExecutor(1) as pool:
         arrived = pool.submit(http.get, github.api_url, timeout=0.5)
@@ -98,7 +98,7 @@ def test_waiting_for_quiet_has_an_end(github: FakeGithub, http: requests.Session
     github.wait_quiet()
 
 
-def test_a_failure_of_the_fake_fails_its_user(http: requests.Session) -> None:
+def test_a_bug_in_the_fake_fails_the_test(http: requests.Session) -> None:
     """An error inside the server is raised where the fake is used."""
 
     def fail(request: Request) -> None:
@@ -110,8 +110,8 @@ def test_a_failure_of_the_fake_fails_its_user(http: requests.Session) -> None:
             http.get(f"{github.api_url}/here", timeout=10)
 
 
-def test_reset_makes_it_as_new(github: FakeGithub, http: requests.Session) -> None:
-    """After a reset nothing of the earlier state is left, at the same addresses."""
+def test_reset_restores_the_initial_state(github: FakeGithub, http: requests.Session) -> None:
+    """The addresses stay the same, and nothing else of the earlier state is left."""
     github.add_user("octocat").generate(3)
     github.faults.inject(Fault(hang=True))
     github.traffic["api"].latency_seconds = 60
@@ -131,8 +131,8 @@ def test_a_bad_request_is_refused(github: FakeGithub) -> None:
     assert received.startswith(b"HTTP/1.1 400 ")
 
 
-def test_the_true_answer_of_a_search(github: FakeGithub) -> None:
-    """`matching` names the public gists that match in any file, newest first."""
+def test_matching_gives_the_expected_answer(github: FakeGithub) -> None:
+    """It lists the public gists that match in any file, newest first."""
     octocat = github.add_user("octocat")
     older = octocat.add_gist({"a": "x", "b": b"\xffneedle"})
     octocat.add_gist({"a": "needle"}, public=False)
@@ -147,8 +147,8 @@ def test_the_true_answer_of_a_search(github: FakeGithub) -> None:
     ]
 
 
-def test_a_process_of_its_own(http: requests.Session) -> None:
-    """As a program it prints its addresses, serves what it was given, and ends on SIGTERM."""
+def test_the_fake_runs_as_a_program(http: requests.Session) -> None:
+    """It prints its addresses, serves the users given as options, and ends on SIGTERM."""
     with process("--demo", "--gists", "7", "--login", "tester", "--limit", "3") as addresses:
         handmade = http.get(addresses["api_url"] + "/users/octocat", timeout=10).json()
         response = http.get(addresses["api_url"] + "/users/tester/gists", timeout=10)
@@ -159,7 +159,7 @@ def test_a_process_of_its_own(http: requests.Session) -> None:
         assert addresses["raw_url"] == "http://" + addresses["raw_host"]
 
 
-def test_control_from_outside(github: FakeGithub, http: requests.Session) -> None:
+def test_control_from_another_process(github: FakeGithub, http: requests.Session) -> None:
     """`/_fake/…` reads counts and sets switches, and is neither recorded nor counted."""
 
     def control(method: str, what: str, value: Any = None) -> Any:
@@ -192,7 +192,7 @@ def test_control_from_outside(github: FakeGithub, http: requests.Session) -> Non
     assert github.requests == []
 
 
-def test_what_is_written_apart_is_sent_at_once(github: FakeGithub, http: requests.Session) -> None:
+def test_head_and_body_are_sent_without_delay(github: FakeGithub, http: requests.Session) -> None:
     """No connection waits for an acknowledgement before it sends more (RFC 896)."""
     http.get(github.api_url, timeout=10)
     http.get(github.raw_url, timeout=10)
@@ -211,16 +211,16 @@ def test_what_is_written_apart_is_sent_at_once(github: FakeGithub, http: request
         ("GET", "nothing", {}),
     ],
 )
-def test_control_refuses_nonsense(
+def test_control_refuses_unknown_switches(
     github: FakeGithub, http: requests.Session, method: str, what: str, value: dict[str, Any]
 ) -> None:
-    """A misspelt switch is an error, not a benchmark without it."""
+    """A misspelt switch is an error, so no benchmark runs without it."""
     response = http.request(method, f"{github.api_url}/_fake/{what}", json=value, timeout=10)
     assert response.status_code == 400
 
 
-def test_the_demo_has_a_true_answer(github: FakeGithub) -> None:
-    """The answers of the examples: octocat's gists that import requests; a user without gists."""
+def test_the_demo_has_the_documented_gists(github: FakeGithub) -> None:
+    """Two of octocat's gists import requests, and hubot has none."""
     populate(github.world)
     users = github.world.users
     assert {login: len(user.gists) for login, user in users.items()} == {

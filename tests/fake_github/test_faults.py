@@ -1,4 +1,4 @@
-"""The faults of the fake GitHub, as a real client sees them."""
+"""The fake GitHub's faults, as a real client sees them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.fake_github import FakeGithub, Fault, Pace, Repeated, answers, faults
 from tests.waiting import HANG_SECONDS, until
 
 TEXT = "0123456789" * 10
-# a client that retries by itself would hide what the server does
+# a client that retries by itself would hide the server's behaviour
 ONCE = {"Connection": "close", "Accept-Encoding": "identity"}
 
 
 @pytest.fixture
 def url(github: FakeGithub) -> str:
-    """Give the raw address of a file that holds TEXT."""
+    """Return the raw address of a file that holds TEXT."""
     gist = github.add_user("octocat").add_gist({"a": TEXT})
     return github.raw_url + gist.raw_path(gist.files["a"])
 
@@ -48,20 +48,20 @@ def wire(url: str, **headers: str) -> tuple[bytes, bool]:
     return received, False
 
 
-def test_a_fault_hits_so_many_requests(
+def test_a_fault_applies_to_a_number_of_requests(
     github: FakeGithub, http: requests.Session, url: str
 ) -> None:
-    """`times` requests fail, then requests succeed; the rule counts them."""
+    """`times` requests fail, then requests succeed; the rule counts the failed ones."""
     rule = github.faults.inject(Fault(answer=answers.server_error(503)), origin="raw", times=2)
     codes = [http.get(url, timeout=10).status_code for _ in range(4)]
     assert codes == [503, 503, 200, 200]
     assert rule.hits == 2
 
 
-def test_a_fault_hits_what_it_is_meant_for(
+def test_a_fault_applies_to_an_origin_and_path(
     github: FakeGithub, http: requests.Session, url: str
 ) -> None:
-    """Origin and path decide to which requests a fault applies; the first fitting rule decides."""
+    """The first rule that applies to a request decides."""
     inject = github.faults.inject
     inject(Fault(answer=answers.server_error(500)), origin="api", path="/gists")
     inject(Fault(answer=answers.server_error(501)), path=lambda request: request.method == "PUT")
@@ -76,10 +76,10 @@ def test_a_fault_hits_what_it_is_meant_for(
     assert codes == [500, 501, 502, 502, 200, 200]
 
 
-def test_a_fault_by_chance_is_the_same_each_time(
+def test_a_random_fault_is_reproducible(
     github: FakeGithub, http: requests.Session, url: str
 ) -> None:
-    """A probability is drawn from its seed."""
+    """Its probability is drawn from a seed."""
     runs = []
     for seed in (1, 1, 2):
         fault = Fault(answer=answers.server_error())
@@ -90,10 +90,10 @@ def test_a_fault_by_chance_is_the_same_each_time(
     assert set(runs[0]) == {200, 502}
 
 
-def test_a_fault_can_end_with_time(
+def test_a_fault_can_expire(
     github: FakeGithub, http: requests.Session, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`seconds` after it was added, a fault ends."""
+    """A fault ends `seconds` after it was added."""
     now = [0.0]
     monkeypatch.setattr(faults, "time", SimpleNamespace(monotonic=lambda: now[0]))
     github.faults.inject(Fault(answer=answers.raw_limit()), seconds=30)
@@ -105,7 +105,7 @@ def test_a_fault_can_end_with_time(
 @pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.parametrize("where", ["head", "body"])
 def test_a_cut_after_any_byte(github: FakeGithub, url: str, where: str, *, reset: bool) -> None:
-    """Exactly the bytes before the cut arrive, then the connection ends as the fault says."""
+    """Exactly the bytes before the cut arrive; then the connection ends as the fault specifies."""
     sound, _ = wire(url)
     head = sound.index(b"\r\n\r\n") + 4
     for count in (0, 1, 7, 99):
@@ -120,8 +120,8 @@ def test_a_cut_after_any_byte(github: FakeGithub, url: str, where: str, *, reset
         assert (len(received), received[:15], was_reset) == (len(kept), kept[:15], reset)
 
 
-def test_a_server_can_fall_silent(github: FakeGithub, http: requests.Session, url: str) -> None:
-    """`hang` sends nothing, or nothing after the cut; the record says that the client gave up."""
+def test_a_server_can_stop_sending(github: FakeGithub, http: requests.Session, url: str) -> None:
+    """`hang` sends nothing, or nothing after the cut; the record says that the client left."""
     github.faults.inject(Fault(hang=True), times=1)
     with pytest.raises(requests.ReadTimeout):
         http.get(url, timeout=1)
@@ -135,8 +135,8 @@ def test_a_server_can_fall_silent(github: FakeGithub, http: requests.Session, ur
     assert github.requests[0].sent_bytes == 0
 
 
-def test_the_fake_stops_while_requests_hang(http: requests.Session) -> None:
-    """Closing the fake ends what hangs."""
+def test_the_fake_stops_although_requests_hang(http: requests.Session) -> None:
+    """Closing the fake closes their connections."""
     with FakeGithub() as github:
         github.faults.inject(Fault(hang=True))
         with pytest.raises(requests.ReadTimeout):
@@ -147,7 +147,7 @@ def test_the_fake_stops_while_requests_hang(http: requests.Session) -> None:
 
 @pytest.mark.parametrize(("delta", "length"), [(10, "110"), (-10, "90")])
 def test_a_wrong_length(github: FakeGithub, url: str, delta: int, length: str) -> None:
-    """The body is complete, its announced length is not; then the connection is closed."""
+    """The body is complete, but its Content-Length is wrong; then the connection is closed."""
     github.faults.inject(Fault(content_length_delta=delta))
     head, _, body = wire(url, **{"Accept-Encoding": "identity"})[0].partition(b"\r\n\r\n")
     assert f"Content-Length: {length}".encode() in head
@@ -155,7 +155,7 @@ def test_a_wrong_length(github: FakeGithub, url: str, delta: int, length: str) -
 
 
 def test_a_chunked_body_and_its_cut(github: FakeGithub, http: requests.Session, url: str) -> None:
-    """Chunks carry the same body; if it is cut, they lack the end that a client must see."""
+    """The chunks carry the same body; if it is cut, the last chunk is missing."""
     github.faults.inject(Fault(chunked=True), times=1)
     whole = http.get(url, headers=ONCE, timeout=10)
     assert (whole.headers["Transfer-Encoding"], whole.text) == ("chunked", TEXT)
@@ -167,7 +167,7 @@ def test_a_chunked_body_and_its_cut(github: FakeGithub, http: requests.Session, 
 
 @pytest.mark.parametrize("spoiled", ["corrupt", "truncated"])
 def test_bad_gzip(github: FakeGithub, http: requests.Session, url: str, spoiled: str) -> None:
-    """A body that claims to be gzip does not give the content."""
+    """A body that claims to be gzip cannot be decompressed to the content."""
     kind = {"corrupt": Fault(gzip="corrupt"), "truncated": Fault(gzip="truncated")}[spoiled]
     github.faults.inject(kind)
     with http.get(url, timeout=10, stream=True) as response:
@@ -178,7 +178,7 @@ def test_bad_gzip(github: FakeGithub, http: requests.Session, url: str, spoiled:
 
 
 def test_a_gzip_bomb(github: FakeGithub, http: requests.Session, url: str) -> None:
-    """A megabyte of valid gzip that inflates to a gibibyte of zeros."""
+    """A megabyte of valid gzip decompresses to a gibibyte of zeros."""
     github.faults.inject(Fault(gzip="bomb"))
     with http.get(url, timeout=10, stream=True) as response:
         packed = response.raw.read(decode_content=False)
@@ -191,15 +191,15 @@ def test_a_gzip_bomb(github: FakeGithub, http: requests.Session, url: str) -> No
 
 
 def test_other_content(github: FakeGithub, http: requests.Session, url: str) -> None:
-    """`corrupt` sends the announced number of bytes, and not the right ones."""
+    """`corrupt` sends the announced number of bytes, with another content."""
     github.faults.inject(Fault(corrupt=True))
     body = http.get(url, timeout=10).text
     assert len(body) == len(TEXT)
     assert body != TEXT
 
 
-def test_a_kept_connection_that_closes(github: FakeGithub, url: str) -> None:
-    """`close_after` answers as if the connection were kept, and closes it."""
+def test_a_connection_closed_after_keep_alive(github: FakeGithub, url: str) -> None:
+    """`close_after` announces keep-alive and closes the connection."""
     github.faults.inject(Fault(close_after=True))
     received, was_reset = wire(url, Connection="keep-alive")
     assert b"connection" not in received.lower()
@@ -219,17 +219,17 @@ def test_a_kept_connection_that_closes(github: FakeGithub, url: str) -> None:
 def test_slowness(
     github: FakeGithub, http: requests.Session, url: str, fault: Fault, least: float
 ) -> None:
-    """Latency, a slow body and a slow head take at least their time."""
+    """Latency, a slow body and a slow head take at least the time they should."""
     github.faults.inject(fault)
     began = time.monotonic()
     assert http.get(url, headers=ONCE, timeout=10).text == TEXT
     assert time.monotonic() - began >= least
 
 
-def test_an_answer_is_held_until_it_is_let_go(
+def test_an_answer_is_held_until_its_event_is_set(
     github: FakeGithub, http: requests.Session, url: str
 ) -> None:
-    """The answer comes no earlier; others do not wait for it."""
+    """Other requests do not wait for it."""
     gate = threading.Event()
     github.faults.inject(Fault(held=gate), times=1)
     with ThreadPoolExecutor(1) as pool:
@@ -242,10 +242,10 @@ def test_an_answer_is_held_until_it_is_let_go(
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_an_origin_has_a_network(
+def test_an_origin_has_latency_and_bandwidth(
     github: FakeGithub, http: requests.Session, *, shared: bool
 ) -> None:
-    """An origin's latency and bandwidth apply to each of its answers."""
+    """Both apply to each of its answers."""
     gist = github.add_user("octocat").add_gist({"a": "x" * 3000})
     raw = github.traffic["raw"]
     raw.latency_seconds = 0.1
@@ -258,8 +258,8 @@ def test_an_origin_has_a_network(
     assert time.monotonic() - began >= 0.3
 
 
-def test_a_client_that_goes_away_is_seen(github: FakeGithub, http: requests.Session) -> None:
-    """A body that is not read to its end is counted only as far as it went."""
+def test_a_disconnect_is_recorded(github: FakeGithub, http: requests.Session) -> None:
+    """A body that is not read to its end is counted only as far as it was sent."""
     gist = github.add_user("octocat").add_gist({"big": Repeated(b"x", 100_000_000)})
     url = github.raw_url + gist.raw_path(gist.files["big"])
     with http.get(url, headers=ONCE, timeout=10, stream=True) as response:
@@ -274,7 +274,7 @@ def test_a_client_that_goes_away_is_seen(github: FakeGithub, http: requests.Sess
 def test_refused_and_reset_connections(
     github: FakeGithub, http: requests.Session, url: str
 ) -> None:
-    """A port refuses connections, ends the next ones by RST, and then serves again."""
+    """A port refuses connections, resets the next ones, and then serves again."""
     http.get(url, timeout=10)
     with github.refusing("raw"), pytest.raises(requests.ConnectionError, match="refused"):
         http.get(url, timeout=10)

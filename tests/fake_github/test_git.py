@@ -1,4 +1,4 @@
-"""The fake GitHub's gists can be cloned, by git and by dulwich."""
+"""The fake GitHub's gists can be cloned by git and by dulwich."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from tests.fake_github import FakeGithub, Fault, answers
 
 @pytest.fixture
 def client(github: FakeGithub) -> Iterator[HttpGitClient]:
-    """Give dulwich's client for the fake's repositories."""
+    """Yield dulwich's client for the fake's repositories."""
     with closing(HttpGitClient(github.raw_url)) as found:
         yield found
 
 
 def git(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the git command."""
+    """Run git."""
     return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
 
 
 def clone(url: str, into: Path) -> subprocess.CompletedProcess[str]:
-    """Clone with the git command, depth 1."""
+    """Clone with git, depth 1."""
     return git("clone", "--quiet", "--depth", "1", url, str(into))
 
 
 def fetched(client: HttpGitClient, path: str) -> dict[bytes, bytes]:
-    """The files at HEAD, by dulwich, depth 1."""
+    """Fetch the files at HEAD with dulwich, depth 1."""
     with closing(MemoryRepo()) as repository:
         refs = client.fetch(path, repository, depth=1).refs
         head = refs[HEADREF]
@@ -50,7 +50,7 @@ def fetched(client: HttpGitClient, path: str) -> dict[bytes, bytes]:
 
 
 def test_git_clones_all_files(github: FakeGithub, tmp_path: Path) -> None:
-    """The git command gets every file of a gist of 450, on the branch that HEAD names."""
+    """Git clones every file of a gist of 450, on the branch that HEAD names."""
     files = {f"{number}.txt": f"text {number}\n" for number in range(450)}
     gist = github.add_user("octocat").add_gist(files)
     done = clone(f"{github.raw_url}/{gist.id}.git", tmp_path / "gist")
@@ -62,7 +62,7 @@ def test_git_clones_all_files(github: FakeGithub, tmp_path: Path) -> None:
 
 
 def test_dulwich_fetches_odd_names_and_bytes(github: FakeGithub, client: HttpGitClient) -> None:
-    """Names and contents are bytes of any value, and those after the latest edit."""
+    """Names and contents are any bytes, as of the latest edit."""
     files = {"a b\n\"'%#": b"1\r\n", "..": b"", "é🫖": b"\xff\0", "\udcff": b"x" * 1_000_000}
     gist = github.add_user("octocat").add_gist(files)
     gist.edit({"..": b"new"})
@@ -77,10 +77,10 @@ def test_an_empty_gist_has_no_commit(github: FakeGithub, client: HttpGitClient) 
         assert client.fetch(f"/{gist.id}.git", repository).refs == {}
 
 
-def test_what_is_not_there_cannot_be_cloned(
+def test_a_deleted_gist_cannot_be_cloned(
     github: FakeGithub, client: HttpGitClient, tmp_path: Path
 ) -> None:
-    """A deleted gist is no repository, and pushing is refused."""
+    """It is no repository; pushing to any gist is refused."""
     octocat = github.add_user("octocat")
     gone, kept = octocat.add_gist({"a": "x"}), octocat.add_gist({"a": "x"})
     gone.delete()
@@ -92,7 +92,7 @@ def test_what_is_not_there_cannot_be_cloned(
 
 
 def test_faults_reach_git(github: FakeGithub, client: HttpGitClient) -> None:
-    """Requests of a clone belong to the origin "git"; they can be limited and cut."""
+    """The requests of a clone belong to the origin "git"; they can be limited and cut."""
     gist = github.add_user("octocat").add_gist({"a": "x" * 1000})
     # without Retry-After: dulwich's client would wait that long, and retry by itself
     github.faults.inject(Fault(answer=answers.raw_limit()), origin="git", times=1)

@@ -33,8 +33,8 @@ def files(answer: requests.Response) -> list[dict[str, Any]]:
     return found
 
 
-def test_texts_are_shown(github: FakeGithub, http: requests.Session) -> None:
-    """Name, text and whether it is cut; a binary has no text."""
+def test_a_node_has_its_files(github: FakeGithub, http: requests.Session) -> None:
+    """Each has its name, its text and whether it is truncated; a binary has no text."""
     github.add_user("o").add_gist({"a": "é", "b": b"\0", "c": "x" * 1_000_001})
     answer = ask(github, http, [node_id(github, http, "o")], TOKEN)
     small, binary, large = files(answer)
@@ -46,7 +46,7 @@ def test_texts_are_shown(github: FakeGithub, http: requests.Session) -> None:
 
 
 def test_an_unknown_node_is_null_with_an_error(github: FakeGithub, http: requests.Session) -> None:
-    """The other nodes are returned all the same."""
+    """The other nodes are returned."""
     github.add_user("o").add_gist({"a": "text"})
     answer = ask(github, http, [node_id(github, http, "o"), "unknown"], TOKEN).json()
     assert answer["data"]["nodes"][1] is None
@@ -55,7 +55,7 @@ def test_an_unknown_node_is_null_with_an_error(github: FakeGithub, http: request
 
 
 def test_limits(github: FakeGithub, http: requests.Session) -> None:
-    """A token is required; at most 100 ids; a bound on a query's text; a budget of its own."""
+    """A token is required; a query has at most 100 ids and limited text; its budget is separate."""
     github.add_user("o").add_gist({"a": "text"})
     found = node_id(github, http, "o")
     assert ask(github, http, [found], {"User-Agent": "test"}).status_code == 401

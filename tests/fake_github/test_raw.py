@@ -1,4 +1,4 @@
-"""The fake GitHub's raw origin behaves as the real one."""
+"""The fake GitHub's raw origin behaves like the real one."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def raw_url(github: FakeGithub, gist: Gist, name: str) -> str:
         (b"\xff\xfea\0b\0", "application/octet-stream"),
     ],
 )
-def test_a_file_is_served_as_it_is(
+def test_a_file_is_served_byte_for_byte(
     github: FakeGithub, http: requests.Session, data: bytes, content_type: str
 ) -> None:
-    """The address in the list names the git blob's hash and leads to exactly these bytes."""
+    """The address in the list names the git blob's hash and leads to these bytes."""
     gist = github.add_user("octocat").add_gist({"a": data})
     entry = listed(github, http, gist, "a")
     response = http.get(entry["raw_url"], timeout=10)
@@ -61,10 +61,10 @@ def test_a_file_is_served_as_it_is(
         ("\udcff", "%FF"),
     ],
 )
-def test_names_are_quoted_as_github_does(
+def test_names_are_quoted_as_github_quotes_them(
     github: FakeGithub, http: requests.Session, name: str, quoted: str
 ) -> None:
-    """An address is percent-quoted once, but for `' ( ) * = ;`, and leads to the file verbatim."""
+    """An address is percent-encoded once, except `' ( ) * = ;`, and leads to the file."""
     gist = github.add_user("octocat").add_gist({name: "x"})
     address = listed(github, http, gist, name)["raw_url"]
     assert address.rpartition("/")[2] == quoted
@@ -72,8 +72,8 @@ def test_names_are_quoted_as_github_does(
     assert http.get(address, timeout=10).text == "x"
 
 
-def test_an_old_content_stays_under_its_hash(github: FakeGithub, http: requests.Session) -> None:
-    """A listed content is served after an edit, and not after the gist's deletion."""
+def test_an_old_content_stays_available(github: FakeGithub, http: requests.Session) -> None:
+    """It is served under its hash after an edit, but not after the gist's deletion."""
     gist = github.add_user("octocat").add_gist({"a": "old"})
     before = raw_url(github, gist, "a")
     gist.edit({"a": "new"})
@@ -85,7 +85,7 @@ def test_an_old_content_stays_under_its_hash(github: FakeGithub, http: requests.
 
 
 def test_an_address_may_name_a_commit(github: FakeGithub, http: requests.Session) -> None:
-    """With `commit_sha_urls` the 40 hex digits are not the content's hash, and it is served."""
+    """With `commit_sha_urls` the 40 hex digits are not the content's hash; it is served anyway."""
     gist = github.add_user("octocat").add_gist({"a": "x"}, commit_sha_urls=True)
     file = gist.files["a"]
     assert len(file.sha) == 40
@@ -93,8 +93,8 @@ def test_an_address_may_name_a_commit(github: FakeGithub, http: requests.Session
     assert http.get(raw_url(github, gist, "a"), timeout=10).text == "x"
 
 
-def test_gzip_when_asked(github: FakeGithub, http: requests.Session) -> None:
-    """The compressed form has a weak tag, the plain one a strong one."""
+def test_gzip_on_request(github: FakeGithub, http: requests.Session) -> None:
+    """The compressed form has a weak ETag, the plain one a strong one."""
     gist = github.add_user("octocat").add_gist({"a": "x" * 1000})
     packed = http.get(raw_url(github, gist, "a"), timeout=10)
     plain = http.get(raw_url(github, gist, "a"), headers=IDENTITY, timeout=10)
@@ -104,8 +104,8 @@ def test_gzip_when_asked(github: FakeGithub, http: requests.Session) -> None:
     assert plain.headers["Content-Length"] == "1000"
 
 
-def test_a_known_tag_is_304(github: FakeGithub, http: requests.Session) -> None:
-    """`If-None-Match` with the content's tag has no body."""
+def test_a_known_etag_is_304(github: FakeGithub, http: requests.Session) -> None:
+    """The answer to `If-None-Match` with the content's ETag has no body."""
     gist = github.add_user("octocat").add_gist({"a": "x"})
     tag = http.get(raw_url(github, gist, "a"), timeout=10).headers["ETag"]
     again = http.get(raw_url(github, gist, "a"), headers={"If-None-Match": tag}, timeout=10)
@@ -131,15 +131,15 @@ def test_ranges(
     content_range: str | None,
     body: str,
 ) -> None:
-    """A range is a 206 in its place, one behind the end a 416; an unknown unit gets the whole."""
+    """A range gets a 206, one beyond the end a 416, an unknown unit the whole content."""
     gist = github.add_user("octocat").add_gist({"a": "0123456789"})
     response = http.get(raw_url(github, gist, "a"), headers={"Range": wanted}, timeout=10)
     assert (response.status_code, response.text) == (status, body)
     assert response.headers.get("Content-Range") == content_range
 
 
-def test_if_range_asks_for_the_same_content(github: FakeGithub, http: requests.Session) -> None:
-    """With another tag than the content's, the whole content is sent."""
+def test_if_range_requires_the_same_content(github: FakeGithub, http: requests.Session) -> None:
+    """With an ETag of another content, the whole content is sent."""
     gist = github.add_user("octocat").add_gist({"a": "0123456789"})
     url = raw_url(github, gist, "a")
     tag = http.get(url, headers=IDENTITY, timeout=10).headers["ETag"]
@@ -158,10 +158,10 @@ def test_large_files_can_be_refused(github: FakeGithub, http: requests.Session) 
     assert codes == [200, 403]
 
 
-def test_a_hundred_megabytes_are_made_as_they_are_sent(
+def test_a_large_content_is_generated_as_it_is_sent(
     github: FakeGithub, http: requests.Session
 ) -> None:
-    """A repeated block with a needle near its end arrives complete, with the listed hash."""
+    """A repeated block of 100 MB with a needle near its end arrives whole, with the listed hash."""
     total, at = 100_000_000, 99_999_000
     big = Repeated(b"all work and no play\n", total, {at: b"NEEDLE"})
     gist = github.add_user("octocat").add_gist({"big": big})
@@ -182,12 +182,12 @@ def test_a_hundred_megabytes_are_made_as_they_are_sent(
     [(0, 7, b"abcabXY"), (0, 10, b"abcabXYbca"), (6, 10, b"Ybca"), (7, 9, b"bc"), (5, 5, b"")],
 )
 def test_a_repeated_block_reads_anywhere(start: int, stop: int, expected: bytes) -> None:
-    """Any part of a generated content is that part of the whole, patches included."""
+    """Any slice of a generated content is that slice of the whole, patches included."""
     content: Content = Repeated(b"cab", 10, {5: b"XY"}, phase=1)
     assert content.read(start, stop) == expected
 
 
-def test_generated_gists_are_the_same_again(github: FakeGithub, http: requests.Session) -> None:
+def test_generated_gists_are_reproducible(github: FakeGithub, http: requests.Session) -> None:
     """A seed makes the same names and contents for each user; another seed makes others."""
     made = {}
     for login, seed in (("one", 1), ("same", 1), ("other", 2)):
@@ -205,8 +205,8 @@ def test_generated_gists_are_the_same_again(github: FakeGithub, http: requests.S
     assert len(github.world.gists) == 3 * 40
 
 
-def test_an_id_is_taken_once(github: FakeGithub) -> None:
-    """Two gists with one id are an error of the test."""
+def test_an_id_is_unique(github: FakeGithub) -> None:
+    """A second gist with the same id is an error in the test."""
     octocat = github.add_user("octocat")
     octocat.add_gist(gist_id="1")
     with pytest.raises(ValueError, match="already"):

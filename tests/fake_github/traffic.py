@@ -1,4 +1,4 @@
-"""An origin's network, and counts of what passed over it."""
+"""An origin's network conditions, and counts of its traffic."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ class Pace:
         self._free_at = time.monotonic()
 
     async def take(self, size: int) -> None:
-        """Wait until it is time for this number of bytes."""
+        """Wait until this number of bytes may be sent."""
         now = time.monotonic()
-        # a late timer is made up for, so that the rate is the one that was asked for
+        # a late timer is made up for, so that the average rate is right
         self._free_at = max(self._free_at, now - _CREDIT_SECONDS) + size / self.bytes_per_second
         wait = self._free_at - now
-        # smaller waits are added to the next one, but others get their turn
+        # smaller waits are added to the next one, but other tasks get to run
         await asyncio.sleep(wait if wait >= _SHORTEST_SECONDS else 0)
 
 
 @dataclass(slots=True)
 class Traffic:
-    """One origin's network, and counts of what passed.
+    """One origin's network conditions, and counts of its traffic.
 
     `bytes_per_second` applies to each answer, `shared_pace` to all of the origin's together.
     A request's `sent_bytes` are counted when it ends, complete or not.
@@ -52,18 +52,18 @@ class Traffic:
     connections: int = 0
 
     def begin(self) -> None:
-        """A request has come."""
+        """Count a request that has arrived."""
         self.requests += 1
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
 
     def end(self, sent_bytes: int) -> None:
-        """A request has ended."""
+        """Count a request that has ended."""
         self.in_flight -= 1
         self.sent_bytes += sent_bytes
 
     def counts(self) -> dict[str, int]:
-        """The counts, for readers outside of the process."""
+        """The counts, for other processes."""
         return {
             "requests": self.requests,
             "sent_bytes": self.sent_bytes,
@@ -73,6 +73,6 @@ class Traffic:
         }
 
     def forget(self) -> None:
-        """Set the counts back to zero."""
+        """Reset the counts to zero."""
         self.requests = self.sent_bytes = self.connections = 0
         self.peak_in_flight = self.in_flight

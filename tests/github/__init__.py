@@ -1,1 +1,1 @@
-"""Tests of what knows GitHub."""
+"""Tests of gistapi.github."""

@@ -1,4 +1,4 @@
-"""What the tests of the client share: one that asks the fake, and a store in memory."""
+"""Shared by the tests of the client: clients of the fake, and a store in memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEADLINE_SECONDS = 60.0
 
 
 class Closing(Protocol):
-    """What has connections open."""
+    """Something with open connections."""
 
     async def close(self) -> None:
         """Close them."""
@@ -37,11 +37,11 @@ class Store(dict[str, bytes]):
     """Listings in memory."""
 
     def get_listing(self, key: str) -> bytes | None:
-        """What was put under `key`."""
+        """Return what was put under `key`."""
         return self.get(key)
 
     def put_listing(self, key: str, listing: bytes) -> None:
-        """Remember it."""
+        """Store a listing."""
         self[key] = listing
 
 
@@ -52,7 +52,7 @@ def scope_of(
     meter: UsageMeter = UNMETERED,
     caller_token: str | None = None,
 ) -> Scope:
-    """A search of its own that ends in some seconds; to be called on the loop."""
+    """A scope for one search, which ends after some seconds; call it on the loop."""
     lane = (limiter or FairLimiter(64, 16)).lane()
     ends_at = asyncio.get_running_loop().time() + seconds
     return Scope(lane, ends_at, meter, caller_token)
@@ -76,12 +76,12 @@ def on_loop(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
 
 
 def close_later(closing: Closing) -> None:
-    """Let `on_loop` close something at the end of the test."""
+    """Have `on_loop` close something at the end of the test."""
     _open.append(closing)
 
 
 def client_of(github: FakeGithub, *, content_hosts: tuple[str, ...] = (), **about: Any) -> Client:
-    """A client that asks the fake; contents may come from its raw origin, and `content_hosts`."""
+    """A client of the fake, which also reads contents from its raw origin and `content_hosts`."""
     return open_client(github.api_url, github.raw_host, *content_hosts, **about)
 
 
@@ -93,7 +93,7 @@ def open_client(
     observe: Callable[[Event], None] = ignore,
     waits: Waits | None = None,
 ) -> Client:
-    """A client of any hosts; `on_loop` closes it."""
+    """A client of any hosts, which `on_loop` closes."""
     client = Client(
         api_url=api_url,
         content_hosts=content_hosts,
@@ -108,7 +108,7 @@ def open_client(
 
 
 def user_of(github: FakeGithub) -> User:
-    """The one user of a test."""
+    """The test's only user."""
     return github.world.user("octocat") or github.add_user("octocat")
 
 
@@ -118,13 +118,13 @@ def add_file(
     name: str = "a.py",
     **about: Any,
 ) -> GistFile:
-    """Add a gist of one file; the file as the listing shows it."""
+    """Add a gist with one file; returns the file as the listing shows it."""
     gist = user_of(github).add_gist({name: content}, **about)
     return listed(github, gist, name)
 
 
 def listed(github: FakeGithub, gist: Gist, name: str) -> GistFile:
-    """A file as the listing shows it; of a commit's SHA nobody can tell that it is none."""
+    """A file as the listing shows it; a commit's SHA cannot be told from a blob's."""
     file = gist.files[name]
     url = github.raw_url + gist.raw_path(file)
     return GistFile(name, url, file.content.size, None, file.sha)
@@ -133,7 +133,7 @@ def listed(github: FakeGithub, gist: Gist, name: str) -> GistFile:
 async def ask(
     client: Client, url: str | None, scope: Scope | None = None, **headers: str
 ) -> tuple[int, bytes]:
-    """Status and body of one content, asked for once."""
+    """Request one content once; returns status and body."""
     assert url is not None
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     async with client.get(url, kind="raw", scope=scope or scope_of(), headers=sent) as answer:

@@ -1,4 +1,4 @@
-"""What the tests of lists share: a clock, lists of the fake, and what they hold."""
+"""Shared by the tests of listings: a clock, listings of the fake, and their contents."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ TRUSTING = Freshness(600)
 
 
 class Closer:
-    """Ends the threads of lists."""
+    """Closes listings, whose threads end."""
 
     def __init__(self, listings: Listings) -> None:
         self._listings = listings
 
     async def close(self) -> None:
-        """End them."""
+        """Close them."""
         self._listings.close()
 
 
 class Clock:
-    """The time of day, as a test sets it; a millisecond passes each time it is read."""
+    """A time of day that a test sets; a millisecond passes each time it is read."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
@@ -53,7 +53,7 @@ def listings_of(
     clock: Callable[[], float] = TICKING,
     **about: Any,
 ) -> Listings:
-    """Listings of the fake, remembered in `store`."""
+    """Listings of the fake, stored in `store`."""
     client = client_of(github, **about)
     listings = Listings(client, Store() if store is None else store, freshness, observe, clock)
     close_later(Closer(listings))
@@ -66,7 +66,7 @@ async def pages(
     seconds: float = 30,
     caller_token: str | None = None,
 ) -> list[Page]:
-    """All pages; the last one says so, and no other."""
+    """All pages; only the last one is marked as the last."""
     scope = scope_of(seconds, caller_token=caller_token)
     async with aclosing(listings.pages(target, scope)) as found:
         read = [page async for page in found]
@@ -77,7 +77,7 @@ async def pages(
 async def listed(
     listings: Listings, target: Target = OCTOCAT, caller_token: str | None = None
 ) -> list[Gist]:
-    """All gists, each once, their times in order."""
+    """All gists, each once, with ordered times."""
     read = await pages(listings, target, caller_token=caller_token)
     gists = [gist for page in read for gist in page.gists]
     assert len({gist.id for gist in gists}) == len(gists)
@@ -94,12 +94,12 @@ async def ids(
 
 
 def true_ids(user: User) -> list[str]:
-    """The ids as GitHub would list them."""
+    """The ids in GitHub's order."""
     return [gist.id for gist in user.in_order() if gist.public]
 
 
 def with_gists(github: FakeGithub, count: int, *, public: bool = True) -> User:
-    """The user with `count` more gists of no file."""
+    """The user, with `count` more gists that have no files."""
     user = user_of(github)
     for _ in range(count):
         user.add_gist(public=public)
@@ -107,10 +107,10 @@ def with_gists(github: FakeGithub, count: int, *, public: bool = True) -> User:
 
 
 def turn_to_now(github: FakeGithub) -> None:
-    """Let what is changed from now on be newer than what has been read."""
+    """Make later changes newer than everything that has been read."""
     github.world.turn_to(datetime.now(UTC))
 
 
 def targets(github: FakeGithub) -> list[str]:
-    """The addresses of the requests."""
+    """The targets of the requests so far."""
     return [request.target for request in github.requests]

@@ -16,7 +16,7 @@ BODY = b"over TLS"
 
 @contextmanager
 def serving(talk: Talk, scheme: str = "http") -> Iterator[str]:
-    """Serve each connection with `talk` on a thread of its own; yields the URL."""
+    """Serve each connection with `talk` in a thread of its own; yields the URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def accept() -> None:
@@ -40,7 +40,7 @@ def _talk(talk: Talk, connected: socket.socket) -> None:
 
 
 def head_of(connected: socket.socket) -> bytes:
-    """The head of the next request; b"" when there is none."""
+    """Read the head of the next request; b"" if there is none."""
     head = b""
     while not head.endswith(b"\r\n\r\n") and (byte := connected.recv(1)):
         head += byte
@@ -48,7 +48,7 @@ def head_of(connected: socket.socket) -> bytes:
 
 
 def https_origin(authority: trustme.CA, requests: list[bytes]) -> AbstractContextManager[str]:
-    """Answer each HTTPS connection with BODY once, remembering the request's head."""
+    """Answer one request on each HTTPS connection with BODY, and record its head."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
 
@@ -63,7 +63,7 @@ def https_origin(authority: trustme.CA, requests: list[bytes]) -> AbstractContex
 
 
 def proxy(requests: list[bytes]) -> AbstractContextManager[str]:
-    """A proxy that tunnels, or forwards one request a connection."""
+    """A proxy that tunnels, or forwards one request per connection."""
 
     def talk(connected: socket.socket) -> None:
         head = head_of(connected)

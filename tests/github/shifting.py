@@ -1,4 +1,4 @@
-"""A list that changes while it is paged: a model of GitHub's, in memory and on the test's clock."""
+"""A simulated list that changes while it is paged, in memory and on the test's clock."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ NEXT_URL = "https://api.example/user/1/gists?per_page=100"
 
 
 class ShiftingList:
-    """Entries, newest first. `before_answer` may change them before each answer.
+    """Entries, newest first; `before_answer` may change them before each answer.
 
-    `seconds` is how long the answer to a request takes; the list is looked at when it ends. Pages
-    are stored, and `trusted` says of each whether it is used again unasked.
+    `seconds` is how long an answer takes; the list is read when it ends. Pages
+    are stored, and `trusted` decides for each whether it is used again without a request.
     """
 
     def __init__(self, size: int) -> None:
@@ -40,7 +40,7 @@ class ShiftingList:
             self.entries.insert(0, f"new{self._made}")
 
     def delete(self, place: int) -> None:
-        """Delete the entry at a place; a place beyond the end counts on from the beginning."""
+        """Delete the entry at a place; places beyond the end start again from the beginning."""
         if self.entries:
             gone = self.entries.pop(place % len(self.entries))
             self.throughout.discard(gone)
@@ -59,7 +59,7 @@ class ShiftingList:
         return self.stored[url]
 
     def page(self, url: str, numbers: Numbers | None) -> StoredPage:
-        """The page at an address, as the list is now."""
+        """The current page at an address."""
         query = dict(parse_qsl(urlsplit(url).query))
         size, page = min(100, int(query.get("per_page", 30))), int(query.get("page", 1))
         start, end = (page - 1) * size, page * size

@@ -1,4 +1,4 @@
-"""What GitHub's answers say in their headers and errors, well-formed or not."""
+"""Reading the headers and errors of GitHub's answers, well-formed or not."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ NOW = 1_700_000_000.0
 
 
 def fields(**given: object) -> CaseInsensitiveDict[str]:
-    """Header fields; `retry_after=3` is `Retry-After: 3`."""
+    """Make header fields; `retry_after=3` is `Retry-After: 3`."""
     return CaseInsensitiveDict(
         {name.replace("_", "-"): str(value) for name, value in given.items() if value is not None}
     )
 
 
 def limited(remaining: object, reset: object, **more: object) -> CaseInsensitiveDict[str]:
-    """The fields of the primary limit."""
+    """Make the fields of the primary limit."""
     return fields(
         x_ratelimit_limit=60, x_ratelimit_remaining=remaining, x_ratelimit_reset=reset, **more
     )
@@ -46,34 +46,34 @@ def limited(remaining: object, reset: object, **more: object) -> CaseInsensitive
         ("<https://x>", None),
     ],
 )
-def test_the_next_page_is_the_one_that_link_names(link: str, url: str | None) -> None:
-    """The address stands in `Link` under `next`; anything else is the end."""
+def test_the_next_page_is_named_by_link(link: str, url: str | None) -> None:
+    """It is the address with `rel="next"`; without one the list ends."""
     found = api.links(fields(link=link)).next
     assert (found is None) if url is None else (found or "").endswith(url)
 
 
 @given(st.text())
-def test_any_link_can_be_read(link: str) -> None:
-    """A `Link` without sense is no link."""
+def test_any_link_header_can_be_read(link: str) -> None:
+    """A malformed `Link` is no link."""
     assert api.links(fields(link=link)).next is None or "next" in link.lower()
 
 
-def test_the_last_page_is_named_too() -> None:
-    """`last` counts the pages; it may be missing."""
+def test_the_last_page_is_named_by_link() -> None:
+    """`rel="last"` gives the number of pages, and may be missing."""
     link = '<https://x/2>; rel="next", <https://x/9>; rel="last"'
     assert api.links(fields(link=link)) == Links("https://x/2", "https://x/9")
     assert api.links(fields(link='<https://x/2>; rel="next"')).last is None
 
 
-def test_the_date_is_githubs() -> None:
-    """When an answer was made stands in `Date`; anything else is no time."""
+def test_date_is_the_time_of_the_answer() -> None:
+    """A malformed `Date` is no time."""
     now = format_datetime(datetime.fromtimestamp(NOW, UTC), usegmt=True)
     assert api.date(fields(date=now)) == NOW
     assert api.date(fields(date="soon")) is api.date(fields()) is None
 
 
-def test_the_budget_is_reported_in_githubs_time() -> None:
-    """`reset` counts from GitHub's own `Date`; without one, from our clock."""
+def test_the_reset_is_relative_to_githubs_clock() -> None:
+    """`reset` counts from GitHub's `Date`; without one, from our clock."""
     date = format_datetime(datetime.fromtimestamp(NOW - 5000, UTC), usegmt=True)
     assert api.budget(limited(7, int(NOW) - 4990, date=date), NOW) == Budget(60, 7, 10)
     assert api.budget(limited(7, int(NOW) + 10), NOW) == Budget(60, 7, 10)
@@ -81,7 +81,7 @@ def test_the_budget_is_reported_in_githubs_time() -> None:
 
 
 def test_a_limit_that_is_not_stated_is_at_least_what_remains() -> None:
-    """What remains, and until when, is enough to obey."""
+    """The remaining requests and the reset are enough."""
     headers = limited(0, int(NOW) + 10)
     del headers["X-RateLimit-Limit"]
     assert api.budget(headers, NOW) == Budget(0, 0, 10)
@@ -89,8 +89,8 @@ def test_a_limit_that_is_not_stated_is_at_least_what_remains() -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, "", "x", "1.5", "9" * 5000, "9" * 400])
-def test_a_budget_that_makes_no_sense_is_none(wrong: str | None) -> None:
-    """Without a number nothing is known."""
+def test_a_malformed_budget_is_none(wrong: str | None) -> None:
+    """Without a number of remaining requests nothing is known."""
     assert api.budget(limited(7, wrong), NOW) is None
 
 
@@ -107,19 +107,19 @@ def test_a_budget_that_makes_no_sense_is_none(wrong: str | None) -> None:
         ("Tuesday, 14-Nov-23 22:14:20 GMT", 60),
         ("-5", None),
         ("1.5", None),
-        ("٣", None),  # a digit, but none of HTTP's
+        ("٣", None),  # a digit, but not in ASCII
         ("soon", None),
         ("", None),
         (None, None),
     ],
 )
 def test_retry_after_is_a_number_or_a_date(after: str | None, seconds: float | None) -> None:
-    """Seconds, or a moment in any zone and format of HTTP; anything else says nothing."""
+    """Seconds, or a time in any zone and HTTP format; anything else is no wait."""
     assert api.retry_after(fields(retry_after=after), NOW) == seconds
 
 
-def test_a_date_to_retry_after_is_in_githubs_time() -> None:
-    """A clock of ours that is an hour off does not change the wait."""
+def test_a_retry_after_date_is_relative_to_githubs_clock() -> None:
+    """If our clock is an hour off, the wait does not change."""
     date = datetime.fromtimestamp(NOW, UTC)
     headers = fields(
         date=format_datetime(date, usegmt=True),
@@ -129,8 +129,8 @@ def test_a_date_to_retry_after_is_in_githubs_time() -> None:
 
 
 @given(st.text())
-def test_any_date_can_be_read(value: str) -> None:
-    """Whatever stands in `Retry-After` is a wait or nothing."""
+def test_any_retry_after_can_be_read(value: str) -> None:
+    """Any value is a wait or none."""
     seconds = api.retry_after(fields(retry_after=value), NOW)
     assert seconds is None or seconds >= 0
 
@@ -149,22 +149,22 @@ def test_any_date_can_be_read(value: str) -> None:
         (fields(), b"Too Many Requests \xff", Limit("secondary", None)),
     ],
 )
-def test_a_limit_is_known_by_its_signs(
+def test_a_limit_is_recognized(
     status: int, headers: CaseInsensitiveDict[str], body: bytes, limit: Limit
 ) -> None:
-    """`Retry-After` comes first, then the reset when nothing is left, then GitHub's words."""
+    """`Retry-After` takes precedence, then the reset of a spent budget, then GitHub's message."""
     assert api.limit(status, headers, body, NOW) == limit
 
 
-def test_a_429_is_a_limit_and_a_403_need_not_be() -> None:
-    """Without any sign a 429 asks for a wait of unknown length, and a 403 is a refusal."""
+def test_a_429_is_always_a_limit_and_a_403_is_not() -> None:
+    """Without other signs, a 429 asks for a wait of unknown length, and a 403 is a refusal."""
     assert api.limit(429, fields(), b"", NOW) == Limit("secondary", None)
     assert api.limit(403, limited(50, NOW), b"Sorry, this file is too big.", NOW) is None
 
 
 @pytest.mark.parametrize("status", [200, 304, 401, 404, 422, 451, 500, 503])
-def test_other_answers_are_no_limit(status: int) -> None:
-    """Only 403 and 429 refuse for a limit's sake, whatever their headers say."""
+def test_other_statuses_are_no_limit(status: int) -> None:
+    """Only 403 and 429 are limits, whatever the headers of other answers say."""
     assert api.limit(status, limited(0, int(NOW) + 60, retry_after=5), b"rate limit", NOW) is None
 
 
@@ -188,10 +188,10 @@ def test_other_answers_are_no_limit(status: int) -> None:
         (422, "application/json", json.dumps({"message": "x" * 400}).encode(), ": " + "x" * 300),
     ],
 )
-def test_an_error_has_githubs_words(
+def test_an_error_has_githubs_message(
     status: int, content_type: str, body: bytes, message: str
 ) -> None:
-    """The message of JSON or plain text, on one short line; never HTML."""
+    """It is the message of JSON or plain text, as one short line; never HTML."""
     said = api.error_message(status, fields(content_type=content_type), body)
     assert said == f"GitHub answered {status}{message}"
 

@@ -1,4 +1,4 @@
-"""Lists that change while they are paged."""
+"""Paging through lists that change meanwhile."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.github.shifting import FIRST_URL, ShiftingList
 
 
 async def read(shifting: ShiftingList) -> list[str]:
-    """All entries, in the order in which they came, each once."""
+    """Read all entries, each once, in the order in which they arrive."""
     first = await shifting.fetch(FIRST_URL, FIRST)
     found: dict[str, None] = {}
     async with aclosing(Chain(shifting.fetch).pages(first)) as pages:
@@ -32,8 +32,8 @@ async def read(shifting: ShiftingList) -> list[str]:
     [(0, 1), (1, 1), (100, 1), (101, 2), (198, 2), (199, 3), (250, 3), (1000, 11), (10_000, 114)],
 )
 @pytest.mark.parametrize("link_last", [True, False])
-def test_a_list_that_holds_still(size: int, requests: int, *, link_last: bool) -> None:
-    """Every entry is read, in order, by a tenth more requests than without overlap at most."""
+def test_an_unchanged_list_is_read_in_order(size: int, requests: int, *, link_last: bool) -> None:
+    """Overlapping pages cost at most a tenth more requests."""
     shifting = ShiftingList(size)
     shifting.link_last = link_last
     assert run(read(shifting)) == [f"old{number}" for number in range(size)]
@@ -53,7 +53,7 @@ sizes = st.integers(0, 700) | st.integers(0, 4000)
 
 
 class Script:
-    """What happens to a list, step by step before each answer; counts it."""
+    """The changes of a list, one step before each answer, and their number."""
 
     def __init__(self, steps: list[list[tuple[str, int, int]]]) -> None:
         self.added = self.deletions = 0
@@ -72,15 +72,15 @@ class Script:
 
 @settings(max_examples=200, deadline=None)
 @given(sizes, scripts, st.lists(st.floats(0, 3), max_size=20), st.booleans())
-def test_what_is_there_throughout_is_read(
+def test_every_lasting_entry_is_read(
     size: int,
     steps: list[list[tuple[str, int, int]]],
     seconds: list[float],
     link_last: bool,  # noqa: FBT001 - drawn
 ) -> None:
-    """No entry is hidden by additions and deletions anywhere in the list, between any answers.
+    """Additions and deletions anywhere in the list, between any answers, hide no other entry.
 
-    Additions cost no request but for the pages they fill; a deletion costs a few.
+    Additions cost no request beyond the pages that they fill; a deletion costs a few.
     """
     shifting = ShiftingList(size)
     shifting.link_last = link_last
@@ -101,7 +101,7 @@ def test_what_is_there_throughout_is_read(
 def test_pages_of_different_ages_make_one_list(
     size: int, searches: list[list[list[tuple[str, int, int]]]], trusted: list[bool]
 ) -> None:
-    """Pages that are kept from earlier searches hide nothing either."""
+    """Pages stored by earlier searches hide nothing either."""
     shifting = ShiftingList(size)
     shifting.trusted = iter(trusted)
     for steps in searches:
@@ -109,16 +109,16 @@ def test_pages_of_different_ages_make_one_list(
         assert shifting.throughout <= set(run(read(shifting)))
 
 
-def test_pages_that_hold_only_what_is_known_do_not_end_a_list() -> None:
-    """Additions push what was read onto the pages that are read next."""
+def test_pages_of_known_entries_do_not_end_a_list() -> None:
+    """Additions push known entries onto the pages that are read next."""
     shifting = ShiftingList(295)
     growth = iter([0, 0, 0, 94, 182])
     shifting.before_answer = lambda shifting: shifting.add(next(growth, 0))
     assert shifting.throughout <= set(run(read(shifting)))
 
 
-def test_a_list_that_shrinks_all_the_time_is_an_error() -> None:
-    """It is not passed off as complete; and not read for ever."""
+def test_a_list_that_keeps_shrinking_is_an_error() -> None:
+    """It is not reported as complete, and reading it ends."""
     shifting = ShiftingList(100_000)
 
     def shrink(shifting: ShiftingList) -> None:
@@ -131,8 +131,8 @@ def test_a_list_that_shrinks_all_the_time_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("too_large", [5, 25, 60])
-def test_pages_that_fail_are_read_in_smaller_ones(too_large: int) -> None:
-    """Later pages too may turn out to be too large; what was read stays read."""
+def test_pages_that_are_too_large_are_split(too_large: int) -> None:
+    """This also applies to later pages; nothing is read twice."""
     shifting = ShiftingList(400)
     answer = shifting.fetch
 
@@ -147,8 +147,8 @@ def test_pages_that_fail_are_read_in_smaller_ones(too_large: int) -> None:
     assert run(read(shifting)) == [f"old{number}" for number in range(400)]
 
 
-def test_reading_ahead_ends_with_the_reader() -> None:
-    """Closing the generator cancels the requests that are under way."""
+def test_closing_the_reader_cancels_prefetching() -> None:
+    """Pending requests are cancelled with the generator."""
     shifting = ShiftingList(1000)
     shifting.seconds = iter([0.0, 0.0, *[3600.0] * 10])
 
@@ -164,8 +164,8 @@ def test_reading_ahead_ends_with_the_reader() -> None:
     assert len(shifting.stored) == 2
 
 
-def test_an_error_of_a_page_ahead_comes_in_its_turn() -> None:
-    """Pages before it are read first."""
+def test_an_error_of_a_prefetched_page_is_raised_in_order() -> None:
+    """The pages before it are read first."""
     shifting = ShiftingList(1000)
     answer = shifting.fetch
 

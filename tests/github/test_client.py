@@ -1,4 +1,4 @@
-"""Asking GitHub over real connections: whom, with what, how often, and what is left open."""
+"""The client over real connections: hosts, tokens, redirects, retries, limits and cleanup."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ TOKEN = "canary-token"
 
 
 async def quiet(github: FakeGithub) -> None:
-    """Wait until the fake answers nobody."""
+    """Wait until the fake is answering no request."""
     await asyncio.to_thread(github.wait_quiet)
 
 
 @on_loop
 async def test_an_answer_is_read(github: FakeGithub) -> None:
-    """Status and body come as they are, unpacked."""
+    """Status and body are returned, the body decompressed."""
     file = add_file(github, "x" * 100_000)
     assert await ask(client_of(github), file.raw_url) == (200, b"x" * 100_000)
     sent = github.requests[0].headers
@@ -41,8 +41,8 @@ async def test_an_answer_is_read(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_the_token_goes_to_the_api_alone(github: FakeGithub) -> None:
-    """Neither contents nor what a redirect leads to ever see the token."""
+async def test_the_token_is_sent_to_the_api_only(github: FakeGithub) -> None:
+    """Neither content hosts nor targets of redirects get the token."""
     file = add_file(github)
     client = client_of(github, token=TOKEN)
     moved = Fault(answer=answers.redirect(file.raw_url or ""))
@@ -62,10 +62,10 @@ async def test_the_token_goes_to_the_api_alone(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_a_listing_that_is_redirected_elsewhere_takes_no_token_there(
+async def test_a_listing_redirected_to_another_host_is_refused(
     github: FakeGithub,
 ) -> None:
-    """The API's own redirect to a content host is refused: it has no listings."""
+    """The API's own redirect to a content host is not followed: the host has no listings."""
     github.faults.inject(Fault(answer=answers.redirect(f"{github.raw_url}/a")), origin="api")
     with pytest.raises(IncompleteError, match="not allowed"):
         async with client_of(github, token=TOKEN).get(
@@ -92,16 +92,16 @@ async def test_a_listing_that_is_redirected_elsewhere_takes_no_token_there(
     ],
 )
 @on_loop
-async def test_names_are_asked_for_as_they_are_listed(github: FakeGithub, name: str) -> None:
-    """The address goes over the wire byte for byte: nothing is quoted again, nothing lost."""
+async def test_a_listed_address_is_requested_verbatim(github: FakeGithub, name: str) -> None:
+    """It is sent byte for byte: nothing is quoted twice or lost."""
     file = add_file(github, "found", name)
     assert await ask(client_of(github), file.raw_url) == (200, b"found")
     assert github.raw_url + github.requests[0].target == file.raw_url
 
 
 @on_loop
-async def test_what_an_address_can_not_carry_is_quoted(github: FakeGithub) -> None:
-    """Letters that a mock left as they are go as UTF-8."""
+async def test_characters_outside_ascii_are_quoted(github: FakeGithub) -> None:
+    """A mock may leave them unquoted; they are sent as UTF-8."""
     file = add_file(github, "found", "ü.txt")
     url = (file.raw_url or "").replace("%C3%BC", "ü")
     assert await ask(client_of(github), url) == (200, b"found")
@@ -110,7 +110,7 @@ async def test_what_an_address_can_not_carry_is_quoted(github: FakeGithub) -> No
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @on_loop
 async def test_a_redirect_is_followed(github: FakeGithub, status: int) -> None:
-    """To an allowed host, by its full address or a part of it."""
+    """It may lead to any allowed host, by an absolute or a relative address."""
     file = add_file(github, "found")
     path = (file.raw_url or "").removeprefix(github.raw_url)
     github.faults.inject(Fault(answer=answers.redirect(file.raw_url or "", status)), path="/full")
@@ -137,8 +137,8 @@ async def test_a_redirect_is_followed(github: FakeGithub, status: int) -> None:
     ],
 )
 @on_loop
-async def test_a_redirect_elsewhere_is_a_gap(github: FakeGithub, location: str) -> None:
-    """No request is sent to where only the answer leads, be it odd or not."""
+async def test_a_redirect_to_another_host_is_a_gap(github: FakeGithub, location: str) -> None:
+    """No request is sent to a host that only an answer names, well-formed or not."""
     location = location.replace("HOST", github.raw_host)
     github.faults.inject(Fault(answer=answers.redirect(location)))
     with pytest.raises(IncompleteError) as raised:
@@ -148,8 +148,8 @@ async def test_a_redirect_elsewhere_is_a_gap(github: FakeGithub, location: str) 
 
 
 @on_loop
-async def test_redirects_in_a_circle_end(github: FakeGithub) -> None:
-    """After so many redirects it is an error."""
+async def test_a_redirect_loop_is_an_error(github: FakeGithub) -> None:
+    """The number of redirects is limited."""
     github.faults.inject(Fault(answer=lambda request: answers.redirect(request.target)))
     with pytest.raises(GithubError, match="redirected too often"):
         await ask(client_of(github), f"{github.raw_url}/round")
@@ -158,15 +158,15 @@ async def test_redirects_in_a_circle_end(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_a_redirect_to_nowhere_is_an_answer(github: FakeGithub) -> None:
-    """Without `Location`, 302 is a status like any other."""
+async def test_a_redirect_without_location_is_an_answer(github: FakeGithub) -> None:
+    """302 is then a status like any other."""
     github.faults.inject(Fault(answer=text(302, "somewhere")))
     assert await ask(client_of(github), f"{github.raw_url}/a") == (302, b"somewhere")
 
 
 @on_loop
-async def test_what_may_not_be_asked_is_not_asked(github: FakeGithub) -> None:
-    """An address outside GitHub's hosts costs no request, and tells no event."""
+async def test_an_address_that_is_not_allowed_is_not_requested(github: FakeGithub) -> None:
+    """An address outside GitHub's hosts causes no request and no event."""
     events: list[Event] = []
     with pytest.raises(IncompleteError):
         await ask(client_of(github, observe=events.append), f"{github.api_url}/users/x/gists")
@@ -175,8 +175,8 @@ async def test_what_may_not_be_asked_is_not_asked(github: FakeGithub) -> None:
 
 @pytest.mark.parametrize("size", [0, 10, 5000, 300_000])
 @on_loop
-async def test_connections_are_used_again(github: FakeGithub, size: int) -> None:
-    """Requests one after the other need one connection, whatever they are answered."""
+async def test_connections_are_reused(github: FakeGithub, size: int) -> None:
+    """Consecutive requests need one connection, whatever their answers are."""
     file, client = add_file(github, "x" * size), client_of(github)
     for _ in range(5):
         assert (await ask(client, file.raw_url))[0] == 200
@@ -186,8 +186,8 @@ async def test_connections_are_used_again(github: FakeGithub, size: int) -> None
 
 
 @on_loop
-async def test_a_connection_that_was_closed_meanwhile_is_replaced(github: FakeGithub) -> None:
-    """A server that ends idle connections costs nothing but a new one."""
+async def test_a_connection_closed_while_idle_is_replaced(github: FakeGithub) -> None:
+    """It costs nothing but a new connection."""
     github.faults.inject(Fault(close_after=True))
     file, client = add_file(github), client_of(github)
     for _ in range(3):
@@ -198,8 +198,8 @@ async def test_a_connection_that_was_closed_meanwhile_is_replaced(github: FakeGi
 
 
 @on_loop
-async def test_a_body_that_is_not_read_is_closed(github: FakeGithub) -> None:
-    """Who stops early has the server stop: nothing drains what nobody wants."""
+async def test_an_unread_body_is_abandoned(github: FakeGithub) -> None:
+    """When the reader stops, the server stops sending: the rest is not drained."""
     file, client = add_file(github, Repeated(b"abc", 50 * 2**20)), client_of(github)
     assert file.raw_url is not None
     identity = {"Accept-Encoding": "identity"}
@@ -214,7 +214,7 @@ async def test_a_body_that_is_not_read_is_closed(github: FakeGithub) -> None:
 
 @on_loop
 async def test_a_body_over_the_bound_is_an_error(github: FakeGithub) -> None:
-    """`read` takes no more than it was asked to."""
+    """`read` returns at most the number of bytes requested."""
     file, client = add_file(github, "x" * 1000), client_of(github)
     assert file.raw_url is not None
     async with client.get(file.raw_url, kind="raw", scope=scope_of(), headers={}) as answer:
@@ -225,8 +225,8 @@ async def test_a_body_over_the_bound_is_an_error(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_an_endless_error_is_read_to_a_bound(github: FakeGithub) -> None:
-    """Of an error only the beginning is read, and it can be asked for twice."""
+async def test_an_endless_error_body_is_cut(github: FakeGithub) -> None:
+    """Only the beginning of an error is read, and it can be read twice."""
     body = Response(404, {"Content-Type": "text/plain"}, Repeated(b"no ", 50 * 2**20))
     github.faults.inject(Fault(answer=body))
     async with client_of(github).get(
@@ -239,8 +239,8 @@ async def test_an_endless_error_is_read_to_a_bound(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_an_error_that_breaks_off_is_still_that_error(github: FakeGithub) -> None:
-    """What came of its words is all there is to say."""
+async def test_an_error_whose_body_breaks_off_keeps_its_status(github: FakeGithub) -> None:
+    """Its message is what has arrived."""
     github.faults.inject(Fault(answer=text(404, "Not Found"), cut_body_at=3))
     async with client_of(github).get(
         f"{github.raw_url}/a", kind="raw", scope=scope_of(), headers={}
@@ -250,8 +250,8 @@ async def test_an_error_that_breaks_off_is_still_that_error(github: FakeGithub) 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 416, 422, 451])
 @on_loop
-async def test_what_is_final_is_an_answer(github: FakeGithub, status: int) -> None:
-    """A refusal is for the caller to understand, with GitHub's words."""
+async def test_a_final_status_is_returned(github: FakeGithub, status: int) -> None:
+    """The caller gets a refusal with GitHub's message."""
     github.faults.inject(Fault(answer=text(status, "no")))
     async with client_of(github).get(
         f"{github.raw_url}/a", kind="raw", scope=scope_of(), headers={}
@@ -262,8 +262,8 @@ async def test_what_is_final_is_an_answer(github: FakeGithub, status: int) -> No
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504, 599])
 @on_loop
-async def test_what_may_pass_is_transient(github: FakeGithub, status: int) -> None:
-    """A failure of the server's, with its words, its status and the wait that it asks for."""
+async def test_a_server_error_is_transient(github: FakeGithub, status: int) -> None:
+    """It has the server's message, its status and the wait that it asks for."""
     github.faults.inject(Fault(answer=text(status, "wait", retry_after="7")))
     with pytest.raises(TransientError, match=f"GitHub answered {status}: wait") as raised:
         await ask(client_of(github), f"{github.raw_url}/a")
@@ -283,8 +283,8 @@ async def test_what_may_pass_is_transient(github: FakeGithub, status: int) -> No
     ],
 )
 @on_loop
-async def test_a_limited_host_is_left_alone(github: FakeGithub, refusal: Answer) -> None:
-    """After a limit no request is sent before its time, whoever asks; other hosts are asked."""
+async def test_a_limited_host_gets_no_requests(github: FakeGithub, refusal: Answer) -> None:
+    """After a limit no caller's request is sent before its time; other hosts get theirs."""
     client = client_of(github)
     rule = github.faults.inject(Fault(answer=refusal), origin="raw")
     with pytest.raises(LimitedError) as raised:
@@ -303,7 +303,7 @@ async def test_a_limited_host_is_left_alone(github: FakeGithub, refusal: Answer)
 
 @on_loop
 async def test_a_short_limit_is_waited_for(github: FakeGithub) -> None:
-    """Within the deadline the request is sent when it may be."""
+    """If the deadline allows, the request is sent when the limit ends."""
     github.faults.inject(Fault(answer=answers.raw_limit("1")), times=1)
     file, client = add_file(github), client_of(github)
     with pytest.raises(LimitedError):
@@ -315,7 +315,7 @@ async def test_a_short_limit_is_waited_for(github: FakeGithub) -> None:
 
 @on_loop
 async def test_the_fakes_own_budget_is_obeyed(github: FakeGithub) -> None:
-    """The last request of the budget succeeds, and the one after it is never sent."""
+    """The last request of the budget succeeds, and the next one is not sent."""
     github.add_user("octocat")
     github.rate_limit.limit = 2
     client = client_of(github)
@@ -332,7 +332,7 @@ async def test_the_fakes_own_budget_is_obeyed(github: FakeGithub) -> None:
 
 @on_loop
 async def test_every_request_is_reported(github: FakeGithub) -> None:
-    """Host, status, error, its cause and size of each request; a redirect is two."""
+    """An event has host, status, error, cause and size; a redirect causes two."""
     file = add_file(github, "x" * 100)
     events: list[Event] = []
     client = client_of(github, observe=events.append)
@@ -355,14 +355,14 @@ async def test_every_request_is_reported(github: FakeGithub) -> None:
     assert [e.message for e in seen[:2]] == [None, None]
     assert "502: bad" in (seen[2].message or "")
     assert seen[3].message == "ServerDisconnectedError: Server disconnected"
-    assert 0 < seen[1].size_bytes < 100  # as on the wire: packed
+    assert 0 < seen[1].size_bytes < 100  # as on the wire: compressed
     assert seen[2].size_bytes == 3
     assert all(e.duration_seconds >= 0 for e in seen)
 
 
 @on_loop
 async def test_stopping_early_is_no_error(github: FakeGithub) -> None:
-    """Whoever has read enough did not fail."""
+    """A reader that has read enough is no failure."""
     file = add_file(github, Repeated(b"abc", 2**20))
     events: list[Any] = []
     client = client_of(github, observe=events.append)
@@ -379,7 +379,7 @@ async def test_stopping_early_is_no_error(github: FakeGithub) -> None:
 
 @on_loop
 async def test_a_post_sends_its_body(github: FakeGithub) -> None:
-    """A POST has its length, and its redirect is an answer."""
+    """A POST has a Content-Length, and its redirect is returned."""
     github.faults.inject(Fault(answer=answers.redirect("/elsewhere")))
     async with client_of(github).post(
         f"{github.raw_url}/1.git/x", kind="git", scope=scope_of(), headers={}, body=b"0000"
@@ -400,8 +400,8 @@ async def test_closing_ends_the_idle_connections(github: FakeGithub) -> None:
     assert github.traffic["raw"].connections == 2
 
 
-def test_three_retries_and_no_more() -> None:
-    """The fourth failure in a row is raised as it is; progress begins the count again."""
+def test_a_request_is_retried_three_times() -> None:
+    """The fourth failure in a row is raised unchanged; progress resets the count."""
 
     async def main() -> None:
         retries = Retries(scope_of())
@@ -417,8 +417,8 @@ def test_three_retries_and_no_more() -> None:
     run(main())
 
 
-def test_a_retry_waits_as_long_as_it_was_asked_to() -> None:
-    """`Retry-After` of a failure is kept, if the deadline leaves room for it."""
+def test_a_retry_obeys_retry_after() -> None:
+    """A failure's `Retry-After` is waited for if the deadline allows."""
 
     async def main() -> float:
         loop = asyncio.get_running_loop()
@@ -433,8 +433,8 @@ def test_a_retry_waits_as_long_as_it_was_asked_to() -> None:
     assert run(main()) == 30
 
 
-def test_limits_are_tried_again_as_often() -> None:
-    """A host that limits four times in a row says when to come back."""
+def test_a_limit_is_retried_three_times() -> None:
+    """The fourth limit in a row is raised with the time of the next attempt."""
 
     async def main() -> None:
         retries = Retries(scope_of())
@@ -447,8 +447,8 @@ def test_limits_are_tried_again_as_often() -> None:
     run(main())
 
 
-def test_two_silences_are_enough() -> None:
-    """A server that stays silent is given up as a time-out; another failure is no silence."""
+def test_a_silent_server_is_tried_twice() -> None:
+    """Two timeouts in a row are raised as a timeout; another failure does not count as one."""
 
     async def main() -> None:
         retries = Retries(scope_of())
@@ -461,8 +461,8 @@ def test_two_silences_are_enough() -> None:
 
 
 @on_loop
-async def test_a_place_is_held_for_one_exchange_only(github: FakeGithub) -> None:
-    """While a request waits for a limit or between redirects, its lane's place is free."""
+async def test_a_place_is_held_for_one_exchange(github: FakeGithub) -> None:
+    """While a request waits for a limit, or between redirects, its lane's place is free."""
     github.faults.inject(Fault(answer=answers.raw_limit("1")), times=1)
     file, client = add_file(github), client_of(github)
     limiter = FairLimiter(1, 1)
@@ -482,8 +482,8 @@ async def test_a_place_is_held_for_one_exchange_only(github: FakeGithub) -> None
 
 
 @on_loop
-async def test_one_request_tries_a_host_after_a_limit(github: FakeGithub) -> None:
-    """After a wait one request goes first; the others follow when it came through."""
+async def test_one_request_probes_a_host_after_a_limit(github: FakeGithub) -> None:
+    """The others follow when it has succeeded."""
     github.faults.inject(Fault(answer=answers.raw_limit("1")), times=1)
     file, client = add_file(github), client_of(github)
     with pytest.raises(LimitedError):
@@ -498,8 +498,8 @@ async def test_one_request_tries_a_host_after_a_limit(github: FakeGithub) -> Non
 
 
 @on_loop
-async def test_a_request_that_lined_up_before_a_limit_is_not_sent(github: FakeGithub) -> None:
-    """A request that waits for its place while the host refuses another one waits again."""
+async def test_a_queued_request_waits_for_a_new_limit(github: FakeGithub) -> None:
+    """A request that waits for its place while the host limits another one waits again."""
     github.faults.inject(Fault(answer=answers.raw_limit("1"), latency_seconds=0.1), times=1)
     file, client = add_file(github), client_of(github)
     scope = scope_of(limiter=FairLimiter(1, 1))
@@ -513,7 +513,7 @@ async def test_a_request_that_lined_up_before_a_limit_is_not_sent(github: FakeGi
 
 @on_loop
 async def test_a_callers_token_replaces_the_services(github: FakeGithub) -> None:
-    """It goes to the API alone, and its spent budget stops no other search."""
+    """It is sent to the API only, and its spent budget stops no other search."""
     github.add_user("octocat")
     client = client_of(github, token=TOKEN)
     url = f"{github.api_url}/users/octocat/gists"
@@ -534,17 +534,17 @@ async def test_a_callers_token_replaces_the_services(github: FakeGithub) -> None
 
 @on_loop
 async def test_a_cancelled_request_is_closed(github: FakeGithub) -> None:
-    """Cancelling the task ends the exchange for the server too, and frees the place."""
+    """Cancelling the task ends the exchange on the server too, and frees the place."""
     github.faults.inject(Fault(cut_body_at=9, hang=True))
     file, client = add_file(github, "x" * 5000), client_of(github, timeout_seconds=30)
     limiter = FairLimiter(1, 1)
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def tell(_: object) -> None:
+    def notify(_: object) -> None:
         loop.call_soon_threadsafe(asked.set)
 
-    github.on_request(tell)
+    github.on_request(notify)
     task = asyncio.create_task(ask(client, file.raw_url, scope_of(limiter=limiter)))
     await asked.wait()
     task.cancel()

@@ -1,4 +1,4 @@
-"""Which way a content comes: whatever refuses or fails, another way brings the same bytes."""
+"""Which source a content is read from: if one refuses or fails, another has the same bytes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from tests.github.asking import client_of, listed_gist, on_loop, scope_of, user_
 TOKEN = "canary-token"
 FILES = {"a.py": "import os\n", "b.md": "# héllo\r\n"}
 AT_ONCE = 32
-"""Gists that a search works on at the same time."""
+"""Gists that a search reads concurrently."""
 
 
 class Reader:
-    """Reads gists as a search does, and remembers the ways."""
+    """Reads gists as a search does, and records the sources."""
 
     def __init__(self, github: FakeGithub, token: str | None = None, **about: Any) -> None:
         self.events: list[Event] = []
@@ -37,7 +37,7 @@ class Reader:
         self.contents = Contents(self.client, Clones(self.client), self.events.append)
 
     async def read(self, gist: Gist, scope: Scope | None = None) -> dict[str, bytes]:
-        """The contents of a gist's files, read at the same time."""
+        """The contents of a gist's files, read concurrently."""
         scope = scope or scope_of()
         found = await asyncio.gather(
             *[self.contents.read(gist, file, scope) for file in gist.files]
@@ -45,7 +45,7 @@ class Reader:
         return {file.name: content for file, content in zip(gist.files, found, strict=True)}
 
     async def read_all(self, gists: Iterable[Gist]) -> list[dict[str, bytes]]:
-        """The contents of many gists, AT_ONCE of them at the same time."""
+        """The contents of many gists, AT_ONCE of them concurrently."""
         scope, places = scope_of(limiter=FairLimiter(64, 16)), asyncio.Semaphore(AT_ONCE)
 
         async def one(gist: Gist) -> dict[str, bytes]:
@@ -56,34 +56,34 @@ class Reader:
 
     @property
     def ways(self) -> Counter[tuple[str, str]]:
-        """How often each way was taken, by reason."""
+        """How often each source was used, by reason."""
         reads = [event for event in self.events if isinstance(event, ContentRead)]
         return Counter((event.way, event.reason) for event in reads)
 
 
 def add(github: FakeGithub, files: dict[str, bytes | str] | None = None) -> Gist:
-    """Add a gist; as the listing shows it."""
+    """Add a gist; returns it as the listing shows it."""
     return listed_gist(github, user_of(github).add_gist(files or FILES))
 
 
 def as_bytes(files: dict[str, str]) -> dict[str, bytes]:
-    """Texts in UTF-8."""
+    """Encode texts as UTF-8."""
     return {name: text.encode() for name, text in files.items()}
 
 
 def refuse(github: FakeGithub, origin: OriginName, retry_after: str | None = "300") -> None:
-    """Let an origin refuse everything."""
+    """Make an origin refuse everything."""
     github.faults.inject(Fault(answer=answers.raw_limit(retry_after)), origin=origin)
 
 
 def to(github: FakeGithub, path: str) -> list[Request]:
-    """The requests whose path begins so."""
+    """The requests whose path has this beginning."""
     return [request for request in github.requests if request.path.startswith(path)]
 
 
 @on_loop
 async def test_raw_is_preferred(github: FakeGithub) -> None:
-    """While the raw host answers, nothing else is asked."""
+    """While the raw host answers, no other source is used."""
     reader = Reader(github, TOKEN)
     assert await reader.read(add(github)) == as_bytes(FILES)
     assert {request.origin for request in github.requests} == {"raw"}
@@ -91,8 +91,8 @@ async def test_raw_is_preferred(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_with_a_token_graphql_brings_what_raw_refuses(github: FakeGithub) -> None:
-    """A user of 100 gists is read whole at the cost of at most five points."""
+async def test_with_a_token_graphql_replaces_raw(github: FakeGithub) -> None:
+    """Reading all files of 100 gists costs at most five points."""
     user = user_of(github)
     texts = [{"a.py": f"import n{n}\n", "b.md": f"# {n} é\n"} for n in range(100)]
     gists = [listed_gist(github, user.add_gist(files)) for files in texts]
@@ -108,8 +108,8 @@ async def test_with_a_token_graphql_brings_what_raw_refuses(github: FakeGithub) 
 
 
 @on_loop
-async def test_without_a_token_git_brings_what_raw_refuses(github: FakeGithub) -> None:
-    """Each gist is cloned once, whatever the number of its files; the API's budget is spared."""
+async def test_without_a_token_git_replaces_raw(github: FakeGithub) -> None:
+    """Each gist is cloned once, whatever its number of files; the API's budget is not used."""
     user = user_of(github)
     texts = [{f"{name}.py": f"{name} {n}" for name in "abc"} for n in range(8)]
     gists = [listed_gist(github, user.add_gist(files)) for files in texts]
@@ -122,8 +122,8 @@ async def test_without_a_token_git_brings_what_raw_refuses(github: FakeGithub) -
 
 
 @on_loop
-async def test_when_everything_refuses_the_answer_is_honest(github: FakeGithub) -> None:
-    """Without a token, and with raw and git refusing, the wait is named; nothing hammers on."""
+async def test_when_all_sources_refuse_the_wait_is_reported(github: FakeGithub) -> None:
+    """Without a token, while raw and git refuse, no host gets repeated requests."""
     gists = [add(github) for _ in range(4)]
     refuse(github, "raw")
     refuse(github, "git")
@@ -137,8 +137,8 @@ async def test_when_everything_refuses_the_answer_is_honest(github: FakeGithub) 
 
 
 @on_loop
-async def test_without_a_token_the_api_is_the_last_way(github: FakeGithub) -> None:
-    """It may take half of the hour's budget, and leaves the other half to listings."""
+async def test_without_a_token_the_api_is_the_last_source(github: FakeGithub) -> None:
+    """It may use half of the hourly budget; the other half is for listings."""
     user = user_of(github)
     gists = [listed_gist(github, user.add_gist({"a": str(n)})) for n in range(40)]
     refuse(github, "raw")
@@ -157,7 +157,7 @@ async def test_without_a_token_the_api_is_the_last_way(github: FakeGithub) -> No
 
 @on_loop
 async def test_a_short_wait_of_raw_is_waited_for(github: FakeGithub) -> None:
-    """A second costs less than another way."""
+    """A second costs less than another source."""
     github.faults.inject(Fault(answer=answers.raw_limit("1")), origin="raw", times=1)
     reader = Reader(github, TOKEN)
     assert await reader.read(add(github, {"a": "text"})) == {"a": b"text"}
@@ -165,8 +165,8 @@ async def test_a_short_wait_of_raw_is_waited_for(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_raw_is_taken_again_when_its_wait_is_over(github: FakeGithub) -> None:
-    """One request tries it; it came through, so that the next ones go there."""
+async def test_raw_is_used_again_after_its_wait(github: FakeGithub) -> None:
+    """One request probes it; when it has succeeded, the next ones follow."""
     rule = github.faults.inject(Fault(answer=answers.raw_limit("300")), origin="raw")
     reader, gists = Reader(github, TOKEN), [add(github, {"a": str(n)}) for n in range(4)]
     await reader.read(gists[0])
@@ -179,8 +179,8 @@ async def test_raw_is_taken_again_when_its_wait_is_over(github: FakeGithub) -> N
 
 
 @on_loop
-async def test_a_raw_host_that_fails_is_left_alone(github: FakeGithub) -> None:
-    """After five failures in a row it is asked once in a while, not for every file."""
+async def test_a_failing_raw_host_is_avoided(github: FakeGithub) -> None:
+    """After five failures in a row it is probed now and then, not for every file."""
     github.faults.inject(Fault(answer=text(503, "no")), origin="raw")
     reader, user = Reader(github, TOKEN), user_of(github)
     texts = [{"a": str(n)} for n in range(12)]
@@ -192,8 +192,8 @@ async def test_a_raw_host_that_fails_is_left_alone(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_a_file_that_raw_refuses_comes_another_way(github: FakeGithub) -> None:
-    """A 403 without signs of a limit is for that gist: others are read from raw."""
+async def test_a_file_that_raw_refuses_is_read_elsewhere(github: FakeGithub) -> None:
+    """A 403 that is no limit concerns that gist alone: others are read from raw."""
     odd, other = add(github, {"a": "odd", "b": "b"}), add(github, {"a": "other"})
     github.faults.inject(Fault(answer=answers.too_big()), path=odd.id, origin="raw")
     reader = Reader(github, TOKEN)
@@ -210,8 +210,8 @@ async def test_a_file_that_raw_refuses_comes_another_way(github: FakeGithub) -> 
 
 
 @on_loop
-async def test_what_does_not_hash_to_the_listing_is_not_used(github: FakeGithub) -> None:
-    """A raw host that answers a login page is passed over; what is right comes another way."""
+async def test_a_content_with_another_hash_is_not_used(github: FakeGithub) -> None:
+    """If the raw host answers with a login page, the content is read elsewhere."""
     github.faults.inject(Fault(answer=text(200, "<html>login</html>")), origin="raw")
     reader = Reader(github, TOKEN)
     assert await reader.read(add(github)) == as_bytes(FILES)
@@ -219,8 +219,8 @@ async def test_what_does_not_hash_to_the_listing_is_not_used(github: FakeGithub)
 
 
 @on_loop
-async def test_a_file_that_no_way_brings_is_a_gap(github: FakeGithub) -> None:
-    """A gist that was edited since is not what was listed, by whatever way but raw."""
+async def test_a_file_that_no_source_has_is_a_gap(github: FakeGithub) -> None:
+    """Of an edited gist, only raw has the content that was listed."""
     gist = add(github, {"a": "old"})
     github.world.gists[gist.id].edit({"a": "new"})
     reader = Reader(github, TOKEN)
@@ -232,8 +232,8 @@ async def test_a_file_that_no_way_brings_is_a_gap(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_binaries_come_by_the_single_gist(github: FakeGithub) -> None:
-    """GraphQL shows no text for them, REST has them in base64."""
+async def test_binaries_are_read_from_the_single_gist(github: FakeGithub) -> None:
+    """GraphQL has no text for them, REST has them in base64."""
     files: dict[str, bytes | str] = {"a.bin": b"\0\xff\xfe" * 100, "b.txt": "text"}
     refuse(github, "raw")
     reader = Reader(github, TOKEN)
@@ -244,8 +244,8 @@ async def test_binaries_come_by_the_single_gist(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_a_query_that_asks_for_too_much_is_halved(github: FakeGithub) -> None:
-    """Until it is small enough; a single gist that is too much comes another way."""
+async def test_a_query_that_is_too_large_is_halved(github: FakeGithub) -> None:
+    """A single gist that is too large is read elsewhere."""
     user = user_of(github)
     texts = [{"a": f"{n} " + "x" * 1000} for n in range(16)] + [{"a": "x" * 9000}]
     gists = [listed_gist(github, user.add_gist(files)) for files in texts]
@@ -257,8 +257,8 @@ async def test_a_query_that_asks_for_too_much_is_halved(github: FakeGithub) -> N
 
 
 @on_loop
-async def test_a_silent_graphql_costs_one_time_out(github: FakeGithub) -> None:
-    """The gists of the query come another way; no smaller queries are tried."""
+async def test_a_silent_graphql_costs_one_timeout(github: FakeGithub) -> None:
+    """The gists of the query are read elsewhere; no smaller queries are tried."""
     user = user_of(github)
     texts = [{"a": f"{n}"} for n in range(16)]
     gists = [listed_gist(github, user.add_gist(files)) for files in texts]
@@ -288,10 +288,10 @@ async def test_a_silent_graphql_costs_one_time_out(github: FakeGithub) -> None:
     ],
 )
 @on_loop
-async def test_whatever_graphql_answers_another_way_is_taken(
+async def test_any_failure_of_graphql_leads_to_another_source(
     github: FakeGithub, answer: Response
 ) -> None:
-    """Nothing of it passes for a content, and none of it ends the search."""
+    """No part of it is used as a content, and it does not end the search."""
     refuse(github, "raw")
     github.faults.inject(Fault(answer=answer), path="/graphql")
     reader = Reader(github, TOKEN)
@@ -300,10 +300,10 @@ async def test_whatever_graphql_answers_another_way_is_taken(
 
 
 @on_loop
-async def test_an_unforeseen_error_of_a_query_is_raised(
+async def test_an_unexpected_error_of_a_query_is_raised(
     github: FakeGithub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It reaches the reader: a gist that is only cancelled would be missing without a word."""
+    """It reaches the reader: if it only cancelled the gist, the gist would silently be missing."""
 
     def fail(_body: bytes, _count: int) -> list[object]:
         raise RuntimeError("unforeseen")
@@ -329,10 +329,10 @@ async def test_an_unforeseen_error_of_a_query_is_raised(
     ],
 )
 @on_loop
-async def test_whatever_the_single_gist_answers_git_is_taken(
+async def test_any_failure_of_the_single_gist_leads_to_git(
     github: FakeGithub, answer: Response
 ) -> None:
-    """The last way brings it."""
+    """The last source has the content."""
     refuse(github, "raw")
     github.faults.inject(Fault(answer=text(200, "[]")), path="/graphql")
     github.faults.inject(Fault(answer=answer), path="/gists/")
@@ -342,8 +342,8 @@ async def test_whatever_the_single_gist_answers_git_is_taken(
 
 
 @on_loop
-async def test_a_gist_that_was_deleted_is_gone(github: FakeGithub) -> None:
-    """Raw's 404 says so, and that of the other ways."""
+async def test_a_deleted_gist_is_gone(github: FakeGithub) -> None:
+    """A 404 of any source says so."""
     gist = add(github, {"a": "text"})
     github.world.gists[gist.id].delete()
     with pytest.raises(GoneError):
@@ -355,8 +355,8 @@ async def test_a_gist_that_was_deleted_is_gone(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_what_can_not_be_proved_comes_from_raw_alone(github: FakeGithub) -> None:
-    """Without a listed SHA no other way is taken: raw's limit is the answer."""
+async def test_a_content_without_a_sha_is_read_from_raw_only(github: FakeGithub) -> None:
+    """Other sources cannot be verified against the listing, so raw's limit is the result."""
     gist = add(github, {"a": "text"})
     gist = replace(gist, files=(replace(gist.files[0], blob_sha=None),))
     refuse(github, "raw")
@@ -367,7 +367,7 @@ async def test_what_can_not_be_proved_comes_from_raw_alone(github: FakeGithub) -
 
 @on_loop
 async def test_an_address_that_is_not_allowed_is_a_gap(github: FakeGithub) -> None:
-    """Nobody is asked."""
+    """No request is sent."""
     gist = add(github, {"a": "text"})
     gist = replace(gist, files=(replace(gist.files[0], raw_url="https://evil.example/a"),))
     with pytest.raises(IncompleteError) as raised:
@@ -377,8 +377,8 @@ async def test_an_address_that_is_not_allowed_is_a_gap(github: FakeGithub) -> No
 
 
 @on_loop
-async def test_a_failure_of_the_only_way_is_raised_as_it_is(github: FakeGithub) -> None:
-    """Where raw is all there is, its error is reported, after its retries."""
+async def test_a_failure_of_the_only_source_is_raised(github: FakeGithub) -> None:
+    """Where raw is the only source, its error is raised after its retries."""
     gist = replace(add(github, {"a": "text"}), git_pull_url=None, node_id=None)
     github.faults.inject(Fault(answer=text(422, "no")), origin="raw")
     github.rate_limit.use_up()
@@ -389,8 +389,8 @@ async def test_a_failure_of_the_only_way_is_raised_as_it_is(github: FakeGithub) 
 
 
 @on_loop
-async def test_a_callers_token_asks_graphql(github: FakeGithub) -> None:
-    """In place of the service's, which has none here."""
+async def test_a_callers_token_is_used_for_graphql(github: FakeGithub) -> None:
+    """It is used in place of the service's, which has none here."""
     refuse(github, "raw")
     reader = Reader(github)
     gist = add(github)
@@ -399,8 +399,8 @@ async def test_a_callers_token_asks_graphql(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_a_cancelled_search_asks_graphql_no_more(github: FakeGithub) -> None:
-    """The query of gists that nobody waits for is ended, and none follows."""
+async def test_a_cancelled_search_ends_its_query(github: FakeGithub) -> None:
+    """A query that no search waits for is cancelled, and none follows."""
     refuse(github, "raw")
     reader, user = Reader(github, TOKEN), user_of(github)
     gists = [listed_gist(github, user.add_gist({"a": str(n)})) for n in range(40)]
@@ -408,11 +408,11 @@ async def test_a_cancelled_search_asks_graphql_no_more(github: FakeGithub) -> No
     loop = asyncio.get_running_loop()
     github.faults.inject(Fault(latency_seconds=3600), path="/graphql")
 
-    def tell(request: Request) -> None:
+    def notify(request: Request) -> None:
         if request.path == "/graphql":
             loop.call_soon_threadsafe(asked.set)
 
-    github.on_request(tell)
+    github.on_request(notify)
     task = asyncio.create_task(reader.read_all(gists))
     await asked.wait()
     task.cancel()
@@ -424,8 +424,8 @@ async def test_a_cancelled_search_asks_graphql_no_more(github: FakeGithub) -> No
 
 
 @on_loop
-async def test_hosts_can_be_looked_at(github: FakeGithub) -> None:
-    """Requests, refusals, the wait and the budget of each host, by what is limited there."""
+async def test_the_state_of_each_host_can_be_read(github: FakeGithub) -> None:
+    """It has requests, refusals, wait and budget, for each resource that is limited separately."""
     refuse(github, "raw")
     reader = Reader(github, TOKEN)
     await reader.read(add(github))

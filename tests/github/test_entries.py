@@ -1,4 +1,4 @@
-"""What GitHub's lists hold, well-formed or not."""
+"""Reading the entries of GitHub's lists, well-formed or not."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ GIST = Gist(
     git_pull_url=ENTRY["git_pull_url"],
 )
 LATEST = datetime.max.replace(tzinfo=UTC)
-MISSING = ...  # has the same repr in each worker of a parallel run, as its tests' names must
+MISSING = ...  # its repr is the same in each worker of a parallel run, as a test's id must be
 WRONG: tuple[object, ...] = (
     MISSING,
     None,
@@ -76,26 +76,26 @@ json_values = st.recursive(
 
 
 def page(*entries: object) -> tuple[tuple[Gist, ...], int]:
-    """A page as it is read from its bytes."""
+    """A page, read from its bytes."""
     found = read.parse_gists(json.dumps(entries).encode())
     return found.gists, found.unreadable
 
 
 def changed(entry: dict[str, Any], name: str, value: object) -> dict[str, Any]:
-    """An entry with one field missing, or with another value."""
+    """An entry with one field removed or replaced."""
     rest = {other: old for other, old in entry.items() if other != name}
     return rest if value is MISSING else rest | {name: value}
 
 
 def test_an_entry_is_read() -> None:
-    """Every field of a real entry lands where it belongs."""
+    """Every field of a real entry is read."""
     assert page(ENTRY) == ((GIST,), 0)
 
 
 @pytest.mark.parametrize("value", WRONG, ids=repr)
 @pytest.mark.parametrize("field", [*ENTRY, "owner", "user", "forks"])
 def test_any_field_may_be_missing_or_wrong(field: str, value: object) -> None:
-    """A field that is no use is left out of account, and all others are still read."""
+    """An unusable field is ignored, and all others are read."""
     gists, unreadable = page(changed(ENTRY, field, value))
     text = isinstance(value, str) and value != ""
     if field == "public" and value is not True:
@@ -108,7 +108,7 @@ def test_any_field_may_be_missing_or_wrong(field: str, value: object) -> None:
 
 
 def expected(field: str, value: object, *, text: bool) -> Gist:
-    """The gist of ENTRY when `field` is not what it was."""
+    """The gist of ENTRY with `field` changed."""
     known: dict[str, Any] = {name: getattr(GIST, name) for name in Gist.__slots__}
     match field:
         case "id" | "html_url" | "git_pull_url":
@@ -131,7 +131,7 @@ def expected(field: str, value: object, *, text: bool) -> Gist:
 @pytest.mark.parametrize("value", WRONG, ids=repr)
 @pytest.mark.parametrize("field", ["filename", "type", "language", "raw_url", "size"])
 def test_any_field_of_a_file_may_be_missing_or_wrong(field: str, value: object) -> None:
-    """A file is listed with what is known of it: at least the name that it is listed by."""
+    """A file is listed with the fields that are usable, at least its name."""
     file = changed(ENTRY["files"]["hello.py"], field, value)
     ((gist,), _) = page(changed(ENTRY, "files", {"hello.py": file}))
     text = value if isinstance(value, str) and value else None
@@ -149,21 +149,21 @@ def test_any_field_of_a_file_may_be_missing_or_wrong(field: str, value: object) 
 
 
 @pytest.mark.parametrize("file", [None, [], "x", 5, {}])
-def test_a_file_may_be_nothing(file: object) -> None:
-    """A file that is null in the listing keeps its name, so that the gap can name it."""
+def test_a_file_may_be_null(file: object) -> None:
+    """It keeps its name, so that the gap can be reported."""
     ((gist,), _) = page(changed(ENTRY, "files", {"a.py": file}))
     assert gist.files == (GistFile("a.py", None, None, None, None),)
 
 
-def test_no_files_is_no_missing_files() -> None:
-    """An empty gist is empty; one listed without its files is one that only git knows."""
+def test_an_empty_gist_is_not_one_without_files() -> None:
+    """An empty gist has no files; of a gist listed without `files` only git knows the files."""
     ((empty, unknown), _) = page(changed(ENTRY, "files", {}), changed(ENTRY, "files", None))
     assert (empty.files, empty.truncated) == ((), False)
     assert (unknown.files, unknown.truncated) == ((), True)
 
 
-def test_only_public_entries_are_read() -> None:
-    """Neither secret gists nor what is no gist at all is listed, or counted."""
+def test_only_public_gists_are_read() -> None:
+    """Secret gists and invalid entries are neither listed nor counted."""
     secret = changed(ENTRY, "public", value=False)
     assert page(None, 1, "x", [], {}, secret, ENTRY, changed(secret, "public", "true")) == (
         (GIST,),
@@ -183,7 +183,7 @@ def test_only_public_entries_are_read() -> None:
     ],
 )
 def test_times_are_in_utc(created: str, understood: datetime) -> None:
-    """A time with another zone is converted, one without is UTC, one out of range is none."""
+    """A time with another zone is converted, one without is UTC, one out of range is ignored."""
     ((gist,), _) = page(changed(ENTRY, "created_at", created))
     assert gist.created_at == understood
     assert gist.created_at.tzinfo is UTC
@@ -200,7 +200,7 @@ def test_times_are_in_utc(created: str, understood: datetime) -> None:
         (f"/o/1/{SHA}/a.py", None),
     ],
 )
-def test_the_blob_is_named_by_the_address(path: str, sha: str | None) -> None:
+def test_the_address_contains_the_blobs_sha(path: str, sha: str | None) -> None:
     """The 40 hex digits after `raw` are the blob's SHA-1, in lower case."""
     file = {"raw_url": f"https://gist.githubusercontent.com{path}"}
     ((gist,), _) = page(changed(ENTRY, "files", {"a.py": file}))
@@ -221,22 +221,22 @@ def test_the_blob_is_named_by_the_address(path: str, sha: str | None) -> None:
         (b'"text"', "not a list"),
     ],
 )
-def test_what_is_no_list_is_an_error(body: bytes, words: str) -> None:
-    """HTML, half of a body, wrong bytes, endless nesting or an object: GithubError says which."""
+def test_a_body_that_is_no_list_is_an_error(body: bytes, words: str) -> None:
+    """GithubError names the fault: HTML, truncation, invalid UTF-8, deep nesting or an object."""
     with pytest.raises(GithubError, match=words):
         read.parse_gists(body)
 
 
 @given(st.lists(json_values))
 def test_any_list_can_be_read(entries: list[object]) -> None:
-    """Whatever JSON stands in the list, reading it raises nothing and lists no more than that."""
+    """For any JSON in the list, reading raises nothing and lists no more gists than entries."""
     gists, unreadable = page(*entries)
     assert len(gists) + unreadable <= len(entries)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(ENTRY)), json_values), json_values, json_values)
 def test_any_entry_can_be_read(entry: dict[str, Any], file: object, url: object) -> None:
-    """Fields of any JSON at all give a gist whose times are aware and whose sizes make sense."""
+    """For fields of any JSON, a gist's times are aware and its sizes not negative."""
     files = {"a": file, "b": {"raw_url": url, "size": url}}
     ((gist,), _) = page(entry | {"public": True, "html_url": "u", "files": files})
     assert gist.created_at.tzinfo is UTC
@@ -245,7 +245,7 @@ def test_any_entry_can_be_read(entry: dict[str, Any], file: object, url: object)
 
 
 def test_every_entry_has_an_id() -> None:
-    """Entries that are not shown keep their place: secret ones, and those without an address."""
+    """Entries that are not shown keep their position: secret ones, and those without an address."""
     secret = ENTRY | {"id": "secret", "public": False}
     nameless = changed(ENTRY | {"id": "nameless"}, "html_url", None)
     unnumbered = changed(ENTRY, "id", MISSING)
@@ -255,8 +255,8 @@ def test_every_entry_has_an_id() -> None:
 
 
 @pytest.mark.parametrize("public", [True, False])
-def test_another_owner_is_an_error(public: bool) -> None:  # noqa: FBT001 - a case
-    """One entry of another user, shown or not, spoils the page; case does not matter."""
+def test_another_users_gist_is_an_error(public: bool) -> None:  # noqa: FBT001 - a case
+    """One entry of another user, shown or not, invalidates the page; case does not matter."""
     good = ENTRY | {"owner": {"login": "OctoCat"}}
     other = ENTRY | {"owner": {"login": "other"}, "public": public}
     found = read.parse_gists(json.dumps([good]).encode(), owner="octocat").gists
@@ -266,14 +266,14 @@ def test_another_owner_is_an_error(public: bool) -> None:  # noqa: FBT001 - a ca
 
 
 @pytest.mark.parametrize("owner", [*WRONG[:-2], {"login": None}, {"login": 5}, {"login": ""}])
-def test_an_owner_that_is_not_named_is_no_other(owner: object) -> None:
-    """Live entries lack an owner now and then."""
+def test_an_entry_may_have_no_owner(owner: object) -> None:
+    """Real entries sometimes lack it."""
     body = json.dumps([changed(ENTRY, "owner", owner)]).encode()
     assert read.parse_gists(body, owner="octocat").gists == (GIST,)
 
 
-def test_what_is_kept_of_an_entry_is_bounded() -> None:
-    """300 files, and no text of more than 10,000 characters; git has the rest."""
+def test_an_entry_is_bounded() -> None:
+    """At most 300 files and 10,000 characters for each text are kept; git has the rest."""
     long = "x" * (MAX_TEXT + 1)
     files = {f"{number}": {"size": 1} for number in range(MAX_FILES + 1)}
     ((many, named), _) = page(
@@ -288,19 +288,19 @@ def test_what_is_kept_of_an_entry_is_bounded() -> None:
 
 
 def test_a_single_gist_may_be_secret() -> None:
-    """The caller who knows its id may read it."""
+    """A caller who knows its id may read it."""
     body = json.dumps(ENTRY | {"public": False, "history": []}).encode()
     assert read.parse_single(body, gist_id=GIST.id.upper()) == Entries((GIST.id,), (GIST,))
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"{}", b"<html>", b'{"message": "Not Found"}'])
-def test_what_is_no_gist_is_an_error(body: bytes) -> None:
-    """A list, an error or HTML: GithubError."""
+def test_a_body_that_is_no_gist_is_an_error(body: bytes) -> None:
+    """A list, an error or HTML raises GithubError."""
     with pytest.raises(GithubError, match=r"not a gist|not JSON"):
         read.parse_single(body, gist_id=GIST.id)
 
 
 def test_members_are_read() -> None:
-    """Logins in GitHub's order; what has none is left out."""
+    """Logins are in GitHub's order; an entry without one is ignored."""
     body = json.dumps([{"login": "a", "id": 1}, {}, None, {"login": 5}, {"login": "b"}]).encode()
     assert read.parse_members(body).ids == ("a", "b")

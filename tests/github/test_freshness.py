@@ -1,4 +1,4 @@
-"""How long a known list is trusted."""
+"""How long a stored listing is used without a request."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from gistapi.github.freshness import Freshness, Trust
         (Budget(5000, 10, 3600), Trust(60, 600)),
     ],
 )
-def test_trust_stretches_as_the_budget_shrinks(budget: Budget | None, trust: Trust) -> None:
-    """Only without a token: where GitHub allows no more than 60 requests an hour."""
+def test_a_small_budget_extends_the_ttl(budget: Budget | None, trust: Trust) -> None:
+    """Only without a token, where GitHub allows at most 60 requests an hour."""
     stretched = Freshness(60).trust(budget)
     assert stretched.seconds == pytest.approx(trust.seconds)
     assert stretched.deletions_seconds == pytest.approx(trust.deletions_seconds)
 
 
-def test_what_is_set_longer_is_not_shortened() -> None:
-    """A list that may be an hour old may be so whatever is left."""
+def test_a_longer_setting_is_not_shortened() -> None:
+    """A listing that may be an hour old may be so whatever the budget is."""
     spent = Budget(60, 0, 3600)
     assert Freshness(3600, 0, 7200).trust(spent) == Trust(3600, 7200)
 
 
-def test_nothing_is_trusted_where_the_time_is_none() -> None:
-    """With 0 GitHub is asked each time."""
+def test_a_ttl_of_zero_requests_every_time() -> None:
+    """GitHub is asked for each search."""
     assert Freshness(0, 0, 0).trust(Budget(60, 0, 3600)) == Trust(0, 0)

@@ -1,4 +1,4 @@
-"""When a host may be asked again. Waits of an hour take no time here: the clock jumps."""
+"""When requests to a host may be sent. Waits of an hour take no time: the clock is simulated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOREVER = 1e9
 
 
 def new_host(*events: list[Event]) -> Host:
-    """A host that nobody has asked yet."""
+    """A host without any request so far."""
     limits = HostLimits(events[0].append if events else ignore, 64)
     return limits.host(HOST, "api")
 
@@ -33,12 +33,12 @@ def budget(remaining: int, reset_in: float) -> Mapping[str, str]:
 
 
 def now() -> float:
-    """The loop's clock."""
+    """The loop's time."""
     return asyncio.get_running_loop().time()
 
 
 async def sent(host: Host, status: int, headers: Mapping[str, str] | None = None) -> float | None:
-    """Send a request as soon as it may be; the wait that its answer asks for."""
+    """Send a request as soon as allowed; returns the wait that its answer asks for."""
     await host.wait(FOREVER)
     permit = host.begin()
     assert permit is not None
@@ -46,8 +46,8 @@ async def sent(host: Host, status: int, headers: Mapping[str, str] | None = None
     return permit.note(status, headers or {}, b"")
 
 
-def test_a_host_that_asked_for_nothing_may_be_asked() -> None:
-    """No wait without a reason, and none for what is no limit."""
+def test_a_host_without_a_limit_has_no_wait() -> None:
+    """Answers that are no limit cause no wait either."""
 
     async def main() -> None:
         host = new_host()
@@ -63,7 +63,7 @@ def test_a_host_that_asked_for_nothing_may_be_asked() -> None:
 
 @pytest.mark.parametrize("status", [403, 429])
 def test_a_refusal_is_remembered_for_its_host(status: int) -> None:
-    """What one search was answered holds for all, and for that host alone."""
+    """The limit applies to all searches, and to that host alone."""
 
     async def main() -> None:
         limits = HostLimits(ignore, 64)
@@ -75,7 +75,7 @@ def test_a_refusal_is_remembered_for_its_host(status: int) -> None:
 
 
 def test_a_wait_beyond_the_deadline_is_refused_at_once() -> None:
-    """A search that can't wait that long gets the time it would be."""
+    """The error says when the host may be asked."""
 
     async def main() -> None:
         host = new_host()
@@ -89,8 +89,8 @@ def test_a_wait_beyond_the_deadline_is_refused_at_once() -> None:
     run(main())
 
 
-def test_a_wait_within_the_deadline_is_waited() -> None:
-    """The host may be asked when its time has come, not before."""
+def test_a_wait_within_the_deadline_is_waited_for() -> None:
+    """The request is sent when the wait is over, not earlier."""
 
     async def main() -> None:
         host = new_host()
@@ -106,7 +106,7 @@ def test_a_wait_within_the_deadline_is_waited() -> None:
 
 @pytest.mark.parametrize("status", [403, 200])
 def test_the_reset_of_a_spent_budget_is_waited_for(status: int) -> None:
-    """The primary limit holds until its reset, from the answer on that used up the last of it."""
+    """The primary limit applies until its reset, from the answer that used up the budget."""
 
     async def main() -> None:
         host = new_host()
@@ -130,8 +130,8 @@ def test_the_reset_of_a_spent_budget_is_waited_for(status: int) -> None:
         {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 10**8)},
     ],
 )
-def test_no_wait_is_believed_beyond_the_hour(fields: dict[str, str]) -> None:
-    """GitHub's window is an hour: a host cannot block itself for years."""
+def test_a_wait_is_at_most_an_hour(fields: dict[str, str]) -> None:
+    """GitHub's window is an hour: no answer can block a host for years."""
 
     async def main() -> None:
         assert await sent(new_host(), 429, fields) == LONGEST_WAIT_SECONDS == 3600
@@ -150,7 +150,7 @@ def test_no_wait_is_believed_beyond_the_hour(fields: dict[str, str]) -> None:
     ],
 )
 def test_a_budget_out_of_range_is_none(fields: dict[str, str]) -> None:
-    """What is no sensible number is not passed on."""
+    """An implausible number is not reported."""
     seen: list[Event] = []
 
     async def main() -> None:
@@ -161,7 +161,7 @@ def test_a_budget_out_of_range_is_none(fields: dict[str, str]) -> None:
 
 
 def test_waits_never_shrink() -> None:
-    """An answer to an earlier request does not undo what a later one asked for."""
+    """An answer to an earlier request does not shorten a later request's wait."""
 
     async def main() -> None:
         host = new_host()
@@ -176,7 +176,7 @@ def test_waits_never_shrink() -> None:
 
 
 def test_unnamed_waits_double() -> None:
-    """Without a named time it is a minute, then twice as long each time, to an hour at most."""
+    """Without a stated time it is a minute, then twice as long each time, up to an hour."""
 
     async def main() -> list[float | None]:
         host = new_host()
@@ -205,7 +205,7 @@ def test_a_success_in_flight_does_not_end_the_doubling() -> None:
 
 
 def test_answers_to_requests_sent_together_count_once() -> None:
-    """Sixteen refusals of sixteen requests under way are one limit, not sixteen."""
+    """Sixteen refusals of sixteen concurrent requests are one limit, not sixteen."""
 
     async def main() -> None:
         host = new_host()
@@ -217,8 +217,8 @@ def test_answers_to_requests_sent_together_count_once() -> None:
     run(main())
 
 
-def test_one_request_goes_first_after_a_wait() -> None:
-    """The others follow when it came through, and wait as long again when it did not."""
+def test_one_request_probes_a_host_after_a_wait() -> None:
+    """The others follow if it succeeded, and wait as long again if it did not."""
 
     async def main() -> None:
         host = new_host()
@@ -241,8 +241,8 @@ def test_one_request_goes_first_after_a_wait() -> None:
     run(main())
 
 
-def test_a_first_request_without_an_answer_gives_its_turn_to_the_next() -> None:
-    """A probe that is cancelled or breaks keeps nobody waiting."""
+def test_a_probe_without_an_answer_is_replaced() -> None:
+    """When a probe is cancelled or fails, the next request is sent."""
 
     async def main() -> None:
         host = new_host()
@@ -263,7 +263,7 @@ def test_a_first_request_without_an_answer_gives_its_turn_to_the_next() -> None:
 
 
 def test_a_callers_token_has_limits_of_its_own() -> None:
-    """Neither the service nor another caller waits for it, and its budget is not reported."""
+    """The service and other callers do not wait for them, and its budget is not reported."""
     seen: list[Event] = []
 
     async def main() -> None:
@@ -276,7 +276,7 @@ def test_a_callers_token_has_limits_of_its_own() -> None:
             limits.host(HOST, "api", f"token {number}")
         assert (
             limits.host(HOST, "api", "one").wait_seconds() == 0
-        )  # forgotten: their number is bounded
+        )  # dropped: their number is bounded
 
     run(main())
     assert not [event for event in seen if isinstance(event, GithubBudgetSeen)]

@@ -1,4 +1,4 @@
-"""What can go wrong on the way: each fault ends in time, as an error of ours, in bounded memory."""
+"""Faults of HTTP: each ends in time, as an error of ours, in bounded memory."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from tests.waiting import HANG_SECONDS
 async def test_a_body_cut_at_any_byte_is_transient(
     github: FakeGithub, *, reset: bool, chunked: bool, packed: bool
 ) -> None:
-    """Whatever is missing at the end, and however it ends, is never taken for the whole."""
+    """A body with any bytes missing, however the connection ends, is never taken as complete."""
     content = b"import requests\n"
     file, client = add_file(github, content), client_of(github)
     headers = {} if packed else {"Accept_Encoding": "identity"}
@@ -60,7 +60,7 @@ async def test_a_body_cut_at_any_byte_is_transient(
 @pytest.mark.parametrize("reset", [False, True])
 @on_loop
 async def test_headers_cut_at_any_byte_are_no_answer(github: FakeGithub, *, reset: bool) -> None:
-    """A head without its end is an error, or at least not an answer with the whole content."""
+    """An incomplete head is an error, or at least not an answer with the whole content."""
     content = b"import requests\n"
     file, client = add_file(github, content), client_of(github)
     for at in range(0, 400, 1 if not reset else 7):
@@ -76,7 +76,7 @@ async def test_headers_cut_at_any_byte_are_no_answer(github: FakeGithub, *, rese
 
 @on_loop
 async def test_a_connection_that_is_refused_or_reset_is_transient(github: FakeGithub) -> None:
-    """Nobody there, or somebody who hangs up at once: another try may help."""
+    """Another attempt may succeed."""
     file, client = add_file(github), client_of(github)
     with github.refusing("raw"), pytest.raises(TransientError, match="the connection was refused"):
         await ask(client, file.raw_url)
@@ -101,7 +101,7 @@ async def test_a_connection_that_is_refused_or_reset_is_transient(github: FakeGi
 )
 @on_loop
 async def test_a_silent_server_is_given_up(github: FakeGithub, fault: Fault) -> None:
-    """A server that falls silent or drips, wherever in its answer, is given up as silent."""
+    """A server that stops sending or sends too slowly, anywhere in its answer, is given up."""
     file, client = add_file(github, "x" * 50000), client_of(github, timeout_seconds=1)
     github.faults.inject(fault)
     with pytest.raises(SilenceError):
@@ -110,17 +110,17 @@ async def test_a_silent_server_is_given_up(github: FakeGithub, fault: Fault) -> 
 
 @pytest.mark.parametrize("bytes_per_second", [None, 20])
 @on_loop
-async def test_a_file_without_progress_is_given_up_after_two_silences(
+async def test_a_file_without_progress_is_given_up_after_two_timeouts(
     github: FakeGithub, bytes_per_second: float | None
 ) -> None:
-    """It costs two time-outs, and then it is a file that is not there, for this file alone."""
+    """Only this file is then unavailable."""
     hanging, other = add_file(github, "x" * 5000, "a"), add_file(github, "found", "b")
     files = RawFiles(client_of(github, timeout_seconds=1))
     fault = Fault(cut_body_at=0, hang=True)
     if bytes_per_second:
         fault = Fault(bytes_per_second=bytes_per_second)
     github.faults.inject(fault, path=(hanging.raw_url or "").removeprefix(github.raw_url))
-    with pytest.raises(IncompleteError, match="time-out") as raised:
+    with pytest.raises(IncompleteError, match="timeout") as raised:
         await files.read(hanging, scope_of())
     assert raised.value.reason == "file_unavailable"
     assert len(github.requests) == 2
@@ -129,7 +129,7 @@ async def test_a_file_without_progress_is_given_up_after_two_silences(
 
 @on_loop
 async def test_bad_gzip_is_transient(github: FakeGithub) -> None:
-    """What no inflater takes is tried again."""
+    """A body that cannot be decompressed is requested again."""
     file, client = add_file(github, "x" * 5000), client_of(github)
     github.faults.inject(Fault(gzip="corrupt"))
     with pytest.raises(TransientError, match="could not be decompressed"):
@@ -139,14 +139,14 @@ async def test_bad_gzip_is_transient(github: FakeGithub) -> None:
 @pytest.mark.parametrize("delta", [1, 1000, -1])
 @on_loop
 async def test_a_wrong_length_is_never_the_content(github: FakeGithub, delta: int) -> None:
-    """More promised than sent is an error; less is a shorter body, and the rest is no answer."""
+    """Too few bytes are an error; with too many, the body is cut and the rest is no answer."""
     content = b"import requests\n"
     file, client = add_file(github, content), client_of(github)
     github.faults.inject(Fault(content_length_delta=delta), times=1)
     with suppress(TransientError):
         _, short = await ask(client, file.raw_url, None, Accept_Encoding="identity")
         assert short == content[:-1]
-    with suppress(TransientError):  # it may meet the end of the connection that was used before
+    with suppress(TransientError):  # the connection that was used before may be closed
         assert await ask(client, file.raw_url) == (200, content)
     assert await ask(client, file.raw_url) == (200, content)
 
@@ -163,8 +163,8 @@ async def test_a_wrong_length_is_never_the_content(github: FakeGithub, delta: in
     ],
 )
 @on_loop
-async def test_what_is_no_http_is_transient(head: bytes) -> None:
-    """A server that speaks something else fails like one that is broken."""
+async def test_an_answer_that_is_not_http_is_transient(head: bytes) -> None:
+    """A server of another protocol is treated like a broken one."""
 
     def talk(connected: socket.socket) -> None:
         head_of(connected)
@@ -199,7 +199,7 @@ PLAIN = b"import requests\n"
 )
 @on_loop
 async def test_a_body_is_decoded_or_an_error(*, coding: str, body: bytes, is_read: bool) -> None:
-    """What is not whole, or not in the coding that its head names, is never taken as content."""
+    """A body that is incomplete, or not in the coding that its head names, is never a content."""
 
     def talk(connected: socket.socket) -> None:
         head_of(connected)
@@ -227,7 +227,7 @@ async def test_a_body_is_decoded_or_an_error(*, coding: str, body: bytes, is_rea
 @pytest.mark.parametrize("at_once", [True, False])
 @on_loop
 async def test_interim_answers_are_skipped(interim: bytes, *, at_once: bool) -> None:
-    """The final answer is the answer, for each of several requests on one connection."""
+    """The final answer is returned, for each of several requests on one connection."""
 
     def talk(connected: socket.socket) -> None:
         while head := head_of(connected):
@@ -247,8 +247,8 @@ async def test_interim_answers_are_skipped(interim: bytes, *, at_once: bool) -> 
 
 @pytest.mark.parametrize("extra", ["with the answer", "afterwards"])
 @on_loop
-async def test_a_connection_with_an_unread_answer_is_not_used_again(extra: str) -> None:
-    """An answer that nobody asked for is never taken for that of the next request."""
+async def test_a_connection_with_an_extra_answer_is_not_reused(extra: str) -> None:
+    """An unsolicited answer is never taken for that of the next request."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n%b"
     has_read, sent_more = threading.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -272,12 +272,12 @@ async def test_a_connection_with_an_unread_answer_is_not_used_again(extra: str) 
             has_read.set()
             await sent_more.wait()
             sent_more.clear()
-            await asyncio.sleep(0.01)  # the loop reads what has been sent by now
+            await asyncio.sleep(0.01)  # lets the loop read what was sent
 
 
 @on_loop
 async def test_a_request_is_sent_once(github: FakeGithub) -> None:
-    """A kept connection that breaks is not replaced behind the back of the accounts."""
+    """When a kept connection breaks, aiohttp does not send the request again unnoticed."""
     file, client = add_file(github), client_of(github)
     assert (await ask(client, file.raw_url))[0] == 200
     github.faults.inject(Fault(cut_head_at=0, reset=True), times=1)
@@ -313,7 +313,7 @@ main()
 
 
 def test_a_gzip_bomb_is_read_in_bounded_memory(github: FakeGithub) -> None:
-    """A gigabyte out of one MiB is read up to 100 MiB, in chunks, and is then too large."""
+    """Of a gigabyte out of one MiB, 100 MiB are read in chunks; then the file is too large."""
     github.faults.inject(Fault(answer=text(200, "x"), gzip="bomb"))
     program = [sys.executable, "-c", MEASURE, github.api_url, github.raw_host]
     root = Path(__file__).parent.parent.parent
@@ -325,7 +325,7 @@ def test_a_gzip_bomb_is_read_in_bounded_memory(github: FakeGithub) -> None:
 
 
 def subclasses(root: type[BaseException]) -> Iterator[type[BaseException]]:
-    """A class and all that derive from it."""
+    """Yield a class and all its subclasses."""
     yield root
     for derived in root.__subclasses__():
         yield from subclasses(derived)
@@ -366,7 +366,7 @@ def test_every_error_of_the_libraries_is_one_of_ours(error: type[Exception]) -> 
 
 
 def test_the_libraries_errors_were_found() -> None:
-    """The walk over their classes finds those that everybody knows."""
+    """The search for subclasses finds the well-known ones."""
     names = {error.__name__ for error in THEIRS}
     assert {"SocketTimeoutError", "ClientPayloadError", "ClientConnectorDNSError"} <= names
     assert len(THEIRS) > 40
@@ -399,7 +399,7 @@ KEY = ConnectionKey("gist.github.com", 443, *(True, True), None, None, None)
     ],
 )
 def test_causes_are_in_plain_words(error: Exception, words: str) -> None:
-    """A caller reads what happened; the library's words are the log's, without credentials."""
+    """The caller reads what happened; the log has the library's message, without credentials."""
     with pytest.raises(GithubError, match=words) as ours, mapped_errors():
         raise error
     assert cause_of(ours.value).startswith(type(error).__name__)
@@ -408,19 +408,19 @@ def test_causes_are_in_plain_words(error: Exception, words: str) -> None:
 
 
 def test_other_errors_differ() -> None:
-    """Ours pass as they are; a fault of the code is no failure of GitHub's."""
+    """Our errors pass unchanged; a bug is no failure of GitHub's."""
     with pytest.raises(GithubError, match="ours"), mapped_errors():
         raise GithubError("ours")
     with pytest.raises(ZeroDivisionError), mapped_errors():
         raise ZeroDivisionError
 
 
-# what the environment says
+# settings of the environment
 
 
 @pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
-    """Give an authority that `REQUESTS_CA_BUNDLE` names."""
+    """Return an authority that `REQUESTS_CA_BUNDLE` names."""
     made = trustme.CA()
     bundle = tmp_path / "authority.pem"
     made.cert_pem.write_to_path(str(bundle))
@@ -434,8 +434,8 @@ def secure_client(url: str, **about: Any) -> Client:
 
 
 @on_loop
-async def test_the_certificates_of_the_environment_are_trusted(authority: trustme.CA) -> None:
-    """With `REQUESTS_CA_BUNDLE` an authority of one's own is good."""
+async def test_the_ca_bundle_of_the_environment_is_trusted(authority: trustme.CA) -> None:
+    """`REQUESTS_CA_BUNDLE` may name a private certificate authority."""
     seen: list[bytes] = []
     with https_origin(authority, seen) as url:
         check_environment(url, [])
@@ -444,8 +444,8 @@ async def test_the_certificates_of_the_environment_are_trusted(authority: trustm
 
 
 @on_loop
-async def test_a_stranger_is_not_trusted() -> None:
-    """Without it, or with another, nothing is read, and no other try would help."""
+async def test_an_unknown_authority_is_not_trusted() -> None:
+    """Without the bundle, or with another, nothing is read, and the error is not retried."""
     seen: list[bytes] = []
     events: list[Event] = []
     with https_origin(trustme.CA(), seen) as url:
@@ -460,10 +460,10 @@ async def test_a_stranger_is_not_trusted() -> None:
 
 @pytest.mark.parametrize("bundle", ["missing.pem", "empty.pem"])
 @on_loop
-async def test_a_bad_bundle_is_named(
+async def test_an_unreadable_ca_bundle_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundle: str
 ) -> None:
-    """Certificates that cannot be read stop the start, and a request without one, at once."""
+    """It stops the start; a request that finds it unreadable fails at once."""
     (tmp_path / "empty.pem").write_text("nothing")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / bundle))
     with pytest.raises(SettingsError, match=rf"REQUESTS_CA_BUNDLE: .*{bundle}"):
@@ -482,10 +482,10 @@ async def test_a_bad_bundle_is_named(
     ],
 )
 @on_loop
-async def test_a_proxy_that_cannot_be_used_is_named(
+async def test_an_unusable_proxy_is_reported(
     github: FakeGithub, monkeypatch: pytest.MonkeyPatch, proxy_url: str, words: str
 ) -> None:
-    """It stops the start, once for all hosts, and a request without one; no secret is shown."""
+    """It stops the start with one message for all hosts, fails requests, and shows no secret."""
     monkeypatch.setenv("HTTP_PROXY", proxy_url)
     monkeypatch.setenv("NO_PROXY", "")
     with pytest.raises(SettingsError, match=words) as raised:
@@ -502,7 +502,7 @@ async def test_a_proxy_that_cannot_be_used_is_named(
 async def test_https_goes_through_the_proxy(
     authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`HTTPS_PROXY` gets a CONNECT and sees no more than that; the token stays inside."""
+    """`HTTPS_PROXY` sees the CONNECT and nothing else; the token is sent inside the tunnel."""
     tunnelled: list[bytes] = []
     seen: list[bytes] = []
     with https_origin(authority, seen) as url, proxy(tunnelled) as proxy_url:
@@ -519,10 +519,10 @@ async def test_https_goes_through_the_proxy(
 
 @pytest.mark.parametrize(("status", "is_final"), [(407, True), (503, False)])
 @on_loop
-async def test_a_proxy_that_refuses_is_named(
+async def test_a_proxys_refusal_is_reported(
     authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, *, status: int, is_final: bool
 ) -> None:
-    """Its status is reported; a missing password is not asked for again."""
+    """The error has its status; a missing password is not retried."""
     del authority
 
     def talk(connected: socket.socket) -> None:
@@ -541,7 +541,7 @@ async def test_a_proxy_that_refuses_is_named(
 async def test_http_goes_through_the_proxy(
     github: FakeGithub, monkeypatch: pytest.MonkeyPatch, *, direct: bool
 ) -> None:
-    """`HTTP_PROXY` gets the whole address, unless `NO_PROXY` names the host."""
+    """`HTTP_PROXY` gets the absolute URL, unless `NO_PROXY` names the host."""
     forwarded: list[bytes] = []
     file = add_file(github, "found", "a b.txt")
     with proxy(forwarded) as proxy_url:
@@ -556,13 +556,13 @@ async def test_http_goes_through_the_proxy(
 async def test_netrc_is_never_read(
     github: FakeGithub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A password that lies about for the host is not sent, by whatever name the file goes."""
+    """No password for the host is sent from any of its files."""
     netrc = tmp_path / ".netrc"
     netrc.write_text("default login octocat password canary\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(netrc))
-    # the bait is good: requests by itself would take it
+    # the file is valid: requests reads it by default
     await asyncio.to_thread(requests.get, f"{github.raw_url}/bait", timeout=5)
     assert "authorization" in github.requests[0].headers
     github.forget()
@@ -577,8 +577,8 @@ async def test_netrc_is_never_read(
 
 
 @on_loop
-async def test_cookies_are_not_kept(github: FakeGithub) -> None:
-    """A cookie that a host sets does not come back."""
+async def test_cookies_are_not_stored(github: FakeGithub) -> None:
+    """A cookie that a host sets is not sent back."""
     github.faults.inject(Fault(answer=text(200, "", set_cookie="a=b; Path=/")))
     client = client_of(github)
     for _ in range(2):

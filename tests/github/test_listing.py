@@ -1,4 +1,4 @@
-"""A user's gists, page by page: as GitHub has them, and as they are remembered."""
+"""A user's gists, page by page: requested from GitHub, and stored."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from tests.waiting import until
 @pytest.mark.parametrize(("count", "requests"), [(0, 1), (1, 1), (100, 1), (101, 2), (350, 4)])
 @on_loop
 async def test_every_gist_is_listed(github: FakeGithub, count: int, requests: int) -> None:
-    """All pages are read, in order, and none a second time."""
+    """All pages are read, in order, each once."""
     user = with_gists(github, count)
     assert await ids(listings_of(github)) == true_ids(user)
     assert len(github.requests) == requests
@@ -48,7 +48,7 @@ async def test_every_gist_is_listed(github: FakeGithub, count: int, requests: in
 
 @on_loop
 async def test_pages_overlap(github: FakeGithub) -> None:
-    """The next page's address is GitHub's own, its numbers are such that pages overlap."""
+    """The next page has the address that GitHub names, with numbers chosen to overlap."""
     with_gists(github, 250)
     await listed(listings_of(github))
     assert targets(github) == [
@@ -64,7 +64,7 @@ async def test_pages_overlap(github: FakeGithub) -> None:
 
 @on_loop
 async def test_a_relative_link_is_followed(github: FakeGithub) -> None:
-    """`Link` counts from the page that has it (RFC 8288)."""
+    """`Link` is relative to the page that has it (RFC 8288)."""
     user = with_gists(github, 1)
     more = {"Link": '</users/octocat/gists?page=1>; rel="next"'}
     github.faults.inject(Fault(answer=from_json(200, [], more)), times=1)
@@ -73,8 +73,8 @@ async def test_a_relative_link_is_followed(github: FakeGithub) -> None:
 
 @pytest.mark.parametrize("link", ["http://evil.example/gists?page=2", "http://[/", "ftp:x"])
 @on_loop
-async def test_a_link_elsewhere_is_an_error(github: FakeGithub, link: str) -> None:
-    """Another host is not asked for a page."""
+async def test_a_link_to_another_host_is_an_error(github: FakeGithub, link: str) -> None:
+    """No request is sent to the other host."""
     away = {"Link": f'<{link}>; rel="next"'}
     github.faults.inject(Fault(answer=from_json(200, [], away)))
     with pytest.raises(GithubError, match=r"not allowed|no HTTP URL"):
@@ -84,7 +84,7 @@ async def test_a_link_elsewhere_is_an_error(github: FakeGithub, link: str) -> No
 
 @on_loop
 async def test_secret_gists_are_never_listed(github: FakeGithub) -> None:
-    """A token of the user's own shows secret gists, which stay hidden."""
+    """With a token of the user's own GitHub lists secret gists, which are ignored."""
     user = with_gists(github, 2)
     with_gists(github, 1, public=False)
     assert await ids(listings_of(github, token="canary")) == true_ids(user)
@@ -92,7 +92,7 @@ async def test_secret_gists_are_never_listed(github: FakeGithub) -> None:
 
 @on_loop
 async def test_many_secret_gists_do_not_end_the_list(github: FakeGithub) -> None:
-    """Pages without a public gist are pages all the same (fault A10)."""
+    """A page without a public gist is followed by the next one (fault A10)."""
     user = with_gists(github, 5)
     with_gists(github, 100 * (IDLE_PAGES + 2), public=False)
     assert await ids(listings_of(github, token="canary")) == true_ids(user)
@@ -100,7 +100,7 @@ async def test_many_secret_gists_do_not_end_the_list(github: FakeGithub) -> None
 
 @on_loop
 async def test_gists_of_another_user_are_never_listed(github: FakeGithub) -> None:
-    """They are an error, and are not kept (fault A1)."""
+    """They are an error, and are not stored (fault A1)."""
     with_gists(github, 2)
     other = github.add_user("other")
     other.add_gist({"a.py": "x"})
@@ -132,8 +132,8 @@ async def test_an_owner_may_be_missing(github: FakeGithub, owner: object) -> Non
 
 
 @on_loop
-async def test_what_has_no_address_is_counted(github: FakeGithub) -> None:
-    """A gist that cannot be named is reported as a number."""
+async def test_gists_without_an_address_are_counted(github: FakeGithub) -> None:
+    """They cannot be named, so their number is reported."""
     user = with_gists(github, 1)
     user.add_gist(listed=lambda entry: entry | {"html_url": None})
     assert sum(page.unreadable for page in await pages(listings_of(github))) == 1
@@ -141,10 +141,8 @@ async def test_what_has_no_address_is_counted(github: FakeGithub) -> None:
 
 @pytest.mark.parametrize("count", [3, 40, 100])
 @on_loop
-async def test_a_server_that_answers_one_page_again_and_again(
-    github: FakeGithub, count: int
-) -> None:
-    """Whether there are more entries cannot be known, so the list is not passed off as complete."""
+async def test_a_server_that_repeats_one_page(github: FakeGithub, count: int) -> None:
+    """Nobody can know whether there are more entries, so the list is not reported as complete."""
     user = with_gists(github, count)
     link = {"Link": f'<{github.api_url}{FIRST}&page=2>; rel="next"'}
     entries = [{"id": g.id, "html_url": g.html_url, "public": True} for g in user.in_order()]
@@ -157,7 +155,7 @@ async def test_a_server_that_answers_one_page_again_and_again(
 @pytest.mark.parametrize("size", [2, 30])
 @on_loop
 async def test_a_server_with_pages_of_its_own_size(github: FakeGithub, size: int) -> None:
-    """Where `per_page` is not honoured the server's own links are followed."""
+    """Where `per_page` is ignored, the server's own links are followed."""
     user = with_gists(github, 75)
 
     def own_size(request: Request) -> Response:
@@ -171,7 +169,7 @@ async def test_a_server_with_pages_of_its_own_size(github: FakeGithub, size: int
 
 @on_loop
 async def test_a_list_of_huge_gists_is_read_in_small_pages(github: FakeGithub) -> None:
-    """Pages of more than 1 MiB are asked for with fewer entries; all is listed (fault D3)."""
+    """Pages over 1 MiB are requested with fewer entries; everything is listed (fault D3)."""
     user = user_of(github)
     for _ in range(25):
         user.add_gist({f"{number}.txt": "x" for number in range(300)})
@@ -191,8 +189,8 @@ async def test_a_list_of_huge_gists_is_read_in_small_pages(github: FakeGithub) -
 @pytest.mark.parametrize("deleted", [0, 50, 99, 100, 150, 197, 300])
 @pytest.mark.parametrize("after", [1, 2, 3])
 @on_loop
-async def test_a_deletion_hides_no_neighbour(github: FakeGithub, deleted: int, after: int) -> None:
-    """Five gists of any page that are deleted after any answer cost two requests at most (A4)."""
+async def test_a_deletion_hides_no_other_gist(github: FakeGithub, deleted: int, after: int) -> None:
+    """Deleting five gists of any page after any answer costs at most two requests (A4)."""
     user = with_gists(github, 350)
     gone = user.in_order()[deleted : deleted + 5]
 
@@ -209,7 +207,7 @@ async def test_a_deletion_hides_no_neighbour(github: FakeGithub, deleted: int, a
 
 @on_loop
 async def test_additions_cost_nothing(github: FakeGithub) -> None:
-    """A gist added before each answer is no reason to read anything twice (B5)."""
+    """If a gist is added before each answer, no page is read twice (B5)."""
     user = with_gists(github, 350)
     before = true_ids(user)
     github.on_request(lambda _: grow(user, 1))
@@ -222,7 +220,7 @@ async def test_additions_cost_nothing(github: FakeGithub) -> None:
 @pytest.mark.parametrize("seed", range(10))
 @on_loop
 async def test_a_list_that_changes_while_it_is_read(github: FakeGithub, seed: int) -> None:
-    """What is there all the time is listed, and once, while others come and go anywhere."""
+    """Every lasting gist is listed once, while others are added and deleted anywhere."""
     user = with_gists(github, 550)
     drawn = random.Random(seed)
 
@@ -245,15 +243,15 @@ async def test_a_list_that_changes_while_it_is_read(github: FakeGithub, seed: in
 
 @on_loop
 async def test_an_unknown_user(github: FakeGithub) -> None:
-    """A 404 is asked for once and says that there is no such user."""
+    """A 404 is not retried, and the error says that there is no such user."""
     with pytest.raises(UserNotFoundError, match="no such user"):
         await listed(listings_of(github), Target("username", "nobody"))
     assert len(github.requests) == 1
 
 
 @on_loop
-async def test_a_404_between_pages_is_no_unknown_user(github: FakeGithub) -> None:
-    """The list broke off."""
+async def test_a_404_of_a_later_page_is_no_unknown_user(github: FakeGithub) -> None:
+    """The error says that the list broke off."""
     with_gists(github, 150)
     github.faults.inject(Fault(answer=answers.not_found()), path="page=2")
     with pytest.raises(GithubError, match="broke off") as raised:
@@ -273,10 +271,10 @@ async def test_a_404_between_pages_is_no_unknown_user(github: FakeGithub) -> Non
     ],
 )
 @on_loop
-async def test_a_refusal_is_reported_in_githubs_words(
+async def test_a_refusal_is_reported_with_githubs_message(
     github: FakeGithub, refusal: Response, words: str
 ) -> None:
-    """What no other try would change is tried once."""
+    """It is not retried."""
     github.faults.inject(Fault(answer=refusal))
     with pytest.raises(GithubError, match=words):
         await listed(listings_of(github))
@@ -304,8 +302,8 @@ ONCE = {
 
 @pytest.mark.parametrize("fault", ONCE.values(), ids=ONCE)
 @on_loop
-async def test_what_goes_wrong_once_is_not_seen(github: FakeGithub, fault: Fault) -> None:
-    """The page is asked for again, and the list is whole."""
+async def test_one_failure_is_retried(github: FakeGithub, fault: Fault) -> None:
+    """The page is requested again, and the list is complete."""
     user = with_gists(github, 3)
     rule = github.faults.inject(fault, times=1)
     assert await ids(listings_of(github)) == true_ids(user)
@@ -313,8 +311,8 @@ async def test_what_goes_wrong_once_is_not_seen(github: FakeGithub, fault: Fault
 
 
 @on_loop
-async def test_what_always_goes_wrong_is_reported(github: FakeGithub) -> None:
-    """Four tries, then the error says what GitHub does."""
+async def test_a_lasting_failure_is_reported(github: FakeGithub) -> None:
+    """After four attempts the error says what GitHub does."""
     rule = github.faults.inject(Fault(answer=HTML))
     with pytest.raises(GithubError, match="GitHub answered something that is not JSON"):
         await listed(listings_of(github))
@@ -322,7 +320,7 @@ async def test_what_always_goes_wrong_is_reported(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_fewer_are_asked_for_where_many_fail(github: FakeGithub) -> None:
+async def test_a_failing_first_page_is_requested_smaller(github: FakeGithub) -> None:
     """A list that takes GitHub too long is read in smaller pages."""
     user = with_gists(github, 70)
     github.faults.inject(Fault(answer=answers.server_error(502)), path="per_page=100")
@@ -336,8 +334,8 @@ async def test_fewer_are_asked_for_where_many_fail(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_fewer_are_asked_for_where_a_later_page_fails(github: FakeGithub) -> None:
-    """The pages after it are smaller ones, and still overlap."""
+async def test_a_failing_later_page_is_requested_smaller(github: FakeGithub) -> None:
+    """The pages after it are smaller too, and still overlap."""
     user = with_gists(github, 250)
     github.faults.inject(Fault(answer=answers.server_error(502)), path="per_page=9")
     assert await ids(listings_of(github)) == true_ids(user)
@@ -345,8 +343,8 @@ async def test_fewer_are_asked_for_where_a_later_page_fails(github: FakeGithub) 
 
 
 @on_loop
-async def test_a_limit_that_is_soon_over_is_waited_for(github: FakeGithub) -> None:
-    """A listing within its deadline takes its time."""
+async def test_a_short_limit_is_waited_for(github: FakeGithub) -> None:
+    """The listing continues if the limit ends before the deadline."""
     user = with_gists(github, 1)
     limited = answers.secondary_limit(403, retry_after="1")
     github.faults.inject(Fault(answer=limited), times=1)
@@ -357,7 +355,7 @@ async def test_a_limit_that_is_soon_over_is_waited_for(github: FakeGithub) -> No
 
 @on_loop
 async def test_a_limit_beyond_the_deadline_is_reported(github: FakeGithub) -> None:
-    """The error says how long to wait, and GitHub is not asked again."""
+    """The error says how long to wait, and no further request is sent."""
     github.rate_limit.use_up()
     with_gists(github, 1)
     listings = listings_of(github)
@@ -370,7 +368,7 @@ async def test_a_limit_beyond_the_deadline_is_reported(github: FakeGithub) -> No
 
 @on_loop
 async def test_closing_ends_the_requests(github: FakeGithub) -> None:
-    """Pages that are read ahead are given up with the search."""
+    """Prefetched pages are cancelled with the search."""
     with_gists(github, 550)
     github.faults.inject(Fault(latency_seconds=3600), path="page=4")
     async with aclosing(listings_of(github).pages(OCTOCAT, scope_of())) as found:
@@ -380,12 +378,12 @@ async def test_closing_ends_the_requests(github: FakeGithub) -> None:
     await asyncio.to_thread(github.wait_quiet)
 
 
-# known lists
+# stored listings
 
 
 @on_loop
-async def test_a_fresh_listing_is_not_asked_for(github: FakeGithub) -> None:
-    """Within its time a listing is trusted, whatever the case of the name; reads are counted."""
+async def test_a_fresh_listing_is_not_requested(github: FakeGithub) -> None:
+    """Within its TTL a stored listing is used, in whatever case the login is; reads are counted."""
     seen: list[Event] = []
     with_gists(github, 150)
     listings = listings_of(github, TRUSTING, observe=seen.append)
@@ -398,8 +396,8 @@ async def test_a_fresh_listing_is_not_asked_for(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_an_old_listing_is_confirmed_page_by_page(github: FakeGithub) -> None:
-    """Nothing changed: a conditional request for each page, all answered by 304."""
+async def test_an_old_listing_is_revalidated_page_by_page(github: FakeGithub) -> None:
+    """If nothing changed, each page gets one conditional request, answered by 304."""
     with_gists(github, 350)
     listings = listings_of(github)
     first = await listed(listings)
@@ -410,8 +408,8 @@ async def test_an_old_listing_is_confirmed_page_by_page(github: FakeGithub) -> N
 
 
 @on_loop
-async def test_pages_are_asked_for_side_by_side(github: FakeGithub) -> None:
-    """Pages that are known to exist do not wait for one another, new ones or known ones."""
+async def test_pages_are_requested_concurrently(github: FakeGithub) -> None:
+    """Pages known to exist do not wait for one another, stored or not."""
     with_gists(github, 550)
     listings = listings_of(github)
 
@@ -431,8 +429,8 @@ async def test_pages_are_asked_for_side_by_side(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_pages_without_etags_are_asked_for_again(github: FakeGithub) -> None:
-    """What has no tag cannot be confirmed, and is read again."""
+async def test_pages_without_etags_are_requested_again(github: FakeGithub) -> None:
+    """Without an ETag a page cannot be revalidated."""
     user = with_gists(github, 2)
     entries = [{"id": g.id, "html_url": g.html_url, "public": True} for g in user.in_order()]
     github.faults.inject(Fault(answer=from_json(200, entries)))
@@ -442,13 +440,13 @@ async def test_pages_without_etags_are_asked_for_again(github: FakeGithub) -> No
 
 
 def grow(user: User, count: int) -> None:
-    """Add gists at the top."""
+    """Add gists at the top of the list."""
     for _ in range(count):
         user.add_gist()
 
 
 def shrink(user: User, first: int, end: int) -> None:
-    """Delete the gists between two places."""
+    """Delete the gists between two positions."""
     for gist in user.in_order()[first:end]:
         gist.delete()
 
@@ -467,8 +465,8 @@ CHANGES: dict[str, Callable[[User], None]] = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 @on_loop
-async def test_what_changed_shows(github: FakeGithub, change: Callable[[User], None]) -> None:
-    """The listing is as GitHub has it now, and so it is remembered."""
+async def test_a_change_is_listed(github: FakeGithub, change: Callable[[User], None]) -> None:
+    """The listing is GitHub's current one, and is stored."""
     user = with_gists(github, 250)
     store = Store()
     listings = listings_of(github, store=store)
@@ -481,8 +479,8 @@ async def test_what_changed_shows(github: FakeGithub, change: Callable[[User], N
 
 
 @on_loop
-async def test_an_edit_shows(github: FakeGithub) -> None:
-    """A gist with other files is listed with them."""
+async def test_an_edit_is_listed(github: FakeGithub) -> None:
+    """The gist is listed with its new files."""
     gist = user_of(github).add_gist({"a": "old"})
     listings = listings_of(github)
     (before,) = await listed(listings)
@@ -494,8 +492,8 @@ async def test_an_edit_shows(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_a_list_longer_than_a_deadline_is_read_on(github: FakeGithub) -> None:
-    """What a search has read of a list the next one need not read (fault B5)."""
+async def test_a_list_that_exceeds_a_deadline_is_continued(github: FakeGithub) -> None:
+    """The next search does not request the pages again that this one has read (fault B5)."""
     user = with_gists(github, 950)
     store = Store()
     searches = 0
@@ -518,7 +516,7 @@ async def test_a_list_longer_than_a_deadline_is_read_on(github: FakeGithub) -> N
 
 @on_loop
 async def test_an_unknown_user_is_remembered(github: FakeGithub) -> None:
-    """A 404 holds as long as a listing, and no longer."""
+    """A 404 is stored for the TTL of a listing."""
     store = Store()
     for _ in range(2):
         with pytest.raises(UserNotFoundError):
@@ -529,8 +527,8 @@ async def test_an_unknown_user_is_remembered(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_a_user_who_is_gone_is_remembered(github: FakeGithub) -> None:
-    """A known listing does not outlive its user."""
+async def test_a_deleted_user_is_remembered(github: FakeGithub) -> None:
+    """The stored listing is dropped with its user."""
     with_gists(github, 150)
     store = Store()
     await listed(listings_of(github, store=store))
@@ -544,8 +542,8 @@ async def test_a_user_who_is_gone_is_remembered(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_an_old_listing_stands_in_for_a_github_that_is_away(github: FakeGithub) -> None:
-    """It says how old it is; where none may be so old, the failure is reported."""
+async def test_an_old_listing_replaces_an_unavailable_github(github: FakeGithub) -> None:
+    """It has its age; where stale listings are not allowed, the failure is reported."""
     with_gists(github, 150)
     store, clock = Store(), Clock()
     first = await listed(listings_of(github, store=store, clock=clock))
@@ -560,8 +558,8 @@ async def test_an_old_listing_stands_in_for_a_github_that_is_away(github: FakeGi
 
 
 @on_loop
-async def test_an_old_listing_stands_in_for_a_limited_github(github: FakeGithub) -> None:
-    """A search is answered though the budget is spent."""
+async def test_an_old_listing_replaces_a_limited_github(github: FakeGithub) -> None:
+    """A search is answered although the budget is spent."""
     with_gists(github, 3)
     store = Store()
     first = await listed(listings_of(github, store=store))
@@ -572,8 +570,8 @@ async def test_an_old_listing_stands_in_for_a_limited_github(github: FakeGithub)
 
 
 @on_loop
-async def test_a_clock_that_was_put_back(github: FakeGithub) -> None:
-    """A page from the future is not trusted."""
+async def test_a_page_from_the_future_is_not_used(github: FakeGithub) -> None:
+    """The clock may have been set back since it was stored."""
     user = with_gists(github, 2)
     store, clock = Store(), Clock()
     await ids(listings_of(github, TRUSTING, store, clock=clock))
@@ -584,8 +582,8 @@ async def test_a_clock_that_was_put_back(github: FakeGithub) -> None:
 
 @pytest.mark.parametrize("stored", [b"", b"garbage", b"\x00" * 100])
 @on_loop
-async def test_what_the_store_spoiled_is_asked_for(github: FakeGithub, stored: bytes) -> None:
-    """Bytes that are no listing are ignored."""
+async def test_a_damaged_listing_is_requested_again(github: FakeGithub, stored: bytes) -> None:
+    """Stored bytes that are no listing are ignored."""
     user = with_gists(github, 2)
     store = Store()
     listings = listings_of(github, TRUSTING, store)
@@ -597,7 +595,7 @@ async def test_what_the_store_spoiled_is_asked_for(github: FakeGithub, stored: b
 
 @on_loop
 async def test_searches_of_one_user_share_requests(github: FakeGithub) -> None:
-    """Each page is asked for once, however many searches want it at the same time."""
+    """Each page is requested once, however many searches need it at the same time."""
     user = with_gists(github, 250)
     listings = listings_of(github, TRUSTING)
     found = await asyncio.gather(*(ids(listings) for _ in range(20)))

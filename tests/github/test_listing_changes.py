@@ -1,4 +1,4 @@
-"""Known lists that are brought up to date by few requests."""
+"""Stored listings are updated with few requests."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ MINUTES = Freshness(60)
 
 
 @on_loop
-async def test_one_request_brings_a_list_up_to_date(github: FakeGithub) -> None:
-    """After the TTL additions and edits on any page show at the cost of one request."""
+async def test_one_request_updates_a_list(github: FakeGithub) -> None:
+    """After the TTL, one request returns additions and edits on any page."""
     user = with_gists(github, 350)
     store, clock = Store(), Clock()
     await ids(listings_of(github, MINUTES, store, clock=clock))
@@ -43,8 +43,8 @@ async def test_one_request_brings_a_list_up_to_date(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_a_deletion_shows_after_ten_minutes(github: FakeGithub) -> None:
-    """Every ten minutes each page is asked for by its ETag."""
+async def test_a_deletion_is_noticed_after_ten_minutes(github: FakeGithub) -> None:
+    """Every ten minutes each page is revalidated by its ETag."""
     user = with_gists(github, 350)
     store, clock = Store(), Clock()
     before = await ids(listings_of(github, MINUTES, store, clock=clock, token="t"))
@@ -59,7 +59,7 @@ async def test_a_deletion_shows_after_ten_minutes(github: FakeGithub) -> None:
 
 @on_loop
 async def test_many_changes_are_read_page_by_page(github: FakeGithub) -> None:
-    """More than a page of changes proves nothing, and all pages are asked for."""
+    """More than a page of changes is not enough, and all pages are requested."""
     user = with_gists(github, 150)
     store, clock = Store(), Clock()
     await ids(listings_of(github, MINUTES, store, clock=clock))
@@ -70,8 +70,8 @@ async def test_many_changes_are_read_page_by_page(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_a_gist_that_is_secret_now_is_not_listed(github: FakeGithub) -> None:
-    """The owner's token shows it among the changes."""
+async def test_a_gist_made_secret_is_not_listed(github: FakeGithub) -> None:
+    """The owner's token lists it among the changes."""
     user = with_gists(github, 150)
     store, clock = Store(), Clock()
     await ids(listings_of(github, MINUTES, store, clock=clock, token="t"))
@@ -85,9 +85,9 @@ async def test_a_gist_that_is_secret_now_is_not_listed(github: FakeGithub) -> No
 
 @on_loop
 async def test_a_search_a_minute_leaves_budget(github: FakeGithub) -> None:
-    """A user of 1,000 gists, searched once a minute without a token: 40 requests an hour at most.
+    """Searching a user of 1,000 gists once a minute without a token costs 40 requests an hour.
 
-    What is listed is never older than ten minutes, and an hour later the same.
+    The listing is never older than ten minutes, and this also holds in the second hour.
     """
     with_gists(github, 1000)
     store, clock = Store(), Clock()
@@ -106,7 +106,7 @@ async def test_a_search_a_minute_leaves_budget(github: FakeGithub) -> None:
 
 @on_loop
 async def test_with_a_token_the_ttl_holds(github: FakeGithub) -> None:
-    """Trust does not stretch where a 304 is free."""
+    """It is not extended where a 304 costs nothing."""
     with_gists(github, 150)
     clock = Clock()
     listings = listings_of(github, MINUTES, clock=clock, token="t")

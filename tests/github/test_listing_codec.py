@@ -1,4 +1,4 @@
-"""A page of a list as bytes."""
+"""Encoding and decoding a page of a listing."""
 
 from __future__ import annotations
 
@@ -65,20 +65,20 @@ pages = st.builds(
 
 
 @given(pages)
-def test_what_is_stored_comes_back(page: StoredPage) -> None:
-    """A page survives being bytes, whatever stands in it: lone surrogates too."""
+def test_a_page_survives_encoding(page: StoredPage) -> None:
+    """This holds for any text, lone surrogates included."""
     assert decode(encode(page)) == page
 
 
 @given(st.binary())
 def test_garbage_is_no_page(stored: bytes) -> None:
-    """Bytes that nobody wrote are not believed."""
+    """Arbitrary bytes are rejected."""
     assert decode(stored) is None
 
 
 @given(pages, st.data())
-def test_damage_is_seen(page: StoredPage, data: st.DataObject) -> None:
-    """A stored page of which one byte changed, or the end is lost, is no page."""
+def test_damage_is_noticed(page: StoredPage, data: st.DataObject) -> None:
+    """A stored page with a changed byte or without its end is no page."""
     stored = bytearray(encode(page))
     at = data.draw(st.integers(0, len(stored) - 1))
     assert decode(bytes(stored[:at])) is None
@@ -101,14 +101,14 @@ def test_damage_is_seen(page: StoredPage, data: st.DataObject) -> None:
     ],
 )
 def test_another_version_is_no_page(head: object) -> None:
-    """What another version stored, in whatever shape, is asked of GitHub again."""
+    """A page stored by another version, in whatever format, is requested from GitHub again."""
     packed = zlib.compress(json.dumps(head).encode())
     stored = struct.pack(">I", len(packed)) + packed
     assert decode(struct.pack(">I", zlib.crc32(stored)) + stored) is None
 
 
-def test_the_age_of_a_page_is_never_too_small() -> None:
-    """Age counts from the confirmation; one in the future is as old as can be."""
+def test_the_age_of_a_page_is_never_underestimated() -> None:
+    """Age counts from the revalidation; a page from the future has the greatest age."""
     page = StoredPage("u", 100.0)
     assert page.age_seconds(130.0) == 30.0
     assert page.age_seconds(100.0) == 0.0
@@ -116,13 +116,13 @@ def test_the_age_of_a_page_is_never_too_small() -> None:
 
 
 @given(st.lists(gists, max_size=6))
-def test_gists_survive_packing(listed: list[Gist]) -> None:
-    """All gists come back, in order."""
+def test_gists_survive_compression(listed: list[Gist]) -> None:
+    """All gists are returned, in order."""
     assert [gist for piece in pack(listed) for gist in unpack(piece)] == listed
 
 
-def test_a_piece_has_a_few_hundred_files() -> None:
-    """Gists of many files make many pieces, so that few are in memory at once."""
+def test_a_page_is_stored_in_pieces_of_a_few_hundred_files() -> None:
+    """Gists with many files are split into many pieces, so that few are in memory at once."""
     file = GistFile("a", None, None, None, None)
     moment = datetime(2024, 1, 1, tzinfo=UTC)
     many = Gist("a", "u", None, moment, moment, (file,) * 250, truncated=False, git_pull_url=None)

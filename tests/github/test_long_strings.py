@@ -1,4 +1,4 @@
-"""JSON without its long strings."""
+"""Removing long strings from JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ values = st.recursive(
 
 
 def shortened(value: object, *, ascii_only: bool) -> object:
-    """The value with the strings that take more than MOST bytes made empty."""
+    """The value, with strings of more than MOST bytes replaced by empty ones."""
     if isinstance(value, str):
         text = json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
         return value if len(text) - 2 <= MOST else ""
@@ -37,8 +37,8 @@ def shortened(value: object, *, ascii_only: bool) -> object:
 
 
 @given(values, st.lists(st.integers(0, 200)), st.booleans())
-def test_only_long_strings_are_lost(value: object, cuts: list[int], ascii_only: bool) -> None:  # noqa: FBT001 - drawn
-    """However the body is cut, every other value comes through, escapes and all."""
+def test_only_long_strings_are_removed(value: object, cuts: list[int], ascii_only: bool) -> None:  # noqa: FBT001 - drawn
+    """However the body is split, every other value is preserved, escapes included."""
     body = json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
     strings = ShortStrings(MOST)
     bounds = [0, *sorted(cut for cut in cuts if cut < len(body)), len(body)]
@@ -48,8 +48,8 @@ def test_only_long_strings_are_lost(value: object, cuts: list[int], ascii_only: 
 
 
 @given(st.lists(st.binary(max_size=40)))
-def test_garbage_is_passed_on(chunks: list[bytes]) -> None:
-    """What is no JSON grows no longer, and raises nothing."""
+def test_invalid_json_is_passed_through(chunks: list[bytes]) -> None:
+    """It does not get longer, and nothing is raised."""
     strings = ShortStrings(MOST)
     passed = b"".join(strings.feed(chunk) for chunk in chunks)
     assert len(passed) <= sum(map(len, chunks))
@@ -57,7 +57,7 @@ def test_garbage_is_passed_on(chunks: list[bytes]) -> None:
 
 @pytest.mark.parametrize("content", ["x" * 2**20, "\n" * 2**19, '"' * 2**19])
 def test_a_content_takes_no_memory(content: str) -> None:
-    """A string of a megabyte is never held whole."""
+    """A string of a megabyte is never held in memory."""
     body = json.dumps({"a": content, "b": 1}).encode()
     strings = ShortStrings(100)
     passed = bytearray()

@@ -1,4 +1,4 @@
-"""Gists in one order, with later changes put in."""
+"""Merging the pages of a list and later changes into one order."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ gists = st.lists(
 
 
 @given(st.lists(gists, max_size=4))
-def test_every_gist_stands_once_and_times_fall(pages: list[list[Gist]]) -> None:
-    """Each id is kept where it came first; no time is later than that of the gist before."""
+def test_gists_are_unique_and_ordered_by_time(pages: list[list[Gist]]) -> None:
+    """Each id stays at its first position; no gist is newer than the one before it."""
     order = Order()
     made = [placed for page in pages for placed in order.take(page)]
     assert order.rest() == ()
@@ -50,10 +50,10 @@ def test_every_gist_stands_once_and_times_fall(pages: list[list[Gist]]) -> None:
 
 
 @given(st.lists(gists, max_size=4), gists, st.sets(st.sampled_from("abcdefgh")))
-def test_changes_take_their_place(
+def test_changed_gists_are_merged(
     pages: list[list[Gist]], changed: list[Gist], hidden: set[str]
 ) -> None:
-    """Every changed gist is listed once, hidden ones are not, and times still fall."""
+    """Every changed gist is listed once, hidden ones are not, and the order is kept."""
     changed = sorted(
         {each.id: each for each in changed}.values(), key=lambda g: g.created_at, reverse=True
     )
@@ -66,8 +66,8 @@ def test_changes_take_their_place(
     assert created == sorted(created, reverse=True)
 
 
-def test_a_change_is_put_where_it_belongs() -> None:
-    """A new gist by its time, an edited one in the place of its older state."""
+def test_a_change_is_merged_at_its_position() -> None:
+    """A new gist is inserted by its time, an edited one replaces its older state."""
     order = Order([gist("new", 9, 9), gist("between", 6, 9), gist("edited", 5, 9, "edited")])
     first = order.take([gist("a", 8), gist("b", 7)])
     second = order.take([gist("edited", 5), gist("c", 4)])
@@ -76,20 +76,20 @@ def test_a_change_is_put_where_it_belongs() -> None:
     assert order.rest() == ()
 
 
-def test_what_is_older_than_the_list_comes_last() -> None:
-    """A changed gist that the pages do not show follows them."""
+def test_a_changed_gist_older_than_the_list_comes_last() -> None:
+    """It is appended if no page has it."""
     order = Order([gist("old", 1, 9)])
     assert [each.id for each in order.take([gist("a", 8)])] == ["a"]
     assert [each.id for each in order.rest()] == ["old"]
 
 
-def test_the_later_state_is_shown() -> None:
+def test_the_latest_state_is_listed() -> None:
     """A page that was read after the changes has newer files than they have."""
     order = Order([gist("a", 5, 6, "then")])
     assert order.take([gist("a", 5, 7, "now")])[0].description == "now"
 
 
 def test_a_hidden_gist_is_not_listed() -> None:
-    """What may not be shown any more is left out."""
+    """A gist that must no longer be shown is removed."""
     order = Order((), hidden={"a"})
     assert [each.id for each in order.take([gist("a", 5), gist("b", 4)])] == ["b"]

@@ -1,4 +1,4 @@
-"""The content of one file: gone on with where it broke, checked, and bounded."""
+"""The content of one file from the raw host: resumed, verified and bounded."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ CONTENT = bytes(random.Random(1).randbytes(100_000))
 
 
 def files_of(fake: FakeGithub) -> RawFiles:
-    """The contents, as the search reads them."""
+    """The raw files, as a search reads them."""
     return RawFiles(client_of(fake))
 
 
 async def read(fake: FakeGithub, file: GistFile, seconds: float = 30) -> bytes:
-    """The whole file."""
+    """Read the whole file."""
     return await files_of(fake).read(file, scope_of(seconds))
 
 
 async def passes(fake: FakeGithub, file: GistFile) -> list[bytes]:
-    """What each pass over the file gave."""
+    """The result of each pass over the file."""
     return [
         b"".join([chunk async for chunk in chunks])
         async for chunks in files_of(fake).stream(file, scope_of())
@@ -58,7 +58,7 @@ async def passes(fake: FakeGithub, file: GistFile) -> list[bytes]:
 @pytest.mark.parametrize("size", [0, 1, 65_536, 65_537, 3_000_000])
 @on_loop
 async def test_a_file_is_read(github: FakeGithub, size: int) -> None:
-    """Its bytes come as they are, in one request and in chunks of bounded size."""
+    """Its bytes are returned unchanged, from one request, in chunks of bounded size."""
     file = add_file(github, Repeated(b"0123456789\x00\xff\r\n", size))
     content = await read(github, file)
     assert content == (b"0123456789\x00\xff\r\n" * (size // 14 + 1))[:size]
@@ -73,8 +73,8 @@ async def test_a_file_is_read(github: FakeGithub, size: int) -> None:
 
 
 @on_loop
-async def test_what_is_listed_is_what_is_read(github: FakeGithub) -> None:
-    """A file that was replaced since is read as it was listed: its address names the content."""
+async def test_the_listed_content_is_read(github: FakeGithub) -> None:
+    """A file that was replaced since is read as listed: its address names the content."""
     file = add_file(github, "old", "a.txt")
     user_of(github).gists[0].edit({"a.txt": "new"})
     assert await read(github, file) == b"old"
@@ -82,28 +82,26 @@ async def test_what_is_listed_is_what_is_read(github: FakeGithub) -> None:
 
 @on_loop
 async def test_files_of_any_name_can_be_read(github: FakeGithub) -> None:
-    """Whatever GitHub names a file, the listing's address leads to it."""
+    """The listing's address leads to the file, whatever its name."""
     names = ["a b", "#", "%41", "'\"'", "new\nline", "🦑", "..", "-"]
     gist = user_of(github).add_gist({name: f"in {name}" for name in names})
     for name in names:
         assert await read(github, listed(github, gist, name)) == f"in {name}".encode()
 
 
-# what broke
+# broken downloads
 
 
 def cut(fake: FakeGithub, *at: int, reset: bool = False) -> None:
-    """Let one answer after the other break after so many bytes of its body."""
+    """Cut successive answers after these numbers of body bytes."""
     for offset in at:
         fake.faults.inject(Fault(cut_body_at=offset, reset=reset), times=1)
 
 
 @pytest.mark.parametrize("reset", [False, True])
 @on_loop
-async def test_a_download_that_breaks_goes_on_where_it_broke(
-    github: FakeGithub, *, reset: bool
-) -> None:
-    """The rest is asked for by range, without compression; nothing is read twice."""
+async def test_a_broken_download_is_resumed(github: FakeGithub, *, reset: bool) -> None:
+    """The rest is requested by range, uncompressed; no byte is read twice."""
     file = add_file(github, CONTENT)
     cut(github, 30_000, 20_000, reset=reset)
     assert await read(github, file) == CONTENT
@@ -117,7 +115,7 @@ async def test_a_download_that_breaks_goes_on_where_it_broke(
 
 
 def plainly(fake: FakeGithub, cut_at: int) -> Fault:
-    """An answer without compression that breaks."""
+    """An uncompressed answer that breaks off."""
 
     def answer(request: Request) -> Response:
         headers = {**request.headers, "accept-encoding": "identity"}
@@ -128,7 +126,7 @@ def plainly(fake: FakeGithub, cut_at: int) -> Fault:
 
 @on_loop
 async def test_a_strong_etag_guards_the_rest(github: FakeGithub) -> None:
-    """What the range belongs to is said by `If-Range`, where GitHub named it strongly."""
+    """The range request has `If-Range` if GitHub's ETag is strong."""
     file = add_file(github, CONTENT)
     github.faults.inject(plainly(github, 5000), times=1)
     assert await read(github, file) == CONTENT
@@ -138,8 +136,8 @@ async def test_a_strong_etag_guards_the_rest(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_a_download_cut_ten_times_is_whole(github: FakeGithub) -> None:
-    """Each break costs one more request, and the answer is the same bytes."""
+async def test_a_download_cut_ten_times_is_complete(github: FakeGithub) -> None:
+    """Each cut costs one more request, and the bytes are the same."""
     file = add_file(github, CONTENT)
     cut(github, *[8_000] * 10)
     assert await read(github, file) == CONTENT
@@ -161,7 +159,7 @@ async def test_a_download_cut_ten_times_is_whole(github: FakeGithub) -> None:
 async def test_cuts_anywhere_change_nothing(
     github: FakeGithub, size: int, cuts: list[int], *, ignore_range: bool
 ) -> None:
-    """However often and wherever it breaks, ranges or not, the bytes are the listed ones."""
+    """However often and wherever it breaks, with ranges or without, the bytes are as listed."""
     github.reset()
     file = add_file(github, CONTENT[:size])
     for at in cuts:
@@ -173,8 +171,8 @@ async def test_cuts_anywhere_change_nothing(
 
 
 @on_loop
-async def test_a_server_that_knows_no_ranges_is_read_anew(github: FakeGithub) -> None:
-    """What was handed on before is skipped, so that the pass is still one."""
+async def test_without_ranges_a_download_starts_again(github: FakeGithub) -> None:
+    """Bytes that were returned before are skipped, so the reader sees one pass."""
     file = add_file(github, CONTENT)
     whole = Response(200, {}, Literal(CONTENT))
     github.faults.inject(Fault(answer=whole, cut_body_at=70_000), times=1)
@@ -186,7 +184,7 @@ async def test_a_server_that_knows_no_ranges_is_read_anew(github: FakeGithub) ->
 
 @on_loop
 async def test_a_range_beyond_the_end_is_the_end(github: FakeGithub) -> None:
-    """When all bytes came and only the end was missing, 416 says that there are no more."""
+    """If all bytes arrived and only the end was missing, 416 confirms it."""
     file = add_file(github, CONTENT)
     promising = Fault(answer=Response(200, {}, Literal(CONTENT)), content_length_delta=5)
     github.faults.inject(promising, times=1)
@@ -196,8 +194,8 @@ async def test_a_range_beyond_the_end_is_the_end(github: FakeGithub) -> None:
 
 @pytest.mark.parametrize("given_range", ["bytes 0-9/100", "bytes 500-9/100", "", "items 5-"])
 @on_loop
-async def test_another_range_is_a_failure(github: FakeGithub, given_range: str) -> None:
-    """Bytes of another place are never taken for the rest; it is asked for again."""
+async def test_a_wrong_range_is_a_failure(github: FakeGithub, given_range: str) -> None:
+    """Bytes of another range are never used; the rest is requested again."""
     file = add_file(github, CONTENT)
     github.faults.inject(plainly(github, 5000), times=1)
     wrong = Response(206, {"Content-Range": given_range}, Literal(b"wrong"))
@@ -207,8 +205,8 @@ async def test_another_range_is_a_failure(github: FakeGithub, given_range: str) 
 
 
 @on_loop
-async def test_a_part_that_nobody_asked_for_is_an_error(github: FakeGithub) -> None:
-    """206 for a whole file is no content."""
+async def test_an_unsolicited_range_is_an_error(github: FakeGithub) -> None:
+    """206 in answer to a request for the whole file is no content."""
     file = add_file(github, CONTENT)
     github.faults.inject(Fault(answer=Response(206, {}, Literal(b"part"))))
     with pytest.raises(GithubError, match="206"):
@@ -217,10 +215,10 @@ async def test_a_part_that_nobody_asked_for_is_an_error(github: FakeGithub) -> N
 
 @pytest.mark.parametrize("sha", [True, False])
 @on_loop
-async def test_a_file_that_changed_between_the_parts_is_read_anew(
+async def test_a_file_that_changed_between_ranges_is_read_again(
     github: FakeGithub, *, sha: bool
 ) -> None:
-    """Two halves of two contents are never the file, whether its hash is known or not."""
+    """Halves of two contents are never combined, whether the hash is known or not."""
     file = add_file(github, CONTENT)
     old = Response(200, {"ETag": '"old"'}, Literal(b"x" * len(CONTENT)))
     new = Response(200, {"ETag": '"new"'}, Literal(CONTENT))
@@ -234,8 +232,8 @@ async def test_a_file_that_changed_between_the_parts_is_read_anew(
 
 
 @on_loop
-async def test_a_download_that_always_breaks_ends(github: FakeGithub) -> None:
-    """Without progress it is over after three retries."""
+async def test_a_download_without_progress_ends(github: FakeGithub) -> None:
+    """It is given up after three retries."""
     file = add_file(github, CONTENT)
     github.faults.inject(Fault(cut_body_at=0))
     with pytest.raises(TransientError, match="ended before it was complete"):
@@ -244,8 +242,8 @@ async def test_a_download_that_always_breaks_ends(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_a_download_that_breaks_again_and_again_ends(github: FakeGithub) -> None:
-    """A little progress each time is not enough for ever."""
+async def test_a_download_with_little_progress_ends(github: FakeGithub) -> None:
+    """A few bytes each time do not prolong it for ever."""
     file = add_file(github, CONTENT)
     github.faults.inject(Fault(cut_body_at=100))
     with pytest.raises(GithubError, match=f"broke {MAX_TRIES} times"):
@@ -253,12 +251,12 @@ async def test_a_download_that_breaks_again_and_again_ends(github: FakeGithub) -
     assert len(github.requests) == MAX_TRIES
 
 
-# what came is not what was listed
+# contents that differ from the listing
 
 
 @on_loop
-async def test_a_content_that_was_damaged_is_fetched_again(github: FakeGithub) -> None:
-    """A wrong hash costs a second pass, and the right content counts."""
+async def test_a_damaged_content_is_fetched_again(github: FakeGithub) -> None:
+    """A wrong hash causes a second pass, whose content is used if it is right."""
     file = add_file(github, CONTENT)
     github.faults.inject(Fault(corrupt=True), times=1)
     first, second = await passes(github, file)
@@ -267,23 +265,23 @@ async def test_a_content_that_was_damaged_is_fetched_again(github: FakeGithub) -
 
 
 @on_loop
-async def test_the_same_wrong_content_twice_is_the_content(github: FakeGithub) -> None:
-    """An old address names a commit: two equal contents of the listed size are good."""
+async def test_a_wrong_hash_twice_in_a_row_is_accepted(github: FakeGithub) -> None:
+    """An old address names a commit: two equal contents of the listed size are accepted."""
     file = add_file(github, CONTENT, commit_sha_urls=True)
     assert await passes(github, file) == [CONTENT, CONTENT]
     assert await read(github, file) == CONTENT
 
 
 async def mismatch(fake: FakeGithub, file: GistFile) -> str:
-    """The reason for which a file can't be read."""
+    """The reason why a file can't be read."""
     with pytest.raises(IncompleteError) as raised:
         await read(fake, file)
     return raised.value.reason
 
 
 @on_loop
-async def test_two_different_contents_are_none(github: FakeGithub) -> None:
-    """Of two that agree neither with the listing nor with each other, none is the file."""
+async def test_two_different_wrong_contents_are_rejected(github: FakeGithub) -> None:
+    """They match neither the listing nor each other."""
     file = add_file(github, CONTENT, commit_sha_urls=True)
     github.faults.inject(Fault(corrupt=True), times=1)
     assert await mismatch(github, file) == "content_mismatch"
@@ -291,16 +289,16 @@ async def test_two_different_contents_are_none(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_a_content_of_another_size_is_none(github: FakeGithub) -> None:
-    """Twice the same is not enough: the size must be the listed one."""
+async def test_a_content_of_another_size_is_rejected(github: FakeGithub) -> None:
+    """Two equal contents are not accepted unless they have the listed size."""
     file = replace(add_file(github, CONTENT), size_bytes=len(CONTENT) + 1)
     assert await mismatch(github, file) == "content_mismatch"
     assert await mismatch(github, replace(file, blob_sha=None)) == "content_mismatch"
 
 
 @on_loop
-async def test_more_than_listed_stops_early(github: FakeGithub) -> None:
-    """What can't be the file any more is not read to its end, nor a gzip bomb in its place."""
+async def test_a_content_larger_than_listed_is_abandoned(github: FakeGithub) -> None:
+    """It is not read to its end, nor is a gzip bomb in its place."""
     file = replace(add_file(github, Repeated(b"x", 50 * 2**20)), size_bytes=1000)
     assert await mismatch(github, file) == "content_mismatch"
     await asyncio.to_thread(github.wait_quiet)
@@ -314,10 +312,10 @@ async def test_more_than_listed_stops_early(github: FakeGithub) -> None:
     "unknown", [{"blob_sha": None}, {"size_bytes": None}, {"blob_sha": None, "size_bytes": None}]
 )
 @on_loop
-async def test_what_the_listing_does_not_say_is_not_checked(
+async def test_an_unlisted_size_or_hash_is_not_checked(
     github: FakeGithub, unknown: dict[str, None]
 ) -> None:
-    """Without size or hash one pass is all, and its content is what there is."""
+    """One pass is enough then, and its content is used."""
     file = replace(add_file(github, CONTENT), **unknown)  # type: ignore[arg-type]
     assert await passes(github, file) == [CONTENT]
 
@@ -325,7 +323,7 @@ async def test_what_the_listing_does_not_say_is_not_checked(
 @pytest.mark.parametrize("listed", [True, False])
 @on_loop
 async def test_at_most_100_mib_are_read(github: FakeGithub, *, listed: bool) -> None:
-    """All that GitHub can have is read, and not a byte more of what it should not have."""
+    """The largest file that GitHub can have is read, and not a byte more."""
     file = add_file(github, Repeated(b"x" * 65_536, MAX_FILE_BYTES + 65_536))
     file = replace(file, size_bytes=file.size_bytes if listed else None)
     sizes: list[int] = []
@@ -333,7 +331,7 @@ async def test_at_most_100_mib_are_read(github: FakeGithub, *, listed: bool) -> 
     async def measure() -> None:
         async for chunks in files_of(github).stream(file, scope_of()):
             async for chunk in chunks:
-                sizes.append(len(chunk))  # noqa: PERF401 - those before the error count
+                sizes.append(len(chunk))  # noqa: PERF401 - sizes before an error count too
 
     with pytest.raises(IncompleteError, match="first 104857600 bytes") as raised:
         await measure()
@@ -342,8 +340,8 @@ async def test_at_most_100_mib_are_read(github: FakeGithub, *, listed: bool) -> 
 
 
 @on_loop
-async def test_a_needle_at_the_beginning_costs_little(github: FakeGithub) -> None:
-    """A reader that stops after the first chunk has not had the rest of 100 MB sent."""
+async def test_stopping_early_saves_the_rest(github: FakeGithub) -> None:
+    """When a reader stops after the first chunk, the rest of 100 MB is not sent."""
     file = add_file(github, Repeated(CONTENT, 100_000_000))
     async with (
         aclosing(files_of(github).stream(file, scope_of())) as stream,
@@ -355,7 +353,7 @@ async def test_a_needle_at_the_beginning_costs_little(github: FakeGithub) -> Non
     assert github.requests[0].sent_bytes < 2**20
 
 
-# what GitHub answers instead
+# refusals and failures
 
 
 @pytest.mark.parametrize(
@@ -371,10 +369,10 @@ async def test_a_needle_at_the_beginning_costs_little(github: FakeGithub) -> Non
     ],
 )
 @on_loop
-async def test_a_refusal_is_asked_for_once(
+async def test_a_refusal_is_not_retried(
     github: FakeGithub, answer: Response, error: type[Exception], words: str
 ) -> None:
-    """What another try would meet again is reported at once, in GitHub's words."""
+    """It is reported at once, with GitHub's message."""
     file = add_file(github)
     github.faults.inject(Fault(answer=answer))
     with pytest.raises(error, match=words):
@@ -383,8 +381,8 @@ async def test_a_refusal_is_asked_for_once(
 
 
 @on_loop
-async def test_a_gist_that_was_deleted_is_gone(github: FakeGithub) -> None:
-    """The fake's own 404 for what is not there any more."""
+async def test_a_deleted_gist_is_gone(github: FakeGithub) -> None:
+    """The fake answers its own 404."""
     file = add_file(github)
     user_of(github).gists[0].delete()
     with pytest.raises(GoneError):
@@ -393,7 +391,7 @@ async def test_a_gist_that_was_deleted_is_gone(github: FakeGithub) -> None:
 
 @on_loop
 async def test_a_file_that_raw_refuses_is_reported(github: FakeGithub) -> None:
-    """The fake's own 403 for what is too large for raw: git may have it."""
+    """The fake answers its own 403 for a file that is too large for raw; git may have it."""
     file = add_file(github, CONTENT)
     github.raw.largest_bytes = 1000
     with pytest.raises(RawRefusedError):
@@ -402,7 +400,7 @@ async def test_a_file_that_raw_refuses_is_reported(github: FakeGithub) -> None:
 
 @on_loop
 async def test_a_file_without_an_address_is_a_gap(github: FakeGithub) -> None:
-    """Nobody is asked for it."""
+    """No request is sent."""
     file = GistFile("a", None, 1, None, None)
     assert await mismatch(github, file) == "file_unavailable"
     assert (
@@ -417,10 +415,10 @@ async def test_a_file_without_an_address_is_a_gap(github: FakeGithub) -> None:
     "fault", [Fault(answer=text(503, "no")), Fault(cut_head_at=0), Fault(gzip="corrupt")]
 )
 @on_loop
-async def test_a_failure_that_passes_costs_nothing_else(
+async def test_a_transient_failure_is_retried(
     github: FakeGithub, fault: Fault, failures: int
 ) -> None:
-    """Up to three failures in a row are retried."""
+    """The file is read after up to three failures in a row."""
     file = add_file(github)
     github.faults.inject(fault, times=failures)
     assert await read(github, file) == b"import requests\n"
@@ -428,8 +426,8 @@ async def test_a_failure_that_passes_costs_nothing_else(
 
 
 @on_loop
-async def test_a_limit_ends_the_reading_with_its_wait(github: FakeGithub) -> None:
-    """Raw's own limit is reported, and no other file is asked for before its time."""
+async def test_a_limit_is_reported_with_its_wait(github: FakeGithub) -> None:
+    """No other file is requested from the raw host before the wait is over."""
     files, scope = files_of(github), scope_of(30)
     github.faults.inject(Fault(answer=answers.raw_limit("50")))
     for name in "ab":
@@ -441,7 +439,7 @@ async def test_a_limit_ends_the_reading_with_its_wait(github: FakeGithub) -> Non
 
 @on_loop
 async def test_contents_of_any_kind_are_bytes(github: FakeGithub) -> None:
-    """Empty, binary, UTF-16, latin-1, CRLF and NUL come as they were pushed."""
+    """Empty, binary, UTF-16, latin-1, CRLF and NUL contents are returned unchanged."""
     kinds: list[bytes | Content] = [
         b"",
         b"\0" * 10,
@@ -456,7 +454,7 @@ async def test_contents_of_any_kind_are_bytes(github: FakeGithub) -> None:
 
 @pytest.mark.parametrize("answer", [answers.raw_not_found(), answers.too_big()])
 @on_loop
-async def test_a_large_file_that_raw_denies_may_be_in_git(
+async def test_a_large_file_that_raw_refuses_may_be_in_git(
     github: FakeGithub, answer: Response
 ) -> None:
     """Neither a 403 nor a 404 of the raw host means that a file over 10 MB was deleted."""

@@ -1,4 +1,4 @@
-"""Instances that share a Redis share the waits that hosts asked for."""
+"""Instances on one Redis share the waits that GitHub's hosts ask for."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ URL = "redis://127.0.0.1:{}"
 
 
 def waits(port: int, observe: Callable[[Event], None] = ignore) -> SharedWaits:
-    """Waits on the Redis at a port."""
+    """Shared waits on the Redis at a port."""
     return SharedWaits(RedisServer(URL.format(port)), observe)
 
 
 async def shared(client: Client) -> None:
-    """Wait until what a client has to share is shared."""
+    """Wait until a client has written its waits."""
     assert client._shared is not None
     while client._shared._tasks:
         await next(iter(client._shared._tasks))
 
 
 @on_loop
-async def test_ten_instances_are_as_polite_as_one(github: FakeGithub, valkey: ValkeyServer) -> None:
-    """After one was refused, the others do not ask."""
+async def test_ten_instances_obey_one_refusal(github: FakeGithub, valkey: ValkeyServer) -> None:
+    """After one was refused, the others send no request."""
     file = add_file(github)
     github.faults.inject(Fault(answer=answers.raw_limit("300")), origin="raw")
     first = client_of(github, waits=waits(valkey.port))
@@ -48,8 +48,8 @@ async def test_ten_instances_are_as_polite_as_one(github: FakeGithub, valkey: Va
 
 
 @on_loop
-async def test_the_apis_limits_are_a_tokens_own(github: FakeGithub, valkey: ValkeyServer) -> None:
-    """An instance with another token asks; one with the same does not."""
+async def test_the_apis_limits_belong_to_a_token(github: FakeGithub, valkey: ValkeyServer) -> None:
+    """An instance with another token sends requests; one with the same token does not."""
     url = f"{github.api_url}/users/nobody/gists"
     github.faults.inject(Fault(answer=answers.secondary_limit(429, retry_after="300")), times=1)
     first = client_of(github, token="canary-one", waits=waits(valkey.port))
@@ -70,7 +70,7 @@ async def test_the_apis_limits_are_a_tokens_own(github: FakeGithub, valkey: Valk
 
 
 @on_loop
-async def test_without_redis_each_goes_by_its_own_memory(github: FakeGithub) -> None:
+async def test_without_redis_each_instance_has_its_own_waits(github: FakeGithub) -> None:
     """A store that is down stops no request."""
     events: list[Event] = []
     client = client_of(github, waits=waits(1, events.append))
@@ -80,8 +80,8 @@ async def test_without_redis_each_goes_by_its_own_memory(github: FakeGithub) -> 
     assert {event.operation for event in events if isinstance(event, CacheFailed)} <= {"wait"}
 
 
-def test_a_longer_wait_is_kept(valkey: ValkeyServer) -> None:
-    """A shorter one does not end it early."""
+def test_the_longer_wait_is_kept(valkey: ValkeyServer) -> None:
+    """A shorter wait does not replace it."""
     known = waits(valkey.port)
     known.put("host", 100)
     known.put("host", 50)

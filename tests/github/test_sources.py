@@ -1,4 +1,4 @@
-"""Lists other than a user's: an organization's members, single gists, the caller's own."""
+"""Lists other than a user's gists: an organization's members, single gists, the caller's own."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def members(listings: Listings, name: str = "acme", token: str | None = No
 
 
 def with_members(github: FakeGithub, count: int) -> list[str]:
-    """Add the organization `acme` with public members; their logins."""
+    """Add the organization `acme` with public members; returns their logins."""
     acme = github.world.add_organization("acme")
     for number in range(count):
         acme.add(github.add_user(f"member-{number}"))
@@ -48,7 +48,7 @@ def with_members(github: FakeGithub, count: int) -> list[str]:
 @pytest.mark.parametrize(("count", "requests"), [(0, 1), (3, 1), (250, 3)])
 @on_loop
 async def test_every_member_is_listed(github: FakeGithub, count: int, requests: int) -> None:
-    """All pages are read; within its time a list is trusted, as a user's is."""
+    """All pages are read; within the TTL a stored list is used, as for a user."""
     logins = with_members(github, count)
     store = Store()
     for _ in range(2):
@@ -58,8 +58,8 @@ async def test_every_member_is_listed(github: FakeGithub, count: int, requests: 
 
 
 @on_loop
-async def test_concealed_members_are_for_insiders(github: FakeGithub) -> None:
-    """A member's token shows them, to its owner alone."""
+async def test_concealed_members_are_listed_for_members(github: FakeGithub) -> None:
+    """With a member's token they are listed, for that member alone."""
     with_members(github, 2)
     insider = github.add_user("insider")
     github.world.organizations["acme"].add(insider, public=False)
@@ -71,15 +71,15 @@ async def test_concealed_members_are_for_insiders(github: FakeGithub) -> None:
 
 @on_loop
 async def test_older_servers_redirect_outsiders(github: FakeGithub) -> None:
-    """The redirect to the public members is followed, on all pages."""
+    """The redirect to the public members is followed on all pages."""
     logins = with_members(github, 150)
     github.api.members_redirect = True
     assert await members(listings_of(github)) == logins
 
 
 @on_loop
-async def test_a_member_who_leaves_hides_nobody(github: FakeGithub) -> None:
-    """Those who are members all the time are listed."""
+async def test_a_member_who_leaves_hides_no_other(github: FakeGithub) -> None:
+    """Everybody who stays a member is listed."""
     logins = with_members(github, 250)
     leaving = [github.world.users[login] for login in logins[:10]]
     acme = github.world.organizations["acme"]
@@ -95,7 +95,7 @@ async def test_a_member_who_leaves_hides_nobody(github: FakeGithub) -> None:
 
 @on_loop
 async def test_an_unknown_organization(github: FakeGithub) -> None:
-    """A 404 says so, and is remembered as a user's is."""
+    """A 404 is reported, and stored as for a user."""
     store = Store()
     for _ in range(2):
         with pytest.raises(UserNotFoundError, match="no such organization"):
@@ -109,7 +109,7 @@ async def test_an_unknown_organization(github: FakeGithub) -> None:
 @pytest.mark.parametrize("public", [True, False])
 @on_loop
 async def test_a_gist_is_found_by_its_id(github: FakeGithub, public: bool) -> None:  # noqa: FBT001 - a case
-    """A secret one too: a caller who knows the address may read it."""
+    """This includes secret ones: a caller who knows the address may read it."""
     gist = user_of(github).add_gist({"a.py": "x", "b.py": "y"}, public=public)
     listings = listings_of(github, TRUSTING)
     (found,) = await listed(listings, Target("gist", gist.id))
@@ -121,8 +121,8 @@ async def test_a_gist_is_found_by_its_id(github: FakeGithub, public: bool) -> No
 
 
 @on_loop
-async def test_a_gist_is_confirmed_by_its_etag(github: FakeGithub) -> None:
-    """An edit shows."""
+async def test_a_gist_is_revalidated_by_its_etag(github: FakeGithub) -> None:
+    """An edit changes the ETag."""
     gist = user_of(github).add_gist({"a.py": "x"})
     listings = listings_of(github, ASK_ALWAYS)
     first = await listed(listings, Target("gist", gist.id))
@@ -133,8 +133,8 @@ async def test_a_gist_is_confirmed_by_its_etag(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_contents_that_come_along_are_not_held(github: FakeGithub) -> None:
-    """The API sends up to 1 MB of each file with a gist: 18 MB here, of which names remain."""
+async def test_the_contents_of_a_single_gist_are_discarded(github: FakeGithub) -> None:
+    """The API sends up to 1 MB of each file: 18 MB here, of which the names are kept."""
     content = "é" * 300_000
     gist = user_of(github).add_gist({f"{number}.txt": content for number in range(10)})
     store = Store()
@@ -146,7 +146,7 @@ async def test_contents_that_come_along_are_not_held(github: FakeGithub) -> None
 
 @on_loop
 async def test_an_unknown_gist(github: FakeGithub) -> None:
-    """A 404 names what is missing; other refusals come in GitHub's words."""
+    """The error of a 404 names what is missing; other errors have GitHub's message."""
     with pytest.raises(UserNotFoundError, match="no such gist"):
         await listed(listings_of(github), Target("gist", "6cad326836d38bd3a7ae"))
     github.faults.inject(Fault(answer=answers.blocked(403)))
@@ -156,7 +156,7 @@ async def test_an_unknown_gist(github: FakeGithub) -> None:
 
 @on_loop
 async def test_another_gist_is_never_listed(github: FakeGithub) -> None:
-    """An answer with another gist than the one asked for is an error, and is not kept."""
+    """An answer with another gist than requested is an error, and is not stored."""
     gist, other = (user_of(github).add_gist({"a.py": text}) for text in ("x", "y"))
     listings = listings_of(github, TRUSTING)
 
@@ -170,8 +170,8 @@ async def test_another_gist_is_never_listed(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_something_else_than_a_gist(github: FakeGithub) -> None:
-    """A list where a gist belongs is an error."""
+async def test_an_answer_that_is_no_gist(github: FakeGithub) -> None:
+    """A list in place of a gist is an error."""
     github.faults.inject(Fault(answer=from_json(200, [])))
     with pytest.raises(GithubError, match="not a gist"):
         await listed(listings_of(github), Target("gist", "1"))
@@ -182,7 +182,7 @@ async def test_something_else_than_a_gist(github: FakeGithub) -> None:
 
 @on_loop
 async def test_the_callers_own_gists_are_listed(github: FakeGithub) -> None:
-    """Public and secret ones, of the token's owner alone; the list is read as any other."""
+    """Public and secret ones of the token's owner, with the caching of any other list."""
     user = with_gists(github, 120)
     with_gists(github, 30, public=False)
     github.add_user("other").add_gist()
@@ -197,7 +197,7 @@ async def test_the_callers_own_gists_are_listed(github: FakeGithub) -> None:
 
 @on_loop
 async def test_starred_gists_are_listed(github: FakeGithub) -> None:
-    """Whoever they belong to, newest star first; their times are put in order."""
+    """They may belong to anyone; the newest star comes first, and their times are put in order."""
     user, other = user_of(github), github.add_user("other")
     user.starred = [other.add_gist(), user.add_gist(public=False), other.add_gist()]
     github.api.grant("canary-token", user)
@@ -207,10 +207,10 @@ async def test_starred_gists_are_listed(github: FakeGithub) -> None:
 
 @pytest.mark.parametrize("target", [MINE, STARRED])
 @on_loop
-async def test_without_the_callers_token_nothing_is_asked(
+async def test_without_the_callers_token_no_request_is_sent(
     github: FakeGithub, target: Target
 ) -> None:
-    """The service's own token shows nobody its gists; and without any, GitHub lists everybody's."""
+    """The service's token would list its own gists, and no token everybody's."""
     for token in (None, "service-token"):
         with pytest.raises(UnauthorizedError, match="X-GitHub-Token"):
             await listed(listings_of(github, token=token), target)
@@ -220,7 +220,7 @@ async def test_without_the_callers_token_nothing_is_asked(
 @pytest.mark.parametrize("target", [MINE, STARRED])
 @on_loop
 async def test_a_token_without_scope(github: FakeGithub, target: Target) -> None:
-    """GitHub answers 404; the error names the scope."""
+    """GitHub answers 404; the error names the missing scope."""
     github.api.grant("canary-token", user_of(github), gist=False)
     with pytest.raises(UnauthorizedError, match="scope `gist`"):
         await listed(listings_of(github), target, "canary-token")
@@ -229,7 +229,7 @@ async def test_a_token_without_scope(github: FakeGithub, target: Target) -> None
 @pytest.mark.parametrize("target", [OCTOCAT, MINE, STARRED, Target("gist", "1")])
 @on_loop
 async def test_a_token_that_github_refuses(github: FakeGithub, target: Target) -> None:
-    """401 for the caller's token is the caller's error; for the service's token it is GitHub's."""
+    """A 401 for the caller's token is the caller's error, for the service's token GitHub's."""
     github.api.tokens = set()
     with pytest.raises(UnauthorizedError, match="refused the token"):
         await listed(listings_of(github), target, "canary-token")
@@ -238,8 +238,8 @@ async def test_a_token_that_github_refuses(github: FakeGithub, target: Target) -
 
 
 @on_loop
-async def test_each_caller_has_lists_of_their_own(github: FakeGithub) -> None:
-    """What one token showed is not shown to another, nor to callers without one."""
+async def test_callers_do_not_share_private_lists(github: FakeGithub) -> None:
+    """A list read with one token is not shown to another, nor to callers without one."""
     user, other = with_gists(github, 3), github.add_user("other")
     with_gists(github, 2, public=False)
     other.add_gist(public=False)
@@ -258,8 +258,8 @@ async def test_each_caller_has_lists_of_their_own(github: FakeGithub) -> None:
 
 
 @on_loop
-async def test_a_secret_gist_that_is_edited_shows(github: FakeGithub) -> None:
-    """The caller's own list is brought up to date as a user's is."""
+async def test_an_edit_of_a_secret_gist_is_listed(github: FakeGithub) -> None:
+    """The caller's own list is updated as a user's is."""
     user = with_gists(github, 150, public=False)
     github.api.grant("canary-token", user)
     clock = Clock()

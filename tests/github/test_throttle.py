@@ -1,4 +1,4 @@
-"""Concurrency and pace that follow what a host shows. The clock jumps: minutes take no time."""
+"""Adaptive concurrency and rate. The clock is simulated: minutes take no time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.aio.looping import run
 
 
 def now() -> float:
-    """The loop's clock."""
+    """The loop's time."""
     return asyncio.get_running_loop().time()
 
 
@@ -27,7 +27,7 @@ class Host:
         self.asked = self.refused = self.under_way = self.most = 0
 
     async def ask(self) -> bool:
-        """Whether a request is allowed."""
+        """Send a request; returns whether it is allowed."""
         self.asked += 1
         self.under_way += 1
         self.most = max(self.most, self.under_way)
@@ -44,7 +44,7 @@ class Host:
 
 
 async def send(throttle: Throttle, host: Host, lane: Lane, until: list[float]) -> None:
-    """Send one request; again after a second if it is refused, as `Retry-After: 1` asks."""
+    """Send one request; repeat it after a second if it is refused, as `Retry-After: 1` asks."""
     while True:
         await asyncio.sleep(max(0.0, until[0] - now()))
         async with throttle.place(lane):
@@ -62,13 +62,13 @@ async def send(throttle: Throttle, host: Host, lane: Lane, until: list[float]) -
 
 
 async def send_many(throttle: Throttle, host: Host, count: int, share: int = 100) -> None:
-    """Send many requests of one search, all of which want to go at once."""
+    """Send many concurrent requests of one search."""
     lane, until = FairLimiter(100, share).lane(), [0.0]
     await asyncio.gather(*[send(throttle, host, lane, until) for _ in range(count)])
 
 
-def test_all_places_may_be_used_while_all_is_well() -> None:
-    """The most that is allowed, and no more: one search's share of it is not the host's matter."""
+def test_without_refusals_all_places_may_be_used() -> None:
+    """The maximum is the host's; one search's share is limited elsewhere."""
 
     async def main() -> None:
         throttle, host = Throttle(64), Host()
@@ -78,8 +78,8 @@ def test_all_places_may_be_used_while_all_is_well() -> None:
     run(main())
 
 
-def test_concurrency_does_not_rise_where_it_is_not_used() -> None:
-    """One request after the other proves nothing about thirty-two."""
+def test_unused_concurrency_does_not_rise() -> None:
+    """Sequential requests do not show that thirty-two at once are allowed."""
 
     async def main() -> None:
         throttle, host = Throttle(64), Host()
@@ -92,8 +92,8 @@ def test_concurrency_does_not_rise_where_it_is_not_used() -> None:
     run(main())
 
 
-def test_a_refusal_halves_once_for_what_was_under_way() -> None:
-    """Sixteen refusals of sixteen requests are one decrease; a later one is another."""
+def test_concurrent_refusals_halve_once() -> None:
+    """Sixteen refusals of sixteen concurrent requests are one decrease; a later one is another."""
 
     async def main() -> None:
         throttle = Throttle(16)
@@ -125,7 +125,7 @@ def test_after_a_decrease_concurrency_rises_slowly() -> None:
 
 
 def test_a_host_that_slows_down_gets_less() -> None:
-    """Answers that take several times as long as usual halve the concurrency."""
+    """Answers that take several times the usual time halve the concurrency."""
 
     async def main() -> None:
         throttle, host = Throttle(64), Host(latency_seconds=0.1)
@@ -139,8 +139,8 @@ def test_a_host_that_slows_down_gets_less() -> None:
     run(main())
 
 
-def test_a_slow_host_is_not_one_that_slows_down() -> None:
-    """What is usual is measured."""
+def test_a_slow_host_is_not_throttled() -> None:
+    """The usual time is measured, so a steadily slow host is not slowing down."""
 
     async def main() -> None:
         throttle, host = Throttle(64), Host(latency_seconds=3.0)
@@ -152,8 +152,8 @@ def test_a_slow_host_is_not_one_that_slows_down() -> None:
 
 @pytest.mark.parametrize("rate", [2, 10, 50])
 @pytest.mark.parametrize("latency_seconds", [0.005, 0.05, 0.5])
-def test_a_limit_of_requests_a_second_is_found(rate: int, latency_seconds: float) -> None:
-    """Of 2,000 requests at most three in a hundred are refused, and most of the rate is used."""
+def test_a_rate_limit_is_found(rate: int, latency_seconds: float) -> None:
+    """Of 2,000 requests at most three percent are refused, and most of the rate is used."""
 
     async def main() -> None:
         throttle, host = Throttle(64), Host(rate, latency_seconds)
@@ -164,8 +164,8 @@ def test_a_limit_of_requests_a_second_is_found(rate: int, latency_seconds: float
     run(main())
 
 
-def test_the_pace_is_dropped_when_the_host_allows_more() -> None:
-    """A refusal is not remembered for ever."""
+def test_the_rate_rises_when_the_host_allows_more() -> None:
+    """A refusal does not limit the rate for ever."""
 
     async def main() -> None:
         throttle, host = Throttle(64), Host(10, 0.01)
@@ -179,7 +179,7 @@ def test_the_pace_is_dropped_when_the_host_allows_more() -> None:
     run(main())
 
 
-def test_places_go_round_the_searches() -> None:
+def test_places_are_shared_between_searches() -> None:
     """A search that wants one place does not wait for one that wants a thousand."""
 
     async def main() -> None:

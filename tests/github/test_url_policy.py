@@ -1,4 +1,4 @@
-"""Which addresses may be asked."""
+"""Which addresses requests may be sent to."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ LOCAL = UrlPolicy("http://127.0.0.1:8001/v3", ("127.0.0.1:8002", "Raw.Example", 
         (LOCAL, "raw", "http://fake_github/a", "http://fake_github"),
     ],
 )
-def test_what_is_githubs_may_be_asked(
+def test_githubs_addresses_are_allowed(
     addresses: UrlPolicy, kind: Kind, url: str, origin: str | None
 ) -> None:
-    """Hosts are compared with their ports, whatever their case, and reported in lower case."""
+    """Hosts are compared with their ports, ignoring case, and reported in lower case."""
     expected = origin or "https://gist.githubusercontent.com"
     assert str(addresses.allowed(url, kind)) == expected
 
@@ -40,8 +40,8 @@ def test_what_is_githubs_may_be_asked(
 @pytest.mark.parametrize(
     ("addresses", "kind", "url"),
     [
-        (GITHUB, "list", "https://gist.githubusercontent.com/a"),  # contents list nothing
-        (GITHUB, "raw", "https://api.github.com/a"),  # and the API has no contents
+        (GITHUB, "list", "https://gist.githubusercontent.com/a"),  # a content host has no listings
+        (GITHUB, "raw", "https://api.github.com/a"),  # the API has no contents
         (GITHUB, "list", "http://api.github.com/users/x"),
         (GITHUB, "raw", "http://gist.githubusercontent.com/a"),
         (GITHUB, "raw", "https://gist.githubusercontent.com:8443/a"),
@@ -58,8 +58,8 @@ def test_what_is_githubs_may_be_asked(
         (LOCAL, "raw", "https://fake_github/a"),  # its port 80 was named
     ],
 )
-def test_another_host_may_not_be_asked(addresses: UrlPolicy, kind: Kind, url: str) -> None:
-    """Another host, port or scheme is a gap of its own kind."""
+def test_another_host_is_not_allowed(addresses: UrlPolicy, kind: Kind, url: str) -> None:
+    """The error for another host, port or scheme is a gap with a reason of its own."""
     with pytest.raises(IncompleteError, match="not allowed") as raised:
         addresses.allowed(url, kind)
     assert raised.value.reason == "host_not_allowed"
@@ -101,16 +101,16 @@ def test_another_host_may_not_be_asked(addresses: UrlPolicy, kind: Kind, url: st
         "https://[fe80::1%25eth0]/a",
     ],
 )
-def test_an_odd_address_may_not_be_asked(url: str) -> None:
-    """What two readers of URLs could understand differently is not asked for at all."""
+def test_an_ambiguous_address_is_not_allowed(url: str) -> None:
+    """If two URL parsers could read it differently, no request is sent."""
     assert origin_of(url) is None
     with pytest.raises(IncompleteError, match="no HTTP URL") as raised:
         GITHUB.allowed(url, "raw")
     assert raised.value.reason == "host_not_allowed"
 
 
-def test_the_apis_address_must_be_one() -> None:
-    """Without an API there is nothing to build."""
+def test_the_apis_address_must_be_valid() -> None:
+    """An invalid one is refused when the policy is built."""
     with pytest.raises(ValueError, match="no plain http URL"):
         UrlPolicy("api.github.com", ())
 
@@ -127,13 +127,13 @@ def test_the_apis_address_must_be_one() -> None:
         ("http://a.example/x", "//[", "//["),
     ],
 )
-def test_a_redirect_leads_on(url: str, location: str, target: str) -> None:
-    """`Location` counts from where it was given; one without sense is left for the hosts' check."""
+def test_a_redirect_is_resolved(url: str, location: str, target: str) -> None:
+    """`Location` is relative to the request; an invalid one is left to the check of the host."""
     assert redirected(url, location) == target
 
 
 @pytest.mark.parametrize("location", ["http://a.example/z", "ftp://a.example", "//["])
-def test_a_redirect_never_leaves_https(location: str) -> None:
-    """From https there is no way to anything weaker, in whatever case it stands."""
+def test_a_redirect_from_https_leads_to_https(location: str) -> None:
+    """A weaker scheme is refused, whatever its case."""
     with pytest.raises(IncompleteError, match="https to http"):
         redirected("HTTPS://a.example/x", location)

@@ -1,1 +1,1 @@
-"""Tests of the matching."""
+"""Tests of gistapi.matching."""

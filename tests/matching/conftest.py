@@ -1,4 +1,4 @@
-"""What the tests of the matching share."""
+"""Fixtures for the tests of matching."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from gistapi.matching import Matching
 
 @pytest.fixture(scope="session")
 def runner() -> Iterator[asyncio.Runner]:
-    """Give a loop with the real clock that lives as long as the tests."""
+    """Yield a loop with the real clock for all tests of a module."""
     with asyncio.Runner() as runner:
         yield runner
 
 
 @pytest.fixture(scope="session")
 def matching(runner: asyncio.Runner) -> Iterator[Matching]:
-    """Give the matching as a process has it, with its real workers, on the runner's loop."""
+    """Yield a process's matching, with real workers, on the runner's loop."""
     matching = Matching()
     yield matching
     runner.run(matching.close())

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: patterns with everything that is hard to translate, and texts for them."""
+"""Hypothesis strategies: patterns with everything that is hard to translate, and matching texts."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ def _valid(pattern: str) -> bool:
 
 
 def patterns() -> SearchStrategy[str]:
-    """Valid patterns; the longest loops stay small enough for `re` to answer at once."""
+    """Valid patterns, with loops short enough for `re` to answer quickly."""
     bodies = st.recursive(_atoms(), _grow, max_leaves=7)
     return st.tuples(st.sampled_from(PREFIXES), bodies).map("".join).filter(_valid)
 
 
 @st.composite
 def texts_for(draw: DrawFn, pattern: str, count: int, most: int = 12) -> Sequence[str]:
-    """Texts in the pattern's own alphabet, the empty one among them."""
+    """Texts over the pattern's alphabet, including the empty one."""
     own = [c for c in pattern if c.isalnum() or c in " \n\r\x00_-" or c > "\x7f"]
     alphabet = [*own, *own, *own, *"a \n\nkKsSiI0_b\r", *draw(st.lists(st.sampled_from(LETTERS)))]
     text = st.text(st.sampled_from(alphabet), max_size=most)

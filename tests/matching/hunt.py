@@ -1,7 +1,7 @@
-"""Hunt for patterns that cost too much: `python -m tests.matching.hunt [SECONDS [SEED]]`.
+"""Search for patterns that cost too much: `python -m tests.matching.hunt [SECONDS [SEED]]`.
 
-Prints the slowest compilation, in seconds of a processor, and the slowest search, in seconds by
-the clock, among random patterns of up to 1,000 characters that are made to be slow.
+Prints the slowest compilation (processor time) and the slowest search (elapsed time), in seconds,
+among random patterns of up to 1,000 characters that are built to be slow.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SIZE = 1 << 20
 
 
 def unit(dice: random.Random, depth: int) -> str:
-    """A small pattern, nested so deep."""
+    """A small pattern of this depth."""
     if depth == 0:
         return dice.choice(ATOMS)
     inner = unit(dice, depth - 1)
@@ -44,7 +44,7 @@ def unit(dice: random.Random, depth: int) -> str:
 
 
 def source(dice: random.Random, most: int = pattern.MAX_CHARACTERS) -> str:
-    """A pattern of up to so many characters: one unit again and again, or many units."""
+    """A pattern of up to `most` characters: one unit repeated, or many units."""
     one = unit(dice, dice.randint(0, 5))
     again = one * (most // max(1, len(one)))
     choice = "|".join([one] * (most // (len(one) + 1)))
@@ -55,7 +55,7 @@ def source(dice: random.Random, most: int = pattern.MAX_CHARACTERS) -> str:
 
 
 def compile_one(dice: random.Random) -> tuple[float, str]:
-    """How long one pattern took, for RE2 or for `re`, whichever was slower."""
+    """Seconds to compile one pattern, by RE2 or by `re`, whichever took longer."""
     text = source(dice)
     flags = Flags(ignore_case=dice.random() < 0.5, word=dice.random() < 0.2)
     began = time.thread_time()
@@ -71,7 +71,7 @@ def compile_one(dice: random.Random) -> tuple[float, str]:
 
 
 async def scan(search: Matcher, content: bytes) -> None:
-    """Scan a whole content, to its first match or for all of them."""
+    """Scan a whole content, for its first match or for all of them."""
     with suppress(PatternTimeoutError):
         async with search.scanner() as scanner:
             _ = await scanner.feed(content) or await scanner.finish()
@@ -80,7 +80,7 @@ async def scan(search: Matcher, content: bytes) -> None:
 def search_one(
     dice: random.Random, matching: Matching, runner: asyncio.Runner
 ) -> tuple[float, str]:
-    """How long a mebibyte took, timeouts included."""
+    """Seconds to search a mebibyte, timeouts included."""
     text = source(dice, dice.choice([10, 30, 100]))
     content = bytes(dice.choices(dice.choice([b"a", b"ab", b"ab\n"]), k=SIZE))
     try:
@@ -94,7 +94,7 @@ def search_one(
 
 
 def hunt(seconds: float, one: Callable[[], tuple[float, str]]) -> str:
-    """The slowest of all that were tried in this time."""
+    """The slowest pattern found in this time."""
     ends_at = time.monotonic() + seconds
     tried, slowest, of = 0, 0.0, ""
     while time.monotonic() < ends_at:
@@ -106,7 +106,7 @@ def hunt(seconds: float, one: Callable[[], tuple[float, str]]) -> str:
 
 
 def main(seconds: float = 60, seed: int = 1) -> None:
-    """Print what was found."""
+    """Print the results."""
     dice = random.Random(seed)
     pattern.warm()
     print("slowest compilation:", hunt(seconds / 2, lambda: compile_one(dice)))

@@ -1,4 +1,4 @@
-"""What the contract says, in the plainest words: the whole text at once, by Python's own `re`."""
+"""A reference implementation of the contract: the whole text at once, by Python's `re`."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def hit(text: str, start: int, end: int, shown: int = 300, context: int = 0) -> 
 
 
 def hits(text: str, found: list[tuple[int, int]], wanted: Wanted, shown: int = 300) -> Hits | None:
-    """The answer for a text with these matches."""
+    """The hits of a text with these matches."""
     if not found:
         return None
     count = wanted.max_count or 1
@@ -61,12 +61,12 @@ def hits(text: str, found: list[tuple[int, int]], wanted: Wanted, shown: int = 3
 
 
 def spans(pattern: re.Pattern[str], text: str, count: int = 1000) -> list[tuple[int, int]]:
-    """The first matches, in characters, as `re.finditer` has them."""
+    """The first matches of `re.finditer`, in characters."""
     return [found.span() for found in itertools.islice(pattern.finditer(text), count)]
 
 
 def our_spans(compiled: CompiledPattern, text: str, count: int = 1000) -> list[tuple[int, int]]:
-    """The same as we say it, by the engine we choose."""
+    """The same matches by the engine that gistapi chooses."""
     data = text.encode()
     engine = compiled.engine(is_ascii=data.isascii(), is_empty=not data, first=count == 1)
     search = worker.searcher(*engine.key)
@@ -75,4 +75,4 @@ def our_spans(compiled: CompiledPattern, text: str, count: int = 1000) -> list[t
 
 
 def _characters(data: bytes) -> int:
-    return len(data.decode(errors="replace"))  # a mistake made on purpose may cut a character
+    return len(data.decode(errors="replace"))  # a deliberate bug may cut a character

@@ -1,4 +1,4 @@
-"""Sets of characters are what Python's engine says, over all of Unicode."""
+"""Sets of characters equal those of Python's `re`, over all of Unicode."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ FLAGS = [0, re.ASCII, re.IGNORECASE, re.IGNORECASE | re.ASCII, re.DOTALL]
 
 
 @pytest.mark.parametrize("atom", ATOMS)
-def test_members_are_what_the_engine_matches(atom: str) -> None:
-    """Every code point but the surrogates, which no text has, under every flag."""
+def test_a_set_has_the_characters_that_re_matches(atom: str) -> None:
+    """Under every flag, for every code point but surrogates, which no text has."""
     for flags in FLAGS:
         tree = worker.parse(atom, flags, word=False)
         engine = python_compile(f"(?:{atom})+", flags)
@@ -42,8 +42,8 @@ def test_members_are_what_the_engine_matches(atom: str) -> None:
         assert ascii_members == charsets.difference(found, beyond), flags
 
 
-def test_everything_that_has_case_is_known() -> None:
-    """No character beyond those we look at changes in case, and each folds as in `re`."""
+def test_all_cased_characters_are_known() -> None:
+    """No other character changes in case, and each folds as in `re`."""
     rest = EVERYTHING[0x20000:]
     assert (rest.lower(), rest.upper()) == (rest, rest)
     cased = charsets._cased()[1]
@@ -57,8 +57,8 @@ def test_everything_that_has_case_is_known() -> None:
     )
 
 
-def test_sets_are_sets() -> None:
-    """Union, complement and difference keep ranges sorted and apart."""
+def test_set_operations() -> None:
+    """Union, complement and difference keep ranges sorted and disjoint."""
     assert charsets.union([(5, 6)], [(1, 2), (3, 4)], [(8, 9)]) == ((1, 6), (8, 9))
     assert charsets.complement(()) == ((0, charsets.LAST),)
     assert charsets.complement(((0, 4), (9, charsets.LAST))) == ((5, 8),)

@@ -1,4 +1,4 @@
-"""What a hit says, written down by hand, and what all hits of a text may cost."""
+"""The fields of a hit, compared with values written by hand, and the cost of all hits of a text."""
 
 from __future__ import annotations
 
@@ -68,8 +68,10 @@ AROUND = Wanted(max_count=1000, context=1)
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_hits_are_placed(pattern: str, text: str, hits: list[Hit], encoding: str) -> None:
-    """Lines and columns, the text and the match in it, the lines around, in any encoding."""
+def test_hits_have_positions_and_lines(
+    pattern: str, text: str, hits: list[Hit], encoding: str
+) -> None:
+    """Lines, columns, text, offsets and context are right in any encoding."""
 
     async def main() -> None:
         matching = Matching(pattern_timeout_seconds=60)
@@ -87,8 +89,8 @@ def test_hits_are_placed(pattern: str, text: str, hits: list[Hit], encoding: str
 
 
 @pytest.mark.parametrize("pattern", [".", "x*", "|x", r"\b", "a??", "^|a", "(?=a)"])
-def test_a_pattern_that_matches_everywhere_reads_no_more_than_it_has_to(pattern: str) -> None:
-    """A thousand matches of a file of 100 MiB are in its first chunks."""
+def test_a_pattern_that_matches_everywhere_stops_early(pattern: str) -> None:
+    """The first chunks of a file of 100 MiB have a thousand matches."""
     chunk = b"a b\n" * (1 << 14)
 
     async def main() -> int:
@@ -110,8 +112,8 @@ def test_a_pattern_that_matches_everywhere_reads_no_more_than_it_has_to(pattern:
     assert run(main(), jumping=False) <= 4
 
 
-def test_matches_that_cost_a_scan_each_end_with_those_found() -> None:
-    """What takes too long between matches has more; other searches have their turn meanwhile."""
+def test_slow_matches_end_with_those_found() -> None:
+    """If finding the next match takes too long, `more` is set; other searches run meanwhile."""
 
     async def main() -> None:
         matching = Matching(pattern_timeout_seconds=0.5)
@@ -132,8 +134,8 @@ def test_matches_that_cost_a_scan_each_end_with_those_found() -> None:
     run(main(), jumping=False)
 
 
-def test_matches_share_the_lines_that_several_of_them_show() -> None:
-    """Each line takes memory once, however many matches it is text or context of."""
+def test_matches_share_lines() -> None:
+    """A line is in memory once, however many matches have it as text or context."""
     text = "".join(f"{number} needle\n" for number in range(100)).encode()
 
     async def main() -> Hits | None:

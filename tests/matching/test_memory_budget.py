@@ -1,4 +1,4 @@
-"""Windows share one bound of memory: never above it, never stuck."""
+"""The windows of all files share one memory budget: never exceeded, without deadlocks."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from gistapi.models import Flags
 from tests.aio.looping import run
 
 
-def test_holders_that_grow_never_lock_each_other() -> None:
-    """Many holders growing to the largest claim by random steps all end, within the bound."""
+def test_growing_holders_never_deadlock() -> None:
+    """Many holders that grow by random steps to the largest claim all finish, within the budget."""
     budget = WindowBudget(40, 16)
     held = {"now": 0, "most": 0}
 
@@ -38,8 +38,8 @@ def test_holders_that_grow_never_lock_each_other() -> None:
     assert budget._free == 40
 
 
-def test_those_who_wait_are_served_in_their_order() -> None:
-    """A small newcomer does not pass one who waits for more; a holder that grows passes both."""
+def test_waiters_are_served_in_order() -> None:
+    """A small new holder does not pass a waiting one; a holder that grows passes both."""
     served: list[str] = []
 
     async def hold(budget: WindowBudget, holder: str, size: int) -> None:
@@ -62,8 +62,8 @@ def test_those_who_wait_are_served_in_their_order() -> None:
     run(main())
 
 
-def test_a_cancelled_wait_leaves_nothing_behind() -> None:
-    """A cancel ends a wait, also at the moment of its grant, and lets those behind it pass."""
+def test_a_cancelled_wait_holds_nothing() -> None:
+    """A wait may be cancelled even as it is granted; the waiters behind it are served."""
 
     async def main() -> None:
         budget = WindowBudget(10, 10)
@@ -87,13 +87,13 @@ def test_a_cancelled_wait_leaves_nothing_behind() -> None:
 
 
 def test_a_budget_smaller_than_a_window_is_refused() -> None:
-    """It could never be enough for one file."""
+    """It could never hold one file's window."""
     with pytest.raises(ValueError, match="smaller"):
         WindowBudget(1, 2)
 
 
-def test_scanners_of_large_windows_all_end() -> None:
-    """Sixty-four files that each need a whole window pass through a budget of two and a half."""
+def test_many_large_windows_share_a_small_budget() -> None:
+    """Sixty-four files that each need a whole window finish with a budget of two and a half."""
     sizes = Sizes(overlap_bytes=1 << 16, first_bytes=1 << 10)
     matching = Matching(sizes=sizes, budget_bytes=sizes.window_bytes * 5 // 2)
     search = matching.matcher(compile_pattern("(?s)<.*>", Flags()))

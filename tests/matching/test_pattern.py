@@ -1,4 +1,4 @@
-"""What compiles, what is refused and in which words, and at what cost."""
+"""Compiling patterns: what is accepted, what is refused with which message, and the cost."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COSTLY += ["(?:.{0,999}x){0,999}", "[" + "".join(map(chr, range(0x10400, 0x10780
 
 @pytest.mark.parametrize("flags", [PLAIN, Flags(ignore_case=True), Flags(word=True)])
 @pytest.mark.parametrize("source", COSTLY, ids=lambda source: source[:12])
-def test_costly_patterns_compile_or_are_refused_quickly(source: str, flags: Flags) -> None:
+def test_costly_patterns_are_compiled_or_refused_quickly(source: str, flags: Flags) -> None:
     """Both forms within 0.25 s (four times that here, for a loaded machine)."""
     pattern.warm()
     began = time.thread_time()
@@ -75,30 +75,30 @@ def test_costly_patterns_compile_or_are_refused_quickly(source: str, flags: Flag
         ("(?x) # nothing", PLAIN, ""),
     ],
 )
-def test_what_every_match_contains(source: str, flags: Flags, literal: str) -> None:
-    """The longest run of characters that no alternative, repeat or folding can do without."""
+def test_the_required_literal(source: str, flags: Flags, literal: str) -> None:
+    """It is the longest run of characters outside of alternatives, repeats and case folding."""
     compiled = compile_pattern(source, flags)
     assert compiled.literal.decode() == literal
     assert compiled.lacks_literal(b"nothing of it") == bool(literal)
     assert not compiled.lacks_literal(f"- {literal} -".encode())
 
 
-def test_long_texts_are_left_to_re2_where_it_is_as_quick() -> None:
-    """That is where a pattern begins with a literal."""
+def test_re2_searches_long_texts_for_a_literal_prefix() -> None:
+    """A pattern that begins with a literal is fast in RE2 by itself."""
     long = b"nothing of it" * 2000
     assert not compile_pattern("import requests", PLAIN).lacks_literal(long)
     assert compile_pattern(r"\bimport requests", PLAIN).lacks_literal(long)
 
 
-def test_what_people_use_is_not_too_costly() -> None:
-    """As in Django's URLValidator: a range of 65,375 characters, many times, without case."""
+def test_common_patterns_are_not_too_costly() -> None:
+    """Django's URLValidator repeats a range of 65,375 characters, ignoring case."""
     labels = "[a-z\u00a1-\uffff0-9](?:[a-z\u00a1-\uffff0-9-]{0,61}[a-z\u00a1-\uffff0-9])?"
     compiled = compile_pattern(rf"https?://{labels}(?:\.{labels})*\.", Flags(ignore_case=True))
     assert compiled.ascii.name == "re2"
 
 
 def test_costly_patterns_take_little_memory() -> None:
-    """A process that compiles them all, for RE2 and for `re`, never grows beyond 100 MB."""
+    """A process that compiles all of them, for RE2 and for `re`, stays below 100 MB."""
     program = (
         "from pathlib import Path\n"
         "from contextlib import suppress\n"
@@ -148,8 +148,8 @@ def test_costly_patterns_take_little_memory() -> None:
     ],
 )
 @pytest.mark.parametrize("flags", [PLAIN, Flags(word=True), Flags(ignore_case=True)])
-def test_errors_have_pythons_words_and_position(source: str, flags: Flags) -> None:
-    """The message and the offset are those of `re.compile` for the pattern as it was sent."""
+def test_errors_have_pythons_message_and_position(source: str, flags: Flags) -> None:
+    """Message and offset are those of `re.compile` for the pattern as it was sent."""
     try:
         re.compile(source)
     except re.error as error:
@@ -168,7 +168,7 @@ def test_errors_have_pythons_words_and_position(source: str, flags: Flags) -> No
 
 @given(st.text(st.sampled_from("()[]{}?*+|\\^$.ab1,<>=!:PiaxuLms-#\n \ud800é"), max_size=30))
 def test_no_pattern_crashes(source: str) -> None:
-    """Anything either compiles, as it does in `re`, or is an InvalidPatternError, as there."""
+    """Any text compiles if `re` compiles it, and else raises an InvalidPatternError."""
     try:
         python_compile(source, 0)
         valid = bool(source) and "\ud800" not in source
@@ -185,8 +185,8 @@ def test_no_pattern_crashes(source: str) -> None:
 @pytest.mark.parametrize(
     "source", ["[[a]", "[a--b]", "[a&&b]", "(x)?(?(１)a|b)", "(?P<ａ>a)(?P=ａ)"]
 )
-def test_warnings_are_kept_in(source: str) -> None:
-    """What Python's versions warn of is no error of the caller's, and nothing is written."""
+def test_warnings_are_suppressed(source: str) -> None:
+    """A warning of some Python version is not the caller's error, and nothing is printed."""
     try:
         python_compile(source, 0)
     except re.error as error:  # Python 3.12 and later, for a group's number in other digits
@@ -199,8 +199,8 @@ def test_warnings_are_kept_in(source: str) -> None:
 @pytest.mark.parametrize(
     ("source", "position"), [("", 0), ("a\ud800", 1), ("x" * 1001, 1000), ("(" * 900, None)]
 )
-def test_texts_that_are_no_patterns(source: str, position: int | None) -> None:
-    """Empty, too long, a lone surrogate, too deep: refused with a position where there is one."""
+def test_invalid_patterns_are_refused(source: str, position: int | None) -> None:
+    """Empty, too long, lone surrogates or too deep, with a position where there is one."""
     with pytest.raises(InvalidPatternError) as caught:
         compile_pattern(source, PLAIN)
     assert caught.value.position == position or source.startswith("(")
@@ -208,8 +208,8 @@ def test_texts_that_are_no_patterns(source: str, position: int | None) -> None:
 
 @pytest.mark.parametrize("room", [200, 400, 600, 800])
 @pytest.mark.parametrize("source", ["(" * 190 + ")" * 190, "(?:a|(" * 99 + ")b)" * 99])
-def test_deep_patterns_compile_or_are_refused_on_any_stack(source: str, room: int) -> None:
-    """Where little of the stack is left, too: never a RecursionError."""
+def test_deep_patterns_never_overflow_the_stack(source: str, room: int) -> None:
+    """They compile or are refused however little of the stack is left."""
 
     def deeper(levels: int) -> str:
         if levels:
@@ -224,7 +224,7 @@ def test_deep_patterns_compile_or_are_refused_on_any_stack(source: str, room: in
 
 
 def test_fixed_strings_are_literal() -> None:
-    """With `fixed_string` no character means anything, `word` asks for edges all the same."""
+    """With `fixed_string` no character is special; `word` still requires word boundaries."""
     compiled = compile_pattern("a.(b", Flags(fixed_string=True))
     assert compiled.ascii.compiled.search(b"xa.(b") is not None
     assert compiled.ascii.compiled.search(b"xaa(b") is None
@@ -232,7 +232,7 @@ def test_fixed_strings_are_literal() -> None:
 
 @pytest.mark.parametrize("source", ["a|b", "a#", "(?i)a", "(?x)a b # c", "a\nb", "(?P<n>a)(?P=n)?"])
 def test_word_wraps_the_pattern_as_a_whole(source: str) -> None:
-    """`word` asks for edges around the whole pattern, alternatives and comments included."""
+    """Its word boundaries surround the whole pattern, alternatives and comments included."""
     compiled = compile_pattern(source, Flags(word=True)).python
     search = worker.searcher(*compiled.key)
     inner = re.compile(source)
@@ -253,8 +253,8 @@ def test_word_wraps_the_pattern_as_a_whole(source: str) -> None:
         assert found[:1] == [len(text[:start].encode()) for start in starts[:1]], text
 
 
-def test_re2_says_nothing_on_stderr() -> None:
-    """Its own log lines stay out, also when its automaton outgrows its memory."""
+def test_re2_prints_nothing_to_stderr() -> None:
+    """Its log lines are suppressed, even when its automaton exceeds its memory."""
     program = (
         "import random\n"
         "from gistapi.matching import compile_pattern\n"

@@ -1,4 +1,4 @@
-"""Whatever the pattern and the text: the matches are those of `re.finditer`."""
+"""For any pattern and any text, the matches are those of `re.finditer`."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def _flags(flags: int) -> Flags:
 
 
 def test_translation_agrees_with_re(capsys: pytest.CaptureFixture[str]) -> None:
-    """RE2 by our translation, or `re` where we refuse, finds what `re.finditer` finds, there.
+    """The engine that gistapi chooses finds the matches of `re.finditer`, at the same offsets.
 
-    And RE2 by the loose translation finds something wherever `re` finds a match; and what every
-    match is said to contain is there.
+    Wherever `re` finds a match, RE2 finds one by the loose translation, and the required literal
+    is in the text.
     """
     seen: Counter[str] = Counter()
 

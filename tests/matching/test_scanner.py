@@ -1,4 +1,4 @@
-"""However the bytes arrive, and however little of them is held: the answer stays the same."""
+"""A scan's result does not depend on how the bytes are split or how few of them are held."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WRONG = [b"\xff", b"\xe2\x82", b"\xf0\x9f", b"\x80", b"\xed\xa0\x80", b"\xc3"]
 async def scan(
     matching: Matching, pattern: CompiledPattern, chunks: Sequence[bytes], wanted: Wanted = FIRST
 ) -> Hits | None:
-    """Feed the chunks as a download does, stopping at the end of the hits that are wanted."""
+    """Feed chunks as a download does, until the wanted hits are found."""
     async with matching.matcher(pattern, wanted).scanner() as scanner:
         for chunk in chunks:
             found = await scanner.feed(chunk)
@@ -43,21 +43,21 @@ async def scan(
 
 
 def cut(content: bytes, size: int) -> list[bytes]:
-    """The content in chunks of one size."""
+    """Split a content into chunks of one size."""
     return [content[start : start + size] for start in range(0, len(content), size)]
 
 
 def expected(
     pattern: str, flags: int, content: bytes, wanted: Wanted = FIRST, shown: int = 300
 ) -> Hits | None:
-    """What the contract says."""
+    """The result by the reference implementation."""
     text = reference.decode(content)
     compiled = reference.python_compile(pattern, flags)
     return reference.hits(text, reference.spans(compiled, text), wanted, shown)
 
 
 def encoded(draw: DataObject, text: str) -> bytes:
-    """The text as a file may hold it: UTF-8, with wrong bytes, or UTF-16."""
+    """A text as a file may encode it: UTF-8, with invalid bytes, or UTF-16."""
     how = draw.draw(st.sampled_from(["utf-8", "utf-8", "wrong", "utf-16"]))
     if how == "utf-16":
         order = draw.draw(st.sampled_from(["le", "be"]))
@@ -71,7 +71,7 @@ def encoded(draw: DataObject, text: str) -> bytes:
 
 
 def wishes() -> SearchStrategy[Wanted]:
-    """What a search may want of each text."""
+    """Draw what a search wants of each text."""
     return st.builds(
         Wanted,
         max_count=st.sampled_from([None, 1, 2, 1000]),
@@ -80,8 +80,8 @@ def wishes() -> SearchStrategy[Wanted]:
     )
 
 
-def test_every_chunking_gives_the_same_answer(runner: asyncio.Runner, matching: Matching) -> None:
-    """Whole, byte by byte, in any two or three parts: `re.finditer` on the whole text."""
+def test_every_chunking_has_the_same_result(runner: asyncio.Runner, matching: Matching) -> None:
+    """Whole, byte by byte, or in two or three parts: the result is `re.finditer`'s on the text."""
     seen: Counter[str] = Counter()
     sizes = Sizes(overlap_bytes=1 << 20, first_bytes=1, line_characters=5)
     small = Matching(sizes=sizes)
@@ -94,7 +94,7 @@ def test_every_chunking_gives_the_same_answer(runner: asyncio.Runner, matching: 
         points = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=3)))
         parts = [content[a:b] for a, b in itertools.pairwise([0, *points, len(content)])]
         for wanted in (FIRST, data.draw(wishes())):
-            fed = replace(wanted, more=False)  # in chunks nobody looks beyond the first match
+            fed = replace(wanted, more=False)  # a scan in chunks ends at the first match
             answer = expected(pattern, flags, content, fed, shown=5)
             for chunks in ([content], cut(content, 1), parts):
                 found = runner.run(scan(small, compiled, chunks, wanted))
@@ -113,8 +113,8 @@ def test_every_chunking_gives_the_same_answer(runner: asyncio.Runner, matching: 
     assert seen["match"] >= 0.3 * seen["cases"]
 
 
-def test_tiny_windows_lose_no_short_match(runner: asyncio.Runner) -> None:
-    """With windows of a few bytes: no false hit, no lost match that fits; else there is a gap."""
+def test_tiny_windows_miss_no_short_match(runner: asyncio.Runner) -> None:
+    """Windows of a few bytes find no wrong match and miss none that fits, or there is a gap."""
     seen: Counter[str] = Counter()
     events: list[Event] = []
 
@@ -155,12 +155,12 @@ def test_tiny_windows_lose_no_short_match(runner: asyncio.Runner) -> None:
     check()
     assert seen["match"] >= 0.3 * seen.total()
     assert seen["gap"] <= 0.3 * seen.total()
-    assert WorkerKilled("died") not in events  # a fault of ours must not pass for a gap
+    assert WorkerKilled("died") not in events  # a bug of ours must not count as a gap
 
 
 @pytest.mark.parametrize("pattern", [r"(q)\1", "(?<=日)q(?!日)", r"(日|q+)\1日"])
 def test_a_window_moves_by_whole_characters(runner: asyncio.Runner, pattern: str) -> None:
-    """Wherever in a character a limit falls, Python's own engine goes on at a character."""
+    """Wherever in a character a limit falls, Python's `re` continues at a character."""
     events: list[Event] = []
     matching = Matching(sizes=Sizes(16, 1, line_characters=1), observe=events.append)
     compiled = compile_pattern(pattern, PLAIN)
@@ -181,8 +181,8 @@ MARKS = [b"", codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"\xef"
 
 
 @given(st.binary(max_size=40), st.integers(1, 5), st.sampled_from(MARKS))
-def test_decoding_is_pythons(body: bytes, size: int, mark: bytes) -> None:
-    """Any bytes in any chunks decode as the whole does."""
+def test_decoding_equals_pythons(body: bytes, size: int, mark: bytes) -> None:
+    """Bytes in any chunks decode as the whole content does."""
     content = mark + body
     stream = Utf8Stream()
     text = b"".join(stream.feed(chunk) for chunk in cut(content, size)) + stream.finish()
@@ -194,10 +194,10 @@ def test_decoding_is_pythons(body: bytes, size: int, mark: bytes) -> None:
 @pytest.mark.parametrize(
     "pattern", ["needle", r"n\w+\s+x", r"(?<=q)needle", r"\bneedle\b", r"(?m)^qneedle", r"(e)\1dle"]
 )
-def test_a_match_far_inside_is_placed(
+def test_a_match_far_into_the_text_has_its_position(
     runner: asyncio.Runner, matching: Matching, pattern: str, size: int
 ) -> None:
-    """Line, column and text are right though the window moved long ago, on long lines too."""
+    """Line, column and text are right after the window has moved, on long lines too."""
     head = ("é" * 50 + "\n") * 1_500 + "z" * 2_000
     text = head + "qneedle   x" + "é" * 1_000 + "\n" + "tail\n" * 30_000
     content = text.encode()
@@ -223,10 +223,10 @@ def test_a_match_far_inside_is_placed(
         (r"\r$", "\r\nx"),
     ],
 )
-def test_more_text_can_undo_a_hit(
+def test_a_match_that_more_text_can_change_is_not_returned(
     runner: asyncio.Runner, matching: Matching, pattern: str, text: str
 ) -> None:
-    """What matches at the edge of what has come is not returned before more has come."""
+    """A match at the end of the bytes so far waits for more bytes."""
     compiled = compile_pattern(pattern, PLAIN)
     for length in range(1, len(text) + 1):
         content = text[:length].encode()
@@ -239,7 +239,7 @@ def test_more_text_can_undo_a_hit(
 def test_early_needles_end_the_scan_early(
     runner: asyncio.Runner, matching: Matching, pattern: str
 ) -> None:
-    """The hits come long before the file ends: the first, or as many as are wanted."""
+    """The hits are returned long before the file ends, the first one or as many as wanted."""
     chunk = b"hay, hay, hay xx\n" * 5_000
 
     async def main(wanted: Wanted, needles: int) -> Hits | None:
@@ -258,10 +258,10 @@ def test_early_needles_end_the_scan_early(
     assert runner.run(main(Wanted(max_count=3), 3)) is None  # there may be a fourth
 
 
-def test_a_match_longer_than_the_file_allows_is_found_up_to_the_overlap(
+def test_a_match_is_found_up_to_the_length_of_the_overlap(
     runner: asyncio.Runner, matching: Matching
 ) -> None:
-    """A file of up to 8 MiB is one text; beyond, a match of 8 MiB is found wherever it lies."""
+    """A file of up to 8 MiB is one text; in a larger one, a match of 8 MiB is found anywhere."""
     compiled = compile_pattern("(?s)<.*>", PLAIN)
     size = 8 << 20
     found = runner.run(scan(matching, compiled, [b"<" + b"x" * (size - 2) + b">"]))
@@ -274,10 +274,10 @@ def test_a_match_longer_than_the_file_allows_is_found_up_to_the_overlap(
         assert found == Hits((hit,), more)
 
 
-def test_a_hit_at_the_windows_end_is_never_taken_for_one_at_the_texts_end(
+def test_the_windows_end_is_not_the_texts_end(
     runner: asyncio.Runner,
 ) -> None:
-    """In a text beyond the window, its end is not taken for the text's by an anchor."""
+    """An anchor for the end of the text does not match at the end of a window."""
     matching = Matching(sizes=Sizes(overlap_bytes=8, first_bytes=1, line_characters=3))
     chunks = cut(b"a" * 200 + b"b", 3)
     assert runner.run(scan(matching, compile_pattern(r"a[^b]*\Z", PLAIN), chunks)) is None
@@ -290,7 +290,7 @@ def test_a_hit_at_the_windows_end_is_never_taken_for_one_at_the_texts_end(
 def test_every_letter_matches_itself_in_every_chunking(
     runner: asyncio.Runner, matching: Matching
 ) -> None:
-    """A character that is cut by a chunk is put together again."""
+    """A character that is split between chunks is joined again."""
     content = LETTERS.encode()
     for letter in LETTERS:
         compiled = compile_pattern(letter, Flags(fixed_string=True))
@@ -298,8 +298,10 @@ def test_every_letter_matches_itself_in_every_chunking(
         assert found == expected(re.escape(letter), 0, content, ALL)
 
 
-def test_a_mark_is_no_part_of_the_text(runner: asyncio.Runner, matching: Matching) -> None:
-    """`^` matches line 1 behind a byte-order mark, and columns count from there."""
+def test_a_byte_order_mark_is_not_part_of_the_text(
+    runner: asyncio.Runner, matching: Matching
+) -> None:
+    """`^` matches line 1 after the mark, and columns count from there."""
     compiled = compile_pattern("^import é", PLAIN)
     hit = Hit(1, 1, 1, 9, "import é", 0, 8, cut=False)
     for encoding in ("utf-8-sig", "utf-16"):
@@ -310,7 +312,7 @@ def test_a_mark_is_no_part_of_the_text(runner: asyncio.Runner, matching: Matchin
 
 
 def test_scans_are_observed(runner: asyncio.Runner) -> None:
-    """Each finished text is one event, with the engine that did it."""
+    """Each finished text is one event, with the engine that searched it."""
     events: list[Event] = []
     matching = Matching(observe=events.append)
     runner.run(scan(matching, compile_pattern("b", PLAIN), [b"a", b"b"]))

@@ -1,7 +1,7 @@
-"""Each known difference between Python and RE2, by exhaustion, and proof that it would be seen.
+"""Known differences between Python's `re` and RE2, tested exhaustively, each with a mutant.
 
-A trap is a few patterns and a small alphabet: every text over it up to some length is tried. Its
-mutant is the translation with that very mistake made; the same cases must catch it.
+A trap is some patterns and a small alphabet: every text over it up to a length is tried. Its
+mutant is the translation with one deliberate bug, which the same cases must detect.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Trap:
             yield from map("".join, itertools.product(self.alphabet, repeat=length))
 
     def differences(self) -> tuple[int, int]:
-        """How many cases there are, and how many come out different from `re.finditer`."""
+        """Return the number of cases, and how many differ from `re.finditer`."""
         cases = wrong = 0
         python_flags = 2 * self.flags.ignore_case + 8 * self.flags.multiline
         for pattern in self.patterns:
@@ -63,7 +63,7 @@ class Trap:
 
 
 def anchor(where: Any, text: str) -> Mutant:
-    """Translate one anchor in another way, always."""
+    """Translate one anchor as `text`, always."""
 
     def apply(monkeypatch: pytest.MonkeyPatch) -> None:
         right = Translator.at
@@ -77,7 +77,7 @@ def anchor(where: Any, text: str) -> Mutant:
 
 
 def character(rewrite: Callable[[Translator, Any, int], Piece | None]) -> Mutant:
-    """Translate some single-character nodes in another way."""
+    """Translate some single-character nodes differently."""
 
     def apply(monkeypatch: pytest.MonkeyPatch) -> None:
         right = Translator.character
@@ -91,19 +91,19 @@ def character(rewrite: Callable[[Translator, Any, int], Piece | None]) -> Mutant
 
 
 def replace(owner: Any, name: str, *, value: Any) -> Mutant:
-    """Put something else in a name's place."""
+    """Replace an attribute."""
     return lambda monkeypatch: monkeypatch.setattr(owner, name, value)
 
 
 def re2_space(_: Translator, node: Any, _flags: int) -> Piece | None:
-    """Take RE2's idea of a space."""
+    """Use RE2's white space."""
     if node == (op.IN, [(op.CATEGORY, op.CATEGORY_SPACE)]):
         return Piece(r"[\t\n\v\f\r ]")
     return None
 
 
 def ascii_classes(_: Translator, node: Any, flags: int) -> Piece | None:
-    """Forget that classes mean all of Unicode."""
+    """Ignore that classes match all of Unicode."""
     if node[0] is op.IN:
         return Piece(translate.write_class(charsets.members(node, re.ASCII | flags & ~re.UNICODE)))
     return None
@@ -116,12 +116,12 @@ def re2_folding(_: Translator, node: Any, flags: int) -> Piece | None:
 
 
 def dot_stops_at_cr(_: Translator, node: Any, _flags: int) -> Piece | None:
-    """Take a lone CR for a line's end."""
+    """Treat a lone CR as the end of a line."""
     return Piece(r"[^\r\n]") if node[0] is op.ANY else None
 
 
 def raw_nul(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a NUL end the pattern, as in C."""
+    """End the pattern at a NUL, as in C."""
     right = worker.compile_re2
 
     def cut(source: str, *, marks: bool = False) -> object:
@@ -131,7 +131,7 @@ def raw_nul(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def literal_braces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read {,n} as RE2 does: literally."""
+    """Read {,n} literally, as RE2 does."""
     right = Translator.repeat
 
     def wrong(self: Translator, kind: Any, argument: Any, flags: int) -> Piece:
@@ -145,7 +145,7 @@ def literal_braces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def clamped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut counts to RE2's limit."""
+    """Clamp counts to RE2's limit."""
     right = Translator.repeat
 
     def wrong(self: Translator, kind: Any, argument: Any, flags: int) -> Piece:
@@ -156,7 +156,7 @@ def clamped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def branches_without_empty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave empty alternatives out."""
+    """Drop empty alternatives."""
     right = Translator.branch
 
     def wrong(self: Translator, argument: Any, flags: int, tail: bool) -> Piece:  # noqa: FBT001
@@ -166,7 +166,7 @@ def branches_without_empty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def groups_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave groups that have a number out."""
+    """Drop numbered groups."""
     right = Translator.subpattern
 
     def wrong(self: Translator, argument: Any, flags: int, tail: bool) -> Piece:  # noqa: FBT001
@@ -176,7 +176,7 @@ def groups_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def verbose_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget the verbose flag."""
+    """Ignore the verbose flag."""
     right = worker.parse
 
     def wrong(pattern: str, flags: int, *, word: bool) -> Any:
@@ -186,7 +186,7 @@ def verbose_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def mixed_types(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Translate (?u:…) inside (?a) as the documentation has it."""
+    """Translate (?u:…) inside (?a) as the documentation describes it."""
 
     def wrong(self: Translator, argument: Any, flags: int, tail: bool) -> Piece:  # noqa: FBT001
         inside = match_bounds.inner_flags(argument, flags)
@@ -196,7 +196,7 @@ def mixed_types(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _keep_flags(_argument: Any, flags: int) -> int:
-    """Forget what a group switches off or on."""
+    """Ignore the flags that a group sets or clears."""
     return flags
 
 
@@ -356,8 +356,8 @@ def test_trap(trap: Trap) -> None:
 
 
 @pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.name)
-def test_mistake_is_caught(trap: Trap, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the mistake made on purpose, the same cases come out different."""
+def test_mutant_is_detected(trap: Trap, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the deliberate bug, the same cases have differences."""
     trap.mutant(monkeypatch)
     _, wrong = trap.differences()
     assert wrong > 0

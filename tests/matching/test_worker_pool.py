@@ -1,4 +1,4 @@
-"""The worker processes: killed, replaced, shared fairly, gone when their parent is gone."""
+"""The worker processes: killed at a deadline, replaced, shared fairly, ended with their parent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Body = Callable[[Matching], Awaitable[None]]
 def matched(
     body: Body, events: list[Event] | None = None, *, seconds: float = 0.3, workers: int = 2
 ) -> None:
-    """Run a test's body with a matching of its own, on a loop with the real clock."""
+    """Run a test with a matching of its own, on a loop with the real clock."""
     observe = ignore if events is None else events.append
 
     async def main() -> None:
@@ -46,7 +46,7 @@ def matched(
 
 
 def matcher(matching: Matching, pattern: str, wanted: Wanted = Wanted()) -> Matcher:  # noqa: B008 - frozen
-    """A search for the pattern."""
+    """A matcher for the pattern."""
     return matching.matcher(compile_pattern(pattern, PLAIN), wanted)
 
 
@@ -57,13 +57,13 @@ async def scan(matcher: Matcher, content: bytes) -> Hits | None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop go on until the condition holds."""
-    while not condition():  # noqa: ASYNC110 - what is inside has no event
+    """Let the loop run until the condition holds."""
+    while not condition():  # noqa: ASYNC110 - there is no event for it
         await asyncio.sleep(0.001)
 
 
 def ended(pid: int) -> bool:
-    """Whether the process is no more, within a few seconds."""
+    """Whether the process ends within a few seconds."""
     for _ in range(200):
         try:
             os.kill(pid, 0)
@@ -74,7 +74,7 @@ def ended(pid: int) -> bool:
 
 
 def test_building_starts_no_process() -> None:
-    """Processes start when first needed, or by `start`; `close` ends them, twice is fine."""
+    """Processes start when first needed, or by `start`; `close` ends them, and may be repeated."""
 
     async def body(matching: Matching) -> None:
         assert await scan(matcher(matching, "b"), b"ab") is not None
@@ -91,8 +91,8 @@ def test_building_starts_no_process() -> None:
     matched(body)
 
 
-def test_a_bomb_is_a_gap_and_the_worker_is_replaced() -> None:
-    """It is stopped at its time, and the next text is searched as if nothing had been."""
+def test_a_bomb_is_a_gap_and_the_pool_goes_on() -> None:
+    """It is stopped at its deadline, and the next text is searched normally."""
     events: list[Event] = []
 
     async def body(matching: Matching) -> None:
@@ -104,15 +104,15 @@ def test_a_bomb_is_a_gap_and_the_worker_is_replaced() -> None:
     matched(body, events)
 
 
-def test_a_kill_ends_what_nothing_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that doesn't stop by itself is killed at its deadline."""
+def test_a_worker_that_cannot_be_interrupted_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that does not stop by itself is killed at its deadline."""
     events: list[Event] = []
     right = Process.ask
 
-    async def patient(self: Process, engine: Any, work: Any, _: float, limit: float) -> Any:
+    async def overdue(self: Process, engine: Any, work: Any, _: float, limit: float) -> Any:
         return await right(self, engine, work, 3600.0, limit)
 
-    monkeypatch.setattr(Process, "ask", patient)
+    monkeypatch.setattr(Process, "ask", overdue)
 
     async def body(matching: Matching) -> None:
         with pytest.raises(PatternTimeoutError):
@@ -126,8 +126,8 @@ def test_a_kill_ends_what_nothing_interrupts(monkeypatch: pytest.MonkeyPatch) ->
     "pattern",
     ["(?:[ab]{1000}y|[ab]{999}z|[ab]{998}w)", "a[ab]{900}c", "[ab]*a[ab]{400}c"],
 )
-def test_what_outgrows_re2_is_stopped(pattern: str) -> None:
-    """A pattern that is linear and yet too slow ends near its time as well."""
+def test_a_slow_linear_pattern_is_stopped(pattern: str) -> None:
+    """A pattern in linear time that is still too slow ends at about its deadline."""
     content = bytes(random.Random(1).choices(b"ab", k=1 << 20))
 
     async def body(matching: Matching) -> None:
@@ -138,8 +138,8 @@ def test_what_outgrows_re2_is_stopped(pattern: str) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(.*)*x", r"(\w+\s?)*$"])
-def test_classical_bombs_are_none(pattern: str) -> None:
-    """What makes a backtracking engine hang over a megabyte is nothing to RE2."""
+def test_classical_bombs_are_harmless(pattern: str) -> None:
+    """RE2 searches a megabyte quickly where a backtracking engine would hang."""
     content = b"a" * (1 << 20) + (b"!" if "$" in pattern else b"")
 
     async def body(matching: Matching) -> None:
@@ -151,7 +151,7 @@ def test_classical_bombs_are_none(pattern: str) -> None:
 
 
 def test_a_search_gives_up_after_three_timeouts() -> None:
-    """The rest of its files are gaps at once, for this search alone."""
+    """The rest of its files are gaps at once; other searches are unaffected."""
     events: list[Event] = []
 
     async def body(matching: Matching) -> None:
@@ -166,10 +166,10 @@ def test_a_search_gives_up_after_three_timeouts() -> None:
     matched(body, events)
 
 
-def test_a_search_gives_up_what_costs_its_threads_too_much(
+def test_a_search_gives_up_a_pattern_that_is_slow_in_threads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Texts small enough for RE2 in a thread, each of them slow: the patience is the same."""
+    """Texts small enough for a thread, each of them slow, count towards the same three timeouts."""
     monkeypatch.setattr(jobs, "MAX_SECONDS", 0.0)
     events: list[Event] = []
     content = bytes(random.Random(1).choices(b"ab", k=6_000))
@@ -186,7 +186,7 @@ def test_a_search_gives_up_what_costs_its_threads_too_much(
 
 
 def test_a_bad_text_does_not_spoil_its_batch() -> None:
-    """The texts that travelled with it are answered all the same, without a kill."""
+    """The other texts are searched without a kill."""
     events: list[Event] = []
 
     async def body(matching: Matching) -> None:
@@ -200,8 +200,8 @@ def test_a_bad_text_does_not_spoil_its_batch() -> None:
     assert len([event for event in events if isinstance(event, FileScanned)]) == 53
 
 
-def test_texts_that_a_thread_looked_at_go_to_workers_too() -> None:
-    """Whatever looks at a text first, `re` searches it where RE2 does not rule it out."""
+def test_texts_prefiltered_in_a_thread_go_to_workers() -> None:
+    """`re` searches every text that RE2 does not rule out."""
 
     async def body(matching: Matching) -> None:
         contents = [b"." * size + b"aa" * (size % 2) for size in (1, 2, 70_001, 70_002)]
@@ -211,8 +211,8 @@ def test_texts_that_a_thread_looked_at_go_to_workers_too() -> None:
     matched(body)
 
 
-def test_a_dead_worker_costs_nothing() -> None:
-    """A worker that somebody killed is replaced, and its text searched again."""
+def test_a_killed_worker_is_replaced() -> None:
+    """Its text is searched again by another worker."""
     events: list[Event] = []
 
     async def body(matching: Matching) -> None:
@@ -227,7 +227,7 @@ def test_a_dead_worker_costs_nothing() -> None:
 
 
 def test_memory_bombs_are_gaps() -> None:
-    """Backtracking that would keep gigabytes fails in the worker, not in the machine."""
+    """Backtracking that would need gigabytes fails in the worker, not on the machine."""
     content = b"ab" * (2 << 20)
 
     async def body(matching: Matching) -> None:
@@ -237,8 +237,8 @@ def test_memory_bombs_are_gaps() -> None:
     matched(body)
 
 
-def test_a_text_that_python_fails_on_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As 3.13.0 does with some groups in possessive repeats; the batch's other texts are not."""
+def test_a_text_on_which_re_fails_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.13.0 fails on some groups in possessive repeats; the batch's other texts succeed."""
 
     def fail(text: bytes, *_: object) -> list[worker.Span]:
         if text == b"bad":
@@ -252,7 +252,7 @@ def test_a_text_that_python_fails_on_is_a_gap(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_process_that_cannot_be_started_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The search goes on without it, and has processes again as soon as the system has room."""
+    """The search continues without it; later searches have processes when the system allows it."""
     events: list[Event] = []
     monkeypatch.setattr("gistapi.matching.worker_pool.RETRY_SECONDS", 0.0)
 
@@ -268,7 +268,7 @@ def test_a_process_that_cannot_be_started_is_a_gap(monkeypatch: pytest.MonkeyPat
     assert WorkerKilled("not_started") in events
 
 
-def test_closing_ends_those_who_wait() -> None:
+def test_closing_ends_waiting_searches() -> None:
     """A search that waits for a worker gets OverloadedError when the service stops."""
 
     async def body(matching: Matching) -> None:
@@ -285,7 +285,7 @@ def test_closing_ends_those_who_wait() -> None:
 
 
 def test_a_cancelled_search_frees_its_worker() -> None:
-    """Something long that nobody waits for any more ends at once."""
+    """Its running work ends at once."""
 
     async def body(matching: Matching) -> None:
         bomb = asyncio.create_task(scan(matcher(matching, BOMB), FUEL))
@@ -300,8 +300,8 @@ def test_a_cancelled_search_frees_its_worker() -> None:
     matched(body, seconds=60, workers=1)
 
 
-def test_a_cancelled_text_leaves_the_others_of_its_batch_alone() -> None:
-    """A gist's match cancels its siblings; the worker goes on with the texts of other gists."""
+def test_a_cancelled_text_does_not_affect_its_batch() -> None:
+    """A gist's match cancels its other files; the worker continues with other gists' texts."""
     events: list[Event] = []
 
     async def body(matching: Matching) -> None:
@@ -318,8 +318,8 @@ def test_a_cancelled_text_leaves_the_others_of_its_batch_alone() -> None:
     assert not [event for event in events if isinstance(event, WorkerKilled)]
 
 
-def test_searches_that_leave_at_any_moment_take_no_worker_with_them() -> None:
-    """After hundreds of cancels both workers still work, and never a third."""
+def test_searches_cancelled_at_any_moment_lose_no_worker() -> None:
+    """After hundreds of cancellations both workers still work, and there is no third."""
     dice = random.Random(7)
     most = 0
 
@@ -344,7 +344,7 @@ def test_searches_that_leave_at_any_moment_take_no_worker_with_them() -> None:
 
 
 def test_many_scans_of_several_searches_share_the_workers() -> None:
-    """Two thousand scans at once are all answered right, by two processes."""
+    """Two thousand concurrent scans get right results from two processes."""
 
     async def body(matching: Matching) -> None:
         searches = [matcher(matching, rf"({letter})\1") for letter in "abcd"]
@@ -360,8 +360,8 @@ def test_many_scans_of_several_searches_share_the_workers() -> None:
     matched(body)
 
 
-def test_small_texts_of_one_search_travel_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worker is asked far fewer times than there are texts, when they come at once."""
+def test_small_texts_of_one_search_are_batched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker gets far fewer requests than there are concurrent texts."""
     asked: list[int] = []
     right = Process.ask
 
@@ -385,7 +385,7 @@ def test_small_texts_of_one_search_travel_together(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("greedy", [1, 30])
 def test_greedy_searches_do_not_starve_another(greedy: int) -> None:
-    """While searches want a minute of every worker, one that wants milliseconds gets them."""
+    """While other searches want a minute of every worker, one that needs milliseconds gets them."""
 
     async def body(matching: Matching) -> None:
         bombs = [matcher(matching, BOMB) for _ in range(greedy)]
@@ -403,7 +403,7 @@ def test_greedy_searches_do_not_starve_another(greedy: int) -> None:
 
 
 def test_workers_do_not_outlive_a_killed_parent() -> None:
-    """Idle or in the middle of a bomb: gone soon after their parent."""
+    """Idle or busy, they end soon after their parent."""
     program = (
         "import asyncio\n"
         "from gistapi.matching import Matching, compile_pattern\n"

@@ -62,7 +62,7 @@ def impatient(hub: FakeGithub) -> Iterator[Serving]:
 
 @pytest.fixture
 def service(running: Serving, hub: FakeGithub) -> Serving:
-    """Give the service, with a GitHub in its initial state."""
+    """Return the service, with a GitHub in its initial state."""
     hub.reset()
     return running
 

@@ -52,7 +52,7 @@ class Elsewhere:
 
 @pytest.fixture
 def elsewhere() -> Iterator[Elsewhere]:
-    """Give a host of the test's own."""
+    """Yield a host of the test's own."""
     host = Elsewhere()
     yield host
     host.close()

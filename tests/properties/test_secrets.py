@@ -48,7 +48,7 @@ FAULTS = (
 
 @pytest.fixture
 def settings() -> dict[str, Any]:
-    """Give settings full of secrets; the cache's server does not exist."""
+    """Return settings full of secrets; the cache's server does not exist."""
     url = f"redis://user:canary-of-the-cache@127.0.0.1:{free_port()}/0"
     return SECRETS | {"cache_url": url, "log_level": "debug", "github_timeout_seconds": 1}
 

@@ -1,4 +1,4 @@
-"""The servers that the cache's tests use: counters and nonces live in the same Redis."""
+"""The fixtures of the cache's tests, and counters: counters and nonces live in the same Redis."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["counters", "events", "own_server", "shared_server"]
 
 @pytest.fixture(params=["memory:", "valkey"])
 def counters(request: pytest.FixtureRequest) -> Iterator[Counters]:
-    """Give counters of each kind in turn."""
+    """Yield counters of each kind in turn."""
     url = request.param
     if url == "valkey":
         url = f"redis://127.0.0.1:{request.getfixturevalue('valkey').port}"

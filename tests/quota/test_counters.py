@@ -1,4 +1,4 @@
-"""Counters: the same in memory and on a Valkey, and what becomes of callers when that fails."""
+"""Counters: the same in memory and on a Valkey, failing open or closed when that fails."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from tests.waiting import until
 
 
 def used(counters: Counters, key: str, amount: int = 1, window_seconds: int = 60) -> int:
-    """What a counter is after adding to it; it ends within its window."""
+    """Add to a counter; returns its value."""
     count = counters.add(key, window_seconds, amount)
     assert count is not None
     assert 0 <= count.ends_in_seconds <= window_seconds
     return count.used
 
 
-def test_a_counter_adds_up_by_itself(counters: Counters) -> None:
-    """Each key has its own; nothing added, it tells where it stands."""
+def test_counters_are_independent(counters: Counters) -> None:
+    """Each key has its own; adding 0 returns its value."""
     assert [used(counters, "a"), used(counters, "a", 5), used(counters, "b")] == [1, 6, 1]
     assert used(counters, "a", 0) == 6
     assert used(counters, "c", 0) == 0
@@ -36,14 +36,14 @@ def test_a_counter_adds_up_by_itself(counters: Counters) -> None:
     assert used(counters, "big", 2**40) == 2**40
 
 
-def test_a_counter_ends_with_its_window(counters: Counters) -> None:
-    """It begins with the first use, not with the clock's minute, and is not drawn out by more."""
+def test_a_counter_expires_with_its_window(counters: Counters) -> None:
+    """The window begins with the first use, not on the minute, and later uses do not extend it."""
     used(counters, "a", 10, window_seconds=1)
     until(lambda: used(counters, "a", 1, window_seconds=1) == 1)
 
 
-def test_many_at_once_lose_nothing(counters: Counters) -> None:
-    """Every addition counts, from whatever thread."""
+def test_concurrent_additions_are_all_counted(counters: Counters) -> None:
+    """They may come from any thread."""
     threads = [
         threading.Thread(target=lambda: [used(counters, "a") for _ in range(100)]) for _ in range(8)
     ]
@@ -54,8 +54,8 @@ def test_many_at_once_lose_nothing(counters: Counters) -> None:
     assert used(counters, "a", 0) == 800
 
 
-def test_the_memory_of_a_storm_of_callers_is_bounded() -> None:
-    """Beyond the most there may be, those go that were used longest ago."""
+def test_counters_in_memory_are_bounded() -> None:
+    """Beyond the maximum number, the least recently used counters are dropped."""
     counts = MemoryCounts(max_counters=100)
     for number in range(1000):
         counts.incr("regular", 60)
@@ -65,8 +65,8 @@ def test_the_memory_of_a_storm_of_callers_is_bounded() -> None:
     assert len(counts._counters) == 100
 
 
-def test_keys_on_the_server_are_ours_and_expire(valkey: ValkeyServer) -> None:
-    """They begin with the program's name, and go with their window."""
+def test_keys_are_prefixed_and_expire(valkey: ValkeyServer) -> None:
+    """They begin with the program's name, and expire with their window."""
     counters = Counters(RedisServer(f"redis://127.0.0.1:{valkey.port}"))
     used(counters, "search:address:127.0.0.1")
     counters.close()
@@ -76,10 +76,10 @@ def test_keys_on_the_server_are_ours_and_expire(valkey: ValkeyServer) -> None:
         assert 0 < int(client.ttl(key)) <= 60
 
 
-def test_a_server_that_is_down_is_left_alone_and_tried_again(
+def test_a_server_that_is_down_is_retried_later(
     valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Callers pass; each is reported as uncounted; a server that is back is used."""
+    """Callers pass meanwhile, each reported as uncounted; the server is used when it is back."""
     seen: list[Event] = []
     port = valkey.port
     server = RedisServer(f"redis://127.0.0.1:{port}")
@@ -98,8 +98,8 @@ def test_a_server_that_is_down_is_left_alone_and_tried_again(
     counters.close()
 
 
-def test_a_server_that_hangs_holds_up_one_caller_at_a_time(valkey: ValkeyServer) -> None:
-    """While one tries it again, the others pass without waiting."""
+def test_a_server_that_hangs_delays_one_caller_at_a_time(valkey: ValkeyServer) -> None:
+    """While one retries it, the others pass without waiting."""
     seen: list[Event] = []
     server = RedisServer(f"redis://127.0.0.1:{valkey.port}")
     now = 0.0
@@ -124,8 +124,8 @@ def test_a_server_that_hangs_holds_up_one_caller_at_a_time(valkey: ValkeyServer)
     counters.close()
 
 
-def test_while_counting_fails_closed_nobody_passes() -> None:
-    """That is the other way to fail; it is reported all the same."""
+def test_if_counting_fails_closed_callers_are_refused() -> None:
+    """The failure is reported too."""
     seen: list[Event] = []
     server = RedisServer("redis://127.0.0.1:1")
     counters = Counters(server, fail_closed=True, observe=seen.append)
@@ -136,8 +136,8 @@ def test_while_counting_fails_closed_nobody_passes() -> None:
     counters.close()
 
 
-def test_what_the_server_says_is_kept_within_the_window(valkey: ValkeyServer) -> None:
-    """A counter with another expiry, another type or a wild value is no error and no long wait."""
+def test_a_foreign_counter_is_no_error(valkey: ValkeyServer) -> None:
+    """Another expiry, another type or an implausible value causes no error and no long wait."""
     server = RedisServer(f"redis://127.0.0.1:{valkey.port}")
     counters = Counters(server)
     with redis.Redis(port=valkey.port) as client:
@@ -157,6 +157,6 @@ def test_what_the_server_says_is_kept_within_the_window(valkey: ValkeyServer) ->
     ("text", "amount", "seconds"),
     [("30/minute", 30, 60), ("500 per 2 hours", 500, 7200), ("1/day", 1, 86400)],
 )
-def test_a_rate_is_so_much_in_so_many_seconds(text: str, amount: int, seconds: int) -> None:
-    """In the language of `limits`."""
+def test_a_rate_is_an_amount_and_seconds(text: str, amount: int, seconds: int) -> None:
+    """It is written as for `limits`."""
     assert Rate.parsed(text) == Rate(amount, seconds)

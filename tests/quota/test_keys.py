@@ -1,4 +1,4 @@
-"""The file of keys: made, looked up, revoked; never open when it can't be read."""
+"""The key file: created, read, changed; a file that can't be read admits nobody."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.serving import ROOT, environment, run
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Give a path where no file is yet, in a folder that is not there either."""
+    """Return the path of a file that does not exist, in a folder that does not exist either."""
     return tmp_path / "gistapi" / "keys.json"
 
 
-def test_a_key_has_256_random_bits_and_is_found_by_its_name(path: Path) -> None:
-    """`gak_` and 43 letters of base64; each is another one."""
+def test_a_key_has_256_random_bits(path: Path) -> None:
+    """It is `gak_` and 43 letters of base64, and is looked up to its name."""
     file = KeyFile(path)
     first, second = file.create("ci"), file.create("phone")
     assert re.fullmatch(PREFIX + r"[A-Za-z0-9_-]{43}", first)
@@ -34,8 +34,8 @@ def test_a_key_has_256_random_bits_and_is_found_by_its_name(path: Path) -> None:
     assert [key and key.name for key in found] == ["phone", "ci", None, None, None, None, None]
 
 
-def test_the_file_holds_no_key_and_nobody_else_can_read_it(path: Path) -> None:
-    """It has a hash of each; the file and its folder are the owner's alone."""
+def test_the_file_is_private_and_holds_hashes(path: Path) -> None:
+    """It has a hash of each key; only the owner can read it and its folder."""
     secret = KeyFile(path).create("ci")
     assert secret not in path.read_text("utf-8")
     assert secret.removeprefix(PREFIX)[:8] not in path.read_text("utf-8")
@@ -46,15 +46,15 @@ def test_the_file_holds_no_key_and_nobody_else_can_read_it(path: Path) -> None:
 
 
 def test_without_a_file_there_are_no_keys(path: Path) -> None:
-    """Then none is required."""
+    """None is required then."""
     file = KeyFile(path)
     assert not file.exists()
     assert file.entries() == ()
     assert file.find("gak_x") is None
 
 
-def test_a_change_by_another_is_seen_at_once(path: Path) -> None:
-    """What the command writes, the running service has read with the next request."""
+def test_a_change_by_another_process_is_read_at_once(path: Path) -> None:
+    """A running service uses what the command wrote from the next request on."""
     service, command = KeyFile(path), KeyFile(path)
     assert not service.exists()
     secret = command.create("ci")
@@ -67,8 +67,8 @@ def test_a_change_by_another_is_seen_at_once(path: Path) -> None:
     assert service.find(again)
 
 
-def test_when_the_last_key_is_revoked_a_key_is_still_required(path: Path) -> None:
-    """Whoever revokes wants to lock out."""
+def test_after_the_last_revocation_a_key_is_still_required(path: Path) -> None:
+    """Revoking a key must not open the service."""
     file = KeyFile(path)
     file.create("ci")
     file.revoke("ci")
@@ -77,15 +77,15 @@ def test_when_the_last_key_is_revoked_a_key_is_still_required(path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["", "a b", "-x", "ä", "a/b", "x" * 65, "a\n"])
-def test_a_name_is_a_plain_word(path: Path, name: str) -> None:
-    """It stands in logs and lists."""
+def test_a_key_name_has_plain_characters(path: Path, name: str) -> None:
+    """It is shown in logs and lists."""
     with pytest.raises(ValueError, match="name"):
         KeyFile(path).create(name)
     assert not path.exists()
 
 
-def test_a_name_stands_for_one_key(path: Path) -> None:
-    """A second key of that name is refused, as is revoking one that is not there."""
+def test_a_key_name_is_unique(path: Path) -> None:
+    """A second key with that name is refused, as is revoking a key that does not exist."""
     file = KeyFile(path)
     secret = file.create("ci")
     with pytest.raises(ValueError, match="already"):
@@ -123,8 +123,8 @@ ENTRY = {"name": "ci", "sha256": "0" * 64, "created": "2026-01-31T12:00:00Z"}
         ),
     ],
 )
-def test_a_damaged_file_lets_nobody_in(path: Path, content: bytes) -> None:
-    """Not those either whose keys it had; mended, it is read again."""
+def test_a_damaged_file_admits_nobody(path: Path, content: bytes) -> None:
+    """Not even the keys it had; when it is repaired, it is read again."""
     file = KeyFile(path)
     secret = file.create("ci")
     good = path.read_bytes()
@@ -141,8 +141,8 @@ def test_a_damaged_file_lets_nobody_in(path: Path, content: bytes) -> None:
     assert file.find(secret)
 
 
-def test_a_file_that_vanishes_or_is_none_lets_nobody_in(path: Path) -> None:
-    """A service that had keys does not open when their file is gone; nor without a right to it."""
+def test_a_missing_or_unreadable_file_admits_nobody(path: Path) -> None:
+    """A service that had keys stays closed when their file is deleted or cannot be read."""
     file = KeyFile(path)
     secret = file.create("ci")
     assert file.exists()
@@ -160,8 +160,8 @@ def test_a_file_that_vanishes_or_is_none_lets_nobody_in(path: Path) -> None:
         KeyFile(ROOT / "README.md" / "keys.json").create("ci")
 
 
-def test_a_file_that_is_gone_keeps_the_door_closed_at_the_next_start(path: Path) -> None:
-    """A marker beside it remembers it; the message names the ways out, and both work."""
+def test_a_deleted_file_admits_nobody_after_a_restart(path: Path) -> None:
+    """A marker beside it records it; the message names the remedies, and both work."""
     KeyFile(path).create("ci")
     assert KeyFile(path).exists()
     path.unlink()
@@ -176,8 +176,8 @@ def test_a_file_that_is_gone_keeps_the_door_closed_at_the_next_start(path: Path)
     assert not KeyFile(path).exists()
 
 
-def test_a_file_that_was_put_there_is_remembered_too(path: Path, tmp_path: Path) -> None:
-    """Not only `gistapi keys` writes it: a volume or an operator may."""
+def test_a_file_written_otherwise_has_a_marker_too(path: Path, tmp_path: Path) -> None:
+    """A volume or an operator may have put it there, not `gistapi keys`."""
     KeyFile(path).create("ci")
     copied = tmp_path / "keys.json"
     copied.write_bytes(path.read_bytes())
@@ -187,16 +187,16 @@ def test_a_file_that_was_put_there_is_remembered_too(path: Path, tmp_path: Path)
         KeyFile(copied).exists()
 
 
-def test_a_required_file_need_not_have_been_there(path: Path) -> None:
-    """Where no marker can be written, as beside a mounted secret, the setting says so."""
+def test_a_setting_can_require_keys(path: Path) -> None:
+    """This is for places where no marker can be written, as beside a mounted secret."""
     with pytest.raises(KeyFileError, match=r"GISTAPI_KEYS_REQUIRED\)\. Restore it"):
         KeyFile(path, required=True).exists()
     secret = KeyFile(path, required=True).create("ci")
     assert KeyFile(path, required=True).find(secret)
 
 
-def test_a_byte_order_mark_does_no_harm(path: Path) -> None:
-    """Some editors write one in front of UTF-8."""
+def test_a_byte_order_mark_is_ignored(path: Path) -> None:
+    """Some editors write one."""
     file = KeyFile(path)
     secret = file.create("ci")
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
@@ -211,8 +211,8 @@ def test_a_byte_order_mark_does_no_harm(path: Path) -> None:
         (b'{"keys":\n[', "it is not JSON (line 2)"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said_in_words(path: Path, content: bytes, words: str) -> None:
-    """The operator reads what to do, not a library's own message."""
+def test_a_faulty_file_is_reported_in_plain_words(path: Path, content: bytes, words: str) -> None:
+    """The message says what to do, and has no text of a library."""
     path.parent.mkdir()
     path.write_bytes(content)
     with pytest.raises(KeyFileError) as refused:
@@ -220,8 +220,8 @@ def test_what_is_wrong_with_a_file_is_said_in_words(path: Path, content: bytes, 
     assert str(refused.value) == f"the key file {path} is damaged: {words}"
 
 
-def test_keys_made_at_the_same_time_are_all_kept(path: Path) -> None:
-    """Processes take turns; none writes over another's."""
+def test_keys_created_at_the_same_time_are_all_kept(path: Path) -> None:
+    """Processes lock the file, so none overwrites another's key."""
     command = [sys.executable, "-m", "gistapi", "keys", "create"]
     environ = environment(keys_file=path)
     running = [
@@ -236,8 +236,8 @@ def test_keys_made_at_the_same_time_are_all_kept(path: Path) -> None:
         assert found.name == f"k{number}"
 
 
-def test_the_command_makes_lists_and_revokes(path: Path) -> None:
-    """A key is printed once, alone; a fault is reported on standard error with exit code 2."""
+def test_the_command_creates_lists_and_revokes_keys(path: Path) -> None:
+    """A key is printed once, alone; an error goes to standard error with exit code 2."""
     environ = environment(keys_file=path)
     gistapi = (sys.executable, "-m", "gistapi", "keys")
     made = run(*gistapi, "create", "ci", environ=environ)

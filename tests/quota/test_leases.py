@@ -1,4 +1,4 @@
-"""Quota leases: what a search spends is counted exactly, and nobody waits for that on the loop."""
+"""Quota leases: a search's use is counted exactly, without waits on the loop."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ HOUR = Rate(100, 3600)
 
 
 def lease(counters: Counters, *, batch: int = 16, key: str = "caller") -> QuotaLease:
-    """Open a lease on 100 an hour."""
+    """Open a lease on a quota of 100 an hour."""
     opened = QuotaLease(counters, key, HOUR, batch)
     opened.open()
     return opened
 
 
 def settled(counters: Counters) -> None:
-    """Wait until the settlements that are under way have come back."""
+    """Wait until pending settlements have completed."""
     done = threading.Event()
     counters.later(done.set)
     done.wait()
 
 
 def used(counters: Counters) -> int:
-    """What the counter says."""
+    """The counter's value."""
     count = counters.add("caller", HOUR.window_seconds, 0)
     assert count is not None
     return count.used
 
 
-def test_a_search_alone_spends_its_quota_and_no_more(counters: Counters) -> None:
-    """The end of the quota is exact, whatever has been settled by then."""
+def test_a_quota_is_exact_for_one_search(counters: Counters) -> None:
+    """It ends exactly at its limit, however much has been settled by then."""
     spending = lease(counters)
     assert [spending.spend(1) for _ in range(102)] == [True] * 100 + [False] * 2
     assert spending.left == 0
@@ -50,8 +50,8 @@ def test_a_search_alone_spends_its_quota_and_no_more(counters: Counters) -> None
     assert not lease(counters).spend(1)
 
 
-def test_full_batches_are_settled_meanwhile_and_the_rest_at_the_end(counters: Counters) -> None:
-    """So other searches of the caller learn of it, a batch at a time."""
+def test_use_is_settled_in_batches(counters: Counters) -> None:
+    """The rest is settled at the end; other searches of the caller learn of each batch."""
     spending = lease(counters)
     for _ in range(20):
         spending.spend(1)
@@ -64,8 +64,8 @@ def test_full_batches_are_settled_meanwhile_and_the_rest_at_the_end(counters: Co
     assert used(counters) == 20
 
 
-def test_a_search_learns_what_others_of_its_caller_spend(counters: Counters) -> None:
-    """The counter's word corrects the lease with each settlement."""
+def test_a_settlement_reports_the_use_of_other_searches(counters: Counters) -> None:
+    """Each settlement corrects the lease by the counter's value."""
     one, other = lease(counters, batch=1), lease(counters, batch=1)
     other.spend(90)
     settled(counters)
@@ -77,8 +77,8 @@ def test_a_search_learns_what_others_of_its_caller_spend(counters: Counters) -> 
     assert not one.spend(1)
 
 
-def test_what_was_spent_in_one_go_may_exceed_the_quota(counters: Counters) -> None:
-    """Bytes have come when they are counted; the next are refused."""
+def test_one_use_may_exceed_the_quota(counters: Counters) -> None:
+    """Bytes are counted after they have arrived; the next use is refused."""
     spending = lease(counters)
     assert spending.spend(1000)
     assert not spending.spend(1)
@@ -87,8 +87,8 @@ def test_what_was_spent_in_one_go_may_exceed_the_quota(counters: Counters) -> No
     assert used(counters) == 1000
 
 
-def test_spending_never_waits_for_the_server(valkey: ValkeyServer) -> None:
-    """While the server hangs, a search on the loop goes on by what it knows."""
+def test_a_lease_never_waits_for_the_server(valkey: ValkeyServer) -> None:
+    """While the server hangs, a search on the loop continues with the last known value."""
     counters = Counters(RedisServer(f"redis://127.0.0.1:{valkey.port}"))
     spending = lease(counters, batch=1)
     me = threading.get_ident()
@@ -113,8 +113,8 @@ def test_spending_never_waits_for_the_server(valkey: ValkeyServer) -> None:
     counters.close()
 
 
-def test_a_server_that_fails_lets_a_search_go_on_uncounted() -> None:
-    """Counting fails open by default: nothing is known to be left, and nothing is refused."""
+def test_if_counting_fails_open_a_search_continues() -> None:
+    """This is the default: the remaining quota is unknown, and nothing is refused."""
     counters = Counters(RedisServer("redis://127.0.0.1:1"))
     spending = lease(counters)
     assert spending.left is None
@@ -123,8 +123,8 @@ def test_a_server_that_fails_lets_a_search_go_on_uncounted() -> None:
     counters.close()
 
 
-def test_counting_that_fails_closed_ends_a_search(valkey: ValkeyServer) -> None:
-    """Refused when it begins; and at the next request, once a settlement has failed."""
+def test_if_counting_fails_closed_a_search_ends(valkey: ValkeyServer) -> None:
+    """It is refused at its beginning, or at the next request after a settlement has failed."""
     server = RedisServer(f"redis://127.0.0.1:{valkey.port}")
     counters = Counters(server, fail_closed=True)
     spending = lease(counters, batch=1)
@@ -139,8 +139,8 @@ def test_counting_that_fails_closed_ends_a_search(valkey: ValkeyServer) -> None:
     counters.close()
 
 
-def test_a_meter_refuses_in_words_and_says_when_it_resets() -> None:
-    """It is a usage meter of requests and of bytes; None is no limit."""
+def test_a_meter_says_when_the_quota_resets() -> None:
+    """It meters requests and bytes; a quota of None is unlimited."""
     counters = Counters()
     requests = QuotaLease(counters, "requests", Rate(2, 7200), 16)
     size = QuotaLease(counters, "bytes", Rate(200_000_000, 86_400), 1024)

@@ -1,4 +1,4 @@
-"""Nonces are good once: in memory, on a server that instances share, and while that is down."""
+"""A nonce can be claimed once: in memory, on a shared server, and while that is down."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from gistapi.quota.nonces import NonceStore
 from tests.cache.conftest import Clock, Events, flushed
 
 
-def test_a_nonce_is_good_once_and_again_after_its_lifetime() -> None:
-    """Each nonce counts for itself."""
+def test_a_nonce_can_be_claimed_once_in_its_lifetime() -> None:
+    """Nonces are independent of one another."""
     clock = Clock()
     store = NonceStore(clock=clock)
     assert [store.claim(nonce, 60) for nonce in ("a", "a", "b")] == [True, False, True]
@@ -26,8 +26,8 @@ def test_a_nonce_is_good_once_and_again_after_its_lifetime() -> None:
     assert not store.claim("a", 60)
 
 
-def test_of_many_at_once_one_is_first() -> None:
-    """Threads cannot share a nonce."""
+def test_one_of_many_concurrent_claims_succeeds() -> None:
+    """Threads cannot claim the same nonce."""
     store, claims = NonceStore(), []
     start = threading.Barrier(8)
 
@@ -44,7 +44,7 @@ def test_of_many_at_once_one_is_first() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too many are refused until some expire: none is pushed out, to be used again."""
+    """At the maximum, new nonces are refused until some expire; none is evicted."""
     monkeypatch.setattr(nonces, "MAX_NONCES", 2)
     clock = Clock()
     store = NonceStore(clock=clock)
@@ -59,7 +59,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("kind", ["redis", "unix"])
 def test_instances_on_one_server_share_nonces(shared_server: ValkeyServer, kind: str) -> None:
-    """Used on one, used on all; the server forgets a nonce in time."""
+    """A nonce claimed on one is claimed on all, and expires on the server."""
     url = flushed(shared_server, kind)
     servers = [RedisServer(url), RedisServer(url)]
     one, other = map(NonceStore, servers)
@@ -74,10 +74,10 @@ def test_instances_on_one_server_share_nonces(shared_server: ValkeyServer, kind:
         server.close()
 
 
-def test_without_the_server_each_goes_by_what_it_knows(
+def test_without_the_server_each_instance_has_its_own_nonces(
     own_server: ValkeyServer, events: Events
 ) -> None:
-    """That is reported; a nonce is then good once on each instance, and for all when it is back."""
+    """This is reported; a nonce then works once per instance until the server is back."""
     servers = [RedisServer(own_server.connection_url) for _ in range(2)]
     one, other = (NonceStore(server, events.append) for server in servers)
     own_server.terminate()
@@ -87,7 +87,7 @@ def test_without_the_server_each_goes_by_what_it_knows(
     assert {failure.operation for failure in events.failures()} == {"nonce"}
     own_server.start()
     for server in servers:
-        server.writing.worked()  # the next caller after some seconds finds that out
+        server.writing.worked()  # as the next caller finds after some seconds
     assert one.claim("b", 60)
     assert not other.claim("b", 60)
     for server in servers:

@@ -1,4 +1,4 @@
-"""A searcher over a fake GitHub, everything real in between."""
+"""A searcher of a fake GitHub, with real parts in between."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.fake_github import FakeGithub
 
 @dataclass
 class Answer:
-    """What a search sent, sorted by kind."""
+    """The events of a search, by kind."""
 
     events: list[SearchEvent]
 
@@ -49,7 +49,7 @@ Expires = Callable[[Answer], bool]
 
 @dataclass
 class Bench:
-    """A searcher, what it stands on, and what was observed."""
+    """A searcher with its parts, and the events it emitted."""
 
     service: Service
     source: Github
@@ -58,16 +58,16 @@ class Bench:
 
     @property
     def searcher(self) -> Searcher:
-        """What is under test."""
+        """The searcher under test."""
         return self.service.searcher
 
     @property
     def cache(self) -> Cache:
-        """What it keeps contents in."""
+        """Its cache of contents."""
         return self.service.cache
 
     def search(self, query: Query, *, expires: Expires | None = None) -> Answer:
-        """One whole search; what is incomplete is also kept in `gaps`.
+        """Run one whole search; what is incomplete is also added to `gaps`.
 
         Its deadline passes as soon as `expires` holds for what it has sent.
         """
@@ -80,7 +80,7 @@ class Bench:
         return answer
 
     def expire(self) -> None:
-        """Have the deadline of every search in progress pass now."""
+        """End the deadline of every search in progress now."""
         for session in list(self.searcher._sessions):
             self.service.portal.loop.call_soon_threadsafe(session.stop, Stop.deadline())
 
@@ -108,7 +108,7 @@ def bench(
     freshness: Freshness = Freshness(60),  # noqa: B008 - frozen
     bounds: SearchBounds = SearchBounds(),  # noqa: B008 - frozen
 ) -> Iterator[Bench]:
-    """A searcher of its own, ended afterwards; by default no time limit of its passes."""
+    """A searcher, closed afterwards; by default no time limit is reached."""
     seen: list[Event] = []
     cache = open_cache(cache_url, observe=seen.append)
     source = Github(

@@ -1,7 +1,7 @@
-"""A session over simulated gists, on a loop whose clock jumps: waits of minutes take no time.
+"""A session over simulated gists, on a loop with a simulated clock: minutes take no time.
 
-GitHub is simulated by delays and failures in loop time; the session, its reader, the matcher and
-the cursor are the real ones. What goes over the wire is tested elsewhere, with a real server.
+GitHub is simulated by delays and failures in loop time; session, reader, matcher and cursor
+are real. HTTP is tested elsewhere, with a real server.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ FOREVER = 1e9
 
 
 class Inline(Executor):
-    """Runs work at once: on a loop without real time, a thread would be outrun by the clock."""
+    """Runs work at once: while a thread works, the simulated clock would pass it."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run it."""
+        """Run the work."""
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - handed on
+        except Exception as error:  # noqa: BLE001 - passed on
             future.set_exception(error)
         return future
 
@@ -81,8 +81,8 @@ class Cloned:
 class Github:
     """Users and their gists, newest first; a `gistapi.search.reader.GistSource`.
 
-    `page_seconds` is what each page takes the first time, `on_page` is called before each,
-    `age_seconds` is how old each is.
+    `page_seconds` is how long each page takes the first time; `on_page` is called before each;
+    `age_seconds` is each page's age.
     """
 
     users: dict[str, list[tuple[Gist, list[File]]]] = field(default_factory=dict)
@@ -122,7 +122,7 @@ class Github:
         return gist
 
     async def pages(self, target: Target, scope: Scope) -> AsyncGenerator[Page]:
-        """Yield pages of PAGE gists, as they are at that moment."""
+        """Yield pages of PAGE gists, as they are at that time."""
         del scope
         shown: set[str] = set()
         number = 0
@@ -154,7 +154,7 @@ class Github:
             yield login
 
     async def read(self, gist: Gist, file: GistFile, scope: Scope) -> bytes:
-        """Take the file's time, holding a place."""
+        """Wait for the file's time, holding a place."""
         found = self._file(gist, file)
         async with scope.lane.place():
             self.reading += 1
@@ -187,7 +187,7 @@ class Github:
 
     @asynccontextmanager
     async def clone(self, gist: Gist, scope: Scope) -> AsyncIterator[AsyncIterator[ClonedFile]]:
-        """Read every file of a gist, one after the other."""
+        """Yield every file of a gist, one after the other."""
         del scope
         files = [(file, self._file(gist, file)) for file in gist.files]
 
@@ -209,7 +209,7 @@ class Github:
         raise GoneError(gist.id)
 
     def get_contents(self, blobs: Mapping[str, int | None]) -> Iterator[tuple[str, bytes]]:
-        """Keep nothing: files here have no blob SHA."""
+        """Return nothing: files here have no blob SHA."""
         del blobs
         return iter(())
 
@@ -225,16 +225,16 @@ class Github:
         return self
 
     def get_listing(self, key: str) -> None:
-        """Keep nothing."""
+        """Return nothing."""
 
     def put_listing(self, key: str, listing: bytes) -> None:
         """Keep nothing."""
 
     def write(self, chunk: bytes) -> None:
-        """Keep nothing."""
+        """Discard the bytes."""
 
     def close(self) -> None:
-        """Keep nothing."""
+        """Do nothing."""
 
 
 class Events(Outbox[SearchEvent]):
@@ -246,24 +246,24 @@ class Events(Outbox[SearchEvent]):
         self._clock = loop.time
 
     def send(self, item: SearchEvent) -> None:
-        """Keep it."""
+        """Collect an event."""
         self.sent.append((self._clock(), item))
 
 
 @dataclass
 class Answer:
-    """What one search sent."""
+    """The events of one search."""
 
     timed: list[tuple[float, SearchEvent]]
 
     @property
     def events(self) -> list[SearchEvent]:
-        """Everything, in order."""
+        """All events, in order."""
         return [event for _, event in self.timed]
 
     @property
     def matches(self) -> list[str]:
-        """The ids of the gists that match, as they came."""
+        """The ids of the gists that match, in order of arrival."""
         return [event.gist.id for event in self.events if isinstance(event, Match)]
 
     @property
@@ -320,7 +320,7 @@ async def searching(
 
 
 def search(github: Github, query: Query, **options: Any) -> Answer:
-    """Run one search on a loop of its own, without real time."""
+    """Run one search on a new loop with simulated time."""
     return run(searching(github, query, **options))
 
 

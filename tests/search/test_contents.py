@@ -1,4 +1,4 @@
-"""Every gist, whole: odd bytes, odd names, hundreds of files, huge ones, broken downloads."""
+"""Contents: odd bytes, odd names, hundreds of files, huge files, broken downloads."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ODD_NAMES = [
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_a_file_of_any_name_is_read(github: FakeGithub, name: str) -> None:
-    """Names are data: the address is used as it was listed."""
+    """The address is used exactly as listed."""
     gist = github.add_user("octocat").add_gist({name: "a needle"})
     with bench(github) as ours:
         answer = ours.search(NEEDLE)
@@ -68,10 +68,10 @@ def test_a_file_of_any_name_is_read(github: FakeGithub, name: str) -> None:
         (b"\xff" * 5000, r"\A\ufffd{5000}\Z", True),
     ],
 )
-def test_bytes_are_text_as_the_contract_says(
+def test_contents_are_decoded_as_the_contract_says(
     github: FakeGithub, content: bytes, pattern: str, *, matches: bool
 ) -> None:
-    """UTF-8 with wrong bytes replaced, or UTF-16, by its mark; the answer is `re.search`'s."""
+    """They are UTF-8 with invalid bytes replaced, or UTF-16 by its mark; `re.search` decides."""
     utf_16 = content[:2] in {b"\xff\xfe", b"\xfe\xff"}
     text = content.decode("utf-16" if utf_16 else "utf-8-sig", "replace")
     assert bool(re.search(pattern, text)) is matches
@@ -94,14 +94,14 @@ def test_bytes_are_text_as_the_contract_says(
         (lambda _: None, False, []),
     ],
 )
-def test_what_a_listing_leaves_out_is_survived(
+def test_an_incomplete_listing_is_searched(
     github: FakeGithub,
     listed: Callable[[dict[str, Any]], Any],
     reasons: list[str],
     *,
     matches: bool,
 ) -> None:
-    """A file without an address is a gap, unless its gist matches; the gist beside is found."""
+    """A file without an address is a gap unless its gist matches; other gists are searched."""
     user = github.add_user("octocat")
     odd = user.add_gist({"b": "needle"}, listed=listed)
     plain = user.add_gist({"b": "needle"})
@@ -111,8 +111,8 @@ def test_what_a_listing_leaves_out_is_survived(
     assert [gap.reason for gap in answer.gaps] == reasons
 
 
-def test_the_listed_content_is_what_is_searched(github: FakeGithub) -> None:
-    """A file that is replaced after it was listed is searched as it was."""
+def test_the_listed_content_is_searched(github: FakeGithub) -> None:
+    """A file that is replaced after it was listed is searched as listed."""
     gist = github.add_user("octocat").add_gist({"a": "needle"})
 
     def replace(request: Request) -> None:
@@ -124,8 +124,8 @@ def test_the_listed_content_is_what_is_searched(github: FakeGithub) -> None:
         assert ours.search(NEEDLE).matches == [gist.html_url]
 
 
-def test_a_commits_hash_in_an_old_address_is_survived(github: FakeGithub) -> None:
-    """Contents that don't hash to their address count when they come twice the same."""
+def test_an_old_address_with_a_commits_hash_is_searched(github: FakeGithub) -> None:
+    """A content that does not hash to its address is accepted if it is the same twice."""
     user = github.add_user("octocat")
     gist = user.add_gist({"a": "hay", "b": "needle"}, commit_sha_urls=True)
     hay = user.add_gist({"c": "hay"}, commit_sha_urls=True)
@@ -138,8 +138,8 @@ def test_a_commits_hash_in_an_old_address_is_survived(github: FakeGithub) -> Non
     assert len([r for r in github.requests_to("raw") if hay.id in r.path]) == 4
 
 
-def test_content_that_was_not_listed_is_a_gap(github: FakeGithub) -> None:
-    """A page of something else, by whatever way, matches nothing and is reported."""
+def test_a_content_that_was_not_listed_is_a_gap(github: FakeGithub) -> None:
+    """Another page, from whatever source, matches nothing and is reported."""
     gist = github.add_user("octocat").add_gist({"a": "needle"})
     github.faults.inject(
         Fault(answer=text(200, "an error page")), path=lambda request: "/users/" not in request.path
@@ -153,12 +153,12 @@ def test_content_that_was_not_listed_is_a_gap(github: FakeGithub) -> None:
 
 
 def noise(size: int, needle_at: int) -> Content:
-    """Bytes that no gzip makes small, with a needle."""
+    """Incompressible bytes with a needle."""
     return Repeated(random.Random(1).randbytes(65_536), size, {needle_at: b"needle"})
 
 
 def test_an_early_needle_ends_the_download_early(github: FakeGithub) -> None:
-    """A match in the first 4 KB of 100 MB takes less than 256 KiB from the socket."""
+    """For a match in the first 4 KB of 100 MB, less than 256 KiB is read from the socket."""
     gist = github.add_user("octocat").add_gist({"a": noise(100 * 2**20, 4000)})
     with bench(github) as ours:
         assert ours.search(NEEDLE).matches == [gist.html_url]
@@ -174,7 +174,7 @@ def test_an_early_needle_ends_the_download_early(github: FakeGithub) -> None:
 def test_a_hundred_megabytes_without_a_line_end_are_searched(
     github: FakeGithub, piece: bytes
 ) -> None:
-    """One line of 100 MB, of letters or of bytes that are no text, with the needle at its end."""
+    """One line of 100 MB, of text or of invalid bytes, has the needle at its end."""
     size = 100_000_000
     gist = github.add_user("octocat").add_gist({"a": Repeated(piece, size, {size - 6: b"needle"})})
     with bench(github) as ours:
@@ -188,7 +188,7 @@ def test_a_hundred_megabytes_without_a_line_end_are_searched(
 
 
 def test_a_download_cut_ten_times_gives_the_same_answer(github: FakeGithub) -> None:
-    """It goes on behind what was read when it broke; no byte is missing."""
+    """It is resumed after the last byte that was read."""
     size = 3_000_000
     gist = github.add_user("octocat").add_gist({"a": noise(size, size - 6)})
     github.faults.inject(Fault(cut_body_at=200_000, reset=False), origin="raw", times=10)
@@ -202,8 +202,8 @@ def test_a_download_cut_ten_times_gives_the_same_answer(github: FakeGithub) -> N
     assert len(starts) == 10
 
 
-def test_a_search_cut_by_its_deadline_goes_on_and_reads_nothing_twice(github: FakeGithub) -> None:
-    """By `next` to the end: what arrived before a deadline is in the cache, for later calls."""
+def test_a_search_continued_after_deadlines_reads_nothing_twice(github: FakeGithub) -> None:
+    """Following `next`, later requests find in the cache what arrived before a deadline."""
     user = github.add_user("octocat")
     user.generate(300)
     github.traffic["raw"].latency_seconds = 0.05
@@ -215,19 +215,19 @@ def test_a_search_cut_by_its_deadline_goes_on_and_reads_nothing_twice(github: Fa
             found += answer.matches
             calls += 1
     assert calls > 2
-    # in any order: a gist that a deadline cut comes in a later answer than its neighbours
+    # in any order: a gist that a deadline cut is in a later answer than the gists around it
     assert sorted(found) == sorted(user.matching(r"gist \d*7,"))
     assert len(found) == 30
     read = [e for e in ours.seen if isinstance(e, GithubRequestEnded) and e.kind == "raw"]
     asked = github.requests_to("raw")
     files = {request.path for request in asked}
     assert len([request for request in read if request.error is None]) <= len(files)
-    # what a deadline cut was on its way, or just about to be sent
+    # a request that a deadline cut was in progress or about to be sent
     assert len(asked) <= len(files) + 2 * 16 * calls
 
 
 def test_a_file_that_raw_refuses_is_read_by_git(github: FakeGithub) -> None:
-    """A 403 "too big" of 12 MB: git has it, line and all."""
+    """For a file of 12 MB raw answers 403 "too big"; git has all of it."""
     gist = github.add_user("octocat").add_gist({"big": noise(12_000_000, 11_999_000), "b": "hay"})
     github.raw.largest_bytes = 10_000_000
     with bench(github) as ours:
@@ -238,7 +238,7 @@ def test_a_file_that_raw_refuses_is_read_by_git(github: FakeGithub) -> None:
 
 
 @pytest.mark.parametrize("size", [2_000_000, 12_000_000])
-def test_a_large_file_that_raw_denies_is_read_by_git(github: FakeGithub, size: int) -> None:
+def test_a_large_file_missing_from_raw_is_read_by_git(github: FakeGithub, size: int) -> None:
     """A 404 for it does not mean that it was deleted."""
     gist = github.add_user("octocat").add_gist({"large": noise(size, size - 1000)})
     github.faults.inject(Fault(answer=text(404, "404: Not Found")), origin="raw")
@@ -263,8 +263,8 @@ def test_a_file_that_neither_raw_nor_git_has_is_a_gap(github: FakeGithub, *, lef
     assert answer.end.partial
 
 
-def test_a_gist_that_only_git_has_whole_without_a_commit_is_a_gap(github: FakeGithub) -> None:
-    """The listing shows its files, so they are not reported as searched."""
+def test_a_truncated_gist_without_a_commit_is_a_gap(github: FakeGithub) -> None:
+    """Its listed files are not reported as searched."""
     gist = github.add_user("octocat").add_gist({"a": "needle", "b": "hay"}, truncated=True)
     forget_in_git(github, gist, {"a", "b"})
     with bench(github) as ours:
@@ -277,7 +277,7 @@ def test_a_gist_that_only_git_has_whole_without_a_commit_is_a_gap(github: FakeGi
 
 
 def forget_in_git(github: FakeGithub, gist: Gist, names: set[str]) -> None:
-    """Remove these files before git is asked, after the gist was listed."""
+    """Remove these files after the gist was listed, before it is cloned."""
 
     def remove(request: Request) -> None:
         if request.origin == "git" and names <= gist.files.keys():
@@ -288,7 +288,7 @@ def forget_in_git(github: FakeGithub, gist: Gist, names: set[str]) -> None:
 
 @pytest.mark.parametrize("filtered", [False, True])
 def test_a_gist_of_450_files_is_read_by_git(github: FakeGithub, *, filtered: bool) -> None:
-    """The listing shows 300 of them; the needle in number 437 is found, filters apply."""
+    """The listing shows 300 of them; the needle in number 437 is found, and filters apply."""
     files = {f"f{number:03}.txt": "hay" for number in range(450)}
     files["f436.txt"] = "the needle"
     gist = github.add_user("octocat").add_gist(files)

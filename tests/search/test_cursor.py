@@ -1,4 +1,4 @@
-"""Cursors: what they remember, and what they refuse."""
+"""Cursors: encoding, validation, and the position that they mark."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ CURSORS = st.builds(
 
 
 def fields_of(text: str) -> dict[str, object]:
-    """What a cursor carries."""
+    """The fields that a cursor carries."""
     packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     fields: dict[str, object] = json.loads(zlib.decompress(packed))
     return fields
 
 
 def text_of(fields: object) -> str:
-    """Fields packed as a cursor is."""
+    """Encode fields as a cursor."""
     packed = zlib.compress(json.dumps(fields).encode())
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
 @given(cursor=CURSORS)
-def test_a_cursor_comes_back_as_it_was(cursor: Cursor) -> None:
-    """What is encoded for a query is decoded for it."""
+def test_a_cursor_survives_encoding(cursor: Cursor) -> None:
+    """It is encoded and decoded for one query."""
     text = cursors.encode(cursor, QUERY)
     assert text.isascii()
     assert text.replace("-", "").replace("_", "").isalnum()
@@ -60,14 +60,14 @@ def test_a_cursor_comes_back_as_it_was(cursor: Cursor) -> None:
 
 
 def test_no_cursor_is_the_beginning() -> None:
-    """A query without a cursor starts where nothing is covered."""
+    """A query without a cursor starts at the beginning of the listing."""
     assert cursors.decode(QUERY) == Cursor()
     assert not Cursor().covers(Place(), gist_of(1, 0))
 
 
 @pytest.mark.parametrize("ties", [1, MAX_MARKS, MAX_MARKS + 1, 3000])
-def test_a_cursor_is_small_whatever_the_listing_looks_like(ties: int) -> None:
-    """Any number of gists in one second, as many owed as there can be, and the longest names."""
+def test_a_cursor_is_small_for_any_listing(ties: int) -> None:
+    """It may have any number of gists in one second, the most owed ids and the longest names."""
     draw = random.Random(ties)  # GitHub's ids are random: they do not compress
     owed = [f"{draw.getrandbits(128):032x}" for _ in range(MAX_OWED)]
     place, floor = (Place(99, f"{draw.getrandbits(156):039x}") for _ in range(2))
@@ -98,7 +98,7 @@ def test_a_cursor_is_small_whatever_the_listing_looks_like(ties: int) -> None:
     ],
 )
 def test_a_cursor_belongs_to_its_query(other: Query) -> None:
-    """Whatever decides what matches may not change."""
+    """Nothing that affects which gists match may change."""
     text = cursors.encode(Cursor(before=NOON), QUERY)
     with pytest.raises(InvalidCursorError, match="another query"):
         cursors.decode(replace(other, cursor=text))
@@ -109,17 +109,17 @@ BEFORE_AN_UPGRADE = (
     "19RsGuOINIvfRYWUSxHlqQLUOXk5qg79lAcP89A5-8h_5jKxPJVZ2tjZllcphHU_2Fadmxy-0jjlPBfd"
     "UusOZ94fgf0sIQ"
 )
-"""As this version encoded it for QUERY."""
+"""A cursor that this version encoded for QUERY."""
 
 
-def test_a_cursor_survives_an_upgrade() -> None:
-    """A query has new fields now and then; cursors given out before go on working."""
+def test_a_cursor_of_an_older_release_is_accepted() -> None:
+    """When a query gets new fields, earlier cursors still work."""
     before = replace(QUERY, cursor=BEFORE_AN_UPGRADE)
     assert cursors.decode(before) == Cursor(before=NOON)
 
 
-def test_what_only_shapes_the_answer_may_change() -> None:
-    """Limit, details, counts and context, and the case of the login."""
+def test_fields_that_do_not_affect_matches_may_change() -> None:
+    """Limit, details, counts, context and the case of the login may differ."""
     text = cursors.encode(Cursor(before=NOON), QUERY)
     asked = replace(
         QUERY, username="OctoCat", limit=3, details=True, max_count=2, context=1, cursor=text
@@ -156,7 +156,7 @@ def test_a_cursor_of_another_version_says_so() -> None:
         {"tries": 99},
     ],
 )
-def test_a_field_that_we_did_not_write_is_refused(change: dict[str, object]) -> None:
+def test_a_forged_field_is_refused(change: dict[str, object]) -> None:
     """Each field is checked for type and range."""
     fields = fields_of(cursors.encode(Cursor(), QUERY))
     with pytest.raises(InvalidCursorError, match="not one that this service issued"):
@@ -178,22 +178,22 @@ def test_a_field_that_we_did_not_write_is_refused(change: dict[str, object]) -> 
         "A" * 70_000,
     ],
 )
-def test_what_is_no_cursor_is_refused(text: str) -> None:
-    """Anything else is one clear error."""
+def test_an_invalid_cursor_is_refused(text: str) -> None:
+    """Every other text causes the same clear error."""
     with pytest.raises(InvalidCursorError, match="not one that this service issued"):
         cursors.decode(replace(QUERY, cursor=text))
 
 
 @given(text=st.text(max_size=80))
-def test_no_text_does_anything_but_be_refused(text: str) -> None:
-    """Random texts never crash."""
+def test_any_text_is_refused(text: str) -> None:
+    """Random texts never cause another error."""
     with pytest.raises(InvalidCursorError):
         cursors.decode(replace(QUERY, cursor=text))
 
 
 @given(times=st.lists(st.integers(0, 3), min_size=1, max_size=8))
-def test_a_cursor_covers_what_came_before(times: list[int]) -> None:
-    """Through a listing, exactly the gists so far are covered, also within one second."""
+def test_a_cursor_covers_the_gists_before_it(times: list[int]) -> None:
+    """At any position, exactly the gists so far are covered, even within one second."""
     listing = [gist_of(number, second) for number, second in enumerate(sorted(times))]
     cursor = Cursor()
     for number, gist in enumerate(listing):
@@ -204,8 +204,8 @@ def test_a_cursor_covers_what_came_before(times: list[int]) -> None:
         assert cursor.covers(Place(), gist_of(99, -1))
 
 
-def test_a_gist_that_is_listed_late_moves_nothing() -> None:
-    """One from before the far end leaves it where it is."""
+def test_a_gist_listed_late_does_not_move_the_cursor() -> None:
+    """An older gist leaves the far end unchanged."""
     cursor = Cursor().after(Place(), gist_of(1, 1))
     assert cursor.after(Place(), gist_of(2, 0)) == cursor
     assert cursor.before == NOON - timedelta(seconds=1)

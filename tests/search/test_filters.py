@@ -13,12 +13,12 @@ NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
 def named(name: str, language: str | None = None) -> GistFile:
-    """A file of that name."""
+    """A file with that name."""
     return GistFile(name, None, None, language, None)
 
 
 def fits(globs: list[str], name: str) -> bool:
-    """Whether a query with these globs searches that name."""
+    """Whether a query with these globs includes that name."""
     return Filter(Query("octocat", "x", files=tuple(globs))).wants_file(named(name))
 
 
@@ -51,24 +51,24 @@ def fits(globs: list[str], name: str) -> bool:
         (["**/*.py"], "a.py", True),
     ],
 )
-def test_globs_are_read_as_ripgrep_does(globs: list[str], name: str, *, wanted: bool) -> None:
-    """The last glob that fits decides; one that includes shuts out all that none names."""
+def test_globs_select_files_as_in_ripgrep(globs: list[str], name: str, *, wanted: bool) -> None:
+    """The last glob that matches decides; with an including glob, other names are excluded."""
     assert fits(globs, name) is wanted
 
 
-def test_a_glob_can_not_stand_still() -> None:
-    """Many stars over a long name that almost fits come to an end: backtracking never would."""
+def test_a_glob_takes_linear_time() -> None:
+    """Many stars over a long name that almost matches end, where backtracking never would."""
     assert not fits(["*a" * 40 + "b"], "a" * 250)
 
 
-def test_globs_are_bounded_in_sum() -> None:
-    """Each alone is short; together they are refused before any gist is looked at."""
+def test_the_total_length_of_globs_is_bounded() -> None:
+    """Globs that are short by themselves are refused together, before any gist is searched."""
     with pytest.raises(ValueError, match="at most 4,096 bytes"):
         fits(["{" + ",".join("abcdefgh") + "}" + "." * 20] * 25, "a")
 
 
-def test_languages_know_no_case() -> None:
-    """GitHub's name in any case; a file without a language is none of them."""
+def test_languages_ignore_case() -> None:
+    """GitHub's name matches in any case; a file without a language matches none."""
     wanted = Filter(Query("octocat", "x", languages=("python", "C++")))
     assert wanted.by_language
     assert wanted.wants_file(named("a", "Python"))
@@ -81,8 +81,8 @@ def test_languages_know_no_case() -> None:
 @pytest.mark.parametrize(
     ("hours", "wanted"), [(-1, False), (0, True), (1, True), (2, True), (3, False)]
 )
-def test_both_ends_of_a_span_belong_to_it(hours: int, *, wanted: bool) -> None:
-    """`updated_since` and `updated_until` are included."""
+def test_both_ends_of_a_time_span_are_included(hours: int, *, wanted: bool) -> None:
+    """`updated_since` and `updated_until` are inclusive."""
     gist = Gist(
         "1", "u", None, NOON, NOON + timedelta(hours=hours), (), truncated=False, git_pull_url=None
     )

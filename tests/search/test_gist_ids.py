@@ -1,4 +1,4 @@
-"""The forms in which a gist can be named."""
+"""The forms in which a gist can be given."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ REVISION = "57a7f021a713b1c5a6a199b54cc514735d2d462f"
     ],
 )
 def test_every_form_names_the_gist(form: str, named: str) -> None:
-    """An ID, a page, a revision, a repository, a file; on github.com and Enterprise Server."""
+    """An ID, a page, a revision, a repository or a file, on github.com or an Enterprise Server."""
     assert gist_id(form.format(named)) == named
     assert gist_id(form.format(named.upper())) == named
 
@@ -59,8 +59,8 @@ def test_anything_else_is_refused(text: str) -> None:
 
 
 @given(st.text())
-def test_any_text_is_an_id_or_refused(text: str) -> None:
-    """What comes out is an ID that can stand in an address."""
+def test_any_text_is_an_id_or_is_refused(text: str) -> None:
+    """The result is an ID that can be part of a URL."""
     try:
         found = gist_id(text)
     except ValueError:

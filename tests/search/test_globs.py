@@ -1,4 +1,4 @@
-"""Globs: they select the files that ripgrep selects, and cost the same whatever they are."""
+"""Globs select the files that ripgrep selects, in bounded time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ GLOBS = st.builds(
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[list[str], set[str]]:
-    """Draw globs, and names of the letters that stand in them."""
+    """Draw globs, and names of the letters in them."""
     patterns = draw(st.lists(GLOBS, min_size=1, max_size=3))
     letters = sorted({"a", *"".join(patterns)} - {"/"})
     names = st.text(letters, min_size=1, max_size=4).filter(lambda name: name not in {".", ".."})
@@ -84,7 +84,7 @@ def selected(patterns: list[str], names: set[str]) -> set[str] | None:
 @example((["/", "#b", "b/", "/**/a"], {"a", "b", "#b"}))
 @example((["?", "[é]", "[a-é]?"], {"é", "a", "aa"}))
 def test_they_select_what_ripgrep_selects(case: tuple[list[str], set[str]]) -> None:
-    """For any globs and names the selection, or the refusal, is that of `rg -g`."""
+    """For any globs and names, the selection or the refusal is that of `rg -g`."""
     patterns, names = case
     assert selected(patterns, names) == ripgrep(patterns, names)
 
@@ -101,7 +101,7 @@ def test_they_select_what_ripgrep_selects(case: tuple[list[str], set[str]]) -> N
     ],
 )
 def test_a_malformed_glob_is_refused_in_words(pattern: str, message: str) -> None:
-    """The message names the glob, cut if it is long, and what is wrong with it."""
+    """The message has the glob, cut if it is long, and what is wrong with it."""
     with pytest.raises(ValueError, match=r"^The glob ") as refused:
         Globs([pattern])
     assert str(refused.value) == message
@@ -116,11 +116,11 @@ def test_a_malformed_glob_is_refused_in_words(pattern: str, message: str) -> Non
         ["{" * 500 + "a" + ",b}xx" * 500],
         ["{" + "a,b" * 20 + "}{c,d,e}"] * 60,
         [f"{{{','.join(str(number) for number in range(64))}}}"] * MAX_GLOBS,
-        ["{a,b,c,d}{a,b,c,d}{a,b,c,d}"] * 20,  # only written out they are too much
+        ["{a,b,c,d}{a,b,c,d}{a,b,c,d}"] * 20,  # too many only once they are expanded
     ],
 )
-def test_a_list_of_globs_is_bounded_in_sum(patterns: list[str]) -> None:
-    """Number, characters and alternatives count over the whole list, before any is compiled."""
+def test_a_list_of_globs_is_bounded(patterns: list[str]) -> None:
+    """Number, characters and alternatives are added up over the list before any is compiled."""
     with pytest.raises(ValueError, match=r"at most|too many alternatives"):
         Globs(patterns)
 
@@ -135,8 +135,8 @@ def test_a_list_of_globs_is_bounded_in_sum(patterns: list[str]) -> None:
         ["{" * 1000 + "a" + "}" * 1000],
     ],
 )
-def test_no_globs_are_costly(patterns: list[str]) -> None:
-    """All state is a few integers of MAX_SIZE bits, and each byte of a name is one step."""
+def test_matching_globs_is_cheap(patterns: list[str]) -> None:
+    """The state is a few integers of MAX_SIZE bits, and each byte of a name is one step."""
     wanted = Globs(patterns)
     steps = 0
 

@@ -1,6 +1,6 @@
-"""Each executor and limiter is flooded beside a cached search, which must not notice.
+"""A cached search is not delayed while any executor or limiter is flooded.
 
-Every flood is held by an event: the cached search has to end while it is held.
+An event holds each flood until the cached search has ended.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SLOW = [Query(f"slow{number}", "needle") for number in range(12)]
 
 @contextmanager
 def beside(ours: Bench, queries: list[Query]) -> Iterator[None]:
-    """Run searches in threads of their own until the context is left."""
+    """Run searches in threads until the context ends."""
     threads = [threading.Thread(target=ours.search, args=[query]) for query in queries]
     for thread in threads:
         thread.start()
@@ -37,7 +37,7 @@ def beside(ours: Bench, queries: list[Query]) -> Iterator[None]:
 
 @pytest.fixture
 def hub(github: FakeGithub) -> FakeGithub:
-    """Give a user who is going to be cached, and twelve whose files are slow."""
+    """Return a GitHub with a user who will be cached, and twelve whose files are slow."""
     cached = github.add_user("cached")
     for number in range(120):
         cached.add_gist({"a.txt": f"needle {number}"})
@@ -49,13 +49,13 @@ def hub(github: FakeGithub) -> FakeGithub:
 
 
 def occupy(executor: object, gate: threading.Event, count: int = 64) -> None:
-    """Have every thread of an executor wait for the gate, and more work behind it."""
+    """Make every thread of an executor wait for the gate, with more work queued."""
     for _ in range(count):
         executor.submit(gate.wait, HANG_SECONDS)  # type: ignore[attr-defined]
 
 
 def test_slow_downloads_delay_no_cached_search(hub: FakeGithub) -> None:
-    """Twelve searches hold every place among the requests."""
+    """Twelve searches hold every place for requests."""
     with bench(hub, cache_url="memory:", max_searches=16) as ours:
         assert len(ours.search(CACHED).matches) == 120
         gate = threading.Event()
@@ -88,7 +88,7 @@ EXECUTORS: dict[str, Callable[[Bench], object]] = {
 
 @pytest.mark.parametrize("name", EXECUTORS)
 def test_a_flooded_executor_delays_no_cached_search(hub: FakeGithub, name: str) -> None:
-    """Work that a cached search of small files does not need."""
+    """A cached search of small files does not need it."""
     with bench(hub, cache_url="memory:") as ours:
         assert len(ours.search(CACHED).matches) == 120
         gate = threading.Event()
@@ -101,8 +101,8 @@ def test_a_flooded_executor_delays_no_cached_search(hub: FakeGithub, name: str) 
             gate.set()
 
 
-def test_searches_that_want_workers_delay_no_cached_search(hub: FakeGithub) -> None:
-    """Patterns for Python's `re` that take for ever keep every worker busy."""
+def test_busy_workers_delay_no_cached_search(hub: FakeGithub) -> None:
+    """Endless patterns for Python's `re` keep every worker busy."""
     bomb = hub.add_user("bomb")
     for number in range(20):
         bomb.add_gist({"a.txt": "a" * 40 + f"{number}"})

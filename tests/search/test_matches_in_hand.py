@@ -1,4 +1,4 @@
-"""How many matches a search holds that no answer shows."""
+"""How many matches a search holds in memory although no answer shows them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from gistapi.search.reorder import Slot
 from tests.search.test_reorder import gist_of
 
 
-def test_a_gist_of_many_matching_files_holds_few_matches_that_it_does_not_show() -> None:
-    """300 files of 1,000 matches each came to 300,000."""
+def test_a_gist_of_many_matching_files_holds_few_matches() -> None:
+    """300 files have 1,000 matches each, of which at most 1,000 are shown."""
     hit = Hit(1, 1, 1, 2, "a", 0, 1, cut=False)
     files = [GistFile(f"{number}", None, 1000, None, None) for number in range(300)]
     state = GistState(Slot(gist_of(1, 0), Place(), 0), files, wants_all=True)
@@ -25,8 +25,8 @@ def test_a_gist_of_many_matching_files_holds_few_matches_that_it_does_not_show()
     assert match.has_more
 
 
-def test_cached_files_are_searched_together_as_the_budget_has_room_for_their_matches() -> None:
-    """300 files of 2 kB with 1,000 matches each take 150 MB when they are searched."""
+def test_cached_files_are_searched_together_within_the_memory_budget() -> None:
+    """300 files of 2 kB with 1,000 matches each would take 150 MB if searched at once."""
     file = GistFile("a", None, 2000, None, None)
     state = GistState(Slot(gist_of(1, 0), Place(), 0), [file])
     places = {f"{number}": [(state, 0)] for number in range(300)}

@@ -1,4 +1,4 @@
-"""The reorder buffer and its cursor: each gist once, whatever finishes when."""
+"""The reorder buffer and its cursor: each gist is released once, in whatever order they finish."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WINDOW = 64
 
 
 def gist_of(number: int, second: int) -> Gist:
-    """A gist with a 32-digit id, created so many seconds before noon."""
+    """A gist with a 32-digit id, created this many seconds before noon."""
     created_at = NOON - timedelta(seconds=second)
     gist_id = f"{number:032x}"
     url = f"https://gist.github.com/{gist_id}"
@@ -28,7 +28,7 @@ def gist_of(number: int, second: int) -> Gist:
 
 
 def outcome_of(slot: Slot, *, matches: bool) -> Outcome:
-    """A match, or something incomplete."""
+    """A match, or an incomplete gist."""
     if matches:
         return Outcome(Match(slot.gist, (), slot.number))
     return Outcome(None, (Incomplete(slot.gist.html_url, None, "file_unavailable", ""),))
@@ -36,7 +36,7 @@ def outcome_of(slot: Slot, *, matches: bool) -> Outcome:
 
 @dataclass
 class Searched:
-    """One answer over a listing, in which some gists are left undecided."""
+    """The results of one answer, which leaves some gists undecided."""
 
     cursor: Cursor
     limit: int | None
@@ -44,7 +44,7 @@ class Searched:
     next: Cursor | None = None
 
     def over(self, listing: list[tuple[Place, Gist]], chance: random.Random) -> Searched:
-        """Begin some of the gists in order, decide some of those in any order, and stop."""
+        """Begin some gists in order, decide some of those in any order, and stop."""
         buffer = ReorderBuffer(self.cursor, self.limit)
         shown = chance.choice([len(listing), chance.randint(0, len(listing))])
         slots = [slot for place, gist in listing[:shown] if (slot := buffer.add(place, gist))]
@@ -72,7 +72,7 @@ class Searched:
 
 
 def is_match(gist: Gist) -> bool:
-    """Two gists of three match."""
+    """Whether a gist matches, as two of three do."""
     return int(gist.id, 16) % 3 > 0
 
 
@@ -85,7 +85,7 @@ def is_match(gist: Gist) -> bool:
 def test_following_the_cursor_releases_each_gist_once(
     seed: int, seconds: list[int], targets: int
 ) -> None:
-    """Over any order of completion, limits, ties, new and deleted gists, and several targets."""
+    """For any order of completion, limits, ties, new and deleted gists, and several targets."""
     chance = random.Random(seed)
     listing = [
         (Place(chance.randrange(targets)), gist_of(number, second))
@@ -121,7 +121,7 @@ def test_following_the_cursor_releases_each_gist_once(
 
 
 def test_without_a_limit_results_are_released_as_they_come() -> None:
-    """A gist that hangs holds none of the others back."""
+    """A gist that hangs delays none of the others."""
     buffer = ReorderBuffer(Cursor(), None)
     slots = [buffer.add(Place(), gist_of(number, number)) for number in range(3)]
     for slot in slots:
@@ -136,7 +136,7 @@ def test_without_a_limit_results_are_released_as_they_come() -> None:
 
 
 def test_with_a_limit_results_wait_for_earlier_gists() -> None:
-    """They come in the order of the listing, and no more of them than asked for."""
+    """They are released in the order of the listing, at most as many as the limit."""
     buffer = ReorderBuffer(Cursor(), 2)
     slots = [buffer.add(Place(), gist_of(3 * number + 1, number)) for number in range(4)]
     for slot in slots:
@@ -152,8 +152,8 @@ def test_with_a_limit_results_wait_for_earlier_gists() -> None:
     assert cursor.owed == frozenset()
 
 
-def test_a_gist_that_is_listed_late_is_owed() -> None:
-    """A gist that a shift had hidden, shown after the far end has passed its time."""
+def test_a_gist_listed_late_is_owed() -> None:
+    """A shift hid the gist until the far end had passed its time."""
     buffer = ReorderBuffer(Cursor(), None)
     first = buffer.add(Place(), gist_of(1, 5))
     late = buffer.add(Place(), gist_of(2, 3))

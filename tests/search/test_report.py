@@ -1,4 +1,4 @@
-"""The JSON of an answer, to the letter of the contract."""
+"""The JSON of an answer is exactly the contract's."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ QUERY = Query("octocat", "import requests", context=1)
 
 
 def details_of(*files: FileMatch, context: bool = True) -> Any:
-    """The details of a gist, as they are valid by their own description."""
+    """The details of a gist, validated by their schema."""
     return TypeAdapter(Detail).validate_python(detail(Match(GIST, files), context=context))
 
 
-def test_details_are_those_of_the_contract() -> None:
-    """Every key of the contract's example, in its order."""
+def test_details_have_the_contracts_keys() -> None:
+    """All keys of the contract's example, in its order."""
     found = details_of(FileMatch(FILE, (HIT,), more=False))
     match = {
         "line": 3,
@@ -78,8 +78,8 @@ def test_details_are_those_of_the_contract() -> None:
     assert json.dumps(found) == json.dumps(expected)
 
 
-def test_lines_around_come_with_context_only() -> None:
-    """Without `context` there are no keys for them; with it they are there even if empty."""
+def test_context_lines_need_context() -> None:
+    """Their keys are missing without `context`, and present with it even if the lists are empty."""
     bare = Hit(1, 1, 1, 2, "a", 0, 1, cut=False)
     (without,) = details_of(FileMatch(FILE, (bare,)), context=False)["files"][0]["matches"]
     (having,) = details_of(FileMatch(FILE, (bare,)))["files"][0]["matches"]
@@ -97,14 +97,14 @@ def test_lines_around_come_with_context_only() -> None:
         (Hit(3, 1, 3, 1, "", 0, 0, cut=False), "L3"),
     ],
 )
-def test_addresses_lead_to_the_lines(hit: Hit, anchor: str) -> None:
-    """A match over several lines leads to all; one that ends with a newline, to those before."""
+def test_urls_lead_to_the_lines(hit: Hit, anchor: str) -> None:
+    """They name all lines of a match, but not the line after a final newline."""
     (match,) = details_of(FileMatch(FILE, (hit,)))["files"][0]["matches"]
     assert match["url"] == f"{URL}#file-status-py-{anchor}"
 
 
-def test_matches_in_names_and_descriptions_say_so() -> None:
-    """They lead to the file, and to the gist; a description is no file."""
+def test_matches_in_names_and_descriptions_are_labelled() -> None:
+    """Their URLs lead to the file and to the gist; a description belongs to no file."""
     hit = Hit(1, 1, 1, 4, "sta", 0, 3, cut=False)
     name = FileMatch(FILE, (hit,), more=False, found_in="name")
     description = FileMatch(None, (hit,), more=True, found_in="description")
@@ -115,8 +115,8 @@ def test_matches_in_names_and_descriptions_say_so() -> None:
     assert second["matches"][0]["url"] == f"{URL}#file-status-py"
 
 
-def test_a_plain_answer_has_only_what_was_asked_for() -> None:
-    """Four keys when all was searched; matches are in the order of the listing."""
+def test_a_plain_answer_has_only_requested_keys() -> None:
+    """It has four keys when everything was searched; matches are in the order of the listing."""
     other = Gist(**{**_fields(GIST), "html_url": f"{URL}2"})
     events: list[SearchEvent] = [
         Begin(),
@@ -143,8 +143,8 @@ def test_a_plain_answer_has_only_what_was_asked_for() -> None:
     }
 
 
-def test_targets_say_what_became_of_each() -> None:
-    """In a plain answer, and as lines of a stream; without `username` none is echoed."""
+def test_targets_report_each_target() -> None:
+    """They are in a plain answer and are lines of a stream; `username` is echoed only if sent."""
     query = Query(None, "x", usernames=("a", "b"), mine=True)
     events: list[SearchEvent] = [
         TargetEnd(Target("username", "a"), 3, 1),

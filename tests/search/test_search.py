@@ -1,4 +1,4 @@
-"""The use case, from GitHub's wire to the events."""
+"""A search with all its parts, from GitHub's sockets to the events."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from tests.waiting import HANG_SECONDS, until
 
 NEEDLE = Query("octocat", "needle")
 HELD = Fault(held=threading.Event())
-"""An answer that never comes."""
+"""A request that is never answered."""
 
 
 def is_raw_of(name: str) -> str:
-    """The end of a raw address of that file."""
+    """The end of the raw address of a file with that name."""
     return f"/{name}"
 
 
-def refuse_other_ways(github: FakeGithub) -> None:
-    """Leave the raw host as the only way to a content."""
+def refuse_other_sources(github: FakeGithub) -> None:
+    """Leave the raw host as the only source of contents."""
     broken = Fault(answer=Response(500))
     github.faults.inject(broken, path=lambda asked: asked.target.startswith("/gists/"))
     github.faults.inject(broken, origin="git")
 
 
 @pytest.mark.parametrize("cache_url", ["off", "memory:"])
-def test_the_answer_is_the_true_one(github: FakeGithub, cache_url: str) -> None:
-    """Every gist that matches, once, in GitHub's order; a search later, too."""
+def test_every_match_is_found(github: FakeGithub, cache_url: str) -> None:
+    """Each is found once, in GitHub's order, and again by a later search."""
     user = github.add_user("octocat")
     user.generate(230)
     pattern = r"merge\s+merge"
@@ -63,7 +63,7 @@ def test_the_answer_is_the_true_one(github: FakeGithub, cache_url: str) -> None:
 
 
 def test_a_user_without_gists_has_an_empty_answer(github: FakeGithub) -> None:
-    """No gists, and gists without files, match nothing."""
+    """Having no gists, or only gists without files, is no error."""
     github.add_user("octocat")
     github.add_user("hubot").add_gist({})
     with bench(github) as ours:
@@ -74,7 +74,7 @@ def test_a_user_without_gists_has_an_empty_answer(github: FakeGithub) -> None:
 
 
 def test_a_match_says_where(github: FakeGithub) -> None:
-    """The gist as listed, the file, line and column."""
+    """It has the gist as listed, with file, line and column."""
     user = github.add_user("octocat")
     user.add_gist({"a.txt": "nothing", "b.txt": "one\n  a Needle\n"}, description="Two files")
     with bench(github) as ours:
@@ -88,8 +88,8 @@ def test_a_match_says_where(github: FakeGithub) -> None:
     assert (hit.line, hit.column, hit.text) == (2, 5, "  a Needle")
 
 
-def test_filters_leave_files_unread(github: FakeGithub) -> None:
-    """What a query does not ask for is never fetched."""
+def test_filtered_files_are_not_fetched(github: FakeGithub) -> None:
+    """A file that the query excludes is never requested."""
     user = github.add_user("octocat")
     gist = user.add_gist({"a.py": "needle", "b.md": "needle"})
     old = user.add_gist({"c.py": "needle"})
@@ -103,7 +103,7 @@ def test_filters_leave_files_unread(github: FakeGithub) -> None:
 
 
 def test_a_gist_hidden_by_a_deletion_is_found(github: FakeGithub) -> None:
-    """One deleted while its list is paged hides its neighbour; a second look shows it."""
+    """A deletion during paging hides another gist, which overlapping pages show."""
     user = github.add_user("octocat")
     for number in range(150):
         user.add_gist({"a": "needle" if number in {48, 49, 50} else "hay"})
@@ -119,8 +119,8 @@ def test_a_gist_hidden_by_a_deletion_is_found(github: FakeGithub) -> None:
     assert answer.matches == expected
 
 
-def test_limit_stops_and_the_cursor_goes_on(github: FakeGithub) -> None:
-    """Answers of one match each add up to the whole, in order, with an end."""
+def test_a_limit_stops_a_search_and_its_cursor_continues_it(github: FakeGithub) -> None:
+    """Answers of one match each add up to all matches, in order, and end."""
     user = github.add_user("octocat")
     for number in range(120):
         user.add_gist({"a": "needle" if number % 40 == 0 else "hay"})
@@ -132,8 +132,8 @@ def test_limit_stops_and_the_cursor_goes_on(github: FakeGithub) -> None:
     assert not any(answer.end.partial for answer in answers)
 
 
-def test_nothing_is_asked_for_a_query_that_makes_no_sense(github: FakeGithub) -> None:
-    """Pattern and cursor are checked before GitHub hears of the search."""
+def test_an_invalid_query_causes_no_request(github: FakeGithub) -> None:
+    """Pattern and cursor are checked before the first request to GitHub."""
     with bench(github) as ours:
         with pytest.raises(InvalidPatternError) as refused:
             ours.search(Query("octocat", "a("))
@@ -144,7 +144,7 @@ def test_nothing_is_asked_for_a_query_that_makes_no_sense(github: FakeGithub) ->
 
 
 def test_an_unknown_user_is_an_error(github: FakeGithub) -> None:
-    """GitHub's 404 rises before Begin, and is observed."""
+    """GitHub's 404 is raised before Begin, and is observed."""
     with bench(github) as ours:
         with pytest.raises(UserNotFoundError):
             ours.search(NEEDLE)
@@ -152,14 +152,14 @@ def test_an_unknown_user_is_an_error(github: FakeGithub) -> None:
     assert ended.outcome == "UserNotFoundError"
 
 
-def test_a_file_that_fails_is_a_gap_and_a_match_beside_it_counts(github: FakeGithub) -> None:
-    """After the retries the file is named; a gist that matched is in no gap."""
+def test_a_file_that_fails_is_a_gap_unless_its_gist_matches(github: FakeGithub) -> None:
+    """It is reported after its retries."""
     user = github.add_user("octocat")
     matching = user.add_gist({"bad": "x", "good": "needle"})
     failing = user.add_gist({"bad": "y", "other": "hay"})
     user.add_gist({"fine": "hay"})
     github.faults.inject(Fault(answer=Response(500)), path=is_raw_of("bad"))
-    refuse_other_ways(github)
+    refuse_other_sources(github)
     with bench(github) as ours:
         answer = ours.search(NEEDLE)
     assert answer.matches == [matching.html_url]
@@ -170,8 +170,8 @@ def test_a_file_that_fails_is_a_gap_and_a_match_beside_it_counts(github: FakeGit
     assert answer.end.next is None
 
 
-def test_a_file_or_gist_that_is_gone_is_no_gap(github: FakeGithub) -> None:
-    """404 since the listing is an answer, not a failure."""
+def test_a_deleted_file_or_gist_is_no_gap(github: FakeGithub) -> None:
+    """A 404 for something deleted since it was listed is not a failure."""
     user = github.add_user("octocat")
     doomed = user.add_gist({"a": "needle"})
 
@@ -187,13 +187,13 @@ def test_a_file_or_gist_that_is_gone_is_no_gap(github: FakeGithub) -> None:
 
 
 def test_a_limited_raw_host_stops_the_search_with_a_cursor(github: FakeGithub) -> None:
-    """What is decided is sent; the cursor goes on later and finds the rest."""
+    """Decided gists are reported; the cursor continues later and finds the rest."""
     user = github.add_user("octocat")
     for number in range(100):
         user.add_gist({f"f{number}": "needle"})
     limited = Fault(answer=text(429, "too many", retry_after="120"))
     rule = github.faults.inject(limited, path=is_raw_of("f50"))
-    refuse_other_ways(github)
+    refuse_other_sources(github)
     with bench(github, concurrency=4) as ours:
         answer = ours.search(NEEDLE)
         assert [(gap.gist, gap.reason) for gap in answer.gaps] == [(None, "github_rate_limited")]
@@ -219,7 +219,7 @@ def test_a_limited_raw_host_stops_the_search_with_a_cursor(github: FakeGithub) -
 def test_a_listing_that_breaks_off_leaves_a_cursor(
     github: FakeGithub, fault: Response, reason: str
 ) -> None:
-    """All that was listed is searched and sent; the rest is for later."""
+    """Gists listed before are searched and reported; the rest is for the next request."""
     user = github.add_user("octocat")
     for _ in range(150):
         user.add_gist({"a": "needle"})
@@ -234,8 +234,8 @@ def test_a_listing_that_breaks_off_leaves_a_cursor(
     assert answer.matches + rest.matches == user.matching("needle")
 
 
-def test_a_github_that_fails_from_the_start_is_an_error(github: FakeGithub) -> None:
-    """Nothing could be searched: no answer, but GitHub's failure."""
+def test_a_failure_before_the_first_page_is_an_error(github: FakeGithub) -> None:
+    """Nothing could be searched, so GitHub's failure is raised."""
     github.add_user("octocat").add_gist({"a": "needle"})
     rule = github.faults.inject(Fault(answer=Response(500)), origin="api")
     with bench(github) as ours, pytest.raises(GithubError, match="500"):
@@ -246,8 +246,8 @@ def test_a_github_that_fails_from_the_start_is_an_error(github: FakeGithub) -> N
         ours.search(NEEDLE)
 
 
-def test_a_deadline_returns_what_was_found_and_a_cursor(github: FakeGithub) -> None:
-    """Every match but that of the gist that hangs, which the cursor owes."""
+def test_a_deadline_returns_the_matches_and_a_cursor(github: FakeGithub) -> None:
+    """All matches are returned, except that of a gist that hangs, which the cursor owes."""
     user = github.add_user("octocat")
     for number in range(30):
         user.add_gist({f"f{number}": "needle"})
@@ -262,8 +262,8 @@ def test_a_deadline_returns_what_was_found_and_a_cursor(github: FakeGithub) -> N
     assert not rest.end.partial
 
 
-def test_a_gist_slower_than_the_deadline_is_passed(github: FakeGithub) -> None:
-    """It becomes a gap, the search gets to its end, and every other match is sent once."""
+def test_a_gist_slower_than_the_deadline_becomes_a_gap(github: FakeGithub) -> None:
+    """The search reaches its end, and every other match is returned once."""
     user = github.add_user("octocat")
     for number in range(10):
         user.add_gist({f"f{number}": "needle"})
@@ -282,8 +282,8 @@ def test_a_gist_slower_than_the_deadline_is_passed(github: FakeGithub) -> None:
     assert len(answers) <= 5
 
 
-def test_a_match_calls_off_the_rest_of_its_gist(github: FakeGithub) -> None:
-    """A file that hangs beside one that matches keeps nobody waiting."""
+def test_a_match_cancels_the_rest_of_its_gist(github: FakeGithub) -> None:
+    """A file of the same gist that hangs delays nothing."""
     user = github.add_user("octocat")
     user.add_gist({"a": "needle", "slow": "x"})
     github.faults.inject(HELD, path=is_raw_of("slow"))
@@ -294,8 +294,8 @@ def test_a_match_calls_off_the_rest_of_its_gist(github: FakeGithub) -> None:
     github.wait_quiet(HANG_SECONDS)
 
 
-def test_leaving_a_search_stops_its_requests(github: FakeGithub) -> None:
-    """Once the events are closed, GitHub is asked nothing more."""
+def test_closing_a_search_stops_its_requests(github: FakeGithub) -> None:
+    """When the events are closed, no further request is sent to GitHub."""
     user = github.add_user("octocat")
     for number in range(300):
         user.add_gist({f"f{number}": "needle"})
@@ -311,15 +311,15 @@ def test_leaving_a_search_stops_its_requests(github: FakeGithub) -> None:
             assert any(isinstance(event, Match) for event in events)
             until(lambda: github.traffic["raw"].in_flight == 4)
         github.wait_quiet(HANG_SECONDS)
-        # one that comes after would wait behind what the first had still to ask
+        # a later search would wait behind requests that the first had queued
         assert ours.search(Query("hubot", "needle")).matches
         assert len(github.requests_to("raw")) == 1 + 4 + 1
         ended, _ = [event for event in ours.seen if isinstance(event, SearchEnded)]
     assert ended.outcome == "cancelled"
 
 
-def test_progress_comes_each_second(github: FakeGithub) -> None:
-    """A search that waits says how far it is."""
+def test_progress_is_sent_every_second(github: FakeGithub) -> None:
+    """A search that waits reports its progress."""
     user = github.add_user("octocat")
     user.add_gist({"slow": "x"})
     user.add_gist({"a": "x"})
@@ -337,8 +337,8 @@ def test_progress_comes_each_second(github: FakeGithub) -> None:
     assert not sent[-1].partial
 
 
-def test_a_small_search_does_not_wait_for_a_large_one(github: FakeGithub) -> None:
-    """Three gists beside three thousand: done while the large search has every place it may."""
+def test_a_large_search_does_not_delay_a_small_one(github: FakeGithub) -> None:
+    """A search of three gists ends while one of three thousand holds all places it may have."""
     github.add_user("large").generate(3000)
     small = github.add_user("small")
     for _ in range(3):
@@ -361,8 +361,8 @@ def test_a_small_search_does_not_wait_for_a_large_one(github: FakeGithub) -> Non
         large.close()
 
 
-def test_two_gists_are_cloned_at_a_time(github: FakeGithub) -> None:
-    """A repository that is slow to come leaves a turn to another one."""
+def test_two_gists_are_cloned_at_once(github: FakeGithub) -> None:
+    """A slow repository leaves a place for another one."""
     user = github.add_user("octocat")
     gists = [user.add_gist({"a": "needle"}, truncated=True) for _ in range(3)]
     gate = threading.Event()
@@ -376,8 +376,8 @@ def test_two_gists_are_cloned_at_a_time(github: FakeGithub) -> None:
         }
 
 
-def test_two_searches_at_once_fetch_each_content_once(github: FakeGithub) -> None:
-    """What one search is fetching, or just has, another does not fetch."""
+def test_concurrent_searches_fetch_each_content_once(github: FakeGithub) -> None:
+    """A content that one search is fetching, or has just fetched, is not fetched by another."""
     user = github.add_user("octocat")
     user.generate(150)
     expected = [user.add_gist({"a": "needle"}).html_url]
@@ -397,9 +397,9 @@ def test_two_searches_at_once_fetch_each_content_once(github: FakeGithub) -> Non
 
 
 def test_too_many_searches_are_refused(github: FakeGithub) -> None:
-    """The search beyond the limit is refused at once, before its pattern is compiled.
+    """The search beyond the limit is refused before its pattern is compiled.
 
-    A place that is free again is given.
+    When another search has ended, its place can be used.
     """
     github.add_user("octocat").add_gist({"a": "needle"})
     rule = github.faults.inject(HELD, path=is_raw_of("a"))
@@ -413,7 +413,7 @@ def test_too_many_searches_are_refused(github: FakeGithub) -> None:
 
 
 def test_a_shutdown_ends_searches_with_a_cursor(github: FakeGithub) -> None:
-    """Running searches answer what they have; new ones are refused."""
+    """Running searches return what they have; new ones are refused."""
     user = github.add_user("octocat")
     for number in range(10):
         user.add_gist({f"f{number}": "needle"})
@@ -434,10 +434,10 @@ def test_a_shutdown_ends_searches_with_a_cursor(github: FakeGithub) -> None:
 
 
 @pytest.mark.parametrize("name", ["compile", "listing-parse", "listing-store", "git"])
-def test_a_thread_that_cannot_start_is_no_fault_of_ours(
+def test_a_search_survives_a_thread_that_cannot_start(
     github: FakeGithub, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """At the limit of processes a search is refused or goes on later; the next one is whole."""
+    """At the limit of threads a search is refused or continues later; the next one is complete."""
     gist = github.add_user("octocat").add_gist({"a": "needle"}, truncated=True)
     start = threading.Thread.start
 
@@ -454,8 +454,8 @@ def test_a_thread_that_cannot_start_is_no_fault_of_ours(
         assert ours.search(NEEDLE).matches == [gist.html_url]
 
 
-def test_a_fault_of_ours_is_raised_not_swallowed(github: FakeGithub) -> None:
-    """An unforeseen error in a task reaches the caller."""
+def test_an_unexpected_error_is_raised(github: FakeGithub) -> None:
+    """It reaches the caller from any task."""
     github.add_user("octocat").add_gist({"a": "needle"})
     with bench(github) as ours:
 
@@ -467,8 +467,8 @@ def test_a_fault_of_ours_is_raised_not_swallowed(github: FakeGithub) -> None:
             ours.search(NEEDLE)
 
 
-def test_a_listing_that_is_trusted_too_long_is_reported(github: FakeGithub) -> None:
-    """With GitHub down, an older listing answers, and says how old it is."""
+def test_a_stale_listing_is_reported(github: FakeGithub) -> None:
+    """With GitHub down, an older listing is used, and the answer has its age."""
     user = github.add_user("octocat")
     user.add_gist({"a": "needle"})
     with bench(github, cache_url="memory:", token="t", freshness=Freshness(0, 3600)) as ours:
@@ -481,8 +481,8 @@ def test_a_listing_that_is_trusted_too_long_is_reported(github: FakeGithub) -> N
         assert answer.end.next is None
 
 
-def test_large_files_stop_early(github: FakeGithub) -> None:
-    """A needle at the start of a large file is found without reading on."""
+def test_an_early_match_ends_the_download_of_a_large_file(github: FakeGithub) -> None:
+    """The rest of the file is not read."""
     user = github.add_user("octocat")
     user.add_gist(
         {"big": Repeated(random.Random(1).randbytes(65536), 20_000_000, {1000: b"needle"})}

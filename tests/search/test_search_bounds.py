@@ -1,4 +1,4 @@
-"""How much one search may read: beyond it the answer is partial, and its cursor goes on."""
+"""Bounds on what one search may read: beyond them the answer is partial and has a cursor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIB = 2**20
 
 
 def reasons(answer: Answer) -> list[tuple[str | None, str]]:
-    """What is missing, and why."""
+    """Each incomplete gist, with its reason."""
     return [(gap.gist, gap.reason) for gap in answer.gaps]
 
 
@@ -28,7 +28,7 @@ def reasons(answer: Answer) -> list[tuple[str | None, str]]:
 def test_following_next_gives_every_match_once(
     github: FakeGithub, bounds: SearchBounds, cache_url: str
 ) -> None:
-    """Each answer says that it is not all, but for the last."""
+    """Each answer but the last is partial."""
     user = github.add_user("octocat")
     for number in range(230):
         user.add_gist({f"{name}{number}": "needle" if number % 7 else "hay" for name in "ab"})
@@ -46,8 +46,8 @@ def test_following_next_gives_every_match_once(
     assert sorted(found) == sorted(expected)
 
 
-def test_a_gist_that_alone_is_too_large_is_passed(github: FakeGithub) -> None:
-    """It becomes a gap; the search gets to those behind it."""
+def test_a_gist_over_the_bounds_becomes_a_gap(github: FakeGithub) -> None:
+    """The search continues with the gists after it."""
     user = github.add_user("octocat")
     user.add_gist({"small": "needle"})
     small = user.in_order()[0].html_url
@@ -59,8 +59,8 @@ def test_a_gist_that_alone_is_too_large_is_passed(github: FakeGithub) -> None:
     assert not answers[-1].end.next
 
 
-def test_a_search_that_ends_at_its_bound_is_whole(github: FakeGithub) -> None:
-    """What is all that there is, is not too much."""
+def test_a_search_that_ends_at_its_bound_is_complete(github: FakeGithub) -> None:
+    """Reading exactly as much as allowed is not too much."""
     user = github.add_user("octocat")
     for number in range(70):
         user.add_gist({"a": f"needle {number}"})
@@ -75,7 +75,7 @@ def test_a_search_that_ends_at_its_bound_is_whole(github: FakeGithub) -> None:
 def test_contents_in_memory_are_counted(
     github: FakeGithub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether they come from GitHub or the cache, the budget that all searches share holds them."""
+    """From GitHub or the cache, they are held by the memory budget of all searches."""
     size = 1000
     user = github.add_user("octocat")
     for number in range(20):

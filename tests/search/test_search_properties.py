@@ -1,4 +1,4 @@
-"""Every match exactly once, always an advance, always an end: whatever happens between calls."""
+"""Following cursors returns every match once and ends, whatever changes between the requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_CALLS = 200
 
 @dataclass(frozen=True)
 class Call:
-    """One call, and what happens before it: gists made and deleted (by place, if there is one)."""
+    """One request, and the gists added and deleted before it (by position, if there is one)."""
 
     limit: int | None
     made: tuple[bool, ...] = ()
@@ -41,7 +41,7 @@ def add(user: User, *, matching: bool) -> None:
 
 
 def called(ours: Bench, query: Query, call: Call) -> tuple[list[str], str | None]:
-    """One call's matches and cursor; a call too short even for the listing changes nothing."""
+    """The matches and the cursor of one request; one too short even for the listing has neither."""
     ours.searcher._deadline_seconds = call.deadline_seconds
     asked = replace(query, limit=call.limit)
     try:
@@ -64,7 +64,7 @@ def called(ours: Bench, query: Query, call: Call) -> tuple[list[str], str | None
 def test_following_next_returns_every_match_once(
     gists: list[bool], calls: list[Call], slow: int | None
 ) -> None:
-    """What was there from the first call to the last is returned once, and nothing twice."""
+    """A gist that exists from the first request to the last is returned once, and none twice."""
     with FakeGithub() as github, bench(github, cache_url="memory:") as ours:
         user = github.add_user("octocat")
         for matching in gists:

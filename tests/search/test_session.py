@@ -1,4 +1,4 @@
-"""One search in loop time: deadlines, limits, failures and progress, without any waiting."""
+"""One search in simulated time: deadlines, limits, failures and progress."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ HANGS = File(text=b"needle", seconds=FOREVER)
 
 
 def reasons(answer: Answer) -> list[tuple[str | None, str]]:
-    """What is missing, and why."""
+    """Each incomplete gist, with its reason."""
     return [(gap.gist, gap.reason) for gap in answer.incomplete]
 
 
 def test_a_deadline_returns_every_match_found() -> None:
-    """Those beyond a gist that hangs too; the cursor owes the gist, and the rest comes by it."""
+    """This includes gists after one that hangs, which the cursor owes."""
     github = Github()
     gists = [github.add("octocat", HANGS if number == 20 else HIT) for number in range(30)]
     answer = search(github, NEEDLE)
@@ -57,7 +57,7 @@ def test_a_deadline_returns_every_match_found() -> None:
 
 
 def test_a_gist_is_given_up_for_its_own_time_only() -> None:
-    """It is tried once among others and once alone; then it is a gap, and the search ends."""
+    """It is tried once with others and once alone; then it is a gap, and the search ends."""
     github = Github()
     gists = [github.add("octocat", HANGS if number == 5 else HIT) for number in range(10)]
     first, second, last = follow(github, NEEDLE)
@@ -67,8 +67,8 @@ def test_a_gist_is_given_up_for_its_own_time_only() -> None:
     assert reasons(last) == []
 
 
-def test_no_gist_is_blamed_for_a_slow_listing() -> None:
-    """The listing takes most of the deadline; every gist is found in the end."""
+def test_a_slow_listing_makes_no_gist_a_gap() -> None:
+    """The listing takes most of the deadline; following cursors, every gist is found."""
     github = Github(page_seconds=18)
     gists = [github.add("octocat", replace(HIT, seconds=4)) for _ in range(45)]
     answers = list(follow(github, NEEDLE))
@@ -77,12 +77,12 @@ def test_no_gist_is_blamed_for_a_slow_listing() -> None:
     assert {gap for answer in answers for gap in reasons(answer)} == {(None, "deadline")}
 
 
-def test_a_gist_alone_is_not_blamed_for_a_slow_listing() -> None:
-    """A search that had nothing but this gist to read says nothing of it, if it came late."""
+def test_a_slow_listing_makes_a_single_gist_no_gap() -> None:
+    """If the gist was the only one to read but was listed late, it is not given up."""
     github = Github(page_seconds=40)
     gist = github.add("octocat", replace(HIT, seconds=25))
     first = search(github, NEEDLE)
-    github.kept.clear()  # so GitHub is as slow again
+    github.kept.clear()  # so that GitHub is slow again
     second = search(github, replace(NEEDLE, cursor=first.end.next))
     assert reasons(first) == reasons(second) == [(None, "deadline")]
     last = search(github, replace(NEEDLE, cursor=second.end.next))
@@ -90,8 +90,8 @@ def test_a_gist_alone_is_not_blamed_for_a_slow_listing() -> None:
     assert not last.incomplete
 
 
-def test_no_gist_is_blamed_for_its_neighbours_bytes() -> None:
-    """Large neighbours use up what one search may read; the small gists are found."""
+def test_large_gists_make_small_ones_no_gap() -> None:
+    """Large gists use up the bytes that one search may read; the small ones are found."""
     github = Github()
     large = File("large", b"hay" * 700_000, seconds=5)
     gists = [github.add("octocat", replace(HIT, seconds=9), large) for _ in range(12)]
@@ -102,8 +102,8 @@ def test_no_gist_is_blamed_for_its_neighbours_bytes() -> None:
     assert {gap for answer in answers for gap in reasons(answer)} == {(None, "search_too_large")}
 
 
-def test_a_gist_larger_than_one_search_is_given_up() -> None:
-    """Tried once among others, once alone; the others are found."""
+def test_a_gist_over_the_bytes_of_a_search_is_given_up() -> None:
+    """It is tried once with others and once alone; the others are found."""
     github = Github()
     small = github.add("octocat", HIT)
     large = github.add("octocat", File("large", b"hay" * 2_000_000, seconds=1))
@@ -113,7 +113,7 @@ def test_a_gist_larger_than_one_search_is_given_up() -> None:
 
 
 def test_a_limit_releases_in_order() -> None:
-    """Nothing beyond a slow gist comes before it."""
+    """No gist after a slow one is released before it."""
     github = Github()
     gists = [github.add("octocat", replace(HIT, seconds=1 + n % 7)) for n in range(40)]
     answers = list(follow(github, replace(NEEDLE, limit=7)))
@@ -123,7 +123,7 @@ def test_a_limit_releases_in_order() -> None:
 
 
 def test_a_limit_and_a_deadline_return_what_was_found() -> None:
-    """Matches beyond the gist that hangs come at the deadline; none comes twice, none is lost."""
+    """Matches after a gist that hangs are returned at the deadline; none is lost or repeated."""
     github = Github()
     gists = [github.add("octocat", HANGS if number == 28 else HIT) for number in range(30)]
     answers = list(follow(github, replace(NEEDLE, limit=10)))
@@ -132,8 +132,8 @@ def test_a_limit_and_a_deadline_return_what_was_found() -> None:
     assert sorted(found) == sorted(gist.id for gist in gists if gist is not gists[28])
 
 
-def test_a_gist_that_was_lost_is_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A task that is cancelled by nobody who waits for it never makes the answer look whole."""
+def test_a_lost_gist_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that is cancelled unexpectedly never lets the answer look complete."""
     github = Github()
     lost = github.add("octocat", HIT)
     github.add("octocat", HIT)
@@ -149,15 +149,15 @@ def test_a_gist_that_was_lost_is_a_fault_of_ours(monkeypatch: pytest.MonkeyPatch
         search(github, NEEDLE)
 
 
-def test_the_end_says_how_old_the_listing_was() -> None:
-    """In whole seconds; the oldest of several counts."""
+def test_the_end_has_the_age_of_the_listing() -> None:
+    """It is in whole seconds; with several listings, the oldest counts."""
     github = Github(age_seconds=42.7)
     github.add("octocat", HIT)
     assert search(github, NEEDLE).end.searched.listing_age_seconds == 42
 
 
 def test_the_window_counts_undecided_gists() -> None:
-    """One that hangs keeps only its own place: all the others of 300 are searched."""
+    """A gist that hangs keeps one place only: the other 299 are searched."""
     github = Github()
     for number in range(300):
         github.add("octocat", HANGS if number == 299 else HIT)
@@ -166,17 +166,17 @@ def test_the_window_counts_undecided_gists() -> None:
 
 
 def test_a_listing_is_not_read_far_ahead() -> None:
-    """While nothing can be begun, pages are not asked for without bound."""
+    """While no gist can be begun, the number of pages requested is bounded."""
     github = Github()
     for _ in range(10 * WINDOW):
         github.add("octocat", HANGS)
     search(github, NEEDLE)
     pages = [asked for asked in github.asked if "page" in asked]
-    assert len(pages) <= WINDOW / PAGE + PAGES_AHEAD + 3  # at both ends of the queue, and cut
+    assert len(pages) <= WINDOW / PAGE + PAGES_AHEAD + 3  # both ends of the queue, and a split one
 
 
-def test_a_narrow_filter_costs_no_round_trips() -> None:
-    """Ten wanted files in 640 gists are read side by side, once the last page has come."""
+def test_a_narrow_filter_does_not_serialize_requests() -> None:
+    """Ten wanted files in 640 gists are read concurrently, once the last page has arrived."""
     github = Github(page_seconds=0.1)
     for number in range(640):
         github.add("octocat", File("a.py" if number % 64 == 0 else "b.md", b"needle", seconds=1))
@@ -187,8 +187,8 @@ def test_a_narrow_filter_costs_no_round_trips() -> None:
     assert github.most_reading > 1
 
 
-def test_a_search_alone_uses_all_its_places() -> None:
-    """Sixteen of sixteen, from the first page on."""
+def test_a_single_search_uses_all_its_places() -> None:
+    """It uses sixteen of sixteen, from the first page on."""
     github = Github()
     for _ in range(100):
         github.add("octocat", replace(HIT, seconds=2))
@@ -198,7 +198,7 @@ def test_a_search_alone_uses_all_its_places() -> None:
 
 @pytest.mark.parametrize("details", [True, False])
 def test_which_match_is_shown_does_not_depend_on_speed(*, details: bool) -> None:
-    """With details it is the first file's in listing order; without, any match ends the gist."""
+    """With details it is in the first matching file as listed; without, any match ends the gist."""
     github = Github()
     slow = File("a.py", b"needle", seconds=9)
     github.add("octocat", File("0.py", seconds=5), slow, File("b.py", b"needle", seconds=0.1))
@@ -208,8 +208,8 @@ def test_which_match_is_shown_does_not_depend_on_speed(*, details: bool) -> None
     assert (answer.timed[-1][0] > 9) == details
 
 
-def test_with_max_count_every_file_is_shown() -> None:
-    """All that match, in the order of the listing."""
+def test_with_max_count_every_matching_file_is_shown() -> None:
+    """The files are in the order of the listing."""
     github = Github()
     github.add("octocat", *(File(name, b"needle", seconds=5 - n) for n, name in enumerate("abcd")))
     answer = search(github, replace(NEEDLE, max_count=3))
@@ -218,7 +218,7 @@ def test_with_max_count_every_file_is_shown() -> None:
 
 
 def test_a_file_that_fails_is_a_gap_unless_its_gist_matches() -> None:
-    """The gist that matched is in no gap."""
+    """A gist that matched is in no gap."""
     github = Github()
     broken = File("bad", error=IncompleteError("file_unavailable", "GitHub answered 500."))
     matching = github.add("octocat", broken, replace(HIT, name="good"))
@@ -230,8 +230,8 @@ def test_a_file_that_fails_is_a_gap_unless_its_gist_matches() -> None:
     assert answer.end.next is None
 
 
-def test_progress_comes_while_github_is_silent() -> None:
-    """Begin after two seconds without a page, then progress each second."""
+def test_progress_is_sent_while_github_is_silent() -> None:
+    """Begin is sent after two seconds without a page, then progress every second."""
     github = Github(page_seconds=5.5)
     github.add("octocat", replace(HIT, seconds=3.2))
     answer = search(github, NEEDLE)
@@ -251,24 +251,24 @@ def test_progress_comes_while_github_is_silent() -> None:
         (GithubRateLimitedError("wait", 99), GithubRateLimitedError),
     ],
 )
-def test_a_listing_that_fails_at_once_is_the_searchs_error(
+def test_a_failing_listing_fails_the_search(
     error: GistapiError, raised: type[GistapiError]
 ) -> None:
-    """Nothing could be searched."""
+    """It fails before its first page, so nothing could be searched."""
     github = Github(errors={"octocat": error})
     with pytest.raises(raised):
         search(github, NEEDLE)
 
 
-def test_a_listing_that_never_comes_is_a_timeout() -> None:
-    """At the deadline, with nothing listed."""
+def test_a_listing_that_never_answers_is_a_timeout() -> None:
+    """The error is raised at the deadline."""
     github = Github(page_seconds=FOREVER)
     with pytest.raises(GithubTimeoutError):
         search(github, NEEDLE)
 
 
 def test_a_listing_that_breaks_off_leaves_a_cursor() -> None:
-    """What was listed is searched; the rest comes later."""
+    """Gists listed before are searched; the rest is for the next request."""
     github = Github()
     for _ in range(25):
         github.add("octocat", HIT)
@@ -294,8 +294,8 @@ def test_a_listing_that_breaks_off_leaves_a_cursor() -> None:
         (ByteQuotaError("Byte quota used up.", 5), "byte_quota"),
     ],
 )
-def test_a_quota_that_ends_waits_for_what_is_being_read(error: GistapiError, reason: str) -> None:
-    """It was paid for; nothing more is begun, and the cursor owes the rest."""
+def test_a_spent_quota_lets_files_in_progress_finish(error: GistapiError, reason: str) -> None:
+    """They are counted already; no other gist is begun, and the cursor owes the rest."""
     github = Github()
     for number in range(40):
         github.add("octocat", File(error=error) if number == 39 else replace(HIT, seconds=2))
@@ -308,8 +308,8 @@ def test_a_quota_that_ends_waits_for_what_is_being_read(error: GistapiError, rea
     assert len(found) == len(set(found)) == 40
 
 
-def test_a_limit_of_githubs_leaves_the_rest_searched() -> None:
-    """Gists that need no refused host are decided; the cursor owes the others."""
+def test_a_limited_host_does_not_stop_other_gists() -> None:
+    """Gists that need no request to the limited host are decided; the cursor owes the others."""
     github = Github()
     limited = GithubRateLimitedError("wait", 300)
     for number in range(40):
@@ -321,7 +321,7 @@ def test_a_limit_of_githubs_leaves_the_rest_searched() -> None:
 
 
 def test_a_shutdown_ends_a_search_with_a_cursor() -> None:
-    """It answers what it has."""
+    """It returns what it has."""
     github = Github()
     for number in range(10):
         github.add("octocat", HANGS if number == 5 else HIT)
@@ -335,7 +335,7 @@ def test_a_shutdown_ends_a_search_with_a_cursor() -> None:
     assert answer.end.next is not None
 
 
-def test_a_shutdown_before_the_listing_refuses() -> None:
+def test_a_shutdown_before_the_listing_refuses_the_search() -> None:
     """Nothing was searched."""
     github = Github(page_seconds=FOREVER)
     github.add("octocat", HIT)
@@ -347,8 +347,8 @@ def test_a_shutdown_before_the_listing_refuses() -> None:
         search(github, NEEDLE, during=stop_soon)
 
 
-def test_several_targets_are_searched_in_order_side_by_side() -> None:
-    """Listings are read ahead, matches counted by target, and a failing target ends no other."""
+def test_several_targets_are_searched_concurrently() -> None:
+    """Results keep the targets' order, and a failure ends no other target."""
     github = Github(page_seconds=1, organizations={"acme": ["zoe", "adam", "gone"]})
     for login in ("octocat", "hubot", "zoe", "adam"):
         for _ in range(3):
@@ -375,14 +375,14 @@ def test_several_targets_are_searched_in_order_side_by_side() -> None:
 
 
 def test_when_every_target_fails_the_search_does() -> None:
-    """The first one's error."""
+    """It raises the first target's error."""
     with pytest.raises(UserNotFoundError):
         search(Github(), replace(NEEDLE, usernames=("hubot",)))
 
 
 @dataclass
 class World:
-    """Users with gists of all kinds, and what is known of them."""
+    """Users with gists of all kinds, and their expected matches."""
 
     chance: random.Random
     github: Github
@@ -391,7 +391,7 @@ class World:
     slow: set[str] = field(default_factory=set)
 
     def add(self, number: int) -> None:
-        """Add a gist: any size, speed and second."""
+        """Add a gist of any size, speed and time."""
         chance = self.chance
         text = chance.choice([b"hay", b"needle", b"needle" + bytes(300_000)])
         seconds = FOREVER if chance.random() < 0.02 else chance.choice([0, 0.5, 3, 3, 40])
@@ -404,7 +404,7 @@ class World:
             self.always.add(gist.html_url)
 
     def change(self, _number: int) -> None:
-        """Perhaps delete a gist, or add one, while a page is being read."""
+        """Delete or add a gist now and then, while a page is being read."""
         gists = self.github.users.get(self.chance.choice(self.logins), [])
         if gists and self.chance.random() < 0.1:
             gone, _ = gists.pop(self.chance.randrange(len(gists)))
@@ -413,7 +413,7 @@ class World:
             self.github.add(self.logins[0], HIT)
 
     def search(self, query: Query) -> Answer:
-        """Search with any deadline, bounds and concurrency."""
+        """Search with a random deadline, bounds and concurrency."""
         chance = self.chance
         return search(
             self.github,
@@ -429,7 +429,7 @@ class World:
 @settings(deadline=None, max_examples=50)
 @given(seed=st.integers(0, 2**32))
 def test_following_next_finds_every_match_once(seed: int) -> None:
-    """Whatever the files, limits, deadlines and bounds are, and whatever comes and goes."""
+    """For any files, limits, deadlines, bounds, additions and deletions."""
     chance = random.Random(seed)
     logins = ["octocat", "hubot", "zoe"][: chance.randint(1, 3)]
     world = World(chance, Github(page_seconds=chance.choice([0.1, 5])), logins)
@@ -458,7 +458,7 @@ def test_following_next_finds_every_match_once(seed: int) -> None:
 
 
 def test_one_gist_shows_a_thousand_matches() -> None:
-    """The rest is marked by `more`, and the answer says so once."""
+    """`more` marks the others, and the answer reports it once."""
     github = Github()
     github.add("octocat", *(File(name, b"needle " * 400) for name in "abcd"))
     github.add("octocat", File("few", b"needle " * 3))
@@ -472,7 +472,7 @@ def test_one_gist_shows_a_thousand_matches() -> None:
 
 
 def test_one_answer_shows_ten_thousand_matches() -> None:
-    """The gist that would exceed it is owed; every match comes by `next`."""
+    """The gist that would exceed the limit is owed; following `next` returns every match."""
     github = Github()
     for _ in range(25):
         github.add("octocat", File(text=b"needle " * 900))
@@ -486,7 +486,7 @@ def test_one_answer_shows_ten_thousand_matches() -> None:
 
 
 def test_one_answer_shows_eight_mebicharacters_of_lines() -> None:
-    """Context counts; the gist that would exceed it is owed; every gist comes by `next`."""
+    """Context counts; a gist that would exceed the limit is owed; every gist is returned."""
     github = Github()
     text = (b"needle" + b"x" * 290 + b"\n") * 1000
     gists = [github.add("octocat", File(text=text)) for _ in range(5)]
@@ -499,8 +499,8 @@ def test_one_answer_shows_eight_mebicharacters_of_lines() -> None:
     assert reasons(answers[-1]) == []
 
 
-def test_names_and_descriptions_are_searched_if_asked() -> None:
-    """A match in a name says so, and needs no file to be read."""
+def test_names_and_descriptions_are_searched_on_request() -> None:
+    """A match in a name is labelled, and needs no file."""
     github = Github()
     github.add("octocat", File("needle.txt"), File("other"))
     assert search(github, NEEDLE).matches == []

@@ -1,1 +1,1 @@
-"""Tests of the web part, against a searcher that yields what a test wants."""
+"""Tests of gistapi.web, most of them with a searcher that yields given events."""

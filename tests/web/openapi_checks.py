@@ -1,4 +1,4 @@
-"""What schemathesis can't know by itself; it loads this module as its hooks."""
+"""Checks and hooks for schemathesis, which loads this module."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import schemathesis
 from schemathesis import Case, CheckContext, DeserializationContext, GenerationMode, Response
 
-# No JSON Schema can say it: strings that are no regular expression or cursor, malformed globs
-# or too many of them, a span that ends before it begins; and that 5.0 is no integer.
+# JSON Schema cannot express these: invalid regular expressions, cursors and globs, too many
+# globs, a span that ends before it begins; and that 5.0 is not an integer.
 EXCUSED = {"invalid_pattern", "invalid_cursor"}
 EXCUSED_WORDS = (
     "The glob ",
@@ -26,13 +26,13 @@ EXCUSED_WORDS = (
 
 @schemathesis.deserializer("application/x-ndjson")
 def lines(_context: DeserializationContext, response: Response) -> list[Any]:
-    """The stream as an array, which is what the schema describes."""
+    """Parse a stream as an array, which its schema describes."""
     return [json.loads(line) for line in response.content.splitlines()]
 
 
 @schemathesis.check
 def valid_data_is_accepted(_context: CheckContext, response: Response, case: Case[Any]) -> None:
-    """In place of `positive_data_acceptance`, which knows status codes only."""
+    """Replaces `positive_data_acceptance`, which checks status codes only."""
     mode = case.meta.generation.mode if case.meta else None
     if mode != GenerationMode.POSITIVE or response.status_code not in {400, 413, 415}:
         return

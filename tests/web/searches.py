@@ -1,4 +1,4 @@
-"""A searcher that tells what it was given to tell, and remembers what it was asked."""
+"""A searcher that yields given events, and records the queries."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def end(matches: int = 0, *, partial: bool = False, following: str | None = None
 
 @dataclass
 class Searches:
-    """Each search yields `events`, in order; an exception among it is raised there."""
+    """Each search yields `events` in order; an exception among them is raised in its place."""
 
     events: list[SearchEvent | BaseException] = field(default_factory=lambda: [Begin(), end()])
     refusal: Exception | None = None
@@ -53,15 +53,15 @@ class Searches:
     def search(
         self, query: Query, *, meter: UsageMeter, caller_token: str | None = None
     ) -> Generator[SearchEvent]:
-        """Refuse at once, or begin to tell."""
+        """Refuse at once, or return the events."""
         self.meters.append(meter)
         self.tokens.append(caller_token)
         self.asked.append(query)
         if self.refusal is not None:
             raise self.refusal
-        return self._tell()
+        return self._events()
 
-    def _tell(self) -> Generator[SearchEvent]:
+    def _events(self) -> Generator[SearchEvent]:
         try:
             for event in self.events:
                 if isinstance(event, BaseException):
@@ -71,32 +71,32 @@ class Searches:
             self.closed += 1
 
     def client(self) -> FlaskClient:
-        """A client of a web application around this searcher."""
+        """A client of a web application with this searcher."""
         return create_web(self).test_client()
 
     def post(
         self, *, headers: dict[str, str] | None = None, buffered: bool = False, **body: object
     ) -> TestResponse:
-        """Ask for a search; `username` and `pattern` are given where the body leaves them out."""
+        """Send a search; `username` and `pattern` have defaults."""
         full = {"username": "octocat", "pattern": "import requests"} | body
         return self.client().post(SEARCH, json=full, headers=headers, buffered=buffered)
 
 
 class Stream:
-    """A body that gives at most 1,000 bytes at a time and does not say how long it is."""
+    """A body of unknown length that yields at most 1,000 bytes at a time."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
 
     def read(self, size: int) -> bytes:
-        """The next piece; nothing at the end."""
+        """Return the next piece; nothing at the end."""
         size = min(1000, size)
         piece, self._body = self._body[:size], self._body[size:]
         return piece
 
 
 def post_stream(app: Flask, stream: Stream, address: str = "") -> tuple[str, bytes]:
-    """Post a JSON body as a server does that knows where a chunked body ends: status and answer."""
+    """Post a JSON body as a server does that decodes chunks; returns status and answer."""
     environ = EnvironBuilder(SEARCH, method="POST", content_type="application/json").get_environ()
     environ |= {"wsgi.input": stream, "wsgi.input_terminated": True, "REMOTE_ADDR": address}
     chunks, status, _ = run_wsgi_app(app, environ, buffered=True)
@@ -105,7 +105,7 @@ def post_stream(app: Flask, stream: Stream, address: str = "") -> tuple[str, byt
 
 @contextmanager
 def wanting(folder: Path) -> Iterator[tuple[str, str]]:
-    """Serve a service that wants a key; gives its address and the key."""
+    """Run a service that requires a key; yields its address and the key."""
     file = KeyFile(folder / "keys.json")
     key = file.create("ci")
     guard = Guard(keys=Authentication(file))

@@ -1,4 +1,4 @@
-"""The feed, held to RFC 4287 by its elements."""
+"""The Atom feed, checked against RFC 4287."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re
 
 
 def parsed(answer: TestResponse, url: str = FEED) -> ET.Element:
-    """The feed, held to the rules of W3C's validator: https://validator.w3.org/feed/docs/atom.html."""
+    """The feed, checked by the rules of https://validator.w3.org/feed/docs/atom.html."""
     assert (answer.status_code, answer.mimetype) == (200, "application/atom+xml")
     root = ET.fromstring(answer.data)  # noqa: S314 - our own
     assert root.tag == f"{ATOM}feed"
@@ -52,7 +52,7 @@ def parsed(answer: TestResponse, url: str = FEED) -> ET.Element:
 
 
 def check_element(element: ET.Element) -> None:
-    """A feed or an entry has what it must, nothing that it may not, and values of their type."""
+    """Check that a feed or an entry has what it must, nothing else, and valid values."""
     counts = Counter(child.tag.removeprefix(ATOM) for child in element)
     allowed = CHILDREN[element.tag.removeprefix(ATOM)]
     assert counts.keys() <= allowed.keys()
@@ -72,19 +72,19 @@ def check_element(element: ET.Element) -> None:
 
 
 def with_blob(found: Match, blob: str) -> Match:
-    """The match in a file whose content has this SHA."""
+    """The match, in a file whose content has this SHA."""
     (first,) = found.files
     assert first.file is not None
     return replace(found, files=(replace(first, file=replace(first.file, blob_sha=blob)),))
 
 
 def ids(answer: TestResponse) -> list[str | None]:
-    """The entries' ids."""
+    """The ids of the entries."""
     return [entry.findtext(f"{ATOM}id") for entry in parsed(answer).iter(f"{ATOM}entry")]
 
 
 def test_each_match_is_an_entry() -> None:
-    """Newest updated first; the link leads to the line, the excerpt is text."""
+    """The most recently updated is first; the link leads to the line, and the excerpt is text."""
     root = parsed(feed(with_blob(match(1), "a" * 40), with_blob(match(2), "b" * 40)))
     first, second = root.iter(f"{ATOM}entry")
     assert first.findtext(f"{ATOM}id") == f"tag:gist.github.com,2008:2/{'b' * 40}"
@@ -99,13 +99,13 @@ def test_each_match_is_an_entry() -> None:
 
 
 def test_an_empty_feed_is_valid() -> None:
-    """And the same each time."""
+    """It is the same for each request."""
     assert ids(feed()) == []
     assert feed().data == feed().data
 
 
-def test_a_feed_of_any_pattern_names_its_address() -> None:
-    """Whatever a reader leaves unescaped is escaped in the link to itself."""
+def test_a_feed_links_to_itself() -> None:
+    """Characters that a reader leaves unescaped are escaped in the link."""
     client = Searches([Begin(), end(0)]).client()
     answer = client.get(f'{SEARCH}.atom?username=octocat&pattern=a|b{{2}}"<é>')
     url = f"{SEARCH}.atom?username=octocat&pattern=a%7Cb%7B2%7D%22%3C%C3%A9%3E"
@@ -113,7 +113,7 @@ def test_a_feed_of_any_pattern_names_its_address() -> None:
 
 
 def test_an_entry_always_has_a_title() -> None:
-    """The description, else the file's name, else the address."""
+    """It is the description, or the file's name, or the address."""
     found = match(1)
     (first,) = found.files
     assert first.file is not None
@@ -124,16 +124,16 @@ def test_an_entry_always_has_a_title() -> None:
         assert entry.findtext(f"{ATOM}title") == title
 
 
-def test_an_entry_is_new_when_its_file_has_changed_and_only_then() -> None:
-    """Its id is made of gist and blob."""
+def test_an_entry_is_new_only_if_its_file_has_changed() -> None:
+    """Its id is made of the gist's id and the blob's SHA."""
     before, same = (ids(feed(with_blob(match(1), "a" * 40))) for _ in range(2))
     assert before == same
     assert ids(feed(with_blob(match(1), "b" * 40))) != before
     assert ids(feed(match(1))) == ids(feed(match(1))), "without a SHA, the text counts"
 
 
-def test_what_has_not_changed_is_a_304() -> None:
-    """`ETag` and `If-None-Match`; a gap is a change."""
+def test_an_unchanged_feed_is_a_304() -> None:
+    """`ETag` and `If-None-Match` are supported; a gap is a change."""
     found = with_blob(match(1), "a" * 40)
     etag = feed(found).headers["ETag"]
     again = feed(found, If_None_Match=etag)
@@ -143,15 +143,15 @@ def test_what_has_not_changed_is_a_304() -> None:
     assert feed(with_blob(match(1), "b" * 40), If_None_Match=etag).status_code == 200
 
 
-def test_a_gap_is_said() -> None:
+def test_a_feed_reports_gaps() -> None:
     """An incomplete feed does not look complete."""
     gap = Incomplete(None, None, "deadline", "Late.")
     assert parsed(feed(gap)).findtext(f"{ATOM}subtitle") == "1 not searched: deadline"
 
 
 @pytest.mark.parametrize("text", ["</content><x>", "\x00\x08\ufffe\ud800", "<![CDATA[", "&amp;"])
-def test_strangers_text_is_text(text: str) -> None:
-    """Markup is escaped; what XML cannot hold is replaced."""
+def test_untrusted_text_is_escaped(text: str) -> None:
+    """Markup is escaped; characters that XML does not allow are replaced."""
     found = match(1)
     events = replace(
         found,
@@ -163,7 +163,7 @@ def test_strangers_text_is_text(text: str) -> None:
     assert shown == "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
-def test_faults_are_errors_as_elsewhere() -> None:
-    """In JSON, with their status."""
+def test_errors_are_json() -> None:
+    """They have their usual status."""
     answer = Searches().client().get(f"{SEARCH}.atom?pattern=x")
     assert (answer.status_code, answer.get_json()["code"]) == (400, "invalid_request")

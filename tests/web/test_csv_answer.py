@@ -1,4 +1,4 @@
-"""The answer as a table."""
+"""The answer as CSV."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CSV = {"Accept": "text/csv"}
 
 
 def test_each_match_is_a_row() -> None:
-    """With a head, lines ended as RFC 4180 says, and the details without being asked for."""
+    """There is a header row, lines end as in RFC 4180, and details are implied."""
     answer = Searches([Begin(), match(2), match(1), end(2)]).post(headers=CSV)
     assert answer.mimetype == "text/csv"
     assert answer.data.count(b"\r\n") == 3
@@ -23,8 +23,8 @@ def test_each_match_is_a_row() -> None:
     assert rows[0]["url"].endswith("#file-a-py-L1")
 
 
-def test_what_a_table_cannot_say_is_in_the_head() -> None:
-    """Whether it is partial, how much is missing, and how to continue."""
+def test_the_http_headers_have_the_summary() -> None:
+    """They say whether the answer is partial, how much is missing, and how to continue."""
     gap = Incomplete(None, None, "deadline", "The deadline has passed.")
     answer = Searches([Begin(), gap, end(partial=True, following="c1")]).post(headers=CSV)
     head = {name: answer.headers.get(f"Search-{name}") for name in ("Status", "Incomplete", "Next")}
@@ -34,14 +34,14 @@ def test_what_a_table_cannot_say_is_in_the_head() -> None:
     assert "Search-Next" not in whole.headers
 
 
-def test_a_cell_is_no_formula() -> None:
-    """Strangers' text is text to a spreadsheet."""
+def test_a_cell_is_never_a_formula() -> None:
+    """A spreadsheet treats untrusted text as text."""
     answer = Searches([Begin(), match(1, "=cmd|' /C calc'!A0"), end(1)]).post(headers=CSV)
     (row,) = csv.DictReader(io.StringIO(answer.text))
     assert row["file"] == "'=cmd|' /C calc'!A0"
 
 
 def test_an_error_is_json() -> None:
-    """There is no table of errors."""
+    """Errors have no CSV form."""
     answer = Searches().post(headers=CSV, limit=0)
     assert (answer.status_code, answer.mimetype) == (400, "application/json")

@@ -1,4 +1,4 @@
-"""Clients that generators make of openapi.json are complete, and search."""
+"""Clients generated from openapi.json are complete and work."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PACKAGES = ("openapi-typescript@7", "typescript@5")
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Serving]:
-    """Give a service in front of a GitHub with one gist."""
+    """Yield a service of a GitHub with one gist."""
     with FakeGithub() as github:
         github.add_user("octocat").add_gist({"a.txt": "needle"})
         with serving(github, cache_url="off") as running:
@@ -45,18 +45,18 @@ def service() -> Iterator[Serving]:
 
 @pytest.fixture
 def description(service: Serving, tmp_path: Path) -> Path:
-    """Give the description as the service sends it."""
+    """Save the description that the service sends; returns its path."""
     path = tmp_path / "openapi.json"
     path.write_bytes(requests.get(f"{service.url}/openapi.json", timeout=SECONDS).content)
     return path
 
 
 def test_a_python_client_searches(service: Serving, description: Path) -> None:
-    """By openapi-python-client, which knows no content type for the feed and nothing else amiss."""
+    """openapi-python-client warns only of the feed's content type, which it does not know."""
     folder = description.parent
     program = Path(sys.executable).with_name("openapi-python-client")
     environ = environment()
-    environ["PATH"] = f"{program.parent}{os.pathsep}{environ['PATH']}"  # it formats by ruff
+    environ["PATH"] = f"{program.parent}{os.pathsep}{environ['PATH']}"  # it runs ruff
     words = ("generate", "--path", "openapi.json", "--output-path", "client", "--meta", "none")
     done = run(str(program), *words, environ=environ, cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -74,7 +74,7 @@ def test_a_python_client_searches(service: Serving, description: Path) -> None:
     reason="`make nightly` generates a TypeScript client, where npm is",
 )
 def test_a_typescript_client_compiles(description: Path) -> None:
-    """By openapi-typescript, in strict mode: only the pattern is required."""
+    """openapi-typescript generates it; in strict mode, only the pattern is required."""
     folder = description.parent
     (folder / "use.ts").write_text(TYPESCRIPT)
     environ = environment()

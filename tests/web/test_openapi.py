@@ -1,4 +1,4 @@
-"""The description of the interface: valid, whole, and true of the running service."""
+"""The OpenAPI description is valid, complete, and true of the running service."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PAGES = {"/", "/docs"}
 
 @pytest.fixture(scope="module")
 def described() -> dict[str, Any]:
-    """Give the description as a client gets it."""
+    """Return the description as a client gets it."""
     answer = create_web(Searches()).test_client().get("/openapi.json")
     assert answer.mimetype == "application/json"
     loaded: dict[str, Any] = answer.get_json()
@@ -36,7 +36,7 @@ def described() -> dict[str, Any]:
 
 
 def check(described: dict[str, Any], name: str, value: object) -> None:
-    """Hold a value to a named schema; what the schema does not name is a fault too."""
+    """Validate a value by a named schema, in which undescribed keys are errors."""
     schemas = json.loads(json.dumps(described["components"]["schemas"]))
     for schema in schemas.values():
         if "properties" in schema:
@@ -47,13 +47,13 @@ def check(described: dict[str, Any], name: str, value: object) -> None:
 
 
 def test_it_is_valid_openapi(described: dict[str, Any]) -> None:
-    """The official schema of OpenAPI 3.1 takes it, and so every reference in it leads somewhere."""
+    """It conforms to the official schema of OpenAPI 3.1, and every reference can be resolved."""
     assert described["openapi"].startswith("3.1.")
     validate(described)
 
 
 def test_every_route_is_described_and_nothing_else(described: dict[str, Any]) -> None:
-    """Paths and methods are those of the application, its pages for people apart."""
+    """Paths and methods are the application's, except its HTML pages."""
     app: Flask = create_web(Searches())
     routes = {
         (rule.rule, method.lower())
@@ -66,7 +66,7 @@ def test_every_route_is_described_and_nothing_else(described: dict[str, Any]) ->
 
 
 def test_every_error_code_and_reason_is_described(described: dict[str, Any]) -> None:
-    """The search names each code but those of other paths and methods."""
+    """The search has all codes but those of other paths and methods."""
     responses = described["paths"][SEARCH]["post"]["responses"]
     named = {
         code
@@ -81,8 +81,8 @@ def test_every_error_code_and_reason_is_described(described: dict[str, Any]) -> 
     assert reason["enum"] == list(REASONS)
 
 
-def test_every_example_fits_its_schema(described: dict[str, Any]) -> None:
-    """Requests, answers, lines and errors, as they are shown."""
+def test_every_example_is_valid(described: dict[str, Any]) -> None:
+    """These are requests, answers, lines and errors."""
     operation = described["paths"][SEARCH]["post"]
     contents = [operation["requestBody"]["content"]]
     contents += [response["content"] for response in operation["responses"].values()]
@@ -104,8 +104,8 @@ def test_every_example_fits_its_schema(described: dict[str, Any]) -> None:
     assert seen > 30
 
 
-def test_what_is_answered_fits_the_schemas(described: dict[str, Any]) -> None:
-    """Plain answer, every line of a stream, and both shapes of an error."""
+def test_real_answers_are_valid(described: dict[str, Any]) -> None:
+    """These are a plain answer, every line of a stream, and both forms of an error."""
     gap = Incomplete("https://gist.github.com/7", "b.txt", "pattern_timeout", "Too slow.")
     named: list[SearchEvent | BaseException] = [
         Begin(),
@@ -124,10 +124,10 @@ def test_what_is_answered_fits_the_schemas(described: dict[str, Any]) -> None:
     check(described, "ProblemDetails", searches.post(limit=0, headers=PROBLEM).get_json())
 
 
-def test_the_schema_of_the_request_refuses_what_the_service_refuses(
+def test_the_request_schema_has_the_services_bounds(
     described: dict[str, Any],
 ) -> None:
-    """Fields, types and bounds are reported, so that a generated client knows them."""
+    """Generated clients know fields, types and bounds by it."""
     with pytest.raises(AssertionError, match="1001"):
         check(described, "SearchRequest", {"username": "a", "pattern": "x", "limit": 1001})
     for wrong in ({"username": "a b"}, {"pattern": ""}, {"files": [7]}, {"color": "red"}):
@@ -135,13 +135,13 @@ def test_the_schema_of_the_request_refuses_what_the_service_refuses(
             check(described, "SearchRequest", {"username": "a", "pattern": "x"} | wrong)
 
 
-def test_the_document_is_the_same_each_time() -> None:
-    """Nothing in it depends on what was asked before."""
+def test_the_description_is_deterministic() -> None:
+    """It does not depend on earlier requests."""
     assert document() == document()
 
 
-def test_schemathesis_finds_nothing(github: FakeGithub, tmp_path: Path) -> None:
-    """With a fixed budget and no luck, against the running service; see `openapi_checks`."""
+def test_schemathesis_finds_no_fault(github: FakeGithub, tmp_path: Path) -> None:
+    """It tests the running service, with a fixed number of cases; see `openapi_checks`."""
     populate(github.world)
     (tmp_path / "schemathesis.toml").write_text(
         "[checks.negative_data_rejection]\n"
@@ -155,7 +155,7 @@ def test_schemathesis_finds_nothing(github: FakeGithub, tmp_path: Path) -> None:
             "--max-examples=100",
             "--generation-deterministic",
             "--phases=examples,coverage,fuzzing",
-            # OpenAPI 3.1 has no word for the method QUERY.
+            # OpenAPI 3.1 cannot describe the method QUERY.
             "--exclude-checks=positive_data_acceptance,unsupported_method,allow_header_conformance",
             "--no-color",
             environ=environment()

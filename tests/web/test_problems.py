@@ -1,4 +1,4 @@
-"""Errors as HTTP answers: one status, one code and one shape for each."""
+"""Errors as HTTP answers: each has one status, one code and one shape."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ KNOWN = [
 def test_each_error_has_its_status_and_code(
     error: errors.GistapiError, status: int, code: str, headers: dict[str, str]
 ) -> None:
-    """A failed search answers the contract's row, whether a stream was asked for or not."""
+    """Status and code are those of the contract's table, for plain answers and streams."""
     for searches in (Searches(refusal=error), Searches([error])):
         answer = searches.post(headers={"X-Request-ID": "r"} | headers)
         assert answer.status_code == status
@@ -52,13 +52,13 @@ def test_each_error_has_its_status_and_code(
         (errors.GithubTimeoutError("No answer."), None),
     ],
 )
-def test_who_has_to_wait_learns_how_long(error: errors.GistapiError, seconds: str | None) -> None:
-    """Retry-After is whole seconds, rounded up, at least 1."""
+def test_retry_after_is_the_wait(error: errors.GistapiError, seconds: str | None) -> None:
+    """It is in whole seconds, rounded up, at least 1."""
     assert Searches(refusal=error).post().headers.get("Retry-After") == seconds
 
 
-def test_a_pattern_that_python_refuses_is_reported_in_its_words_and_with_its_position() -> None:
-    """The message and `errors` name Python's reason and the 0-based position."""
+def test_an_invalid_pattern_is_reported_with_pythons_message_and_position() -> None:
+    """`message` and `errors` have Python's reason and the 0-based position."""
     error = errors.InvalidPatternError("missing ), unterminated subpattern", 2)
     answer = Searches(refusal=error).post(headers={"X-Request-ID": "r"})
     assert answer.status_code == 400
@@ -74,15 +74,15 @@ def test_a_pattern_that_python_refuses_is_reported_in_its_words_and_with_its_pos
     }
 
 
-def test_a_pattern_that_we_refuse_has_no_position() -> None:
-    """A pattern too costly may well be a regular expression: the message says only that."""
+def test_a_pattern_that_is_too_costly_has_no_position() -> None:
+    """It may be a valid regular expression, so the message does not deny that."""
     body = Searches(refusal=errors.InvalidPatternError("it is too costly")).post().get_json()
     assert body["message"] == "The pattern cannot be searched: it is too costly."
     assert body["errors"] == [{"field": "pattern", "message": "it is too costly"}]
 
 
-def test_problem_json_when_it_is_named() -> None:
-    """`Accept: application/problem+json` gets the same facts as RFC 9457 has them."""
+def test_problem_json_on_request() -> None:
+    """`Accept: application/problem+json` gets the same facts in the form of RFC 9457."""
     error = errors.GithubRateLimitedError("GitHub's budget is spent.", 30.0)
     answer = Searches(refusal=error).post(headers=PROBLEM | {"X-Request-ID": "r"})
     assert answer.mimetype == "application/problem+json"
@@ -98,7 +98,7 @@ def test_problem_json_when_it_is_named() -> None:
 
 
 def test_problem_json_lists_the_faults_too() -> None:
-    """`errors` is there in both shapes, and Flask's own errors have both as well."""
+    """Both shapes have `errors`, and Flask's own errors have both shapes."""
     body = Searches().post(headers=PROBLEM, limit=0).get_json()
     assert [fault["field"] for fault in body["errors"]] == ["limit"]
     missing = Searches().client().get("/n%C3%B6pe", headers=PROBLEM)
@@ -108,15 +108,15 @@ def test_problem_json_lists_the_faults_too() -> None:
 
 @pytest.mark.parametrize("accept", ["*/*", "application/*", "text/*", "image/png;q=0.1", "?"])
 def test_any_other_accept_gets_the_plain_shape(accept: str) -> None:
-    """Never a 406, never HTML."""
+    """The answer is never a 406 and never HTML."""
     answer = Searches().client().get("/nope", headers={"Accept": accept})
     assert (answer.status_code, answer.mimetype) == (404, "application/json")
 
 
-def test_an_unforeseen_error_is_a_500_whose_words_only_the_log_has(
+def test_an_unexpected_error_is_a_500(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The answer names the request; the log has the request and the traceback."""
+    """The answer has the request ID; the log has the ID and the traceback."""
     with caplog.at_level(logging.ERROR):
         answer = Searches([Begin(), ZeroDivisionError("canary")]).post(
             headers={"X-Request-ID": "r-9"}
@@ -130,10 +130,10 @@ def test_an_unforeseen_error_is_a_500_whose_words_only_the_log_has(
     assert "r-9" in caplog.text
 
 
-def test_a_foreseen_error_is_not_logged_as_a_fault_of_ours(
+def test_an_expected_error_has_no_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A caller's mistake or GitHub's leaves no traceback."""
+    """This holds for errors of the caller and of GitHub."""
     with caplog.at_level(logging.DEBUG):
         Searches(refusal=errors.GithubError("GitHub answered 500.")).post(buffered=True)
         Searches().post(limit=0, buffered=True)
@@ -141,10 +141,10 @@ def test_a_foreseen_error_is_not_logged_as_a_fault_of_ours(
     assert max(record.levelno for record in caplog.records) == logging.WARNING
 
 
-def test_the_log_has_the_cause_that_the_answer_leaves_out(
+def test_the_log_has_the_cause_that_the_answer_omits(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The library's words, without credentials and without the user's name."""
+    """It is the library's message, without credentials and without the user's name."""
     error = errors.GithubError("GitHub could not be reached.")
     error.__cause__ = OSError("proxy http://me:secret@proxy:80: /users/canary/gists: refused")
     answer = Searches(refusal=error).post()
@@ -157,16 +157,16 @@ def test_the_log_has_the_cause_that_the_answer_leaves_out(
 
 
 def test_every_error_that_can_end_a_search_has_a_row() -> None:
-    """A new kind of GistapiError is either mapped, or named here as one that stays inside."""
+    """Every kind of GistapiError is in the table, or is listed here as internal."""
     inside = {
         errors.SettingsError,  # stops the start
         errors.KeyFileError,  # the same; later a 500, and the log says why
         errors.IncompleteError,  # becomes an entry of `incomplete`
         errors.PatternTimeoutError,  # the same
-        errors.RawRefusedError,  # the file is asked of git
+        errors.RawRefusedError,  # the file is read by git
         errors.GoneError,  # is left out
         errors.CancelledError,  # the client has left
-        errors.CacheMissError,  # the content is asked of GitHub
+        errors.CacheMissError,  # the content is requested from GitHub
     }
     mapped = {type(error) for error, _, _ in KNOWN}
     mapped |= {errors.InvalidPatternError, errors.InvalidGlobError}

@@ -1,4 +1,4 @@
-"""Answers as HTTP sends them."""
+"""Encoding answers as JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from gistapi.web.responses import PART_BYTES, json_line, json_parts
 
 
 def test_an_answer_in_parts_is_the_same_json() -> None:
-    """Whatever is in it; no part is much larger than the largest value in it."""
+    """This holds for any value; no part is much larger than the largest value in it."""
     hits: list[dict[str, object]] = [
         {"text": "\U0001f600" * 300, "before": [], "url": None},
         {},

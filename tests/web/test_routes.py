@@ -1,4 +1,4 @@
-"""The addresses, and the plain answer."""
+"""Routes, request bodies and the plain answer."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.web.searches import SEARCH, Searches, Stream, end, match, post_stream
 
 
 def test_ping_answers_pong_in_plain_text() -> None:
-    """`GET /ping` answers exactly `pong`."""
+    """The body of `GET /ping` is exactly `pong`."""
     answer = Searches().client().get("/ping")
     assert (answer.status_code, answer.text, answer.mimetype) == (200, "pong", "text/plain")
 
 
 def test_a_plain_answer_has_exactly_the_four_keys_in_order() -> None:
-    """A complete search answers status, username, pattern and matches, and nothing else."""
+    """A complete search has status, username, pattern and matches, and nothing else."""
     events: list[SearchEvent | BaseException] = [Begin(), match(2), match(1), end(2)]
     answer = Searches(events).post()
     assert answer.mimetype == "application/json"
@@ -31,21 +31,21 @@ def test_a_plain_answer_has_exactly_the_four_keys_in_order() -> None:
 
 
 def test_nothing_found_is_an_empty_list() -> None:
-    """No match is a success with `[]`."""
+    """Without a match the answer is a success with `[]`."""
     answer = Searches([Begin(), Progress(0, 0, 0, 0), end()]).post()
     assert answer.get_json()["matches"] == []
 
 
-def test_the_plain_answer_asks_for_githubs_order_and_closes_the_search() -> None:
-    """Without a stream the search runs in order, and is closed when it was answered."""
+def test_a_plain_answer_is_in_githubs_order_and_closes_the_search() -> None:
+    """Its search is requested in order, and closed when it has been answered."""
     searches = Searches()
     searches.post()
     assert [query.details for query in searches.asked] == [False]
     assert searches.closed == 1
 
 
-def test_details_say_where_in_the_order_of_the_matches() -> None:
-    """With `details`, each match tells its file, line and address."""
+def test_details_are_in_the_order_of_the_matches() -> None:
+    """Each match has its file, line and address."""
     answer = Searches([Begin(), match(2, "My File.tar.gz", 7), match(1), end(2)]).post(details=True)
     body = answer.get_json()
     assert [found["gist"] for found in body["details"]] == body["matches"]
@@ -57,8 +57,8 @@ def test_details_say_where_in_the_order_of_the_matches() -> None:
     assert file["matches"][0]["url"].endswith("#file-my-file-tar-gz-L7")
 
 
-def test_a_partial_answer_says_what_is_missing_and_how_to_go_on() -> None:
-    """Gaps make the answer `partial`, with `incomplete`, and `next` when it stopped early."""
+def test_a_partial_answer_has_incomplete_and_next() -> None:
+    """`incomplete` lists gaps; `next` is there if the search stopped early."""
     gap = Incomplete(None, None, "deadline", "The deadline has passed.")
     answer = Searches([Begin(), gap, end(partial=True, following="c1")]).post()
     body = answer.get_json()
@@ -69,7 +69,7 @@ def test_a_partial_answer_says_what_is_missing_and_how_to_go_on() -> None:
 
 
 def test_a_search_stopped_by_its_limit_is_a_success_with_next() -> None:
-    """`next` without a gap is no partial answer."""
+    """`next` alone does not make an answer partial."""
     body = Searches([Begin(), match(1), end(1, following="c2")]).post(limit=1).get_json()
     assert (body["status"], body["next"]) == ("success", "c2")
     assert "incomplete" not in body
@@ -88,15 +88,15 @@ def test_a_search_stopped_by_its_limit_is_a_success_with_next() -> None:
     ],
 )
 def test_an_unknown_path_is_a_json_404(path: str) -> None:
-    """Whatever is not an address answers `not_found`, and never redirects."""
-    # As on the wire: the client would take what follows `//` for a host.
+    """It answers `not_found`, and never redirects."""
+    # The path as it is sent: the test client would take what follows `//` for a host.
     answer = Searches().client().get(environ_overrides={"PATH_INFO": path})
     assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found")
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "BREW"])
-def test_a_wrong_method_is_a_405_that_names_the_right_ones(method: str) -> None:
-    """405 carries `Allow`."""
+def test_a_wrong_method_is_a_405(method: str) -> None:
+    """`Allow` lists the right ones."""
     answer = Searches().client().open(SEARCH, method=method)
     assert answer.status_code == 405
     allowed = {"GET", "HEAD", "OPTIONS", "POST", "QUERY"}
@@ -113,8 +113,8 @@ def test_head_and_options_are_answered() -> None:
     assert "POST" in options.headers["Allow"]
 
 
-def test_64_kib_are_read_and_a_byte_more_is_not() -> None:
-    """A body of 64 KiB goes through; one byte more is a 413, whether its length is said or not."""
+def test_a_body_may_have_64_kib() -> None:
+    """One byte more is a 413, with or without Content-Length."""
     app = create_web(Searches())
     fits = b'{"username": "octocat", "pattern": "x"}'.ljust(65536)
     for body, status in ((fits, 200), (fits + b" ", 413), (fits * 2, 413)):
@@ -127,8 +127,8 @@ def test_64_kib_are_read_and_a_byte_more_is_not() -> None:
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "", "text/json"]
 )
-def test_a_body_that_is_not_sent_as_json_is_a_415(kind: str) -> None:
-    """Only `application/json` is read."""
+def test_a_body_of_another_media_type_is_a_415(kind: str) -> None:
+    """Only `application/json` is accepted."""
     answer = Searches().client().post(SEARCH, data=b"{}", headers={"Content-Type": kind})
     assert (answer.status_code, answer.get_json()["code"]) == (415, "unsupported_media_type")
 
@@ -140,23 +140,23 @@ def test_the_media_type_may_carry_a_charset() -> None:
     assert Searches().client().post(SEARCH, data=body, content_type=kind).status_code == 200
 
 
-def test_too_large_comes_before_the_wrong_type_and_that_before_a_bad_body() -> None:
-    """The checks come in the order 413, 415, 400."""
+def test_a_bodys_size_is_checked_before_its_type_and_content() -> None:
+    """The order of the checks is 413, 415, 400."""
     client = Searches().client()
     assert client.post(SEARCH, data=b"x" * 65537, content_type="text/plain").status_code == 413
     assert client.post(SEARCH, data=b"x", content_type="text/plain").status_code == 415
     assert client.post(SEARCH, data=b"x", content_type="application/json").status_code == 400
 
 
-def test_a_match_told_late_stands_in_githubs_order() -> None:
-    """The plain answer is ordered by creation, newest first, however its matches came."""
+def test_a_match_found_late_is_in_githubs_order() -> None:
+    """The plain answer lists the newest created first, in whatever order matches were found."""
     searches = Searches([Begin(), match(3), match(1), match(2), end(3)])
     answer = searches.post().get_json()
     assert answer["matches"] == [f"https://gist.github.com/{number}" for number in (3, 2, 1)]
 
 
 def test_json_ends_with_a_newline() -> None:
-    """Answers, errors, health and the description."""
+    """This holds for answers, errors, health and the description."""
     client = Searches().client()
     answers = [client.get(path) for path in ("/nope", "/livez", "/readyz", "/openapi.json")]
     answers.append(Searches().post())
@@ -164,8 +164,8 @@ def test_json_ends_with_a_newline() -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "QUERY", "POST"])
-def test_a_search_can_be_asked_in_three_ways(method: str) -> None:
-    """By query parameters, or by a JSON body."""
+def test_a_search_has_three_methods(method: str) -> None:
+    """GET takes query parameters; POST and QUERY take a JSON body."""
     searches = Searches()
     fields = {"username": "octocat", "pattern": "a b", "files": ["*.py", "!x"], "details": True}
     if method == "GET":
@@ -193,8 +193,8 @@ def test_a_search_can_be_asked_in_three_ways(method: str) -> None:
         ("pattern=x", "Say where to search"),
     ],
 )
-def test_a_parameter_that_is_wrong_is_named(query: str, said: str) -> None:
-    """As a field of a body is."""
+def test_a_wrong_parameter_is_named(query: str, said: str) -> None:
+    """It is reported like a field of a body."""
     answer = Searches().client().get(f"{SEARCH}?{query}")
     assert (answer.status_code, answer.get_json()["code"]) == (400, "invalid_request")
     assert said in " ".join(
@@ -203,7 +203,7 @@ def test_a_parameter_that_is_wrong_is_named(query: str, said: str) -> None:
 
 
 def test_options_names_the_media_type_of_query() -> None:
-    """RFC 10008."""
+    """It is in `Accept-Query` (RFC 10008)."""
     answer = Searches().client().options(SEARCH)
     assert answer.headers["Accept-Query"] == "application/json"
     assert "QUERY" in answer.headers["Allow"]
@@ -217,28 +217,26 @@ def test_options_names_the_media_type_of_query() -> None:
         ("/api/nope", "text/html", "application/json"),
     ],
 )
-def test_an_unknown_path_is_a_page_for_browsers_alone(
-    path: str, accept: str, mimetype: str
-) -> None:
-    """And never under /api."""
+def test_an_unknown_path_is_a_page_for_browsers(path: str, accept: str, mimetype: str) -> None:
+    """Under /api it is always JSON."""
     answer = Searches().client().get(path, headers={"Accept": accept})
     assert (answer.status_code, answer.mimetype) == (404, mimetype)
     assert "nope" not in answer.text
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip", "nonsense"])
-def test_an_encoded_body_is_a_415(encoding: str) -> None:
-    """Whether or not the body is what the encoding says."""
+def test_a_body_with_a_content_encoding_is_a_415(encoding: str) -> None:
+    """It is refused whether or not it is encoded so."""
     headers = {"Content-Encoding": encoding}
     assert Searches().post(headers=headers).status_code == 415
     assert Searches().post(headers={"Content-Encoding": "identity"}).status_code == 200
 
 
-def test_a_body_that_broke_off_or_came_too_late_is_refused() -> None:
-    """400 and 408, after the checks that come before."""
+def test_an_incomplete_or_late_body_is_refused() -> None:
+    """The status is 400 or 408, after the earlier checks."""
 
     class Broken(Stream):
-        """A body whose reading fails."""
+        """A body that cannot be read."""
 
         def __init__(self, error: OSError) -> None:
             super().__init__(b"")
@@ -255,8 +253,8 @@ def test_a_body_that_broke_off_or_came_too_late_is_refused() -> None:
         assert json.loads(body)["code"] == "invalid_request"
 
 
-def test_http_errors_of_the_framework_are_no_faults_of_the_service() -> None:
-    """A range that a file does not have, any number of times: 416, and the file is there after."""
+def test_the_frameworks_errors_keep_their_status() -> None:
+    """An unsatisfiable range is a 416 each time, and the file can still be read."""
     client = Searches().client()
     for path in ("/static/app.js", "/docs/swagger-ui.css"):
         for _ in range(40):
@@ -269,8 +267,8 @@ def test_http_errors_of_the_framework_are_no_faults_of_the_service() -> None:
 
 
 @pytest.mark.parametrize("accepted", [True, False])
-def test_a_github_token_of_the_caller_is_taken_only_where_it_may_be(*, accepted: bool) -> None:
-    """The operator decides; `mine` and `starred` need one."""
+def test_a_callers_github_token_needs_the_setting(*, accepted: bool) -> None:
+    """The operator allows it; `mine` and `starred` need one."""
     searches = Searches()
     client = create_web(searches, caller_tokens=accepted).test_client()
     body = {"username": "octocat", "pattern": "x"}
@@ -289,8 +287,8 @@ def test_a_github_token_of_the_caller_is_taken_only_where_it_may_be(*, accepted:
     assert bad.status_code == 400
 
 
-def test_a_plain_answer_whose_client_has_left_is_given_up() -> None:
-    """At the next event, which comes at least every second; the search is closed."""
+def test_a_disconnect_ends_a_plain_answer() -> None:
+    """The search is closed at its next event, which comes at least every second."""
     left = [False, True]
     searches = Searches([Begin(), Progress(0, None, 0, 0), match(1), end(1)])
     answer = searches.client().post(

@@ -1,4 +1,4 @@
-"""The strict request."""
+"""Parsing and validating requests."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ LEAST_QUERY = Query("octocat", "x")
 
 
 def body(**more: object) -> bytes:
-    """A request with more than the least."""
+    """A minimal request with more fields."""
     return json.dumps(LEAST | more).encode()
 
 
 def refused(sent: bytes) -> tuple[str, list[str]]:
-    """The message and the fields with which this body is refused, over HTTP."""
+    """Send a body that is refused; returns the message and the fields of the answer."""
     searches = Searches()
     answer = searches.client().post(SEARCH, data=sent, content_type="application/json")
     body = answer.get_json()
@@ -36,13 +36,13 @@ def refused(sent: bytes) -> tuple[str, list[str]]:
     return body["message"], [fault["field"] for fault in body.get("errors", [])]
 
 
-def test_the_least_request_has_every_default() -> None:
-    """Only `username` and `pattern` are needed."""
+def test_a_minimal_request_has_every_default() -> None:
+    """It has `username` and `pattern` only."""
     assert parse_body(body()).query() == LEAST_QUERY
 
 
 def test_every_field_reaches_the_query() -> None:
-    """What was asked is what is searched; times are brought to UTC."""
+    """Times are converted to UTC."""
     form = parse_body(
         body(
             ignore_case=True,
@@ -80,15 +80,15 @@ def test_every_field_reaches_the_query() -> None:
     )
 
 
-def test_null_is_the_default_where_that_is_none() -> None:
-    """A client may send its unset options."""
+def test_null_is_the_default_of_an_optional_field() -> None:
+    """A client may send the options that it does not use."""
     sent = body(limit=None, cursor=None, updated_since=None, updated_until=None)
     assert parse_body(sent).query() == LEAST_QUERY
 
 
 @pytest.mark.parametrize("name", ["a", "-a-", "a--b", "A_b", "0", "x" * 39])
 def test_a_github_login_is_a_username(name: str) -> None:
-    """Live accounts begin or end with `-`, and have `--` or `_`."""
+    """Existing accounts begin or end with `-`, or have `--` or `_`."""
     assert parse_body(body(username=name)).username == name
 
 
@@ -127,7 +127,7 @@ def test_a_github_login_is_a_username(name: str) -> None:
     ],
 )
 def test_a_wrong_value_is_refused_and_its_field_named(field: str, values: list[object]) -> None:
-    """Each field takes its own type and range, nothing else; no other field is taken."""
+    """Each field accepts its own type and range only; unknown fields are refused."""
     for value in values:
         name, _, _ = field.partition(".")
         sent = json.dumps(LEAST | {name: value}).replace("Infinity", "1e999").encode()
@@ -135,7 +135,7 @@ def test_a_wrong_value_is_refused_and_its_field_named(field: str, values: list[o
 
 
 def test_all_faults_are_reported_at_once() -> None:
-    """A caller does not learn of them one by one."""
+    """Callers need not find them one at a time."""
     message, fields = refused(b'{"limit": 0, "details": 1, "no": 2}')
     assert fields == ["username", "pattern", "details", "limit", "no"]
     assert message.startswith("The request is not valid. username: Say where to search")
@@ -158,8 +158,8 @@ def test_all_faults_are_reported_at_once() -> None:
         ({"gists": ["?"]}, "A gist is named by its ID or its address"),
     ],
 )
-def test_a_fault_is_said_in_words_for_people(sent: dict[str, object], said: str) -> None:
-    """No validation library's wording; the nearest known name is suggested."""
+def test_errors_are_in_plain_words(sent: dict[str, object], said: str) -> None:
+    """They have no text of the validation library, and suggest the nearest known name."""
     fields = {"pattern": "x"} | sent if "usrname" in sent else LEAST | sent
     assert said in " ".join(
         fault["message"] if not said.startswith(f"{fault['field']}:") else said
@@ -176,13 +176,13 @@ def _faults(fields: dict[str, object]) -> list[dict[str, str]]:
     ]
 
 
-def test_a_language_that_github_may_add_is_no_fault() -> None:
-    """Only a name that is like a known one is refused."""
+def test_an_unknown_language_is_accepted() -> None:
+    """GitHub may add it; only a name similar to a known one is refused."""
     assert parse_body(body(languages=["Qqzzx", "c++"])).languages == ["Qqzzx", "c++"]
 
 
 def test_many_unknown_languages_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A caller chooses how many there are, and they are read before a search is admitted."""
+    """A caller may send any number, and they are checked before the search is admitted."""
     compared: list[str] = []
 
     def compare(name: str, *_: object, **_words: object) -> list[str]:
@@ -195,8 +195,8 @@ def test_many_unknown_languages_cost_little(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(compared) == MAX_COMPARED
 
 
-def test_many_faults_make_a_small_answer() -> None:
-    """The number of faults named is bounded, and so are their names."""
+def test_an_error_has_a_bounded_size() -> None:
+    """The number of faults reported and the length of their names are limited."""
     fields = {f"{number:04}" + "x" * 200: 1 for number in range(250)}
     answer = Searches().client().post(SEARCH, json=LEAST | fields)
     assert answer.status_code == 400
@@ -204,15 +204,15 @@ def test_many_faults_make_a_small_answer() -> None:
     assert len(answer.data) < 4096
 
 
-def test_a_date_is_a_whole_day() -> None:
-    """From its beginning to its end, in UTC."""
+def test_a_date_means_the_whole_day() -> None:
+    """`updated_since` is its beginning and `updated_until` its end, in UTC."""
     form = parse_body(body(updated_since="2024-01-31", updated_until="2024-01-31"))
     assert form.updated_since == datetime(2024, 1, 31, tzinfo=UTC)
     assert form.updated_until == datetime(2024, 1, 31, 23, 59, 59, 999999, tzinfo=UTC)
 
 
-def test_targets_come_in_the_contracts_order_each_once() -> None:
-    """Users, organization, gists, then the owner's own; case of a login does not matter."""
+def test_targets_are_unique_and_ordered() -> None:
+    """Users, organization, gists, then the caller's own; the case of a login does not matter."""
     form = parse_body(
         json.dumps(
             {
@@ -235,8 +235,8 @@ def test_targets_come_in_the_contracts_order_each_once() -> None:
     ]
 
 
-def test_a_span_that_ends_before_it_begins_is_refused() -> None:
-    """`updated_since` may be `updated_until`, not later."""
+def test_a_time_span_may_not_be_negative() -> None:
+    """`updated_since` may equal `updated_until`, but not be later."""
     day = "2024-01-02T00:00:00Z"
     assert parse_body(body(updated_since=day, updated_until=day)).updated_since
     message, _ = refused(body(updated_since=day, updated_until="2024-01-01T00:00:00Z"))
@@ -263,8 +263,8 @@ def test_a_span_that_ends_before_it_begins_is_refused() -> None:
         (b'{"a":' * 10000 + b"1" + b"}" * 10000, "too deeply"),
     ],
 )
-def test_what_is_no_json_object_is_refused(sent: bytes, words: str) -> None:
-    """The standard reader's leniences are off, and no nesting breaks it."""
+def test_a_body_that_is_no_json_object_is_refused(sent: bytes, words: str) -> None:
+    """The standard library's extensions of JSON are off, and deep nesting is no crash."""
     message, fields = refused(sent)
     assert words in message
     assert fields == []
@@ -274,7 +274,7 @@ def test_what_is_no_json_object_is_refused(sent: bytes, words: str) -> None:
     "sent", [b'{"pattern": 1, "pattern": 1}', b'{"a": {"pattern": 1, "b": 2, "pattern": 3}}']
 )
 def test_a_duplicate_key_is_refused_and_named(sent: bytes) -> None:
-    """Two readers could otherwise read two requests."""
+    """Two parsers could otherwise read different requests."""
     message, fields = refused(sent)
     assert "more than once" in message
     assert fields == ["pattern"]
@@ -288,10 +288,10 @@ def test_a_duplicate_key_is_refused_and_named(sent: bytes) -> None:
         ("ab\udc00", "lone surrogate, not a character", 2),
     ],
 )
-def test_a_pattern_of_a_wrong_length_or_no_text_is_an_invalid_pattern(
+def test_an_empty_long_or_malformed_pattern_is_refused(
     pattern: str, reason: str, position: int | None
 ) -> None:
-    """1 to 1,000 characters, none of them half a one."""
+    """A pattern has 1 to 1,000 characters, and no lone surrogates."""
     searches = Searches()
     answer = searches.post(pattern=pattern)
     body = answer.get_json()
@@ -301,8 +301,8 @@ def test_a_pattern_of_a_wrong_length_or_no_text_is_an_invalid_pattern(
     assert searches.asked == []
 
 
-def test_a_pair_of_surrogates_is_a_character() -> None:
-    """JSON has characters beyond U+FFFF as pairs; 1,000 of them are not too long."""
+def test_a_surrogate_pair_is_one_character() -> None:
+    """JSON escapes characters beyond U+FFFF as pairs; 1,000 of them are accepted."""
     sent = body(pattern="\U0001f600" * 1000)
     assert rb"\ud83d\ude00" in sent
     assert parse_body(sent).query().pattern == "\U0001f600" * 1000
@@ -322,7 +322,7 @@ def encoded(value: object) -> bytes:
 
 
 @given(st.binary() | st.dictionaries(FIELDS | st.text(), JSON_VALUES).map(encoded))
-def test_any_body_is_read_or_refused(sent: bytes) -> None:
-    """No body breaks the reader: it is a request, or a foreseen refusal."""
+def test_any_body_is_accepted_or_refused(sent: bytes) -> None:
+    """Every body is a request or an expected error."""
     with suppress(InvalidRequestError):
         assert isinstance(parse_body(sent), SearchRequest)

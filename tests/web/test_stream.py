@@ -1,4 +1,4 @@
-"""The answer as a stream of JSON lines."""
+"""The answer as NDJSON."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.web.searches import NDJSON, SEARCH, Searches, end, match
 
 
 def lines(data: bytes) -> list[dict[str, Any]]:
-    """Each line as an object; the last one ends with a line feed too."""
+    """Parse each line; the last one has to end with a newline too."""
     assert data.endswith(b"\n")
     return [json.loads(line) for line in data.splitlines()]
 
 
 def test_every_event_is_one_line() -> None:
-    """Begin, match, progress, incomplete and end each have their line, in the order sent."""
+    """Begin, match, progress, incomplete and end are lines in the order sent."""
     gap = Incomplete("https://gist.github.com/7", "b.txt", "pattern_timeout", "Too slow.")
     searches = Searches(
         [Begin(), match(2), Progress(3, None, 5, 99), gap, end(1, partial=True, following="c")]
@@ -40,14 +40,14 @@ def test_every_event_is_one_line() -> None:
 
 
 def test_without_more_to_come_the_end_has_no_next() -> None:
-    """`next` is there only when the search goes on."""
+    """`next` is there only if the search can be continued."""
     (_, ended) = lines(Searches().post(headers=NDJSON).data)
     assert (ended["data"]["status"], ended["data"]["matches"]) == ("success", 0)
     assert "next" not in ended["data"]
 
 
-def test_the_stream_says_what_it_is_and_that_none_may_hold_it_back() -> None:
-    """The media type is NDJSON, nothing is stored or buffered on the way, the search is closed."""
+def test_a_stream_is_ndjson_and_unbuffered() -> None:
+    """Its headers forbid storing and buffering; the search is closed at the end."""
     searches = Searches()
     answer = searches.post(headers=NDJSON)
     assert answer.mimetype == "application/x-ndjson"
@@ -60,7 +60,7 @@ def test_the_stream_says_what_it_is_and_that_none_may_hold_it_back() -> None:
 
 
 def test_a_failure_before_the_first_event_has_its_status() -> None:
-    """As long as nothing was sent, an error is an HTTP error."""
+    """Until a line has been sent, an error is an HTTP error."""
     searches = Searches([UserNotFoundError("GitHub knows no such user.")])
     answer = searches.post(headers=NDJSON)
     assert (answer.status_code, answer.get_json()["code"]) == (404, "user_not_found")
@@ -68,8 +68,8 @@ def test_a_failure_before_the_first_event_has_its_status() -> None:
     assert searches.closed == 1
 
 
-def test_a_failure_after_the_first_byte_is_the_last_line() -> None:
-    """Then an `error` line tells the contract's error shape, and nothing follows."""
+def test_a_failure_after_the_first_line_is_an_error_line() -> None:
+    """It has the contract's error shape, and is the last line."""
     searches = Searches([Begin(), match(1), GithubRateLimitedError("Spent.", 60.0), end()])
     answer = searches.post(headers=NDJSON | {"X-Request-ID": "r-1"})
     assert answer.status_code == 200
@@ -83,8 +83,8 @@ def test_a_failure_after_the_first_byte_is_the_last_line() -> None:
     }
 
 
-def test_an_unforeseen_failure_ends_the_stream_too(caplog: pytest.LogCaptureFixture) -> None:
-    """It is reported as internal_error; only the log has its words."""
+def test_an_unexpected_failure_is_an_error_line_too(caplog: pytest.LogCaptureFixture) -> None:
+    """Its code is internal_error; only the log has its message."""
     searches = Searches([Begin(), ZeroDivisionError("canary")])
     with caplog.at_level(logging.ERROR):
         answer = searches.post(headers=NDJSON | {"X-Request-ID": "r-2"})
@@ -95,8 +95,8 @@ def test_an_unforeseen_failure_ends_the_stream_too(caplog: pytest.LogCaptureFixt
 
 
 @pytest.mark.parametrize("read", [0, 1, 2])
-def test_a_client_that_leaves_ends_the_search(read: int) -> None:
-    """However much was read, closing the answer closes the search."""
+def test_closing_the_stream_ends_the_search(read: int) -> None:
+    """It does not matter how much was read."""
     searches = Searches([Begin(), match(1), match(2), end(2)])
     body = {"username": "octocat", "pattern": "x"}
     headers = list(NDJSON.items())
@@ -122,8 +122,8 @@ def test_a_client_that_leaves_ends_the_search(read: int) -> None:
         ("", False),
     ],
 )
-def test_only_who_names_ndjson_gets_it(accept: str, *, streams: bool) -> None:
-    """A stream has to be asked for by name; any other `Accept` gets JSON."""
+def test_a_stream_is_sent_only_if_requested(accept: str, *, streams: bool) -> None:
+    """`Accept` has to name NDJSON; otherwise the answer is JSON."""
     answer = Searches().post(headers={"Accept": accept})
     assert answer.status_code == 200
     assert (answer.mimetype == "application/x-ndjson") is streams

@@ -1,4 +1,4 @@
-"""The child process that reads a pack, seen from the loop: its frames, its limits, its end."""
+"""Controls the child process that reads a pack: its frames, its limits, its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operators see: /livez, /readyz, /metrics, and one log line for each request."""
+"""For operators: /livez, /readyz, /metrics, and one log line for each request."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class Operation:
         self.parts: Parts | None = None
 
     def observe(self, event: Event) -> None:
-        """Count and remember an event (an Observer)."""
+        """Count and record an event (an Observer)."""
         self.metrics.observe(event)
         self.health.observe(event)
         self.rejections.observe(event)
 
     def watch(self, parts: Parts) -> None:
-        """Read these whenever health or metrics are asked for."""
+        """Read these whenever health or metrics are requested."""
         self.parts = parts
         self.metrics.watch(
             searches=parts.searches,
@@ -63,7 +63,7 @@ class Operation:
         )
 
     def init_app(self, app: Flask) -> None:
-        """Add the operators' addresses, and count and log every request."""
+        """Add the operators' routes, and count and log every request."""
         app.register_blueprint(self._routes())
 
         @app.before_request
@@ -83,7 +83,7 @@ class Operation:
                 self.metrics.request_ended(line["route"], line["status"], seconds)
                 _log.log(level, "request", extra=line | {"duration_seconds": round(seconds, 6)})
 
-            response.direct_passthrough = False  # else the end of a file's answer is not seen
+            response.direct_passthrough = False  # otherwise the end of a file is not noticed
             response.call_on_close(ended)
             return response
 

@@ -1,4 +1,4 @@
-"""The process's log: JSON lines, or text for a person.
+"""The process's log: JSON lines, or readable text.
 
 A line carries structlog's context variables: within a request, its `request_id`. Patterns, user
 names and tokens are never logged.
@@ -55,7 +55,7 @@ _PLACED: tuple[Processor, ...] = (
 
 FAILURES_SECONDS = 60.0
 MAX_KINDS = 1000
-"""Kinds of failures that are counted apart; bounded, because a kind holds a host and words."""
+"""Kinds of failures counted separately; bounded, because a kind contains a host and a message."""
 
 _log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ def _failure(event: Event) -> str | None:
 
 
 def _failed(event: GithubRequestEnded) -> bool:
-    """Whether it is GitHub's or the network's failure; what is deleted (404) is none."""
+    """Whether it is a failure of GitHub or the network; a deleted file (404) is none."""
     if event.status is None or event.status < HTTPStatus.BAD_REQUEST:
         return event.error is not None and event.error not in CALLED_OFF
     return event.status != HTTPStatus.NOT_FOUND
@@ -151,7 +151,7 @@ class JsonFormatter(ProcessorFormatter):
 
 
 class TextFormatter(ProcessorFormatter):
-    """A line for a person, coloured on a terminal that wants colours (https://no-color.org)."""
+    """A readable line, coloured on a terminal unless NO_COLOR is set (https://no-color.org)."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""Metrics of what is asked of GitHub: requests, limits, ways to contents, and each host's state."""
+"""Metrics of requests to GitHub: counts, limits, sources of contents, and each host's state."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _REFUSED = 400
 
 
 class GithubMetrics:
-    """What the service asks of GitHub and how that goes."""
+    """The service's requests to GitHub, and their outcomes."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
@@ -63,7 +63,7 @@ class GithubMetrics:
         )
         self.contents = Counter(
             "gistapi_github_contents",
-            "Small files read from GitHub, by the way that brought them and why it was taken.",
+            "Small files read from GitHub, by source and the reason why it was used.",
             ("way", "reason"),
             registry=registry,
         )
@@ -124,7 +124,7 @@ class _Hosts(Collector):
     """The state of each host, by what GitHub limits separately there, when the metrics are read."""
 
     gauges: tuple[tuple[str, str, Callable[[HostState], float | None]], ...] = (
-        ("concurrency", "Requests that may be under way at once.", lambda s: s.concurrency),
+        ("concurrency", "Requests that may run at once.", lambda s: s.concurrency),
         ("pace", "Requests a second, where a limit was met.", lambda s: s.pace),
         ("wait_seconds", "How long the host is left alone.", lambda s: s.wait_seconds),
         ("budget_remaining", "Requests left until the reset.", lambda s: s.budget),

@@ -28,15 +28,15 @@ Check = dict[str, Any]
 LOW_BUDGET = 0.1
 """The share of GitHub's hourly requests below which health warns."""
 MAX_AHEAD_SECONDS = 24 * 3600.0
-"""Times that GitHub names are shown at most this far ahead: clocks differ, headers lie."""
+"""The latest time shown, from now: GitHub's clock and headers may be wrong."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The sources of health: `searches` run now, of at most `max_searches`; `workers` are alive.
+    """The sources of health: `searches` run, of at most `max_searches`; `workers` are alive.
 
-    `warnings` are standing remarks on the configuration, one sentence each; `tasks` lists what the
-    event loop's tasks wait for; `hosts` is the state of each host of GitHub that was asked.
+    `warnings` are remarks on the configuration, one sentence each; `tasks` lists what the
+    event loop's tasks wait for; `hosts` is the state of each of GitHub's hosts used so far.
     """
 
     state: Callable[[], State]
@@ -50,7 +50,7 @@ class Parts:
 
 
 class Health:
-    """Remembers GitHub's last answers (an Observer) and reads the parts on request."""
+    """Records GitHub's last answers (an Observer) and reads the parts on request."""
 
     def __init__(self) -> None:
         # Each with the time when it was observed, in seconds since the epoch.
@@ -60,7 +60,7 @@ class Health:
         self._token_refused = False
 
     def observe(self, event: Event) -> None:
-        """Remember GitHub's last answer and the state of its limits."""
+        """Record GitHub's last answer and the state of its limits."""
         now = time.time()
         match event:
             case GithubRequestEnded(status=None, error="CancelledError" | "DeadlineError"):
@@ -155,7 +155,7 @@ def _parts(parts: Parts) -> dict[str, Check]:
 
 
 def _hosts(states: Iterable[HostState]) -> list[Check]:
-    """A check for each host; one that wants a wait is a warning."""
+    """A check for each host; one that asks for a wait is a warning."""
     checks = []
     for state in states:
         check: Check = {

@@ -1,1 +1,1 @@
-"""What a request must pass: address, key, captcha, limits, size; and the headers of answers."""
+"""Checks of a request: address, key, captcha, limits, size; and the headers of answers."""

@@ -15,14 +15,14 @@ MetricsAccess = Literal["open", "key", "off"]
 
 
 class Authentication:
-    """Checks the keys of requests. If `optional`, a request without a key is let in too."""
+    """Checks the keys of requests. If `optional`, a request without a key is admitted too."""
 
     def __init__(self, keys: KeyFile, *, optional: bool = False) -> None:
         self._keys = keys
         self._optional = optional
 
     def key(self) -> Key | None:
-        """The key of this request, None if it sends none and needs none.
+        """The key of this request; None if it sends none and needs none.
 
         Raises UnauthorizedError, and KeyFileError if the keys cannot be read.
         """
@@ -31,7 +31,7 @@ class Authentication:
         return self.required()
 
     def has_keys(self) -> bool:
-        """Whether keys were made for this service."""
+        """Whether this service has keys."""
         return self._keys.exists()
 
     def required(self) -> Key:

@@ -1,6 +1,6 @@
-"""The size of request bodies, and bodies that did not come whole.
+"""The size of request bodies, and incomplete bodies.
 
-How long a body may take and how many connections one network may have is the server's business
+How long a body may take and how many connections one network may have is up to the server
 (`gistapi.web.server`); a body that arrives holds no thread.
 """
 
@@ -31,7 +31,7 @@ class Body:
         """The content, if the request says that it is JSON.
 
         Raises UnsupportedMediaType for another type or a `Content-Encoding`; BadRequest or
-        RequestTimeout if the body did not come whole.
+        RequestTimeout if the body is incomplete.
         """
         if request.mimetype != "application/json":
             raise UnsupportedMediaType
@@ -50,7 +50,7 @@ def receive() -> Body:
     try:
         content = request.get_data(cache=False)
     except (OSError, BadRequest) as error:
-        # Werkzeug makes a BadRequest of what reading raises.
+        # Werkzeug turns what reading raises into a BadRequest.
         late = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
         return Body(b"", RequestTimeout() if late else BadRequest())
     if len(content) > MAX_BODY_BYTES:

@@ -1,7 +1,7 @@
 """The captcha: a proof of work that a browser solves by itself, without third parties (ALTCHA).
 
-https://altcha.org/docs/v2/proof-of-work/. A challenge is signed and expires, so it is stored
-nowhere until it is solved. Its nonce is then remembered until it expires: each is good once.
+https://altcha.org/docs/v2/proof-of-work/. A challenge is signed and expires, so it is not
+stored until it is solved. Then its nonce is stored until it expires: each is valid once.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from gistapi.quota.nonces import NonceStore
 
 HEADER = "X-Captcha"
 EXPIRY_SECONDS = 300
-# 256 derivations on average, of a millisecond each: half a second of a laptop's processor to solve
-# a challenge, a millisecond of the service's to check the solution.
+# 256 derivations on average, of a millisecond each: solving a challenge takes half a second of a
+# laptop's processor, checking the solution a millisecond of the service's.
 ALGORITHM = "PBKDF2/SHA-256"
 ITERATIONS = 5000
 KEY_PREFIX = "00"
@@ -48,7 +48,7 @@ class Captcha:
         return made.to_dict()
 
     def check(self) -> None:
-        """Raise CaptchaRequiredError unless the request brings a solved challenge."""
+        """Raise CaptchaRequiredError unless the request has a solved challenge."""
         sent = request.headers.get(HEADER, "")
         if not sent:
             raise CaptchaRequiredError(
@@ -68,7 +68,7 @@ class Captcha:
 
 
 def _payload(sent: str) -> Payload | None:
-    """The solution, None if it is not one of a challenge that this service could have made.
+    """The solution; None if its challenge cannot be one of this service.
 
     The library uses the values before it checks the signature over them.
     """

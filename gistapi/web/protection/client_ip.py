@@ -13,7 +13,7 @@ from gistapi.errors import ForbiddenError
 Address = IPv4Address | IPv6Address
 
 IPV6_PREFIX = 64
-"""The least that a subscriber gets and chooses addresses from (RFC 6177)."""
+"""The smallest network of a subscriber, who can choose addresses from it (RFC 6177)."""
 
 _BRACKETED = re.compile(r"\[([^]]*)\](?::[0-9]+)?")
 _IPV4_WITH_PORT = re.compile(r"([0-9.]+):[0-9]+")

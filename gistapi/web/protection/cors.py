@@ -26,7 +26,7 @@ EXPOSED = ("X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy", "WWW-
 def init_app(app: Flask, origins: Sequence[str]) -> None:
     """Allow exactly these origins, without credentials: the API uses no cookies.
 
-    Flask answers preflight requests. They need no key and are no search.
+    Flask answers preflight requests. They need no key and run no search.
     """
     if not origins:
         return
@@ -45,7 +45,7 @@ def init_app(app: Flask, origins: Sequence[str]) -> None:
 
     @app.after_request
     def _vary(response: Response) -> Response:
-        # Flask-Cors leaves it out where the origin is not allowed.
+        # Flask-Cors omits it if the origin is not allowed.
         if request.path.startswith(API):
             response.vary.add("Origin")
         return response

@@ -1,4 +1,4 @@
-"""Whether the service is open to strangers without protection."""
+"""Whether other machines can use the service without protection."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from gistapi.settings import Settings
 
 
 def warnings(settings: Settings, *, keys_exist: bool) -> tuple[str, ...]:
-    """Sentences for the log and for /readyz?verbose; none if nothing is wrong."""
+    """Sentences for the log and for /readyz?verbose; none if there is nothing to warn of."""
     if settings.on_loopback or settings.allowed_addresses:
         return ()
     limited = any((settings.rate_limit, settings.daily_limit, settings.caller_github_requests))

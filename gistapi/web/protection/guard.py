@@ -1,4 +1,4 @@
-"""What a search has to pass before its content is looked at."""
+"""The checks before a search's body is read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gistapi.web.protection.client_ip import ClientAddresses
 from gistapi.web.protection.rate_limits import RateLimits, caller_of
 
 RECHECK_SECONDS = 1.0
-"""How often a stream looks whether its key is still valid."""
+"""How often a stream checks whether its key is still valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Caller:
 class Guard:
     """Admits requests or raises one of the kinds of RefusedError, in the contract's order.
 
-    Each part that is None is off.
+    A part that is None is off.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Guard:
 
     @property
     def counts(self) -> bool:
-        """Whether a search uses up a share or takes the work of a captcha."""
+        """Whether a search uses up a quota or needs a captcha."""
         return self.captcha is not None or (self._limits is not None and self._limits.counts)
 
     def has_keys(self) -> bool:
@@ -59,7 +59,7 @@ class Guard:
         try:
             return self._keys.has_keys()
         except KeyFileError:
-            return True  # but they can't be read
+            return True  # but it can't be read
 
     def init_app(self, app: Flask) -> None:
         """Check the lists of addresses for every request but probes; searches call `admit`."""
@@ -94,11 +94,11 @@ class Guard:
 
 
 SEARCHES = {"gistapi.search", "gistapi.feed"}
-"""The endpoints that are admitted by `Guard.admit`."""
+"""The endpoints that call `Guard.admit`."""
 
 
 def _always() -> None:
-    """Without a key there is nothing to check again."""
+    """Do nothing: without a key there is nothing to check again."""
 
 
 def _now_and_then(check: Callable[[], None]) -> Callable[[], None]:

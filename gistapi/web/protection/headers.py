@@ -22,7 +22,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def request_id() -> str:
-    """The caller's X-Request-ID if it is a plain word, else a random one for this request."""
+    """The caller's X-Request-ID if it is valid, else a random one for this request."""
     if "request_id" not in g:
         sent = request.headers.get("X-Request-ID", "")
         g.request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex

@@ -40,7 +40,7 @@ class Policy:
 
 
 class RateLimits:
-    """Counts what callers do and refuses what exceeds the policy."""
+    """Counts callers' requests and refuses those over the policy."""
 
     def __init__(self, policy: Policy, counters: Counters) -> None:
         self._policy = policy
@@ -49,7 +49,7 @@ class RateLimits:
 
     @property
     def counts(self) -> bool:
-        """Whether a search uses something up, and not only a place while it runs."""
+        """Whether a search uses up a quota, and not only a place while it runs."""
         policy = self._policy
         return any((policy.period, policy.day, policy.github_requests, policy.github_bytes))
 
@@ -176,7 +176,7 @@ def _exceeded(name: str, rate: Rate, seconds: float) -> str:
 
 
 def caller_of(address: str, key_sha256: str | None) -> str:
-    """The caller that limits count: a key from wherever it is used, else a network."""
+    """The caller that limits count: a key, wherever it is used, else a network."""
     if key_sha256 is not None:
         return f"key:{key_sha256[:16]}"
     return f"address:{network_of(address)}"

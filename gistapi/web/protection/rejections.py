@@ -65,7 +65,7 @@ class Rejections:
         """Count a refusal; returns the level at which its request is logged.
 
         That is DEBUG after LINES of one code in a window, so that a flood of refusals does not
-        fill the disk. The number of those left out is logged with the next window's first.
+        fill the disk. The number of those not logged is added to the next window's first.
         """
         self._requests.labels(code).inc()
         with self._lock:

@@ -1,4 +1,4 @@
-"""The target of a request: one path rule, and the host names that the service answers to."""
+"""The target of a request: the spelling of its path, and the host names that are accepted."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from gistapi.web.error_table import InvalidRequestError
 from gistapi.web.operations.probes import PROBES
 
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
-# A proxy in front may forbid paths. Every path has one spelling, so that none gets past it.
+# A proxy in front may forbid paths. Every path has one spelling, so that no other bypasses it.
 _OTHER_SPELLING = re.compile(r"//|%|\\|/\.|[^/]/$")
 
 
 def init_app(app: Flask, allowed_hosts: Sequence[str]) -> None:
-    """Refuse other spellings of paths, requests without one `Host`, and foreign host names.
+    """Refuse other spellings of paths, requests without one `Host`, and other host names.
 
     Without `allowed_hosts`, every host name is allowed.
     """

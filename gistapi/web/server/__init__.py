@@ -47,7 +47,7 @@ class HttpServer:
             self._connections.stop()
 
     async def close(self, seconds: float) -> None:
-        """Wait up to `seconds` for answers under way, then abort every connection."""
+        """Wait up to `seconds` for answers in progress, then abort every connection."""
         if self._connections is not None:
             await self._connections.idle(seconds)
             await self._connections.abort()

@@ -1,4 +1,4 @@
-"""From an HTTP request to the WSGI application and back (PEP 3333).
+"""Runs the WSGI application for an HTTP request (PEP 3333).
 
 https://peps.python.org/pep-3333/
 """
@@ -50,12 +50,12 @@ class _Whole:
 
 
 class WsgiBridge:
-    """Runs the application in threads of its own, all started before the first request.
+    """Runs the application in its own threads, all started before the first request.
 
     The environ has two additions: `gistapi.client_left`, a function that says whether the client
     has closed its connection, and `REQUEST_URI`, the path and query as they were sent. An answer
     with a Content-Length is sent without a thread, and closed before; if the application sets
-    `gistapi.hold` in the environ, it is closed afterwards, so that large answers that nobody reads
+    `gistapi.hold` in the environ, it is closed afterwards, so that large unread answers
     count as work.
     """
 
@@ -65,14 +65,14 @@ class WsgiBridge:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="gistapi-web")
 
     async def start(self) -> None:
-        """Start every thread now: later there may be no room for one."""
+        """Start every thread now: later there may be no memory for one."""
         loop = asyncio.get_running_loop()
         started = threading.Barrier(self._threads)
         waits = [loop.run_in_executor(self._executor, started.wait) for _ in range(self._threads)]
         await asyncio.gather(*waits)
 
     def close(self) -> None:
-        """Take no more work."""
+        """Accept no more work."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -153,9 +153,9 @@ class _Exchange:
         await self.response.prepare(self._request)
 
     async def write(self, chunk: bytes) -> None:
-        """Send a part of the body and wait until most of it is on its way.
+        """Send a part of the body and wait until most of it has been sent.
 
-        Raises ConnectionError when the client has left or has not read in time.
+        Raises ConnectionError when the client has disconnected or has not read in time.
         """
         began = self._loop.time()
         try:
@@ -179,7 +179,7 @@ class _Exchange:
 
 
 async def _receive(request: web.BaseRequest) -> io.BufferedIOBase:
-    """The body as the application reads it. Reading one that did not come whole raises OSError.
+    """The body as the application reads it. Reading an incomplete one raises OSError.
 
     No more than one byte beyond MAX_BODY_BYTES is kept; of a body that is announced as larger,
     nothing is read.
@@ -202,7 +202,7 @@ async def _receive(request: web.BaseRequest) -> io.BufferedIOBase:
 
 
 class _Unreadable(io.BufferedIOBase):
-    """A body that did not come whole."""
+    """An incomplete body."""
 
     def __init__(self, error: OSError) -> None:
         self._error = error
@@ -237,7 +237,7 @@ def _environ(request: web.BaseRequest, body: io.BufferedIOBase) -> dict[str, Any
         "wsgi.run_once": False,
     }
     for name, value in request.raw_headers:
-        # A name with an underscore could pass for another header's.
+        # A name with an underscore could be taken for another header's.
         if b"_" not in name:
             _add_header(environ, name.decode("latin-1"), value.decode("latin-1"))
     return environ

@@ -1,4 +1,4 @@
-"""The connections of the server: how many there are, whose, and how long they may be silent."""
+"""The connections of the server: their number, their networks, and how long they may be silent."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from gistapi.web.protection.headers import SECURITY
 MAX_HEAD_BYTES = 64 * 1024
 MAX_FIELDS = 100
 SILENT_SECONDS = 10.0
-"""How long a connection may take to send a head, the first or the next one."""
+"""How long a connection may take to send a head."""
 LINGER_SECONDS = 10.0
-"""How long the rest of a refused body is read, so that its sender sees the answer."""
+"""How long the rest of a refused body is read, so that its sender gets the answer."""
 
 ABORT_ROUNDS = 100
-"""Rounds of the loop in which aborted connections are closed; the first should do."""
+"""Rounds of the loop in which aborted connections are closed; the first should be enough."""
 
 # A method that the parser does not know is still a method.
 _REQUEST_LINE = re.compile(rb"[A-Z]{1,20} /[!-~]* HTTP/1\.[01]\r?\n")
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How many connections there may be, and how many of one network; None is without bound.
+    """How many connections are allowed, and how many of one network; None is without bound.
 
     A network is an IPv4 address or an IPv6 /64.
     """
@@ -90,10 +90,10 @@ class Connection(web.RequestHandler):
             self.force_close()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio: true keeps it open
-        """Tell an incomplete body from a client that has left.
+        """Distinguish an incomplete body from a disconnect.
 
         The sender of half a body may still read its refusal. A client that has sent its request
-        and closes its side has left: proxies and browsers do that only then.
+        and closes its side has disconnected: proxies and browsers do that only then.
         """
         body = self._body
         if body is None or body.is_eof() or body.exception() is not None:
@@ -110,7 +110,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - the parser's words are no caller's
     ) -> web.StreamResponse:
-        """The answer to what is not HTTP, and to a fault of the bridge."""
+        """The answer to a message that is not HTTP, and to a bug of the bridge."""
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun")
         if isinstance(exc, LineTooLong) or "Too many" in str(exc):
@@ -133,7 +133,7 @@ class Connection(web.RequestHandler):
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Mark the connection as having a whole request, so that it is not dropped for another."""
+        """Mark the connection as having a complete request, so that it is not replaced."""
         self._connections.mark(self, busy=True)
         try:
             yield
@@ -142,10 +142,10 @@ class Connection(web.RequestHandler):
 
 
 class Connections(web.Server):
-    """Makes the connections and keeps their numbers within the bounds.
+    """Creates the connections and limits their numbers.
 
-    At a bound, a new connection replaces the oldest one that is waiting for a request; when all
-    of them have one, the new connection is answered 503.
+    At a bound, a new connection replaces the oldest one that is waiting for a request; if all
+    of them have one, the new connection gets a 503.
     """
 
     def __init__(self, handle: Handler, bounds: Bounds) -> None:
@@ -169,7 +169,7 @@ class Connections(web.Server):
         self._all_idle.set()
 
     def __call__(self) -> Connection:
-        """A connection for the loop's listener."""
+        """Create a connection for the loop's listener."""
         return Connection(self, **self._kwargs)
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
@@ -189,7 +189,7 @@ class Connections(web.Server):
     def connection_lost(
         self, handler: web.RequestHandler, exc: BaseException | None = None
     ) -> None:
-        """Forget a connection."""
+        """Remove a connection."""
         super().connection_lost(handler, exc)
         assert isinstance(handler, Connection)  # noqa: S101 - made by __call__
         network = self._networks[handler.network]
@@ -215,7 +215,7 @@ class Connections(web.Server):
             connection.close()
 
     def stop(self) -> None:
-        """Close each connection that waits for a request now, the others after their answer."""
+        """Close each connection that waits for a request, and the others after their answer."""
         self._stopping = True
         for connection in list(self._open):
             if connection in self._networks[connection.network].waiting:
@@ -224,7 +224,7 @@ class Connections(web.Server):
                 connection.close()
 
     async def idle(self, seconds: float) -> None:
-        """Wait until no request is being worked on, at most `seconds`."""
+        """Wait until no request is in progress, at most `seconds`."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._all_idle.wait(), seconds)
 
@@ -255,7 +255,7 @@ def _drop_oldest(network: _Network) -> bool:
 
 
 def _problem(status: int) -> tuple[bytes, dict[str, str]]:
-    """A body in the one shape of errors, and its header fields."""
+    """A JSON error body, and its header fields."""
     code, message = HTTP_PROBLEMS[status]
     request_id = uuid.uuid4().hex
     shape = {"status": "error", "code": code, "message": message, "request_id": request_id}

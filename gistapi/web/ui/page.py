@@ -1,4 +1,4 @@
-"""The pages for people: the search, and the reference of the interface."""
+"""The pages for browsers: the search, and the reference of the interface."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def pages(
     """The pages, their assets, and the description at /openapi.json.
 
     With `captcha`, the search page solves one before each search. With `counts`, searches use
-    something up, so a link's search waits for a click. With `caller_tokens`, the page takes the
-    GitHub token of whoever searches. Where `has_keys`, it asks for one when a search is refused.
+    up quotas, so a link's search waits for a click. With `caller_tokens`, the page accepts the
+    user's GitHub token. If `has_keys`, it asks for a key when a search is refused.
     """
     blueprint = Blueprint(
         "page",

@@ -1,4 +1,4 @@
-"""What the tests of reading by git share."""
+"""Shared by the tests of reading by git."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
+from gistapi.errors import IncompleteError
 from gistapi.events import Observer, ignore
 from gistapi.github.client import Client
 from gistapi.github.git.clone import Clones
@@ -16,23 +19,25 @@ from tests.github.asking import open_client, scope_of
 from tests.waiting import HANG_SECONDS
 
 LONG = 60.0
-"""Seconds that no test here needs."""
+"""More seconds than any test here needs."""
 
 
 def client(*hosts: str, observe: Observer = ignore) -> Client:
-    """Make a client that may ask these hosts, with a token that they must not see."""
+    """Make a client of these hosts, with a token that they must not receive."""
     return open_client(
         "http://127.0.0.1:9", *hosts, token="canary", timeout_seconds=60, observe=observe
     )
 
 
 def url(github: FakeGithub, gist: Gist) -> str:
-    """Where a gist is cloned from."""
+    """The address a gist is cloned from."""
     return f"{github.raw_url}/{gist.id}.git"
 
 
-async def contents(clones: Clones, git_pull_url: str, seconds: float = LONG) -> dict[str, bytes]:
-    """Read all files, each checked for its size."""
+async def contents(
+    clones: Clones, git_pull_url: str | None, seconds: float = LONG
+) -> dict[str, bytes]:
+    """Read all files, and check their sizes."""
     found = {}
     async with clones.files(git_pull_url, scope_of(seconds)) as files:
         async for file in files:
@@ -41,13 +46,20 @@ async def contents(clones: Clones, git_pull_url: str, seconds: float = LONG) -> 
     return found
 
 
+async def reason(clones: Clones, git_pull_url: str | None) -> str:
+    """Clone a gist that cannot be read; returns the reason."""
+    with pytest.raises(IncompleteError) as raised:
+        await contents(clones, git_pull_url)
+    return raised.value.reason
+
+
 async def whole(file: ClonedFile) -> bytes:
-    """The content of a file, from where its reader stands."""
+    """Read the rest of a file's content."""
     return b"".join([chunk async for chunk in file.chunks])
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be reaped does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text("ascii").rsplit(")", 1)[1].split()[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -56,7 +68,7 @@ def is_alive(pid: int) -> bool:
 
 
 def child_of(parent: int) -> int:
-    """Find the one child process that reads a pack for `parent`; it may just be starting."""
+    """Find the child process that reads a pack for `parent`; it may still be starting."""
     end = time.monotonic() + HANG_SECONDS
     while True:
         found = list(_children(parent))

@@ -1,4 +1,4 @@
-"""Git's own server (`git http-backend`, protocol v2), for repositories of any shape."""
+"""Git's own server (`git http-backend`, protocol v2), for repositories of any structure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 
 @dataclass
 class GitServer:
-    """Serves the bare repositories under `root`; `protocols` has what each request asked for."""
+    """Serves the bare repositories under `root`; `protocols` has each request's version."""
 
     root: Path
     host: str = ""
     protocols: list[str | None] = field(default_factory=list)
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> bytes:
-        """One exchange by CGI: the header fields, an empty line, the body."""
+        """One exchange by CGI: header fields, an empty line, the body."""
         path, _, query = target.partition("?")
         self.protocols.append(headers.get("git-protocol"))
         environment = {
@@ -42,7 +42,7 @@ class GitServer:
 
 @contextmanager
 def serving(root: Path) -> Iterator[GitServer]:
-    """Serve on a free port of the loopback."""
+    """Serve on a free loopback port."""
     git = GitServer(root)
 
     class Handler(BaseHTTPRequestHandler):
@@ -59,10 +59,10 @@ def serving(root: Path) -> Iterator[GitServer]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = _respond  # noqa: N815 - what the library calls
+        do_GET = do_POST = _respond  # noqa: N815 - http.server calls these
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-            """Say nothing."""
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         git.host = f"127.0.0.1:{server.server_port}"

@@ -1,4 +1,4 @@
-"""Reading gists by git: every file as it is, in bounded memory, and nothing left behind."""
+"""Reading gists by git: files are read exactly, in bounded memory, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from gistapi.github.git.clone_child import END, FRAME, MAX_NAME_BYTES, write_fil
 from gistapi.github.raw import MAX_FILE_BYTES
 from tests.fake_github import FakeGithub, Fault, Literal, Repeated, Response
 from tests.github.asking import on_loop, scope_of
-from tests.github.git.cloning import child_of, client, contents, is_alive, url, whole
+from tests.github.git.cloning import child_of, client, contents, is_alive, reason, url, whole
 from tests.github.git.git_server import serving
 from tests.waiting import until
 
@@ -39,20 +39,20 @@ LARGE = Repeated(b"0123456789abcdef" * 4 + b"\n", 12_000_000, {11_999_000: b"nee
 
 @pytest.fixture
 def clones(github: FakeGithub) -> Clones:
-    """Give clones that may ask the fake GitHub."""
+    """Return clones of the fake GitHub's gists."""
     return Clones(client(github.raw_host))
 
 
 @pytest.fixture
 def tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the folder where temporary files go."""
+    """Return the folder of temporary files."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
 
 @pytest.fixture
 def large(github: FakeGithub) -> str:
-    """Give the address of a gist that its reader has not read when it sees the first chunk."""
+    """Return the address of a gist whose child is still reading after the first chunk."""
     return url(github, github.add_user("o").add_gist({"large": LARGE, "more": "text"}))
 
 
@@ -62,13 +62,13 @@ def environment_of(pid: int) -> bytes:
 
 
 def is_empty(folder: Path) -> bool:
-    """Whether a folder has nothing in it."""
+    """Whether a folder is empty."""
     return not list(folder.iterdir())
 
 
 @on_loop
 async def test_every_file_of_a_large_gist_is_read(github: FakeGithub, clones: Clones) -> None:
-    """Of 450 files all come, file 437 with its needle too."""
+    """All 450 files are read, file 437 with its needle too."""
     files = {f"file{n:03}.txt": f"text {n}" for n in range(1, 451)} | {"file437.txt": "needle"}
     found = await contents(clones, url(github, github.add_user("o").add_gist(files)))
     assert found == {name: text.encode() for name, text in files.items()}
@@ -76,7 +76,7 @@ async def test_every_file_of_a_large_gist_is_read(github: FakeGithub, clones: Cl
 
 @on_loop
 async def test_names_are_data(github: FakeGithub, clones: Clones, tmp: Path) -> None:
-    """Any name is reported as it is, wrong bytes replaced, and none touches the disk."""
+    """Any name is reported, invalid UTF-8 replaced, and none is used as a path on the disk."""
     names = ["a b", "#1", "100%", "%2e%2e", "'\"`", "new\nline", "🐍", "..", "-rf", "a\\b", ".git"]
     files = dict.fromkeys([*names, "wrong\udcff"], "content")
     found = await contents(clones, url(github, github.add_user("o").add_gist(files)))
@@ -86,7 +86,7 @@ async def test_names_are_data(github: FakeGithub, clones: Clones, tmp: Path) -> 
 
 @on_loop
 async def test_contents_are_bytes(github: FakeGithub, clones: Clones) -> None:
-    """Nothing is decoded, converted or dropped: empty, binary, CRLF, UTF-16."""
+    """Empty, binary, CRLF and UTF-16 files are not decoded, converted or dropped."""
     files = {
         "empty": b"",
         "binary": random.Random(1).randbytes(200_000),
@@ -98,8 +98,8 @@ async def test_contents_are_bytes(github: FakeGithub, clones: Clones) -> None:
 
 
 @on_loop
-async def test_a_large_file_comes_in_chunks(clones: Clones, large: str) -> None:
-    """12 MB come whole, at most 64 KiB at once."""
+async def test_a_large_file_is_read_in_chunks(clones: Clones, large: str) -> None:
+    """12 MB are read whole, at most 64 KiB at a time."""
     digest = hashlib.sha1(b"blob %d\0" % LARGE.size, usedforsecurity=False)
     async with clones.files(large, scope_of()) as files:
         file = await anext(files)
@@ -111,8 +111,8 @@ async def test_a_large_file_comes_in_chunks(clones: Clones, large: str) -> None:
 
 
 @on_loop
-async def test_chunks_that_are_not_taken_are_skipped(clones: Clones, large: str) -> None:
-    """The next file begins at its own beginning, also after a reader was closed."""
+async def test_unread_chunks_are_skipped(clones: Clones, large: str) -> None:
+    """The next file starts at its beginning, even after a reader was closed."""
     async with clones.files(large, scope_of()) as files:
         first = await anext(files)
         await anext(first.chunks)
@@ -124,8 +124,8 @@ async def test_chunks_that_are_not_taken_are_skipped(clones: Clones, large: str)
 
 
 @on_loop
-async def test_leaving_early_ends_the_child(clones: Clones, large: str, tmp: Path) -> None:
-    """A match in the first file is enough: the child ends, and no file had a name."""
+async def test_stopping_early_ends_the_child(clones: Clones, large: str, tmp: Path) -> None:
+    """After a match in the first file the child ends; temporary files have no name."""
     async with clones.files(large, scope_of()) as files:
         await anext((await anext(files)).chunks)
         child = child_of(os.getpid())
@@ -136,7 +136,7 @@ async def test_leaving_early_ends_the_child(clones: Clones, large: str, tmp: Pat
 
 @on_loop
 async def test_a_failing_reader_ends_the_child(clones: Clones, large: str) -> None:
-    """An error of the reader leaves no child, and the next clone has its turn."""
+    """A reader's error leaves no child, and the next clone can start."""
     child = 0
     with suppress(ZeroDivisionError):
         async with clones.files(large, scope_of()):
@@ -147,10 +147,10 @@ async def test_a_failing_reader_ends_the_child(clones: Clones, large: str) -> No
 
 
 @on_loop
-async def test_the_child_knows_nothing(
+async def test_the_child_has_no_secrets(
     clones: Clones, large: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It sees none of the environment, only where the libraries are, and not our modules."""
+    """It gets nothing of the environment but the libraries' path, and cannot import our modules."""
     monkeypatch.setenv("GISTAPI_GITHUB_TOKEN", "canary")
     monkeypatch.setenv("HTTPS_PROXY", "http://canary@127.0.0.1:9")
     async with clones.files(large, scope_of()) as files:
@@ -162,10 +162,10 @@ async def test_the_child_knows_nothing(
 
 
 @on_loop
-async def test_large_ones_are_read_one_at_a_time(
+async def test_large_gists_are_read_one_at_a_time(
     clones: Clones, large: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another waits on the loop and has its turn afterwards; small ones are read meanwhile."""
+    """A second one waits on the loop; small ones are read meanwhile."""
     monkeypatch.setattr("gistapi.github.git.clone.LARGE_PACK_BYTES", 1)
     async with clones.files(large, scope_of()):
         waiting = asyncio.create_task(contents(clones, large))
@@ -182,8 +182,8 @@ async def test_large_ones_are_read_one_at_a_time(
 
 
 @on_loop
-async def test_cancelling_ends_the_reading(clones: Clones, large: str) -> None:
-    """A task that waits for a child that stands still is cancelled, and the child is killed."""
+async def test_cancelling_kills_the_child(clones: Clones, large: str) -> None:
+    """Cancelling a task that waits for a stopped child kills the child."""
     stopped = asyncio.Event()
     children: list[int] = []
 
@@ -204,10 +204,10 @@ async def test_cancelling_ends_the_reading(clones: Clones, large: str) -> None:
 
 
 @on_loop
-async def test_a_child_that_stands_still_is_given_up(
+async def test_a_stopped_child_is_given_up(
     clones: Clones, large: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It costs this gist, not the search."""
+    """This costs the gist, not the search."""
     async with clones.files(large, scope_of()) as files:
         file = await anext(files)
         monkeypatch.setattr(reading, "STALL_SECONDS", 0.2)
@@ -219,27 +219,20 @@ async def test_a_child_that_stands_still_is_given_up(
     assert not is_alive(child)
 
 
-async def gap(clones: Clones, address: str) -> str:
-    """Read in vain, and tell why."""
-    with pytest.raises(IncompleteError) as raised:
-        await contents(clones, address)
-    return raised.value.reason
-
-
 @on_loop
 async def test_a_file_beyond_the_memory_is_too_large(github: FakeGithub) -> None:
-    """The child has so much memory and no more."""
+    """The child's memory is limited."""
     clones = Clones(client(github.raw_host), max_memory_bytes=96 * 2**20)
     zeros = Repeated(b"\0", 64_000_000)
     address = url(github, github.add_user("o").add_gist({"small": "text", "zeros": zeros}))
-    assert await gap(clones, address) == "file_too_large"
+    assert await reason(clones, address) == "file_too_large"
 
 
 @on_loop
 async def test_a_killed_child_is_no_end(clones: Clones, large: str) -> None:
-    """When a signal ends the child in the middle of a file, nothing passes as complete.
+    """When a signal kills the child in the middle of a file, the content is not taken as complete.
 
-    Nor is a lack of memory guessed from the signal.
+    The signal is not interpreted as lack of memory either.
     """
     async with clones.files(large, scope_of()) as files:
         file = await anext(files)
@@ -251,10 +244,10 @@ async def test_a_killed_child_is_no_end(clones: Clones, large: str) -> None:
 
 
 @on_loop
-async def test_the_childs_timer_harms_no_end(
+async def test_the_childs_timer_does_not_interrupt_its_exit(
     clones: Clones, github: FakeGithub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A timer that fires all the time never ends a child that is about to end by itself."""
+    """A timer that fires all the time never kills a child that is about to exit."""
     restless = tmp_path / "restless.py"
     source = inspect.getsource(clone_child)
     assert "LOOK_SECONDS = 0.5" in source
@@ -272,10 +265,8 @@ async def test_the_childs_timer_harms_no_end(
 
 
 @on_loop
-async def test_no_more_of_a_file_is_read_than_of_any_other(
-    github: FakeGithub, clones: Clones
-) -> None:
-    """After 100 MiB without a match a file is a gap, and the next one is read all the same."""
+async def test_the_limit_of_a_files_size_applies_to_git(github: FakeGithub, clones: Clones) -> None:
+    """A file over 100 MiB is incomplete, and the next one is still read."""
     huge = Repeated(b"\0" * 65536, MAX_FILE_BYTES + 1)
     gist = github.add_user("o").add_gist({"huge": huge, "next": "text"})
     async with clones.files(url(github, gist), scope_of()) as files:
@@ -288,8 +279,8 @@ async def test_no_more_of_a_file_is_read_than_of_any_other(
 
 
 @on_loop
-async def test_a_name_beyond_reason_is_a_gap(github: FakeGithub, clones: Clones) -> None:
-    """A name of megabytes is neither kept nor reported."""
+async def test_a_name_of_megabytes_is_a_gap(github: FakeGithub, clones: Clones) -> None:
+    """It is neither stored nor reported."""
     names = {"a" * MAX_NAME_BYTES: "text"}
     user = github.add_user("o")
     assert len(await contents(clones, url(github, user.add_gist(names)))) == 1
@@ -301,26 +292,26 @@ async def test_a_name_beyond_reason_is_a_gap(github: FakeGithub, clones: Clones)
 
 
 def packet(data: bytes) -> bytes:
-    """Frame a pkt-line."""
+    """Frame data as a pkt-line."""
     return b"%04x" % (len(data) + 4) + data
 
 
 @on_loop
-async def test_a_pack_that_is_none_is_a_gap(github: FakeGithub, clones: Clones) -> None:
-    """What dulwich can't read as a pack is said, whatever it is."""
+async def test_an_invalid_pack_is_a_gap(github: FakeGithub, clones: Clones) -> None:
+    """Anything that dulwich can't read as a pack is reported."""
     gist = github.add_user("o").add_gist({"a": "text"})
     body = b"0000" + packet(b"NAK\n") + packet(b"\1PACK" + b"\0" * 100) + b"0000"
     headers = {"Content-Type": "application/x-git-upload-pack-result"}
     answer = Response(200, headers, Literal(body))
     github.faults.inject(Fault(answer=answer), path=lambda request: request.method == "POST")
-    assert await gap(clones, url(github, gist)) == "file_unavailable"
+    assert await reason(clones, url(github, gist)) == "file_unavailable"
 
 
 @on_loop
-async def test_nothing_need_be_writable(
+async def test_no_writable_folder_is_needed(
     github: FakeGithub, clones: Clones, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a place for temporary files the pack is kept in memory."""
+    """Without a folder for temporary files the pack is kept in memory."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     gist = github.add_user("o").add_gist({"a": "text"})
     assert await contents(clones, url(github, gist)) == {"a": b"text"}
@@ -344,8 +335,8 @@ main()
 """
 
 
-def test_a_killed_parent_leaves_nothing(github: FakeGithub, large: str, tmp_path: Path) -> None:
-    """The child ends with the process that reads from it, and the pack with both."""
+def test_a_killed_parent_leaves_no_child(github: FakeGithub, large: str, tmp_path: Path) -> None:
+    """The child ends with the process that reads from it, and the pack is removed."""
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     command = [sys.executable, "-c", PARENT, github.raw_host, large]
     root = Path(__file__).parents[3]
@@ -359,7 +350,7 @@ def test_a_killed_parent_leaves_nothing(github: FakeGithub, large: str, tmp_path
 
 
 def commit_of(tree: Tree) -> Commit:
-    """Commit a tree."""
+    """Build a commit of a tree."""
     commit = Commit()
     commit.tree = tree.id
     commit.author = commit.committer = b"A <a@example.com>"
@@ -393,8 +384,8 @@ def odd_repository(path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 @on_loop
-async def test_gits_own_server_is_understood(tmp_path: Path) -> None:
-    """By protocol v2 HEAD's files come: subtrees by their path, links as text, no submodules."""
+async def test_gits_own_server_can_be_read(tmp_path: Path) -> None:
+    """With protocol v2, HEAD's files are read: subtrees by path, links as text, no submodules."""
     odd_repository(tmp_path / "odd.git")
     with serving(tmp_path) as git:
         found = await contents(Clones(client(git.host)), f"http://{git.host}/odd.git")

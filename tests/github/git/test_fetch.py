@@ -1,4 +1,4 @@
-"""Git's smart HTTP to GitHub: what is asked, what is refused, what is tried again."""
+"""Git's smart HTTP to GitHub: requests, refusals and retries."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from gistapi.errors import (
     GithubError,
     GithubRateLimitedError,
     GoneError,
-    IncompleteError,
 )
 from gistapi.events import Event, GithubRequestEnded
 from gistapi.github.git.clone import CLONES_AT_ONCE, Clones
 from tests.fake_github import FakeGithub, Fault, Literal, Request, Response
-from tests.github.asking import on_loop, open_client, scope_of
-from tests.github.git.cloning import client, contents, url
+from tests.github.asking import on_loop, open_client
+from tests.github.git.cloning import client, contents, reason, url
 
 FILES = {"a.txt": "alpha", "b.txt": "beta"}
 READ = {"a.txt": b"alpha", "b.txt": b"beta"}
@@ -28,26 +27,18 @@ READ = {"a.txt": b"alpha", "b.txt": b"beta"}
 
 @pytest.fixture
 def clones(github: FakeGithub) -> Clones:
-    """Give clones that may ask the fake GitHub."""
+    """Return clones of the fake GitHub's gists."""
     return Clones(client(github.raw_host))
 
 
 def is_post(request: Request) -> bool:
-    """Whether a request asks for the pack."""
+    """Whether a request is for the pack."""
     return request.method == "POST"
 
 
-async def reason(clones: Clones, address: str | None) -> str:
-    """Clone in vain, and tell why."""
-    with pytest.raises(IncompleteError) as gap:
-        async with clones.files(address, scope_of()):
-            pass
-    return gap.value.reason
-
-
 @on_loop
-async def test_git_is_asked_as_git_and_without_credentials(github: FakeGithub) -> None:
-    """Each request calls itself git, carries no token or cookie, and is observed."""
+async def test_requests_look_like_gits_and_have_no_credentials(github: FakeGithub) -> None:
+    """Each request has git's User-Agent and no token or cookie, and is observed."""
     events: list[Event] = []
     gist = github.add_user("o").add_gist(FILES)
     assert (
@@ -65,7 +56,7 @@ async def test_git_is_asked_as_git_and_without_credentials(github: FakeGithub) -
 
 
 @on_loop
-async def test_only_the_last_commit_is_asked_for(github: FakeGithub, clones: Clones) -> None:
+async def test_only_the_last_commit_is_requested(github: FakeGithub, clones: Clones) -> None:
     """The request has depth 1."""
     await contents(clones, url(github, github.add_user("o").add_gist(FILES)))
     assert b"deepen 1\n" in github.requests_to("git")[-1].body
@@ -73,14 +64,14 @@ async def test_only_the_last_commit_is_asked_for(github: FakeGithub, clones: Clo
 
 @on_loop
 async def test_a_gist_without_a_commit_has_no_files(github: FakeGithub, clones: Clones) -> None:
-    """An empty repository is read as no files, and no pack is asked for."""
+    """An empty repository has no files, and no pack is requested."""
     assert await contents(clones, url(github, github.add_user("o").add_gist())) == {}
     assert not any(map(is_post, github.requests))
 
 
 @on_loop
 async def test_a_deleted_gist_is_gone(github: FakeGithub, clones: Clones) -> None:
-    """A 404 is no gap."""
+    """A 404 is not a gap."""
     with pytest.raises(GoneError):
         await contents(clones, f"{github.raw_url}/0123.git")
 
@@ -91,7 +82,7 @@ async def test_a_deleted_gist_is_gone(github: FakeGithub, clones: Clones) -> Non
 async def test_a_refusal_is_a_gap(
     github: FakeGithub, clones: Clones, status: int, path: str
 ) -> None:
-    """What GitHub won't show by git is named, and asked for once."""
+    """GitHub's refusal is reported, and is not retried."""
     gist = github.add_user("o").add_gist(FILES)
     rule = github.faults.inject(Fault(answer=Response(status)), path=path)
     assert await reason(clones, url(github, gist)) == "file_unavailable"
@@ -100,13 +91,13 @@ async def test_a_refusal_is_a_gap(
 
 @on_loop
 async def test_a_gist_without_an_address_is_a_gap(clones: Clones) -> None:
-    """A listing that names no `git_pull_url` is said."""
+    """A listing without `git_pull_url` is reported."""
     assert await reason(clones, None) == "file_unavailable"
 
 
 @on_loop
 async def test_a_limit_is_remembered(github: FakeGithub, clones: Clones) -> None:
-    """After a 429 that asks for more time than there is, the host is not asked again."""
+    """After a 429 with a wait beyond the deadline, no further request is sent to the host."""
     gist = github.add_user("o").add_gist(FILES)
     limited = Response(429, {"Retry-After": "120"})
     github.faults.inject(Fault(answer=limited), path="/git-upload-pack")
@@ -133,10 +124,10 @@ async def test_a_limit_is_remembered(github: FakeGithub, clones: Clones) -> None
 )
 @pytest.mark.parametrize("path", ["info/refs", "/git-upload-pack"])
 @on_loop
-async def test_what_breaks_once_is_tried_again(
+async def test_a_transient_failure_is_retried(
     github: FakeGithub, clones: Clones, fault: Fault, path: str
 ) -> None:
-    """A failure on the way changes nothing in the answer."""
+    """One failure changes nothing in the result."""
     gist = github.add_user("o").add_gist(FILES)
     rule = github.faults.inject(fault, path=path, times=1)
     assert await contents(clones, url(github, gist)) == READ
@@ -153,10 +144,10 @@ async def test_what_breaks_once_is_tried_again(
     ids=["HTML", "nothing", "503"],
 )
 @on_loop
-async def test_what_never_is_git_fails(
+async def test_an_answer_that_is_not_git_fails(
     github: FakeGithub, clones: Clones, answer: Response
 ) -> None:
-    """An answer that is no git is asked for a few times, then it is an error."""
+    """It is an error after a few retries."""
     rule = github.faults.inject(Fault(answer=answer))
     with pytest.raises(GithubError, match="GitHub"):
         await contents(clones, f"{github.raw_url}/0123.git", seconds=3)
@@ -164,8 +155,8 @@ async def test_what_never_is_git_fails(
 
 
 @on_loop
-async def test_another_host_is_not_asked(github: FakeGithub, clones: Clones) -> None:
-    """An address or a redirect that leads to another host is refused before it is asked."""
+async def test_no_request_goes_to_another_host(github: FakeGithub, clones: Clones) -> None:
+    """An address or a redirect of another host is refused before a request is sent."""
     gist = github.add_user("o").add_gist(FILES)
     elsewhere = f"{github.api_url}/{gist.id}.git"
     assert await reason(clones, elsewhere) == "host_not_allowed"
@@ -177,7 +168,7 @@ async def test_another_host_is_not_asked(github: FakeGithub, clones: Clones) -> 
 
 @on_loop
 async def test_a_redirect_on_the_host_is_followed(github: FakeGithub, clones: Clones) -> None:
-    """A repository that has moved is read where it is now, the pack too."""
+    """A repository that has moved is read at its new address, pack included."""
     gist = github.add_user("o").add_gist(FILES)
     to = f"{url(github, gist)}/info/refs?service=git-upload-pack"
     github.faults.inject(Fault(answer=Response(301, {"Location": to})), path="/old.git/")
@@ -186,7 +177,7 @@ async def test_a_redirect_on_the_host_is_followed(github: FakeGithub, clones: Cl
 
 @on_loop
 async def test_a_redirected_pack_is_refused(github: FakeGithub, clones: Clones) -> None:
-    """What is posted is sent nowhere else."""
+    """A POST is never repeated elsewhere."""
     gist = github.add_user("o").add_gist(FILES)
     away = Response(307, {"Location": f"{github.api_url}/{gist.id}.git/git-upload-pack"})
     github.faults.inject(Fault(answer=away), path=is_post)
@@ -195,8 +186,8 @@ async def test_a_redirected_pack_is_refused(github: FakeGithub, clones: Clones) 
 
 
 @on_loop
-async def test_a_pack_beyond_the_limit_is_too_large(github: FakeGithub) -> None:
-    """What is received is counted, and the rest is not read."""
+async def test_a_pack_over_the_limit_is_too_large(github: FakeGithub) -> None:
+    """Received bytes are counted, and the rest is not read."""
     gist = github.add_user("o").add_gist({"noise": random.Random(1).randbytes(5_000_000)})
     clones = Clones(client(github.raw_host), max_pack_bytes=100_000)
     assert await reason(clones, url(github, gist)) == "file_too_large"
@@ -204,7 +195,7 @@ async def test_a_pack_beyond_the_limit_is_too_large(github: FakeGithub) -> None:
 
 @on_loop
 async def test_endless_refs_are_too_large(github: FakeGithub, clones: Clones) -> None:
-    """What comes before the pack is counted too."""
+    """Bytes before the pack are counted too."""
     pkt = b"fff0" + b"1" * 40 + b" refs/heads/" + b"x" * (0xFFF0 - 4 - 40 - 12)
     refs = b"001e# service=git-upload-pack\n0000" + pkt * 50
     advertised = Response(
@@ -216,7 +207,7 @@ async def test_endless_refs_are_too_large(github: FakeGithub, clones: Clones) ->
 
 @contextmanager
 def full_disk(free_bytes: int) -> Iterator[None]:
-    """Let no file of this process grow beyond so many bytes."""
+    """Limit the size of the files that this process may write."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (free_bytes, hard))
     try:
@@ -227,7 +218,7 @@ def full_disk(free_bytes: int) -> Iterator[None]:
 
 @on_loop
 async def test_a_full_disk_is_a_gap(github: FakeGithub, clones: Clones) -> None:
-    """A pack that can't be kept is too large."""
+    """A pack that can't be stored is too large."""
     gist = github.add_user("o").add_gist({"noise": random.Random(1).randbytes(1_000_000)})
     with full_disk(500_000):
         assert await reason(clones, url(github, gist)) == "file_too_large"
@@ -235,17 +226,17 @@ async def test_a_full_disk_is_a_gap(github: FakeGithub, clones: Clones) -> None:
 
 @on_loop
 async def test_a_cancelled_download_ends(github: FakeGithub, clones: Clones) -> None:
-    """Cancelling the task ends its thread and its request, and gives the turn back."""
+    """Cancelling the task ends its thread and its request, and frees its place."""
     gist = github.add_user("o").add_gist(FILES)
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     rule = github.faults.inject(Fault(cut_body_at=40, hang=True), path=is_post)
 
-    def tell(request: Request) -> None:
+    def notify(request: Request) -> None:
         if is_post(request):
             loop.call_soon_threadsafe(asked.set)
 
-    github.on_request(tell)
+    github.on_request(notify)
     tasks = [asyncio.create_task(contents(clones, url(github, gist))) for _ in range(4)]
     await asked.wait()
     for task in tasks:
@@ -258,8 +249,8 @@ async def test_a_cancelled_download_ends(github: FakeGithub, clones: Clones) -> 
 
 
 @on_loop
-async def test_a_silent_server_costs_the_gist_and_no_more(github: FakeGithub) -> None:
-    """After two silences the gist is given up."""
+async def test_a_silent_server_costs_the_gist_alone(github: FakeGithub) -> None:
+    """The gist is given up after two timeouts."""
     gist = github.add_user("o").add_gist(FILES)
     slow = open_client("http://127.0.0.1:9", github.raw_host, timeout_seconds=1)
     rule = github.faults.inject(Fault(cut_body_at=40, hang=True), path=is_post)
@@ -268,8 +259,8 @@ async def test_a_silent_server_costs_the_gist_and_no_more(github: FakeGithub) ->
 
 
 @on_loop
-async def test_waiting_for_a_limit_takes_no_turn(github: FakeGithub) -> None:
-    """While GitHub's git wants a wait, no thread and no turn is held."""
+async def test_waiting_for_a_limit_holds_no_place(github: FakeGithub) -> None:
+    """While GitHub's git host requires a wait, no thread and no place is held."""
     gist = github.add_user("o").add_gist(FILES)
     github.faults.inject(Fault(answer=Response(429, {"Retry-After": "500"})), path="info/refs")
     with FakeGithub() as elsewhere:

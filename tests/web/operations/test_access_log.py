@@ -1,4 +1,4 @@
-"""How the process writes its log, and what of events is reported."""
+"""The process's log: its formats, and which events are logged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ENDED = SearchEnded("partial", 1.23456789, gists=3, files=4, size_bytes=5, match
 
 @pytest.fixture(autouse=True)
 def root_logger_restored() -> Iterator[None]:
-    """The tests' own handlers are back afterwards."""
+    """Restore pytest's handlers afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -39,13 +39,13 @@ def root_logger_restored() -> Iterator[None]:
 
 
 def configure(**settings: str) -> None:
-    """Configure as a process does that was handed the configuration by another."""
+    """Configure logging with a configuration passed from another process."""
     handed = pickle.dumps(configuration(Settings.model_validate(settings)))
     logging.config.dictConfig(pickle.loads(handed))  # noqa: S301 - our own
 
 
 def written(capfd: pytest.CaptureFixture[str], **settings: str) -> list[str]:
-    """The lines that a few records become."""
+    """The log lines of a few records."""
     configure(**settings)
     log = logging.getLogger("gistapi.web.problems")
     secret = "canary"
@@ -61,23 +61,23 @@ def written(capfd: pytest.CaptureFixture[str], **settings: str) -> list[str]:
 def logged(
     capfd: pytest.CaptureFixture[str], *events: Event, level: str = "info", seconds: float = 0.0
 ) -> list[str]:
-    """The lines of JSON that events become, so many seconds apart, one context for all."""
+    """The JSON log lines of events, `seconds` apart, in one context."""
     configure(log_format="json", log_level=level)
     now = itertools.count(0, seconds)
     log = EventLog(clock=lambda: next(now))
 
-    def tell() -> None:
+    def observe() -> None:
         bind_contextvars(request_id="r-2")
         for event in events:
             log.observe(event)
         logging.getLogger("other").error("later")
 
-    copy_context().run(tell)
+    copy_context().run(observe)
     return capfd.readouterr().err.splitlines()
 
 
-def test_json_is_one_object_a_line(capfd: pytest.CaptureFixture[str]) -> None:
-    """A traceback stays within its line."""
+def test_json_has_one_object_per_line(capfd: pytest.CaptureFixture[str]) -> None:
+    """A traceback is part of its line."""
     lines = written(capfd, log_format="json")
     failed, other = map(json.loads, lines)
     assert list(failed)[:4] == ["time", "level", "logger", "message"]
@@ -91,8 +91,8 @@ def test_json_is_one_object_a_line(capfd: pytest.CaptureFixture[str]) -> None:
     assert "canary" not in lines[0]
 
 
-def test_text_is_for_people_and_the_level_is_kept(capfd: pytest.CaptureFixture[str]) -> None:
-    """`LOG_LEVEL` decides what is written, `LOG_FORMAT` how; colours are for terminals."""
+def test_text_is_readable_and_obeys_the_level(capfd: pytest.CaptureFixture[str]) -> None:
+    """`LOG_LEVEL` selects the lines, `LOG_FORMAT` their form; colours are for terminals."""
     lines = written(capfd, log_format="text", log_level="debug")
     assert re.search(r"\[debug +\] too small +\[gistapi.web.problems\]", lines[0])
     assert re.search(r"\[error +\] request r-1 failed .* status=500", lines[1])
@@ -102,10 +102,10 @@ def test_text_is_for_people_and_the_level_is_kept(capfd: pytest.CaptureFixture[s
     assert "\x1b" not in "\n".join(lines)
 
 
-def test_a_terminal_has_colours_unless_it_wants_none(
+def test_a_terminal_has_colours_unless_no_color_is_set(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """https://no-color.org has the last word."""
+    """See https://no-color.org."""
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert "\x1b[" in written(capfd, log_format="text")[0]
@@ -114,17 +114,17 @@ def test_a_terminal_has_colours_unless_it_wants_none(
 
 
 def test_a_search_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
-    """With the request's ID and what it came to."""
+    """It has the request's ID and the result."""
     search, _ = map(json.loads, logged(capfd, ENDED))
     counts = {"outcome": "partial", "gists": 3, "files": 4, "size_bytes": 5, "matches": 2}
     assert search.items() >= {"message": "search", "request_id": "r-2", **counts}.items()
     assert search["duration_seconds"] == 1.234568
 
 
-def test_what_needs_a_look_is_a_warning_and_what_is_many_is_not_reported(
+def test_failures_are_warnings_and_frequent_events_are_not_logged(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """GitHub's refusals and a failing cache are reported; files and skipped reads are not."""
+    """GitHub's refusals and a failing cache are logged; files and skipped reads are not."""
     lines = logged(
         capfd,
         FileScanned("re2", 10, 0.1, matched=True),
@@ -138,14 +138,14 @@ def test_what_needs_a_look_is_a_warning_and_what_is_many_is_not_reported(
 
 
 def failed(status: int | None, error: str | None, message: str | None) -> GithubRequestEnded:
-    """A request to the raw host that ended so."""
+    """The event of a request to the raw host that failed so."""
     return GithubRequestEnded("raw", "raw.example", status, error, 0.1, 0, message)
 
 
 def test_failures_of_github_are_warnings_with_their_cause(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Host, status and words; one line a minute for each kind, whatever their number."""
+    """They have host, status and message; each kind has one line a minute, whatever its number."""
     tls = failed(None, "TransientError", "certificate verify failed: unknown CA")
     lines = logged(
         capfd,
@@ -163,8 +163,8 @@ def test_failures_of_github_are_warnings_with_their_cause(
     assert {line["host"] for line in warnings} == {"raw.example"}
 
 
-def test_a_store_that_fails_is_reported_once_a_minute(capfd: pytest.CaptureFixture[str]) -> None:
-    """For each thing that it could not do, with how often; two minutes are two lines."""
+def test_a_failing_store_is_logged_once_a_minute(capfd: pytest.CaptureFixture[str]) -> None:
+    """Each kind of operation has its line, with the number of failures."""
     slow = CacheFailed("get_contents", "TimeoutError: slow")
     skipped = CacheFailed("get_contents", "skipped: TimeoutError: slow")
     lines = logged(capfd, slow, *[skipped] * 5, CacheFailed("write", "full"), slow, seconds=10)
@@ -176,8 +176,8 @@ def test_a_store_that_fails_is_reported_once_a_minute(capfd: pytest.CaptureFixtu
     ]
 
 
-def test_debug_tells_more(capfd: pytest.CaptureFixture[str]) -> None:
-    """Each failure of the cache is there when it is looked for."""
+def test_debug_logs_every_failure(capfd: pytest.CaptureFixture[str]) -> None:
+    """Each failure of the cache has a line at DEBUG."""
     skipped = CacheFailed("get_contents", "skipped: TimeoutError: slow")
     lines = [json.loads(line) for line in logged(capfd, skipped, skipped, level="debug")]
     told_by = [line["level"] for line in lines if line["message"] == "cache failed"]

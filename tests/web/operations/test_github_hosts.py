@@ -1,4 +1,4 @@
-"""The state of GitHub's hosts and the ways of contents, as operators see them."""
+"""The state of GitHub's hosts and the sources of contents, as operators see them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ API = HostState("api.example", "api", 9, 0, 16, None, 0.0, 51, 60, 600.0)
 
 
 def test_readyz_shows_each_host() -> None:
-    """Requests, refusals, what is in force, until when it is left alone, and its budget."""
+    """Requests, refusals, concurrency and rate, the wait, and the budget."""
     parts = Parts(
         state=lambda: "ready",
         cache=lambda: Operated().cache,
@@ -31,8 +31,8 @@ def test_readyz_shows_each_host() -> None:
     assert api["budgetReset"].endswith("Z")
 
 
-def test_metrics_show_each_host_and_way() -> None:
-    """Gauges of what is in force, counters of requests, refusals and contents."""
+def test_metrics_show_each_host_and_source() -> None:
+    """Gauges show the current limits, counters requests, refusals and contents."""
     metrics = Metrics()
     metrics.watch(
         searches=lambda: 0, workers=lambda: 0, cache_bytes=lambda: 0, hosts=lambda: (RAW, API)

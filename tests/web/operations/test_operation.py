@@ -1,4 +1,4 @@
-"""What operators see of a running service: its log, its counts, its readiness."""
+"""A running service as operators see it: its log, its metrics, its readiness."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ NDJSON = {"Accept": "application/x-ndjson"}
 
 
 def lines(service: Serving) -> list[dict[str, Any]]:
-    """The log, each line of it as JSON."""
+    """The log, with each line parsed as JSON."""
     return [json.loads(line) for line in service.log.splitlines()]
 
 
 def counted(service: Serving, name: str) -> float:
-    """A sample of /metrics, by its name and labels as they are written there."""
+    """A sample of /metrics, given with its labels as it is written there."""
     text = requests.get(f"{service.url}/metrics", timeout=SECONDS).text
     found = [line for line in text.splitlines() if line.startswith(f"{name} ")]
     return float(found[0].split()[-1]) if found else 0.0
 
 
 def test_every_line_of_a_request_has_its_id(github: FakeGithub) -> None:
-    """Its calls to GitHub, from whatever thread, its search, and the line that closes it."""
+    """This covers its requests to GitHub, from any thread, its search, and its final line."""
     user = github.add_user("octocat")
     for number in range(20):
         user.add_gist({"a.txt": f"needle {number}"})
@@ -58,8 +58,8 @@ def test_every_line_of_a_request_has_its_id(github: FakeGithub) -> None:
         assert request["duration_seconds"] > 0
 
 
-def test_patterns_and_tokens_are_in_no_line(github: FakeGithub) -> None:
-    """Whatever becomes of the request, and however much is reported."""
+def test_patterns_and_tokens_are_never_logged(github: FakeGithub) -> None:
+    """This holds at every level, for every outcome of a request."""
     github.add_user("octocat").add_gist({"a.txt": "needle"})
     token = "ghp_canary"
     with serving(github, log_level="debug", github_token=token) as service:
@@ -74,8 +74,8 @@ def test_patterns_and_tokens_are_in_no_line(github: FakeGithub) -> None:
         assert "canary" not in service.log
 
 
-def test_who_left_is_counted_and_nothing_stays_in_progress(github: FakeGithub) -> None:
-    """A stream whose client goes away ends as a cancelled search."""
+def test_a_disconnected_client_is_counted(github: FakeGithub) -> None:
+    """Its stream ends as a cancelled search, and nothing stays in progress."""
     user = github.add_user("octocat")
     user.add_gist({"f1": "needle"})
     user.add_gist({"f0": "needle"})
@@ -84,7 +84,7 @@ def test_who_left_is_counted_and_nothing_stays_in_progress(github: FakeGithub) -
         body = {"username": "octocat", "pattern": "needle"}
         url = f"{service.url}/api/v1/search"
         with requests.post(url, json=body, headers=NDJSON, timeout=10, stream=True) as answer:
-            logged = answer.iter_lines()  # when it is forgotten, the connection is closed
+            logged = answer.iter_lines()  # closes the connection when it is garbage-collected
             assert next(logged)
             assert counted(service, "gistapi_searches_in_progress") == 1
         until(lambda: counted(service, "gistapi_http_requests_in_progress") == 1)
@@ -92,8 +92,8 @@ def test_who_left_is_counted_and_nothing_stays_in_progress(github: FakeGithub) -
         assert counted(service, 'gistapi_searches_total{outcome="cancelled"}') == 1
 
 
-def test_a_warm_service_has_its_workers(github: FakeGithub) -> None:
-    """When it says that it is ready, no search has to wait for them."""
+def test_a_ready_service_has_its_workers(github: FakeGithub) -> None:
+    """When it is ready, no search has to wait for their start."""
     with serving(github) as service:
         checks = requests.get(f"{service.url}/readyz?verbose", timeout=SECONDS).json()["checks"]
         assert checks["workers"][0]["observedValue"] == 2

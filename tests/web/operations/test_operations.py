@@ -1,4 +1,4 @@
-"""What operators are answered, and what every request leaves behind."""
+"""Health, metrics and the access log, with parts in given states."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
 class Operated:
-    """An application and its operators' view; the parts say what is set here."""
+    """An application with its probes and metrics, whose parts report what a test sets."""
 
     def __init__(self, searches: Searches | None = None) -> None:
         self.state: State = "ready"
@@ -59,7 +59,7 @@ class Operated:
         return answer.status_code, body
 
     def counted(self) -> dict[tuple[str, ...], float]:
-        """Every sample of /metrics that is ours: its name and the values of its labels."""
+        """Every sample of /metrics that is ours, by its name and the values of its labels."""
         text = self.client.get("/metrics", buffered=True).text
         return {
             (sample.name, *sample.labels.values()): sample.value
@@ -69,12 +69,12 @@ class Operated:
 
 
 def asked(status: int | None, error: str | None = None, kind: Any = "list") -> GithubRequestEnded:
-    """A request to GitHub that ended so."""
+    """The event of a request to GitHub that ended so."""
     return GithubRequestEnded(kind, "api.github.com", status, error, 0.2, 100)
 
 
-def test_livez_asks_nothing_of_anyone() -> None:
-    """It passes, whatever the parts say."""
+def test_livez_checks_no_dependency() -> None:
+    """It passes whatever state the parts are in."""
     operated = Operated()
     operated.state = "stopping"
     answer = operated.client.get("/livez")
@@ -86,7 +86,7 @@ def test_livez_asks_nothing_of_anyone() -> None:
     ("state", "status"), [("ready", 200), ("starting", 503), ("stopping", 503)]
 )
 def test_readyz_fails_only_while_starting_or_stopping(state: State, status: int) -> None:
-    """And says which of the two it is."""
+    """The body says which of the two it is."""
     operated = Operated()
     operated.state = state
     found, body = operated.ready()
@@ -96,8 +96,8 @@ def test_readyz_fails_only_while_starting_or_stopping(state: State, status: int)
     )
 
 
-def test_readyz_tells_its_checks_only_when_asked() -> None:
-    """`verbose` brings cache, searches, workers and GitHub; without it, only their sum."""
+def test_readyz_lists_its_checks_only_if_verbose() -> None:
+    """`verbose` lists cache, searches, workers and GitHub; without it there is one status."""
     operated = Operated()
     _, body = operated.ready()
     assert set(body["checks"]) == {
@@ -118,7 +118,7 @@ def test_readyz_tells_its_checks_only_when_asked() -> None:
 
 
 def test_a_failing_cache_is_a_warning() -> None:
-    """Searches go on without it."""
+    """Searches work without it."""
     operated = Operated()
     operated.cache = CacheStatus("warn", "reading fails: ConnectionError")
     status, body = operated.ready()
@@ -128,8 +128,8 @@ def test_a_failing_cache_is_a_warning() -> None:
     ]
 
 
-def test_every_search_taken_is_a_warning() -> None:
-    """The next one would be refused."""
+def test_a_full_service_is_a_warning() -> None:
+    """The next search would be refused."""
     operated = Operated()
     operated.searches = 64
     assert operated.ready()[1]["status"] == "warn"
@@ -149,8 +149,8 @@ def test_every_search_taken_is_a_warning() -> None:
         ([asked(502, "TransientError")], "api.github.com answered 502."),
     ],
 )
-def test_the_last_contact_with_github(events: list[Event], words: str | None) -> None:
-    """A refused token, silence and errors are warnings until it is well again."""
+def test_the_last_answer_of_github(events: list[Event], words: str | None) -> None:
+    """A refused token, no answer and errors are warnings until a request succeeds."""
     status, body = Operated().ready(*events)
     (check,) = body["checks"]["github:contact"]
     assert status == 200
@@ -172,13 +172,13 @@ def test_the_last_contact_with_github(events: list[Event], words: str | None) ->
     ],
 )
 def test_githubs_budget(event: Event, status: str) -> None:
-    """Less than a tenth left is a warning, and so is a wait it asks for, until the time is over."""
+    """Less than a tenth is a warning, and so is a wait that GitHub asks for, until it is over."""
     code, body = Operated().ready(event)
     assert (code, body["checks"]["github:budget"][0]["status"]) == (200, status)
 
 
 def test_events_are_counted() -> None:
-    """Each kind, with its labels and its unit."""
+    """Each kind has its labels and its unit."""
     operated = Operated()
     events: list[Event] = [
         asked(200),
@@ -234,14 +234,14 @@ def test_events_are_counted() -> None:
     assert any(name[0] == "gistapi_build_info" for name in counted)
 
 
-def test_each_app_counts_for_itself() -> None:
-    """Two applications in a process share no counts."""
+def test_each_app_has_its_own_metrics() -> None:
+    """Two applications in one process share no counts."""
     Operated().operation.observe(WorkerKilled("died"))
     assert Operated().counted()["gistapi_matching_workers_killed_total", "died"] == 0
 
 
-def test_openmetrics_is_there_for_who_asks() -> None:
-    """As newer Prometheus servers do."""
+def test_openmetrics_is_returned_on_request() -> None:
+    """Newer Prometheus servers ask for it by `Accept`."""
     accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
     answer = Operated().client.get("/metrics", headers=accept)
     assert answer.mimetype == "application/openmetrics-text"
@@ -249,7 +249,7 @@ def test_openmetrics_is_there_for_who_asks() -> None:
 
 
 def test_requests_are_counted_by_route_and_status() -> None:
-    """Whatever the path, the label is one of the routes; nothing stays in progress."""
+    """The label is one of the routes whatever the path is, and nothing stays in progress."""
     operated = Operated()
     body = {"username": "octocat", "pattern": "x"}
     for path in ("/ping", "/static/search.js", "/secret/path", "/docs/swagger-ui.css"):
@@ -268,12 +268,12 @@ def test_requests_are_counted_by_route_and_status() -> None:
         (SEARCH, "200"): 2,
         (SEARCH, "400"): 1,
     }
-    assert counted["gistapi_http_requests_in_progress",] == 1  # the reading of them
+    assert counted["gistapi_http_requests_in_progress",] == 1  # this request for the metrics
     assert counted["gistapi_http_request_duration_seconds_count", SEARCH] == 3
 
 
 def test_a_stream_is_counted_at_its_end() -> None:
-    """Until its last byte is sent, it is in progress."""
+    """It is in progress until its last byte is sent."""
     operated = Operated()
     answer = operated.client.post(
         SEARCH, json={"username": "octocat", "pattern": "x"}, headers=NDJSON, buffered=False
@@ -284,10 +284,10 @@ def test_a_stream_is_counted_at_its_end() -> None:
     assert operated.counted()["gistapi_http_requests_total", SEARCH, "200"] == 1
 
 
-def test_every_request_is_a_line_and_a_probe_a_quiet_one(
+def test_every_request_is_logged_and_probes_at_debug(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Method, path, route, status, code and duration; probes and static files at DEBUG."""
+    """A line has method, path, route, status, code and duration; static files are at DEBUG too."""
     operated = Operated()
     with caplog.at_level(logging.DEBUG, "gistapi"):
         for path in ("/ping", "/livez", "/readyz", "/metrics", "/openapi.json", "/nothing"):
@@ -323,8 +323,8 @@ def test_every_request_is_a_line_and_a_probe_a_quiet_one(
         ("nonsense", {}),
     ],
 )
-def test_a_trace_is_taken_up(header: str, ids: dict[str, str]) -> None:
-    """A valid traceparent stands on every line of its request; an invalid one on none."""
+def test_traceparent_is_logged(header: str, ids: dict[str, str]) -> None:
+    """A valid one is on every line of its request, an invalid one on none."""
     operated = Operated()
     seen: dict[str, Any] = {}
     operated.app.before_request(lambda: seen.update(get_contextvars()))
@@ -332,8 +332,8 @@ def test_a_trace_is_taken_up(header: str, ids: dict[str, str]) -> None:
     assert seen == {"request_id": "mine", **ids}
 
 
-def test_a_request_leaves_nothing_to_the_next() -> None:
-    """What was bound for one request on a thread is gone for the next."""
+def test_requests_share_no_log_context() -> None:
+    """What was bound for one request on a thread is not on the lines of the next."""
     operated = Operated()
     seen: list[dict[str, Any]] = []
     operated.app.before_request(lambda: seen.append(get_contextvars()))

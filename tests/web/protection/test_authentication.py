@@ -1,4 +1,4 @@
-"""Keys: which requests need one, how it is sent, and who is let in."""
+"""API keys: which requests need one, how it is sent, and who is admitted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.web.searches import NDJSON, PROBLEM, SEARCH, Searches, end, match
 
 @pytest.fixture
 def file(tmp_path: Path) -> KeyFile:
-    """Give a file of keys that is not there yet."""
+    """Return a key file that does not exist yet."""
     return KeyFile(tmp_path / "keys.json")
 
 
@@ -35,21 +35,21 @@ def client(
 
 
 def ask(asking: FlaskClient, **headers: str) -> TestResponse:
-    """Ask for a search with these headers."""
+    """Send a search with these headers."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     return asking.post(SEARCH, json={"username": "octocat", "pattern": "x"}, headers=sent)
 
 
 def test_without_keys_everybody_may_search(file: KeyFile) -> None:
-    """What is sent as a key then does not matter."""
+    """A header that would be a key is ignored then."""
     asking = client(file)
     assert ask(asking).status_code == 200
     assert ask(asking, Authorization="Bearer gak_x").status_code == 200
 
 
 @pytest.mark.parametrize("form", ["Bearer {}", "bearer {}", "BEARER   {} "])
-def test_a_key_comes_as_a_bearer_token_or_in_its_own_header(file: KeyFile, form: str) -> None:
-    """The scheme's case does not matter (RFC 9110, 11.1)."""
+def test_a_key_is_a_bearer_token_or_x_api_key(file: KeyFile, form: str) -> None:
+    """The case of the scheme does not matter (RFC 9110, 11.1)."""
     key = file.create("ci")
     asking = client(file)
     assert ask(asking, Authorization=form.format(key)).status_code == 200
@@ -73,10 +73,10 @@ def test_a_key_comes_as_a_bearer_token_or_in_its_own_header(file: KeyFile, form:
         {"Cookie": "key={key}"},
     ],
 )
-def test_once_there_is_a_key_none_and_a_wrong_one_are_refused(
+def test_once_a_key_exists_a_missing_or_wrong_one_is_refused(
     file: KeyFile, headers: dict[str, str]
 ) -> None:
-    """401, with how to do it right; nothing is searched."""
+    """The answer is a 401 that says how to send one; nothing is searched."""
     key = file.create("ci")
     answer = ask(client(file), **{name: value.format(key=key) for name, value in headers.items()})
     assert answer.status_code == 401
@@ -85,8 +85,8 @@ def test_once_there_is_a_key_none_and_a_wrong_one_are_refused(
     assert key not in answer.text
 
 
-def test_a_key_is_asked_for_before_the_body_is_looked_at(file: KeyFile) -> None:
-    """413, then 401, then 415 and 400; in each error's form."""
+def test_a_key_is_checked_before_the_body(file: KeyFile) -> None:
+    """The order is 413, 401, 415 and 400, in both forms of an error."""
     file.create("ci")
     asking = client(file)
     assert asking.post(SEARCH, data=b"x" * 70_000).status_code == 413
@@ -96,7 +96,7 @@ def test_a_key_is_asked_for_before_the_body_is_looked_at(file: KeyFile) -> None:
 
 
 def test_only_the_api_needs_a_key(file: KeyFile) -> None:
-    """Pages, health and counts stay open, as does the path that is not there."""
+    """Pages, health and metrics stay open, as do unknown paths."""
     file.create("ci")
     asking = client(file)
     open_to_all = ("/", "/docs", "/openapi.json", "/ping", "/livez", "/readyz", "/metrics")
@@ -104,8 +104,8 @@ def test_only_the_api_needs_a_key(file: KeyFile) -> None:
     assert asking.get("/api/v1/nope").status_code == 404
 
 
-def test_a_key_that_is_revoked_opens_nothing_any_more(file: KeyFile) -> None:
-    """From the next request on, and the service does not open because it was the last."""
+def test_a_revoked_key_is_refused(file: KeyFile) -> None:
+    """This holds from the next request on, and also for the last key."""
     key = file.create("ci")
     asking = client(file)
     assert ask(asking, X_API_Key=key).status_code == 200
@@ -114,8 +114,8 @@ def test_a_key_that_is_revoked_opens_nothing_any_more(file: KeyFile) -> None:
     assert ask(asking).status_code == 401
 
 
-def test_where_keys_are_optional_who_sends_none_needs_no_file(tmp_path: Path) -> None:
-    """The keys are not read for them, so that a file that cannot be read keeps nobody out."""
+def test_optional_keys_are_not_read_for_callers_without_one(tmp_path: Path) -> None:
+    """So an unreadable key file refuses only callers with a key."""
     path = tmp_path / "keys.json"
     path.write_text("{", "utf-8")
     asking = client(KeyFile(path), optional=True)
@@ -123,8 +123,8 @@ def test_where_keys_are_optional_who_sends_none_needs_no_file(tmp_path: Path) ->
     assert ask(asking, X_API_Key="gak_x").status_code == 500
 
 
-def test_where_keys_are_optional_only_a_wrong_one_is_refused(file: KeyFile) -> None:
-    """Who sends none is let in without; a wrong key is never taken for none."""
+def test_with_optional_keys_a_wrong_one_is_refused(file: KeyFile) -> None:
+    """A caller without a key is admitted; a wrong key never counts as none."""
     key = file.create("ci")
     asking = client(file, optional=True)
     assert ask(asking).status_code == 200
@@ -132,8 +132,8 @@ def test_where_keys_are_optional_only_a_wrong_one_is_refused(file: KeyFile) -> N
     assert ask(asking, X_API_Key="gak_wrong").status_code == 401
 
 
-def test_keys_that_can_t_be_read_let_nobody_in(file: KeyFile, tmp_path: Path) -> None:
-    """That is the operator's fault, reported as one, and in his log; no path goes out."""
+def test_an_unreadable_key_file_admits_nobody(file: KeyFile, tmp_path: Path) -> None:
+    """The answer is a 500 without the path; the log has the cause for the operator."""
     key = file.create("ci")
     asking = client(file)
     (tmp_path / "keys.json").write_text("{")
@@ -151,7 +151,7 @@ def test_keys_that_can_t_be_read_let_nobody_in(file: KeyFile, tmp_path: Path) ->
 def test_metrics_have_a_setting_of_their_own(
     file: KeyFile, access: MetricsAccess, without: int, wrong: int, right: int
 ) -> None:
-    """Open, for those with a key, or for nobody."""
+    """They are open, for callers with a key, or closed."""
     sent = {"Authorization": f"Bearer {file.create('prometheus')}"}
     asking = client(file, metrics=access, optional=True)
     wrongly = {"Authorization": "Bearer gak_wrong"}
@@ -160,14 +160,14 @@ def test_metrics_have_a_setting_of_their_own(
 
 
 def test_metrics_for_keys_are_closed_while_there_are_none(file: KeyFile) -> None:
-    """They do not open because no key was made."""
+    """Without keys, nobody may read them."""
     assert client(file, metrics="key").get("/metrics").status_code == 401
 
 
 def test_the_log_names_the_key_of_a_request(
     file: KeyFile, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """By its name, on each line; the key itself is on none."""
+    """Each line has the key's name, and none the key."""
     bound: list[tuple[str, str | None]] = []
 
     def note(record: logging.LogRecord) -> bool:
@@ -187,7 +187,7 @@ def test_the_log_names_the_key_of_a_request(
 def test_an_open_stream_ends_when_its_key_is_revoked(
     file: KeyFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With an `error` line; the search is closed."""
+    """It ends with an `error` line, and the search is closed."""
     monkeypatch.setattr(guard_module, "RECHECK_SECONDS", 0.0)
     key = file.create("ci")
     other = file.create("other")

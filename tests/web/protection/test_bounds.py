@@ -1,4 +1,4 @@
-"""What a stranger can make large or slow on a connection, and what becomes of it."""
+"""Limits on what a client may send or leave unread on a connection."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests.fake_github import FakeGithub, Fault
 from tests.serving import Serving, serving
 from tests.waiting import HANG_SECONDS, until
 from tests.web.operations.test_operation import counted
+from tests.web.server.hosting import everything
 
 HEAD = b"POST /api/v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 PING = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n"
@@ -26,19 +27,11 @@ SEARCHES = "gistapi_searches_in_progress"
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Serving]:
-    """Give a service with something to find."""
+    """Yield a service of a user with one gist."""
     with FakeGithub() as github:
         github.add_user("octocat").add_gist({"a.txt": "needle"})
         with serving(github) as running:
             yield running
-
-
-def everything(connection: socket.socket) -> bytes:
-    """What comes until the connection ends."""
-    received = b""
-    while data := connection.recv(65536):
-        received += data
-    return received
 
 
 def chunk(size: int) -> bytes:
@@ -71,18 +64,18 @@ def chunk(size: int) -> bytes:
         (HEAD + b"Content-Length: 60000\r\n" + END + b"[" * 30_000 + b"]" * 30_000, 400),
     ],
 )
-def test_what_is_too_large_or_makes_no_sense_is_refused(
+def test_oversized_and_malformed_requests_are_refused(
     service: Serving, sent: bytes, status: int
 ) -> None:
-    """Heads, fields, lengths and nesting; the service goes on."""
+    """This covers heads, fields, lengths and nesting; the service continues to answer."""
     with service.connect(sent) as connection:
         connection.settimeout(HANG_SECONDS)
         assert int(connection.recv(65536).split()[1]) == status
     assert requests.get(f"{service.url}/ping", timeout=HANG_SECONDS).text == "pong"
 
 
-def test_pipelined_requests_are_answered_one_after_the_other(service: Serving) -> None:
-    """Hundreds on one connection take one thread at a time."""
+def test_pipelined_requests_are_answered_in_turn(service: Serving) -> None:
+    """Hundreds on one connection use one thread at a time."""
     with service.connect((PING + b"\r\n") * 299 + PING + END) as connection:
         connection.settimeout(HANG_SECONDS)
         assert everything(connection).count(b"pong") == 300
@@ -96,8 +89,8 @@ def test_pipelined_requests_are_answered_one_after_the_other(service: Serving) -
         HEAD + b"Transfer-Encoding: chunked\r\n" + END + b"2c\r\n" + BODY,
     ],
 )
-def test_a_body_that_breaks_off_is_a_400(service: Serving, sent: bytes) -> None:
-    """Nothing is searched, even where what came is a request by itself."""
+def test_an_incomplete_body_is_a_400(service: Serving, sent: bytes) -> None:
+    """Nothing is searched, even if the part received is a valid request."""
     began = counted(service, 'gistapi_searches_total{outcome="success"}')
     with service.connect(sent) as connection:
         connection.shutdown(socket.SHUT_WR)
@@ -116,14 +109,14 @@ def _from(source: str, service: Serving, sent: bytes) -> socket.socket:
 
 
 def status(connection: socket.socket) -> int:
-    """The status of the answer; the connection is closed."""
+    """The status of the answer; the connection is closed then."""
     with connection:
         return int(connection.recv(65536).split()[1])
 
 
 @pytest.mark.parametrize("begun", [b"", HEAD, HEAD + b"Content-Length: 99\r\n\r\n{"])
-def test_connections_that_send_nothing_are_in_nobodys_way(service: Serving, begun: bytes) -> None:
-    """More than there may be: silent, half heads, half bodies. Their own address gets in, too."""
+def test_idle_connections_block_nobody(service: Serving, begun: bytes) -> None:
+    """There are more than allowed: silent, half a head, half a body. New ones are accepted."""
     whole = HEAD + b"Content-Length: %d\r\n" % len(BODY) + END + BODY
     with ExitStack() as stack:
         for number in range(MAX_CONNECTIONS + 76):
@@ -134,8 +127,8 @@ def test_connections_that_send_nothing_are_in_nobodys_way(service: Serving, begu
         assert requests.get(f"{service.url}/ping", timeout=HANG_SECONDS).text == "pong"
 
 
-def hoarder(service: Serving, sent: bytes) -> socket.socket:
-    """A connection that asks, and reads next to nothing of the answer."""
+def slow_reader(service: Serving, sent: bytes) -> socket.socket:
+    """A connection that sends a request, and reads almost nothing of the answer."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     connection.settimeout(HANG_SECONDS)
@@ -144,21 +137,21 @@ def hoarder(service: Serving, sent: bytes) -> socket.socket:
     return connection
 
 
-def test_answers_that_are_not_read_hold_no_threads(service: Serving) -> None:
-    """While more than there are threads ask for large files and read nothing, /ping answers."""
+def test_unread_answers_hold_no_threads(service: Serving) -> None:
+    """/ping answers while more clients than threads request large files and read nothing."""
     files = (b"GET /docs/swagger-ui-bundle.js", b"GET /static/altcha/altcha.min.js")
     with ExitStack() as stack:
         for number in range(THREADS + 40):
             asked = files[number % 2] + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
-            stack.enter_context(hoarder(service, asked))
+            stack.enter_context(slow_reader(service, asked))
         assert requests.get(f"{service.url}/ping", timeout=HANG_SECONDS).text == "pong"
     answer = requests.get(f"{service.url}/docs/swagger-ui-bundle.js", timeout=HANG_SECONDS)
     assert len(answer.content) > 1_000_000
 
 
 @pytest.mark.parametrize("accept", [b"", b"Accept: application/x-ndjson\r\n"])
-def test_a_client_that_leaves_ends_its_search(github: FakeGithub, accept: bytes) -> None:
-    """A plain answer's too, while GitHub is silent: the slot is free long before the deadline."""
+def test_a_disconnect_ends_the_search(github: FakeGithub, accept: bytes) -> None:
+    """This holds for plain answers too, while GitHub is silent and long before the deadline."""
     user = github.add_user("octocat")
     for number in range(3):
         user.add_gist({f"f{number}": f"needle {number}"})
@@ -172,7 +165,7 @@ def test_a_client_that_leaves_ends_its_search(github: FakeGithub, accept: bytes)
 
 
 def test_one_address_has_at_most_a_quarter_of_the_searches(github: FakeGithub) -> None:
-    """By default; another address is answered beside it."""
+    """This is the default; a search from another address is answered meanwhile."""
     github.add_user("octocat").add_gist({"a.txt": "needle"})
     github.add_user("slow").add_gist({"f0": "needle"})
     github.faults.inject(Fault(latency_seconds=600), path="/f0")

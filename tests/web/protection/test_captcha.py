@@ -1,4 +1,4 @@
-"""The captcha: a challenge is solved once, in time, by whoever has no key."""
+"""The captcha: callers without a key solve each challenge once, in time."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ STATIC = ROOT / "gistapi/web/ui/static/altcha"
 
 @pytest.fixture(autouse=True)
 def _easy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the challenges of this process cost little to solve; a service's cost what they do."""
+    """Make challenges cheap in this process; those of a service process keep their cost."""
     monkeypatch.setattr(module, "ITERATIONS", 10)
 
 
 def web(key: str = KEY) -> FlaskClient:
-    """A client of an application that asks for a captcha."""
+    """A client of an application that requires a captcha."""
     guard = Guard(captcha=Captcha(key, NonceStore()))
     return create_web(Searches(), guard=guard).test_client()
 
 
 def solved(challenge: dict[str, Any]) -> altcha.Payload:
-    """The work, done."""
+    """Solve a challenge."""
     parsed = altcha.Challenge.from_dict(challenge)
     solution = altcha.solve_challenge(parsed)
     assert solution is not None
@@ -54,15 +54,15 @@ def solved(challenge: dict[str, Any]) -> altcha.Payload:
 
 
 def refusal(client: FlaskClient, sent: str) -> str:
-    """The message of the 403 that this header is answered with."""
+    """The message of the 403 for this header."""
     answer = client.post(SEARCH, json=QUERY, headers={HEADER: sent})
     body = answer.get_json()
     assert (answer.status_code, body["code"]) == (403, "captcha_required")
     return str(body["message"])
 
 
-def test_a_solved_challenge_is_good_for_one_search() -> None:
-    """Without it 403, with it 200, with the same again 403."""
+def test_a_solution_is_valid_for_one_search() -> None:
+    """Without it the answer is 403, with it 200, and 403 when it is sent again."""
     client = web()
     assert CHALLENGE in refusal(client, "")
     sent = solved(client.get(CHALLENGE).get_json()).to_base64()
@@ -70,15 +70,15 @@ def test_a_solved_challenge_is_good_for_one_search() -> None:
     assert "used before" in refusal(client, sent)
 
 
-def test_the_body_is_looked_at_only_after_the_captcha() -> None:
-    """A captcha comes before 415 and 400, and after 413."""
+def test_the_captcha_is_checked_before_the_body() -> None:
+    """The order is 413, 403, then 415 and 400."""
     client = web()
     assert client.post(SEARCH, data="x").status_code == 403
     assert client.post(SEARCH, data="x" * 70_000).status_code == 413
 
 
-def test_challenges_differ_are_signed_and_not_to_be_stored() -> None:
-    """Each has a nonce of its own, an end, and a signature."""
+def test_challenges_are_unique_signed_and_not_cached() -> None:
+    """Each has its own nonce, an expiry and a signature."""
     client = web()
     first, second = client.get(CHALLENGE), client.get(CHALLENGE)
     assert first.headers["Cache-Control"] == "no-store"
@@ -89,7 +89,7 @@ def test_challenges_differ_are_signed_and_not_to_be_stored() -> None:
 
 
 def test_without_a_key_there_is_no_captcha() -> None:
-    """Off by default: nothing is asked, and there is no challenge."""
+    """It is off by default: nothing is required, and there is no challenge."""
     client = Searches().client()
     assert client.get(CHALLENGE).status_code == 404
     assert client.post(SEARCH, json=QUERY).status_code == 200
@@ -118,7 +118,7 @@ def _pretend(payload: altcha.Payload) -> None:
 
 @pytest.mark.parametrize("forge", [_weaken, _prolong, _unsign, _guess, _pretend])
 def test_a_forged_solution_is_refused(forge: Callable[[altcha.Payload], None]) -> None:
-    """Whatever is changed of challenge or solution."""
+    """Any change of challenge or solution is noticed."""
     client = web()
     payload = solved(client.get(CHALLENGE).get_json())
     good = payload.to_base64()
@@ -128,14 +128,14 @@ def test_a_forged_solution_is_refused(forge: Callable[[altcha.Payload], None]) -
 
 
 def test_a_challenge_of_another_key_is_refused() -> None:
-    """Who signs with a key of his own gets nowhere."""
+    """A challenge signed with the caller's own key is worthless."""
     assert "not solved" in refusal(
         web(), solved(web("j" * 32).get(CHALLENGE).get_json()).to_base64()
     )
 
 
 def test_an_expired_challenge_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its time is in the signed part."""
+    """The expiry is part of what is signed."""
     monkeypatch.setattr(module, "EXPIRY_SECONDS", -1)
     client = web()
     assert "expired" in refusal(client, solved(client.get(CHALLENGE).get_json()).to_base64())
@@ -157,8 +157,8 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode("utf-8", "surrogatepass")).decode()
 
 
-def test_nonsense_is_no_solution() -> None:
-    """Any JSON in the header is a 403, never a fault of ours."""
+def test_any_other_json_is_no_solution() -> None:
+    """The answer is a 403, never a 500."""
     client = web()
 
     @given(JSON)
@@ -184,14 +184,12 @@ def test_nonsense_is_no_solution() -> None:
         ("challenge", "signature", [7, [], "zz", "\u00e9"]),
     ],
 )
-def test_a_value_of_another_type_is_no_fault_of_the_service(
-    part: str, name: str, values: list[object]
-) -> None:
-    """In a payload that is otherwise right, each value by itself: 403, never 500."""
+def test_a_value_of_another_type_is_a_403(part: str, name: str, values: list[object]) -> None:
+    """Each value of a valid payload is replaced by itself."""
     client, expected = web(), {403}
     right = solved(client.get(CHALLENGE).get_json()).to_base64()
     for value in values:
-        if (part, name) == ("solution", "time"):  # which may pass, and then uses the solution up
+        if (part, name) == ("solution", "time"):  # which may be accepted, once
             expected = {200, 403}
             right = solved(client.get(CHALLENGE).get_json()).to_base64()
         payload = json.loads(base64.b64decode(right))
@@ -206,14 +204,14 @@ def test_a_value_of_another_type_is_no_fault_of_the_service(
 
 
 @pytest.mark.parametrize("sent", ["x", "=", "e30=", _base64("[" * 1000), "a" * 9000, "\u00e9"])
-def test_what_is_no_payload_is_no_solution(sent: str) -> None:
-    """Neither is what is no base64, no JSON, too deep or too long."""
+def test_a_malformed_payload_is_no_solution(sent: str) -> None:
+    """It may be invalid base64 or JSON, nested too deeply or too long."""
     assert "does not hold the solution" in refusal(web(), sent)
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Serving]:
-    """Give a service that asks for a captcha."""
+    """Yield a service that requires a captcha."""
     with FakeGithub() as github:
         user = github.add_user("octocat")
         user.add_gist({"a.txt": "needle"})
@@ -222,7 +220,7 @@ def service() -> Iterator[Serving]:
 
 
 def test_a_program_can_solve_it_over_http(service: Serving) -> None:
-    """The challenge as the service gives it, the solution in a header."""
+    """It gets a challenge from the service, and sends the solution in a header."""
     challenge = requests.get(f"{service.url}{CHALLENGE}", timeout=10).json()
     headers = {HEADER: solved(challenge).to_base64()}
     url = f"{service.url}{SEARCH}"
@@ -231,8 +229,8 @@ def test_a_program_can_solve_it_over_http(service: Serving) -> None:
     assert service.search("needle").status_code == 403
 
 
-def test_the_command_says_what_it_needs(service: Serving) -> None:
-    """A shell solves no captcha: it wants a key."""
+def test_the_command_asks_for_a_key(service: Serving) -> None:
+    """It cannot solve a captcha in a shell."""
     command = ("gistapi", "search", "octocat", "x", "--server", service.url)
     done = run(str(Path(sys.executable).parent / command[0]), *command[1:], environ=environment())
     assert done.returncode == 2
@@ -242,7 +240,7 @@ def test_the_command_says_what_it_needs(service: Serving) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_page_solves_one_before_each_search(service: Serving, theme: Any) -> None:
-    """With the page's policy in force, and nothing of it in the link; twice: each is used up."""
+    """This works under the page's CSP; the link does not contain the solution."""
     with chromium() as browser, visit(browser, service.url, theme=theme) as visited:
         page = visited.page
         for pattern, said in (("needle", "1 gist matches"), ("nowhere", "No gist matches")):
@@ -254,14 +252,14 @@ def test_the_page_solves_one_before_each_search(service: Serving, theme: Any) ->
         expect(page.locator("altcha-widget")).to_contain_text("Verified")
 
 
-def test_the_page_works_no_more_than_it_must(github: FakeGithub) -> None:
-    """Without a captcha nothing of the widget is loaded."""
+def test_the_page_loads_no_widget_without_need(github: FakeGithub) -> None:
+    """Without a captcha it loads no file of the widget."""
     with serving(github) as running:
         assert "altcha" not in requests.get(running.url, timeout=10).text
 
 
-def test_the_widget_is_the_one_that_was_published() -> None:
-    """The files that others wrote are unchanged."""
+def test_the_widget_is_unmodified() -> None:
+    """The files equal those that were published."""
     found = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in STATIC.iterdir()

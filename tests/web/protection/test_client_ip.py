@@ -1,4 +1,4 @@
-"""Who may ask by address, and whose address it is behind proxies."""
+"""Access by address, and the client's address behind proxies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUERY = {"username": "octocat", "pattern": "x"}
 
 
 def status(addresses: ClientAddresses, peer: str, forwarded: str | None = None) -> int:
-    """What a search from this peer is answered with."""
+    """The status of a search from this peer."""
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
     client = create_web(Searches(), guard=Guard(addresses=addresses)).test_client()
     environ = {"REMOTE_ADDR": peer}
@@ -48,10 +48,8 @@ def status(addresses: ClientAddresses, peer: str, forwarded: str | None = None) 
         ("0x7f.1", None),
     ],
 )
-def test_an_address_is_read_in_every_form_that_proxies_write(
-    text: str, address: str | None
-) -> None:
-    """With port, in brackets, mapped; what is none is none."""
+def test_an_address_is_read_in_every_form_of_proxies(text: str, address: str | None) -> None:
+    """It may have a port or brackets, or be mapped; anything else is no address."""
     found = address_of(text)
     assert (None if found is None else str(found)) == address
 
@@ -75,24 +73,24 @@ def test_an_address_is_read_in_every_form_that_proxies_write(
         ((), ("192.0.2.0/24",), "", 200),
     ],
 )
-def test_the_lists_let_in_and_keep_out(
+def test_lists_of_addresses_allow_and_deny(
     allowed: tuple[str, ...], denied: tuple[str, ...], peer: str, expected: int
 ) -> None:
-    """Denied is denied; a list of the allowed keeps out all others, and whoever is not known."""
+    """Denial takes precedence; a list of allowed addresses refuses all others and unknown ones."""
     assert status(ClientAddresses(allowed, denied), peer) == expected
 
 
 @pytest.mark.parametrize(
     ("proxies", "forwarded", "expected"),
     [
-        (0, "192.0.2.1", 403),  # nobody is believed: the peer counts, which is not allowed
+        (0, "192.0.2.1", 403),  # no proxy is trusted: the peer counts, which is not allowed
         (1, "192.0.2.1", 200),
         (1, "192.0.2.1:5000", 200),
-        (1, "192.0.2.1, 198.51.100.1", 403),  # the first is the caller's invention
+        (1, "192.0.2.1, 198.51.100.1", 403),  # the caller made up the first
         (1, "198.51.100.1, 192.0.2.1", 200),
         (2, "192.0.2.1, 198.51.100.1", 200),
         (2, "192.0.2.1, 198.51.100.1, 198.51.100.2", 403),
-        (2, "192.0.2.1", 403),  # fewer than there are proxies: nobody is known
+        (2, "192.0.2.1", 403),  # fewer hops than proxies: the client is unknown
         (1, None, 403),
         (1, "", 403),
         (1, "localhost", 403),
@@ -100,21 +98,19 @@ def test_the_lists_let_in_and_keep_out(
         (1, "192.0.2.1;", 403),
     ],
 )
-def test_only_the_trusted_hops_are_believed(
-    proxies: int, forwarded: str | None, expected: int
-) -> None:
-    """Counted from the right; what is no address lets nobody in."""
+def test_only_trusted_hops_count(proxies: int, forwarded: str | None, expected: int) -> None:
+    """They are counted from the right; anything that is no address is refused."""
     addresses = ClientAddresses(("192.0.2.0/24",), (), proxies)
     assert status(addresses, "198.51.100.9", forwarded) == expected
 
 
-def test_too_few_hops_are_not_the_proxys_own_address() -> None:
-    """A list that allows the inner network does not let in who came past the outer proxy."""
+def test_too_few_hops_are_an_unknown_client() -> None:
+    """A list that allows the inner network does not admit callers who bypass the outer proxy."""
     assert status(ClientAddresses(("10.0.0.0/8",), (), 2), "10.0.0.5", "203.0.113.1") == 403
 
 
 def ask(service: Serving, source: str, method: str, path: str, **headers: str) -> int:
-    """The status for a request from this address of the loopback."""
+    """The status of a request from this loopback address."""
     connection = http.client.HTTPConnection(
         "127.0.0.1", service.port, timeout=10, source_address=(source, 0)
     )
@@ -127,8 +123,8 @@ def ask(service: Serving, source: str, method: str, path: str, **headers: str) -
         connection.close()
 
 
-def test_a_denied_address_reaches_the_probes_alone(github: FakeGithub) -> None:
-    """From a real connection: search, pages and what is not there are forbidden."""
+def test_a_denied_address_may_use_the_probes_only(github: FakeGithub) -> None:
+    """Over a real connection, search, pages and unknown paths are forbidden."""
     github.add_user("octocat")
     with serving(github, denied_addresses="127.0.0.2, 127.0.1.0/24") as service:
         for source, expected in (("127.0.0.2", 403), ("127.0.1.9", 403), ("127.0.0.3", 200)):
@@ -144,8 +140,8 @@ def test_a_denied_address_reaches_the_probes_alone(github: FakeGithub) -> None:
         assert ask(service, "127.0.0.3", "POST", SEARCH, **spoofed) == 200
 
 
-def test_behind_a_proxy_the_lists_are_for_those_before_it(github: FakeGithub) -> None:
-    """Several lines of the header count as one list."""
+def test_behind_a_proxy_the_lists_apply_to_its_clients(github: FakeGithub) -> None:
+    """Several lines of the header are one list."""
     github.add_user("octocat")
     with serving(github, allowed_addresses="203.0.113.0/24", trusted_proxies=1) as service:
         for forwarded, expected in (

@@ -1,4 +1,4 @@
-"""Which pages of other sites may call the API."""
+"""Pages of other origins that may call the API."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ASKED = {
 
 
 def access(answer: TestResponse) -> dict[str, str]:
-    """The headers on access that an answer has."""
+    """The answer's Access-Control headers."""
     prefix = "Access-Control-"
     return {
         name.removeprefix(prefix): value
@@ -36,8 +36,8 @@ def access(answer: TestResponse) -> dict[str, str]:
     }
 
 
-def test_without_origins_no_page_is_let_in() -> None:
-    """Off by default: no answer says anything of other origins."""
+def test_without_origins_no_page_may_call_the_api() -> None:
+    """This is the default: no answer has a CORS header."""
     client = Searches().client()
     headers = {"Origin": "https://one.example"}
     assert access(client.post(SEARCH, json=QUERY, headers=headers)) == {}
@@ -45,8 +45,8 @@ def test_without_origins_no_page_is_let_in() -> None:
 
 
 @pytest.mark.parametrize("origin", ORIGINS)
-def test_a_preflight_needs_nothing_and_searches_nothing(origin: str) -> None:
-    """It answers with no content what may be sent: the methods and headers of the API."""
+def test_a_preflight_needs_no_key_and_searches_nothing(origin: str) -> None:
+    """Its answer has no content, and lists the API's methods and headers."""
     searches = Searches()
     client = create_web(searches, cors_origins=ORIGINS).test_client()
     answer = client.options(SEARCH, headers={"Origin": origin} | ASKED)
@@ -64,8 +64,8 @@ def test_a_preflight_needs_nothing_and_searches_nothing(origin: str) -> None:
     assert searches.asked == []
 
 
-def test_answers_and_errors_can_be_read_from_a_named_origin() -> None:
-    """With the headers that a client needs, and without credentials."""
+def test_an_allowed_origin_can_read_answers_and_errors() -> None:
+    """It also reads the headers that a client needs, without credentials."""
     client = create_web(Searches(), cors_origins=ORIGINS).test_client()
     headers = {"Origin": ORIGINS[0]}
     app = create_web(Searches(refusal=OverloadedError("full", 3)), cors_origins=ORIGINS)
@@ -98,8 +98,8 @@ def test_answers_and_errors_can_be_read_from_a_named_origin() -> None:
         "*",
     ],
 )
-def test_other_origins_learn_nothing(origin: str) -> None:
-    """An origin is compared as a whole; what is cached is not given to another."""
+def test_other_origins_are_refused(origin: str) -> None:
+    """Origins are compared as a whole; `Vary` keeps caches from mixing them."""
     client = create_web(Searches(), cors_origins=ORIGINS).test_client()
     for answer in (
         client.post(SEARCH, json=QUERY, headers={"Origin": origin}),
@@ -109,30 +109,30 @@ def test_other_origins_learn_nothing(origin: str) -> None:
         assert "Origin" in answer.vary
 
 
-def test_pages_and_probes_are_no_api() -> None:
-    """Only what lies under /api can be read from elsewhere."""
+def test_pages_and_probes_have_no_cors() -> None:
+    """Only paths under /api can be read by other origins."""
     client = create_web(Searches(), cors_origins=ORIGINS).test_client()
     for path in ("/", "/ping", "/metrics", "/openapi.json"):
         assert access(client.get(path, headers={"Origin": ORIGINS[0]})) == {}
 
 
 class _Page(http.server.BaseHTTPRequestHandler):
-    """Any path is an empty page."""
+    """An empty page at any path."""
 
     def do_GET(self) -> None:
-        """Answer it."""
+        """Send it."""
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
         self.send_header("Content-Length", "0")
         self.end_headers()
 
     def log_message(self, *_args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def site() -> Iterator[str]:
-    """Serve another site; gives its origin."""
+    """Serve another site; yields its origin."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Page) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -153,8 +153,8 @@ CALL = """async ([url, body]) => {
 }"""
 
 
-def test_a_browser_lets_a_named_sites_page_search_and_no_others(github: FakeGithub) -> None:
-    """Chromium asks first (a preflight), and reads answers and errors of the API."""
+def test_a_browser_obeys_the_allowed_origins(github: FakeGithub) -> None:
+    """Chromium sends a preflight, and lets an allowed page read answers and errors of the API."""
     github.add_user("octocat").add_gist({"a.txt": "needle"})
     with (
         site() as friend,

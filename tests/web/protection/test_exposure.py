@@ -1,4 +1,4 @@
-"""Whether a service that is open to strangers says so."""
+"""Warning about a service that other machines can reach."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from gistapi.web.protection.exposure import warnings
         ("gists.example", False),
     ],
 )
-def test_loopback_is_this_machine_alone(host: str, *, loopback: bool) -> None:
-    """Any other address, and every name but localhost, may be reached from elsewhere."""
+def test_which_hosts_are_loopback(host: str, *, loopback: bool) -> None:
+    """Any other address, and every name but localhost, may be reachable from elsewhere."""
     assert is_loopback(host) is loopback
 
 
@@ -40,10 +40,10 @@ def test_loopback_is_this_machine_alone(host: str, *, loopback: bool) -> None:
         ({"host": "127.0.0.1"}, False, False),
     ],
 )
-def test_open_without_keys_or_limits_is_a_warning(
+def test_an_exposed_service_without_keys_or_limits_is_a_warning(
     settings: dict[str, object], *, keys_exist: bool, warned: bool
 ) -> None:
-    """It names the cure."""
+    """The message has the remedy."""
     chosen = Settings.model_validate({"host": "::"} | settings)
     found = warnings(chosen, keys_exist=keys_exist)
     assert bool(found) is warned

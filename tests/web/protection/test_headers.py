@@ -1,4 +1,4 @@
-"""The headers that every answer has."""
+"""The headers of every answer."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.web.searches import NDJSON, SEARCH, Searches
 
 
 @pytest.mark.parametrize("sent", ["a", "A-b_c.1", "x" * 128])
-def test_a_plain_request_id_of_the_caller_comes_back(sent: str) -> None:
-    """An X-Request-ID of 1 to 128 of `[A-Za-z0-9._-]` is taken over, by errors and streams too."""
+def test_a_valid_request_id_is_returned(sent: str) -> None:
+    """An X-Request-ID of 1 to 128 of `[A-Za-z0-9._-]` is also in errors and streams."""
     headers = {"X-Request-ID": sent}
     client = Searches().client()
     answers = [client.get("/ping", headers=headers), client.get("/nope", headers=headers)]
@@ -26,7 +26,7 @@ def test_a_plain_request_id_of_the_caller_comes_back(sent: str) -> None:
 
 @pytest.mark.parametrize("sent", ["", "x" * 129, "a b", "a/b", "ä", 'a"b'])
 def test_any_other_request_id_is_replaced(sent: str) -> None:
-    """What is no plain word is never echoed; each request then gets an id of its own."""
+    """It is never echoed; each request gets an id of its own."""
     client = Searches().client()
     first, second = (
         client.get("/nope", headers={"X-Request-ID": sent}).headers["X-Request-ID"]
@@ -36,8 +36,8 @@ def test_any_other_request_id_is_replaced(sent: str) -> None:
     assert len(first) == 32
 
 
-def test_answers_are_not_stored_and_not_sniffed() -> None:
-    """An answer is what it says it is, and good for now."""
+def test_answers_are_not_cached_or_sniffed() -> None:
+    """`Cache-Control` and `X-Content-Type-Options` say so."""
     headers = Searches().post().headers
     assert headers["Cache-Control"] == "no-store"
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -52,7 +52,7 @@ STRICT = {
 
 
 def test_every_answer_has_the_security_headers(github: FakeGithub) -> None:
-    """Each route, each kind of error, through the real server: no version, no inline script."""
+    """No route or error of the real server shows a version or allows an inline script."""
     github.add_user("octocat")
     query = {"username": "octocat", "pattern": "x"}
     with serving(github) as service:

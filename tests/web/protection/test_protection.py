@@ -1,4 +1,4 @@
-"""Keys and limits on a running service, as its operator and its callers meet them."""
+"""Keys and limits of a running service."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GISTAPI = (sys.executable, "-m", "gistapi")
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Give the path of a key file that is not there yet."""
+    """Return the path of a key file that does not exist yet."""
     return tmp_path / "keys.json"
 
 
@@ -32,14 +32,14 @@ def _octocat(github: FakeGithub) -> None:
 
 
 def command(file: Path, *words: str) -> str:
-    """What `gistapi keys` prints."""
+    """Run `gistapi keys`; returns its output."""
     done = run(*GISTAPI, "keys", *words, environ=environment(keys_file=file))
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
 def ask(service: Serving, key: str | None = None, **fields: object) -> requests.Response:
-    """Ask for a search, with a key."""
+    """Send a search, with a key."""
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     body = {"username": "octocat", "pattern": "needle"} | fields
     return requests.post(
@@ -52,12 +52,14 @@ def ask(service: Serving, key: str | None = None, **fields: object) -> requests.
 
 
 def lines(service: Serving) -> Iterator[dict[str, Any]]:
-    """The log, each line of it as JSON."""
+    """The log, with each line parsed as JSON."""
     yield from map(json.loads, service.log.splitlines())
 
 
-def test_keys_come_and_go_without_a_restart(github: FakeGithub, file: Path, tmp_path: Path) -> None:
-    """Made and revoked by the command beside the running service, also from a folder not there."""
+def test_keys_are_created_and_revoked_without_a_restart(
+    github: FakeGithub, file: Path, tmp_path: Path
+) -> None:
+    """The command works beside the running service, and creates the folder of the file."""
     file = tmp_path / "not" / "there" / "keys.json"
     with serving(github, keys_file=file) as service:
         assert ask(service).status_code == 200
@@ -74,8 +76,8 @@ def test_keys_come_and_go_without_a_restart(github: FakeGithub, file: Path, tmp_
     assert not any(key in log for key in (first, second))
 
 
-def test_the_shell_command_searches_with_a_key(github: FakeGithub, file: Path) -> None:
-    """`--key-file` names a file with what `gistapi keys create` printed."""
+def test_the_command_searches_with_a_key(github: FakeGithub, file: Path) -> None:
+    """`--key-file` names a file with the output of `gistapi keys create`."""
     key = file.with_name("key")
     key.write_text(command(file, "create", "ci") + "\n")
     with serving(github, keys_file=file) as service:
@@ -88,10 +90,10 @@ def test_the_shell_command_searches_with_a_key(github: FakeGithub, file: Path) -
     assert with_key.stdout.startswith("https://gist.github.com/")
 
 
-def test_a_damaged_key_file_lets_nobody_in_until_it_is_mended(
+def test_a_damaged_key_file_admits_nobody_until_it_is_repaired(
     github: FakeGithub, file: Path
 ) -> None:
-    """The running service answers 500 and logs why; one that starts does not."""
+    """A running service answers 500 and logs the cause; a new one does not start."""
     key = command(file, "create", "ci")
     good = file.read_bytes()
     with serving(github, keys_file=file) as service:
@@ -103,15 +105,13 @@ def test_a_damaged_key_file_lets_nobody_in_until_it_is_mended(
         assert [ask(service, sent).status_code for sent in (None, key)] == [401, 200]
 
 
-def test_the_log_says_who_was_refused_and_whose_requests_are_answered(
-    github: FakeGithub, file: Path
-) -> None:
-    """A line for a refusal: why, from where, whose key, which request."""
+def test_the_log_names_the_callers(github: FakeGithub, file: Path) -> None:
+    """A refusal is logged with its reason, the address, the key's name and the request."""
     key = command(file, "create", "ci")
     with serving(github, keys_file=file, rate_limit="1/minute") as service:
         answers = [ask(service), ask(service, key), ask(service, key)]
         assert [answer.status_code for answer in answers] == [401, 200, 429]
-        # written when the answer is sent
+        # logged once the answer is sent
         until(lambda: service.log.count('"message": "request"') >= 3)
         logged = list(lines(service))
     ids = [answer.headers["X-Request-ID"] for answer in answers]
@@ -127,10 +127,10 @@ def test_the_log_says_who_was_refused_and_whose_requests_are_answered(
     assert [line["status"] for line in closing[-3:]] == [401, 200, 429]
 
 
-def test_more_searches_than_there_is_room_for_are_refused_and_ping_answers(
+def test_too_many_searches_are_refused_and_ping_answers(
     github: FakeGithub,
 ) -> None:
-    """64 run, the others are answered 503 at once; when they are over there is room again."""
+    """64 run, and others get a 503 at once; when they have ended, searches are accepted again."""
     github.add_user("slow").add_gist({"a.txt": "hay"})
     gate = threading.Event()
     github.faults.inject(Fault(held=gate), origin="raw")

@@ -1,4 +1,4 @@
-"""RateLimits by caller, as a caller meets them: before a whole service on a made-up GitHub."""
+"""Limits by caller, through a whole service with the fake GitHub."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MIB = 2**20
 
 
 class Client:
-    """Asks a service of the test's own; each address is another caller."""
+    """Sends requests to a service; each address is another caller."""
 
     def __init__(self, client: FlaskClient) -> None:
         self._client = client
@@ -40,7 +40,7 @@ class Client:
         buffered: bool = True,
         **body: object,
     ) -> TestResponse:
-        """Ask for a search that matches nothing, unless the body says otherwise."""
+        """Send a search that matches nothing, unless the body says otherwise."""
         return self._client.post(
             SEARCH,
             json={"username": username, "pattern": "nowhere"} | body,
@@ -61,7 +61,7 @@ def serving(github: FakeGithub, **limits: object) -> Iterator[Client]:
 
 
 def limits_of(answer: TestResponse) -> dict[str, dict[str, int]]:
-    """What the RateLimit fields say: by name, what is there (q, w) and what is left (r, t)."""
+    """The RateLimit fields by name: quota and window (q, w), and what is left (r, t)."""
     found: dict[str, dict[str, int]] = {}
     for header in ("RateLimit-Policy", "RateLimit"):
         for member in answer.headers.get(header, "").split(", "):
@@ -72,7 +72,7 @@ def limits_of(answer: TestResponse) -> dict[str, dict[str, int]]:
 
 
 def refused(answer: TestResponse) -> tuple[int, str, int]:
-    """The status, the code and the wait of a refusal."""
+    """Status, code and wait of a refusal."""
     return answer.status_code, answer.get_json()["code"], int(answer.headers["Retry-After"])
 
 
@@ -82,15 +82,15 @@ def _octocat(github: FakeGithub) -> None:
 
 
 def test_without_settings_nobody_is_limited(github: FakeGithub) -> None:
-    """And no answer speaks of limits."""
+    """No answer has RateLimit fields."""
     with serving(github) as client:
         answers = [client.ask() for _ in range(50)]
     assert {answer.status_code for answer in answers} == {200}
     assert limits_of(answers[-1]) == {}
 
 
-def test_more_requests_than_a_period_allows_are_refused(github: FakeGithub) -> None:
-    """429 with the wait; every answer tells what is left, the refusals too."""
+def test_requests_over_the_limit_are_refused(github: FakeGithub) -> None:
+    """The answer is a 429 with the wait; every answer says how many are left."""
     with serving(github, rate_limit="3/minute") as client:
         answers = [client.ask() for _ in range(5)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
@@ -104,8 +104,8 @@ def test_more_requests_than_a_period_allows_are_refused(github: FakeGithub) -> N
     assert 0 < wait <= 60
 
 
-def test_when_the_period_is_over_the_caller_may_ask_again(github: FakeGithub) -> None:
-    """It is counted from his first request on."""
+def test_after_the_period_requests_are_accepted_again(github: FakeGithub) -> None:
+    """The period starts with the caller's first request."""
     with serving(github, rate_limit="1/second") as client:
         statuses: list[int] = []
         while statuses[-2:] != [429, 200]:
@@ -114,8 +114,8 @@ def test_when_the_period_is_over_the_caller_may_ask_again(github: FakeGithub) ->
     assert statuses[0] == 200
 
 
-def test_every_request_counts_whatever_becomes_of_it(github: FakeGithub) -> None:
-    """A body that is none, and a user whom nobody knows."""
+def test_every_request_counts(github: FakeGithub) -> None:
+    """This includes an invalid body and an unknown user."""
     with serving(github, rate_limit="2/minute") as client:
         assert client.ask(limit="x").status_code == 400
         answer = client.ask("nobody")
@@ -123,8 +123,8 @@ def test_every_request_counts_whatever_becomes_of_it(github: FakeGithub) -> None
         assert client.ask().status_code == 429
 
 
-def test_limits_by_day_come_beside_those_by_period(github: FakeGithub) -> None:
-    """Both are reported; what one refuses does not count for the next."""
+def test_a_daily_limit_applies_too(github: FakeGithub) -> None:
+    """Both are reported; a request that one of them refuses does not count for the other."""
     with serving(github, rate_limit="2/minute", daily_limit=3) as client:
         answers = [client.ask() for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
@@ -136,8 +136,8 @@ def test_limits_by_day_come_beside_those_by_period(github: FakeGithub) -> None:
     assert 86_000 < wait <= 86_400
 
 
-def test_a_key_has_a_total_for_its_life(github: FakeGithub, tmp_path: Path) -> None:
-    """It ends for good; another key, one of the same name too, has its own."""
+def test_a_key_may_have_a_total(github: FakeGithub, tmp_path: Path) -> None:
+    """It is never reset; another key, even with the same name, has its own."""
     file = KeyFile(tmp_path / "keys.json")
     key, other = file.create("ci"), file.create("phone")
     with serving(github, key_total_limit=2, keys_file=tmp_path / "keys.json") as client:
@@ -151,8 +151,8 @@ def test_a_key_has_a_total_for_its_life(github: FakeGithub, tmp_path: Path) -> N
         assert client.ask(headers={"X-API-Key": file.create("ci")}).status_code == 200
 
 
-def test_a_key_is_one_caller_wherever_it_comes_from(github: FakeGithub, tmp_path: Path) -> None:
-    """Without one, the address is the caller."""
+def test_a_key_is_one_caller_from_any_address(github: FakeGithub, tmp_path: Path) -> None:
+    """Without a key, the address is the caller."""
     key = {"X-API-Key": KeyFile(tmp_path / "keys.json").create("ci")}
     keys = {"keys_file": tmp_path / "keys.json", "keys_optional": True}
     with serving(github, rate_limit="2/minute", **keys) as client:
@@ -169,21 +169,19 @@ def test_a_key_is_one_caller_wherever_it_comes_from(github: FakeGithub, tmp_path
         ("::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.2"),
     ],
 )
-def test_an_address_is_a_caller_and_of_ipv6_its_network(
-    address: str, same: str, other: str
-) -> None:
-    """A subscriber has a whole /64, and would be a new caller with each request."""
+def test_an_ipv6_caller_is_a_network(address: str, same: str, other: str) -> None:
+    """A subscriber has a /64, and could be a new caller with each request."""
     assert caller_of(address, None) == caller_of(same, None) != caller_of(other, None)
     assert caller_of(address, "0" * 64) == caller_of(other, "0" * 64) != caller_of(address, None)
 
 
-def test_what_has_no_address_is_one_caller() -> None:
-    """A socket of this machine."""
-    assert caller_of("", None) == caller_of("", None) != caller_of("192.0.2.1", None)
+def test_callers_without_an_address_are_one_caller() -> None:
+    """They use a Unix socket of this machine."""
+    assert caller_of("", None) == "address:"
 
 
-def test_more_searches_at_once_are_refused_until_one_ends(github: FakeGithub) -> None:
-    """503 and a wait of a second; a stream counts until it is at its end or left."""
+def test_concurrent_searches_are_limited(github: FakeGithub) -> None:
+    """Another one gets a 503 with a wait of a second; a stream counts until it is closed."""
     github.traffic["raw"].latency_seconds = 60
     with serving(github, caller_searches=2, search_deadline_seconds=50) as client:
         first, second = (client.ask(headers=NDJSON, buffered=False) for _ in range(2))
@@ -201,8 +199,8 @@ def test_more_searches_at_once_are_refused_until_one_ends(github: FakeGithub) ->
         third.close()
 
 
-def test_a_search_that_fails_gives_its_place_back(github: FakeGithub) -> None:
-    """Whatever it fails with: a body, a limit, an error of GitHub's."""
+def test_a_failed_search_frees_its_place(github: FakeGithub) -> None:
+    """The cause may be a body, a limit or an error of GitHub."""
     with serving(github, caller_searches=1, rate_limit="6/minute") as client:
         statuses = [client.ask(limit="x").status_code for _ in range(3)]
         statuses += [client.ask("nobody").status_code for _ in range(3)]
@@ -210,8 +208,8 @@ def test_a_search_that_fails_gives_its_place_back(github: FakeGithub) -> None:
     assert statuses == [400] * 3 + [404] * 3 + [429] * 3
 
 
-def test_places_are_not_lost_or_won_when_many_ask_at_once(github: FakeGithub) -> None:
-    """At the end there are as many as before."""
+def test_concurrent_requests_lose_no_place(github: FakeGithub) -> None:
+    """In the end there are as many as before."""
     with serving(github, caller_searches=3) as client:
         threads = [threading.Thread(target=client.ask) for _ in range(20)]
         for thread in threads:
@@ -232,8 +230,8 @@ def incomplete(answer: TestResponse) -> list[str]:
     return [gap["reason"] for gap in body["incomplete"]]
 
 
-def test_a_share_of_bytes_ends_a_search_and_its_cursor_goes_on(github: FakeGithub) -> None:
-    """Partial, with `next`; another caller who goes on there gets the rest and nothing twice."""
+def test_a_spent_byte_quota_ends_a_search_with_a_cursor(github: FakeGithub) -> None:
+    """With the cursor another caller gets the rest, and no match twice."""
     user = github.add_user("many")
     for number in range(30):
         user.add_gist({f"f{number}": f"needle {number} " + "x" * 200_000})
@@ -253,9 +251,9 @@ def test_a_share_of_bytes_ends_a_search_and_its_cursor_goes_on(github: FakeGithu
     assert sorted(matches) == sorted(user.matching("needle"))
 
 
-def test_a_large_download_stops_where_the_share_ends(github: FakeGithub) -> None:
-    """In its middle: not much more is read than the share has."""
-    block = random.Random(0).randbytes(2**17)  # which gzip can't make smaller
+def test_a_large_download_stops_when_the_quota_is_spent(github: FakeGithub) -> None:
+    """It stops in the middle: little more is read than the quota has left."""
+    block = random.Random(0).randbytes(2**17)  # incompressible
     github.add_user("large").add_gist({"a": Repeated(block, 90 * MIB)})
     with serving(github, caller_github_bytes=2 * MIB) as client:
         answer = client.ask("large")
@@ -263,17 +261,17 @@ def test_a_large_download_stops_where_the_share_ends(github: FakeGithub) -> None
         again = client.ask("large")
     assert 86_000 < refused(again)[2] <= 86_400
     assert github.traffic["raw"].requests == 1
-    assert github.traffic["raw"].sent_bytes < 30 * MIB  # what was on its way included
+    assert github.traffic["raw"].sent_bytes < 30 * MIB  # including bytes in transit
     assert (
         again.get_json()["message"]
         == "Daily download quota exceeded (2 MB). It resets in 24 hours."
     )
 
 
-def test_with_no_bytes_left_github_is_not_asked_and_what_is_known_is_free(
+def test_with_a_spent_quota_the_cache_can_be_searched(
     github: FakeGithub,
 ) -> None:
-    """A warm answer costs nothing and is given all the same; others have their own share."""
+    """GitHub gets no request, cached searches cost nothing, and others have their own quota."""
     known = github.add_user("known")
     known.add_gist({"a": "needle"})
     github.add_user("large").add_gist({"a": "x" * 3 * MIB})
@@ -292,8 +290,8 @@ def test_with_no_bytes_left_github_is_not_asked_and_what_is_known_is_free(
         assert client.ask("octocat", address="192.0.2.2").status_code == 200
 
 
-def test_what_comes_by_git_counts_too(github: FakeGithub) -> None:
-    """A gist that only git has whole takes as much of the share as any other."""
+def test_bytes_read_by_git_count(github: FakeGithub) -> None:
+    """A gist that is cloned uses as much of the quota as any other."""
     block = random.Random(0).randbytes(3 * MIB)
     files: dict[str, str | bytes] = {f"f{number}": f"{number}" for number in range(320)}
     github.add_user("git").add_gist(files | {"large": block})
@@ -304,7 +302,7 @@ def test_what_comes_by_git_counts_too(github: FakeGithub) -> None:
 
 
 def test_small_downloads_add_up(github: FakeGithub) -> None:
-    """Searches of little each use the share up, whatever the counter counts in one go."""
+    """Small searches together spend the quota, although use is counted in batches."""
     for number in range(12):
         github.add_user(f"user{number}").add_gist({"a": f"{number}" * 150_000})
     with serving(github, caller_github_bytes=MIB) as client:
@@ -313,8 +311,8 @@ def test_small_downloads_add_up(github: FakeGithub) -> None:
     assert statuses[-3:] == [429] * 3
 
 
-def test_a_share_of_requests_to_github_is_kept(github: FakeGithub) -> None:
-    """Not one is sent beyond it, by however many threads; what was found is answered."""
+def test_a_quota_of_requests_to_github_is_exact(github: FakeGithub) -> None:
+    """No request is sent beyond it, from any thread; the matches found so far are returned."""
     user = github.add_user("many")
     for number in range(40):
         user.add_gist({"a": f"needle {number}"})
@@ -333,8 +331,8 @@ def test_a_share_of_requests_to_github_is_kept(github: FakeGithub) -> None:
     assert sorted(matches + rest.get_json()["matches"]) == sorted(user.matching("needle"))
 
 
-def test_a_stream_that_was_begun_ends_with_the_reason(github: FakeGithub) -> None:
-    """An `incomplete` line for the whole, and `next`."""
+def test_a_stream_ends_with_the_reason(github: FakeGithub) -> None:
+    """It has an `incomplete` line for the whole search, and `next`."""
     user = github.add_user("many")
     for number in range(40):
         user.add_gist({"a": f"needle {number}"})
@@ -346,8 +344,8 @@ def test_a_stream_that_was_begun_ends_with_the_reason(github: FakeGithub) -> Non
     assert lines[-1]["data"]["next"]
 
 
-def test_a_store_that_is_down_lets_through_or_nobody(github: FakeGithub) -> None:
-    """By a setting; with it, 503 before anything is asked of GitHub."""
+def test_a_store_that_is_down_fails_open_or_closed(github: FakeGithub) -> None:
+    """A setting decides; if closed, the answer is a 503 and no request is sent to GitHub."""
     gone: dict[str, object] = {"cache_url": "redis://127.0.0.1:1", "rate_limit": "1/minute"}
     with serving(github, **gone) as client:
         answers = [client.ask() for _ in range(3)]

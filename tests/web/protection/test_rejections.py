@@ -1,4 +1,4 @@
-"""What is counted and logged of refused requests, and how much of a flood of them."""
+"""Counting refused requests, and logging a part of them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ REFUSED = {
 
 
 def client(error: Exception) -> FlaskClient:
-    """A client of a service that answers searches with this error."""
+    """A client of a service on which searches raise this error."""
     return create_web(Searches(refusal=error), Operation()).test_client()
 
 
 def ask(asking: FlaskClient, times: int = 1) -> None:
-    """Ask for searches from an address that documents may use."""
+    """Send searches from an address reserved for documentation."""
     for _ in range(times):
         asking.post(
             SEARCH,
@@ -43,7 +43,7 @@ def ask(asking: FlaskClient, times: int = 1) -> None:
 
 
 def refused(asking: FlaskClient) -> dict[str, float]:
-    """How many were counted, by code."""
+    """The number of refusals counted, by code."""
     return {
         sample.labels["code"]: sample.value
         for family in text_string_to_metric_families(asking.get("/metrics", buffered=True).text)
@@ -53,7 +53,7 @@ def refused(asking: FlaskClient) -> dict[str, float]:
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
-    """Level and message of the lines about searches and refusals."""
+    """Level and message of the log lines about searches and refusals."""
     return [
         (record.levelname, record.getMessage())
         for record in caplog.records
@@ -62,15 +62,13 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
 
 
 def test_every_code_of_a_refusal_has_its_case() -> None:
-    """The cases above are all there are."""
+    """The cases above are complete."""
     assert set(REFUSED) == rejections.REFUSALS
 
 
 @pytest.mark.parametrize("code", REFUSED)
-def test_a_refused_request_is_a_warning_and_counted(
-    code: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Its one log line has the code and the address; no pattern, no user."""
+def test_a_refusal_is_logged_and_counted(code: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Its one warning has the code and the address, but no pattern and no user."""
     asking = client(REFUSED[code])
     with caplog.at_level(logging.INFO):
         ask(asking)
@@ -81,8 +79,8 @@ def test_a_refused_request_is_a_warning_and_counted(
     assert refused(asking) == {name: float(name == code) for name in REFUSED}
 
 
-def test_other_errors_are_no_refusals() -> None:
-    """GitHub's limits are not the service's."""
+def test_other_errors_are_not_refusals() -> None:
+    """GitHub's limits are not this service's."""
     asking = client(errors.GithubRateLimitedError("Spent.", 1))
     ask(asking)
     asking.post(SEARCH, data=b"{", content_type="application/json", buffered=True)
@@ -90,10 +88,10 @@ def test_other_errors_are_no_refusals() -> None:
     assert set(refused(asking).values()) == {0.0}
 
 
-def test_a_flood_of_refusals_is_logged_in_part_and_counted_in_full(
+def test_logging_of_refusals_is_limited(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lines beyond the bound are at DEBUG; the next window says how many they were."""
+    """All are counted; lines over the limit are at DEBUG, and their number is reported."""
     now = [1000.0]
     monkeypatch.setattr(rejections, "time", SimpleNamespace(monotonic=lambda: now[0]))
     asking = client(REFUSED["rate_limited"])

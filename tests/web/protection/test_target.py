@@ -1,4 +1,4 @@
-"""The path and the host of a request."""
+"""The path and the Host of a request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.web.searches import SEARCH, Searches
     "spelling", ["/{}", "//{}", "{}/", "/.{}", "/x/..{}", "%2f{}", "{}?", "{}#", "\\{}"]
 )
 def test_a_path_has_one_spelling(target: str, spelling: str) -> None:
-    """Any other is a 404, never a redirect: a rule of a proxy in front is not bypassed."""
+    """Any other is a 404, never a redirect, so that a proxy's rules cannot be bypassed."""
     raw = spelling.format(target)
     path = raw.partition("?")[0].replace("%2f", "/")
     client = Searches().client()
@@ -28,7 +28,7 @@ def test_a_path_has_one_spelling(target: str, spelling: str) -> None:
 
 @pytest.mark.parametrize("encoded", ["/%70ing", "/ping%00", "/m%65trics", "/ping%2f"])
 def test_an_encoded_path_is_another_path(encoded: str) -> None:
-    """Even where the encoding is of no need."""
+    """This holds even where the encoding is unnecessary."""
     overrides = {"PATH_INFO": "/ping", "REQUEST_URI": encoded}
     assert Searches().client().get(environ_overrides=overrides).status_code == 404
 
@@ -37,7 +37,7 @@ def test_an_encoded_path_is_another_path(encoded: str) -> None:
     "host", ["", "a,b", "a b", "user@host", "host:port", "host:123456", "[::1", "http://a", "a/b"]
 )
 def test_a_request_has_one_valid_host(host: str) -> None:
-    """None, two (which a server joins with a comma), or no host name: 400."""
+    """None, two (which a server joins with a comma) or an invalid name is a 400."""
     answer = Searches().client().get("/ping", environ_overrides={"HTTP_HOST": host})
     assert (answer.status_code, answer.get_json()["code"]) == (400, "invalid_request")
 
@@ -54,8 +54,8 @@ def test_a_request_has_one_valid_host(host: str) -> None:
         ("127.0.0.2", 400),
     ],
 )
-def test_foreign_host_names_are_refused_where_hosts_are_named(host: str, status: int) -> None:
-    """So that a page of another site cannot use a name of its own for this service."""
+def test_with_allowed_hosts_other_hosts_are_refused(host: str, status: int) -> None:
+    """So a page of another site cannot reach this service by a name of its own (DNS rebinding)."""
     hosts = ("localhost", "127.0.0.1", "::1")
     client = create_web(Searches(), allowed_hosts=hosts).test_client()
     body = {"username": "octocat", "pattern": "x"}
@@ -65,7 +65,7 @@ def test_foreign_host_names_are_refused_where_hosts_are_named(host: str, status:
     assert client.get("/ping", environ_overrides=sent).status_code == 200, "probes use addresses"
 
 
-def test_without_named_hosts_every_host_is_answered() -> None:
-    """As behind a proxy whose names are not known."""
+def test_without_allowed_hosts_every_host_is_accepted() -> None:
+    """Behind a proxy the names may be unknown."""
     sent = {"HTTP_HOST": "any.example"}
     assert Searches().client().get("/", environ_overrides=sent).status_code == 200

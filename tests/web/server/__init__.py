@@ -1,1 +1,1 @@
-"""Tests of the HTTP server."""
+"""Tests of gistapi.web.server."""

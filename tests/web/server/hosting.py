@@ -1,4 +1,4 @@
-"""The HTTP server around an application of the test's own, and bare connections to it."""
+"""The HTTP server with an application of the test's, and bare connections to it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ POST = b"POST / HTTP/1.1\r\nHost: x\r\n" + CLOSE
 
 @dataclass
 class Host:
-    """A server that listens, on an event loop in a thread."""
+    """A running server, on an event loop in a thread."""
 
     port: int
     server: HttpServer
     loop: asyncio.AbstractEventLoop
 
     def connect(self, sent: bytes = b"", *, buffer: int | None = None) -> socket.socket:
-        """A connection over which `sent` was sent; `buffer` bounds what the kernel receives."""
+        """A connection over which `sent` was sent; `buffer` bounds the kernel's receive buffer."""
         connection = socket.socket()
         if buffer is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
@@ -38,7 +38,7 @@ class Host:
         return connection
 
     def ask(self, sent: bytes, *, end: bool = False) -> bytes:
-        """All that is answered until the connection ends; `end` closes the sending side."""
+        """Send, and return all that is received until the end; `end` closes the sending side."""
         with self.connect(sent) as connection:
             if end:
                 connection.shutdown(socket.SHUT_WR)
@@ -50,7 +50,7 @@ class Host:
 
 
 def everything(connection: socket.socket) -> bytes:
-    """What comes until the connection ends, in whatever way."""
+    """Read until the connection ends, however it ends."""
     received = b""
     try:
         while data := connection.recv(65536):
@@ -80,7 +80,7 @@ def hosting(app: WsgiApp, *, bounds: Bounds = ROOMY, threads: int = 4) -> Iterat
 
 
 def plain(body: bytes) -> WsgiApp:
-    """An application that answers everything with this body."""
+    """An application that answers every request with this body."""
 
     def app(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("200 OK", [("Content-Length", str(len(body)))])

@@ -1,4 +1,4 @@
-"""From a connection to the application and back."""
+"""Passing requests from a connection to the application, and answers back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 
 class Streaming:
-    """An application that streams what `produce` yields, and notes when it is closed."""
+    """An application that streams what `produce` yields, and records when it is closed."""
 
     def __init__(self, produce: Any) -> None:
         self._produce = produce
@@ -50,13 +50,13 @@ class Streaming:
 
 
 def forever() -> Iterator[bytes]:
-    """Large chunks without end."""
+    """Yield large chunks without end."""
     while True:
         yield b"x" * 100_000
 
 
-def test_a_stream_ends_as_http_says() -> None:
-    """Its last chunk is the empty one, and it is closed."""
+def test_a_stream_ends_with_the_last_chunk() -> None:
+    """Then the application is closed."""
     app = Streaming(lambda: iter([b"one", b"two"]))
     with hosting(app) as host:
         answer = host.ask(GET.replace(b"\r\n\r\n", b"\r\n" + CLOSE + b"\r\n") % b"/")
@@ -64,8 +64,8 @@ def test_a_stream_ends_as_http_says() -> None:
     assert app.closed.wait(SECONDS)
 
 
-def test_a_stream_that_fails_is_a_broken_message() -> None:
-    """Clients see that it is incomplete: the last chunk never comes."""
+def test_a_failing_stream_is_a_broken_message() -> None:
+    """Clients see that it is incomplete: the last chunk is missing."""
 
     def fail() -> Iterator[bytes]:
         yield b"one"
@@ -80,8 +80,8 @@ def test_a_stream_that_fails_is_a_broken_message() -> None:
 
 
 @pytest.mark.parametrize("bound", ["STALL_SECONDS", "READ_SECONDS"])
-def test_a_stream_that_is_not_read_is_cut(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The application is closed, and what had been sent is a broken message."""
+def test_an_unread_stream_is_cut(bound: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The application is closed, and what was sent is a broken message."""
     monkeypatch.setattr(bridge, bound, 0.1)
     app = Streaming(forever)
     with hosting(app) as host, host.connect(GET % b"/", buffer=4096) as connection:
@@ -90,7 +90,7 @@ def test_a_stream_that_is_not_read_is_cut(bound: str, monkeypatch: pytest.Monkey
 
 
 def test_a_stream_that_outlives_the_server_is_cut() -> None:
-    """What the shutdown interrupts is a broken message too."""
+    """A stream that the shutdown interrupts is a broken message too."""
     go_on = threading.Event()
 
     def wait() -> Iterator[bytes]:
@@ -110,8 +110,8 @@ def test_a_stream_that_outlives_the_server_is_cut() -> None:
     assert not received.endswith(END_OF_CHUNKS)
 
 
-def test_a_large_answer_that_is_not_read_holds_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With one thread, others are answered beside it."""
+def test_a_large_unread_answer_holds_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a single thread, other requests are answered."""
     monkeypatch.setattr(bridge, "STALL_SECONDS", SECONDS)
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -125,7 +125,7 @@ def test_a_large_answer_that_is_not_read_holds_no_thread(monkeypatch: pytest.Mon
             assert other.recv(1000).startswith(b"HTTP/1.1 200 ")
 
 
-def test_an_answer_that_is_held_is_closed_after_it_was_sent(
+def test_a_buffered_answer_is_closed_once_it_is_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A search keeps its place while its large answer waits to be read."""
@@ -133,10 +133,10 @@ def test_an_answer_that_is_held_is_closed_after_it_was_sent(
     closed = threading.Event()
 
     class Body(list[bytes]):
-        """One large part."""
+        """A large body in one part."""
 
         def close(self) -> None:
-            """Note it."""
+            """Record it."""
             closed.set()
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -152,8 +152,8 @@ def test_an_answer_that_is_held_is_closed_after_it_was_sent(
             assert slow.recv(65536)
 
 
-def test_the_application_learns_that_its_client_left() -> None:
-    """While it works, not only when it sends."""
+def test_the_application_learns_of_a_disconnect() -> None:
+    """It learns so while it works, not only when it sends."""
     began: SimpleQueue[Any] = SimpleQueue()
     saw: SimpleQueue[bool] = SimpleQueue()
     give_up = threading.Event()
@@ -182,22 +182,22 @@ def test_the_application_learns_that_its_client_left() -> None:
         POST + b"Content-Length: 10\r\n\r\nab",
     ],
 )
-def test_a_body_that_breaks_off_is_no_body(sent: bytes) -> None:
-    """Reading it raises; its sender, who may still listen, is answered."""
+def test_reading_an_incomplete_body_raises(sent: bytes) -> None:
+    """The client, which may still be reading, gets an answer."""
     with hosting(echo) as host:
         assert host.ask(sent, end=True).endswith(b"OSError('the body broke off')")
 
 
 @pytest.mark.parametrize("sent", [CHUNKED + b"5\r\nab", POST + b"Content-Length: 9\r\n\r\nab"])
 def test_a_body_has_a_time_limit(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A body that does not arrive in time raises TimeoutError where it is read."""
+    """Reading a body that does not arrive in time raises TimeoutError."""
     monkeypatch.setattr(bridge, "BODY_SECONDS", 0.1)
     with hosting(echo) as host, host.connect(sent) as connection:
         assert b"TimeoutError" in everything(connection)
 
 
-def test_bodies_that_do_not_come_hold_no_thread() -> None:
-    """With one thread, a request is answered beside many half bodies."""
+def test_incomplete_bodies_hold_no_thread() -> None:
+    """With a single thread, a request is answered beside many half bodies."""
     with hosting(echo, threads=1) as host:
         half = [host.connect(POST + b"Content-Length: 9\r\n\r\nab") for _ in range(50)]
         assert host.ask(POST + b"Content-Length: 2\r\n\r\nab").endswith(b"\r\n\r\nab")
@@ -205,8 +205,8 @@ def test_bodies_that_do_not_come_hold_no_thread() -> None:
             connection.close()
 
 
-def test_of_a_body_that_is_too_large_one_byte_more_is_kept() -> None:
-    """So that the application can tell; an announced one is not read at all."""
+def test_of_an_oversized_body_one_extra_byte_is_read() -> None:
+    """So the application can notice it; if Content-Length says so, nothing is read."""
     with hosting(echo) as host:
         chunk = b"11170\r\n" + b"x" * 70_000 + b"\r\n" + END_OF_CHUNKS
         answer = host.ask(CHUNKED + chunk)
@@ -215,8 +215,8 @@ def test_of_a_body_that_is_too_large_one_byte_more_is_kept() -> None:
         assert announced.partition(b"\r\n\r\n")[2] == b""
 
 
-def test_a_client_that_waits_for_the_go_ahead_gets_it() -> None:
-    """`Expect: 100-continue`."""
+def test_100_continue_is_sent() -> None:
+    """A client with `Expect: 100-continue` waits for it."""
     head = POST + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n"
     with hosting(echo) as host, host.connect(head) as connection:
         assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -225,7 +225,7 @@ def test_a_client_that_waits_for_the_go_ahead_gets_it() -> None:
 
 
 def environ_of(sent: bytes) -> dict[str, Any]:
-    """The text values of the environ that a request becomes."""
+    """The text values of a request's environ."""
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         body = json.dumps({k: v for k, v in environ.items() if isinstance(v, str)}).encode()
@@ -237,8 +237,8 @@ def environ_of(sent: bytes) -> dict[str, Any]:
         return found
 
 
-def test_the_environ_is_what_was_sent() -> None:
-    """PEP 3333: decoded path, raw query, headers; the path as it was sent in REQUEST_URI."""
+def test_the_environ_has_the_request() -> None:
+    """PEP 3333: decoded path, raw query, headers; REQUEST_URI has the path as sent."""
     environ = environ_of(
         b"QUERY /a%2fb//c?x=%20 HTTP/1.1\r\nHost: here\r\nX-A: 1\r\nX-A: 2\r\nx_a: 3\r\n"
         b"Content-Type: text/x\r\nX-Latin: \xe9\r\n" + CLOSE + b"\r\n"
@@ -249,7 +249,7 @@ def test_the_environ_is_what_was_sent() -> None:
         "QUERY_STRING": "x=%20",
         "REQUEST_URI": "/a%2fb//c?x=%20",
         "HTTP_HOST": "here",
-        "HTTP_X_A": "1,2",  # and not that of the name with an underscore
+        "HTTP_X_A": "1,2",  # without the field whose name has an underscore
         "HTTP_X_LATIN": "\xe9",
         "CONTENT_TYPE": "text/x",
         "REMOTE_ADDR": "127.0.0.1",
@@ -258,14 +258,14 @@ def test_the_environ_is_what_was_sent() -> None:
     assert {name: environ.get(name) for name in expected} == expected
 
 
-def test_a_target_may_be_a_whole_url() -> None:
-    """RFC 9112, 3.2.2: the path and query count."""
+def test_a_target_may_be_an_absolute_url() -> None:
+    """Its path and query are used (RFC 9112, 3.2.2)."""
     environ = environ_of(b"GET http://h/a?b HTTP/1.1\r\nHost: h\r\n" + CLOSE + b"\r\n")
     assert (environ["PATH_INFO"], environ["REQUEST_URI"]) == ("/a", "/a?b")
 
 
-def test_an_application_that_fails_is_a_500_in_the_shape_of_errors() -> None:
-    """Without its words."""
+def test_a_failing_application_is_a_500() -> None:
+    """It has the JSON error shape, without the exception's message."""
 
     def app(_environ: dict[str, Any], _start_response: Any) -> list[bytes]:
         raise ZeroDivisionError("canary")

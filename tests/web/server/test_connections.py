@@ -1,4 +1,4 @@
-"""How many connections there may be, and how long they may be silent."""
+"""Limits on the number of connections and on their idle time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PING = GET.replace(b"\r\n\r\n", b"\r\n" + CLOSE + b"\r\n") % b"/"
 
 
 def status(answer: bytes) -> int:
-    """The status of an answer; its body is in the shape of errors unless it is 200."""
+    """The status of an answer; unless it is 200, the body has the JSON error shape."""
     head, _, body = answer.partition(b"\r\n\r\n")
     code = int(head.split()[1])
     if code != 200:
@@ -32,8 +32,8 @@ def status(answer: bytes) -> int:
 
 
 @pytest.mark.parametrize("bounds", [Bounds(10, None), Bounds(100, 10)])
-def test_silent_connections_make_room_for_new_ones(bounds: Bounds) -> None:
-    """At either bound the oldest silent connection is dropped, and the new one is answered."""
+def test_idle_connections_make_room_for_new_ones(bounds: Bounds) -> None:
+    """At either bound the oldest idle connection is closed, and the new one is answered."""
     with hosting(plain(b"pong"), bounds=bounds) as host, ExitStack() as stack:
         silent = [stack.enter_context(host.connect()) for _ in range(50)]
         assert status(host.ask(PING)) == 200
@@ -43,15 +43,15 @@ def test_silent_connections_make_room_for_new_ones(bounds: Bounds) -> None:
 
 
 def test_half_heads_make_room_too() -> None:
-    """A head that does not end is no request."""
+    """A connection with an incomplete head counts as idle."""
     with hosting(plain(b"pong"), bounds=Bounds(10, 10)) as host, ExitStack() as stack:
         for _ in range(50):
             stack.enter_context(host.connect(b"GET / HTTP/1.1\r\nHost: x\r\nX-A: "))
         assert status(host.ask(PING)) == 200
 
 
-def test_when_all_are_at_work_a_new_connection_is_a_503() -> None:
-    """None of them is dropped; when one has its answer, there is room again."""
+def test_if_all_connections_are_busy_a_new_one_gets_503() -> None:
+    """None of them is closed; when one has its answer, a new connection is accepted."""
     go_on = threading.Event()
     began: SimpleQueue[None] = SimpleQueue()
 
@@ -77,14 +77,14 @@ def test_when_all_are_at_work_a_new_connection_is_a_503() -> None:
 def test_a_connection_that_sends_no_head_is_closed(
     sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After SILENT_SECONDS, whatever part of it has come."""
+    """It is closed after SILENT_SECONDS, whatever part of a head has arrived."""
     monkeypatch.setattr(connections, "SILENT_SECONDS", 0.2)
     with hosting(plain(b"")) as host, host.connect(sent) as connection:
         assert everything(connection) == b""
 
 
 def test_a_connection_that_sends_no_next_head_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answered connection waits no longer."""
+    """The limit is the same after an answer."""
     monkeypatch.setattr(connections, "SILENT_SECONDS", 0.2)
     with hosting(plain(b"pong")) as host, host.connect(GET % b"/") as connection:
         assert status(everything(connection)) == 200
@@ -105,16 +105,14 @@ def test_a_connection_that_sends_no_next_head_is_closed(monkeypatch: pytest.Monk
         (b"GET / HTTP/1.1\r\n" + (b"X: " + b"y" * 2000 + b"\r\n") * 90, 431),
     ],
 )
-def test_what_is_not_http_or_too_large_is_refused_in_the_shape_of_errors(
-    sent: bytes, expected: int
-) -> None:
-    """Heads and their fields are bounded one by one and together."""
+def test_oversized_and_invalid_heads_get_json_errors(sent: bytes, expected: int) -> None:
+    """Heads and their fields are bounded one by one and in total."""
     with hosting(plain(b"")) as host:
         assert status(host.ask(sent)) == expected
 
 
-def test_stopping_closes_idle_connections_and_lets_answers_end() -> None:
-    """An answer under way is sent whole; then its connection is closed."""
+def test_stopping_lets_answers_finish() -> None:
+    """Idle connections are closed at once, others when their answer is sent."""
     go_on = threading.Event()
     began = threading.Event()
 
@@ -144,13 +142,13 @@ def test_stopping_closes_idle_connections_and_lets_answers_end() -> None:
         ("", ""),
     ],
 )
-def test_ipv6_addresses_count_by_their_64(address: str, network: str) -> None:
-    """Bounds and limits count by the same network."""
+def test_ipv6_addresses_are_grouped_by_their_64(address: str, network: str) -> None:
+    """Connection bounds and rate limits use the same network."""
     assert network_of(address) == network
 
 
-def test_connections_are_bounded_by_their_64() -> None:
-    """Whoever has an IPv6 network has as many addresses as they like."""
+def test_connections_are_bounded_per_64() -> None:
+    """The owner of an IPv6 network has any number of addresses."""
 
     async def handle(_request: web.BaseRequest) -> web.StreamResponse:
         raise AssertionError("nothing is asked")

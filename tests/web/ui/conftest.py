@@ -1,4 +1,4 @@
-"""A service before a fake GitHub, and its search page in a browser."""
+"""A service of a fake GitHub, and its search page in a browser."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SCRIPT = "javascript:alert(1)"
 
 @pytest.fixture(scope="package")
 def hub() -> Iterator[FakeGithub]:
-    """Give a GitHub with the demo's users, `many` gists and a hostile one."""
+    """Yield a GitHub with the demo's users, `many` gists and a hostile one."""
     with FakeGithub() as fake:
         populate(fake.world)
-        fake.rate_limit.limit = 5000  # all tests of the package ask it
+        fake.rate_limit.limit = 5000  # enough for all tests of the package
         fake.add_user("many").generate(120)
         fake.add_user("lines").add_gist({"hits.txt": "hit\n" * 25})
         fake.add_user("marks").add_gist({"m.txt": "one two\ntwo\n3\n😀a 😀b 4\nend\n6\n"})
@@ -33,14 +33,14 @@ def hub() -> Iterator[FakeGithub]:
 
 @pytest.fixture(scope="package")
 def service(hub: FakeGithub) -> Iterator[Serving]:
-    """Give a service in front of it, without a cache."""
+    """Yield a service of that GitHub, without a cache."""
     with serving(hub, cache_url="off") as running:
         yield running
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Give a browser."""
+    """Yield a browser."""
     with chromium() as running:
         yield running
 
@@ -53,6 +53,6 @@ def _calm(hub: FakeGithub) -> Iterator[None]:
 
 @pytest.fixture
 def page(browser: Browser, service: Serving) -> Iterator[Page]:
-    """Give the search page; nothing may go wrong on it."""
+    """Yield the search page; at the end it must have had no faults."""
     with visit(browser, f"{service.url}/") as visited:
         yield visited.page

@@ -1,4 +1,4 @@
-"""Answers made by hand, as the service would stream them to the page."""
+"""Handwritten streams in place of the service's answers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def end(matches: int, status: str = "success", **more: Any) -> Any:
 
 
 def answer(page: Page, *streams: list[Any] | None) -> list[dict[str, Any]]:
-    """Answer the page's searches with these, one after the other; None never answers.
+    """Answer the page's searches with these streams in turn; None never answers.
 
     Returns the list of request bodies, which grows with each search.
     """

@@ -1,4 +1,4 @@
-"""Every state of the pages in both themes, wide and narrow, by axe-core."""
+"""axe-core's checks of every state of the pages, in both themes, wide and narrow."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ LINK = "/?username=octocat&pattern=x"
 
 @pytest.fixture(scope="module")
 def service(hub: FakeGithub) -> Iterator[Serving]:
-    """Give a service whose page has every part: it takes tokens, and its links wait for a click."""
+    """Yield a service with everything on its page: it takes tokens, and links wait for a click."""
     with serving(hub, cache_url="off", caller_tokens=True, daily_limit=1000) as running:
         yield running
 
 
 def found(page: Page) -> None:
-    """Results, whose files have languages to choose from."""
+    """Results in files of several languages."""
     answer(page, [match(1), match(2, name="b.rb", language="Ruby", hits=3), end(2)])
     ask(page, "octocat", "x")
     expect(page.locator(".facet").first).to_be_visible()
@@ -50,7 +50,7 @@ def empty(page: Page) -> None:
 
 
 def searching(page: Page) -> None:
-    """No answer yet."""
+    """A search without an answer so far."""
     answer(page, None)
     ask(page, "octocat", "x")
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
@@ -70,20 +70,20 @@ def faulty(page: Page) -> None:
 
 
 def nothing_entered(page: Page) -> None:
-    """The form was sent empty."""
+    """The form was submitted empty."""
     ask(page, "", "")
     expect(page.get_by_role("alert")).to_be_visible()
 
 
-def key_asked(page: Page) -> None:
-    """The service wants a key."""
+def key_required(page: Page) -> None:
+    """The service requires a key."""
     refusal: dict[str, Any] = {"code": "unauthorized", "message": "A key.", "errors": []}
     page.route(ENDPOINT, lambda route: route.fulfill(status=401, body=json.dumps(refusal)))
     ask(page, "octocat", "x")
     expect(page.get_by_label("Key of this service")).to_be_visible()
 
 
-def token_asked(page: Page) -> None:
+def token_required(page: Page) -> None:
     """The search needs the caller's token."""
     page.get_by_label("My gists").check()
     ask(page, "", "x")
@@ -91,26 +91,26 @@ def token_asked(page: Page) -> None:
 
 
 def waiting(page: Page) -> None:
-    """A link's search waits for a click."""
+    """A search from a link waits for a click."""
     page.goto(page.url.rstrip("/") + LINK)
     expect(page.locator("#waits")).to_be_visible()
 
 
 def form(_page: Page) -> None:
-    """The form as it comes."""
+    """The initial form."""
 
 
 @pytest.mark.parametrize(
     "show",
     [
         *(form, found, incomplete, empty, searching, stopped, faulty, nothing_entered),
-        *(key_asked, token_asked, waiting),
+        *(key_required, token_required, waiting),
     ],
 )
-def test_axe_finds_nothing_and_nothing_overflows(
+def test_axe_finds_no_fault_and_nothing_overflows(
     browser: Browser, service: Serving, show: Callable[[Page], None]
 ) -> None:
-    """Every rule of axe-core passes, wide and light, narrow and dark, with everything open."""
+    """All rules of axe-core pass, wide and light, narrow and dark, with everything expanded."""
     with visit(browser, f"{service.url}/") as visited:
         page = visited.page
         show(page)
@@ -127,10 +127,10 @@ def test_axe_finds_nothing_and_nothing_overflows(
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_the_reference_can_be_read_in_both_themes_on_a_phone(
+def test_the_reference_is_legible_in_both_themes_on_a_phone(
     browser: Browser, service: Serving, theme: Theme
 ) -> None:
-    """Every text has contrast enough on the theme's ground; nothing scrolls sideways."""
+    """All text has enough contrast on the theme's background; nothing scrolls sideways."""
     with visit(browser, f"{service.url}/docs", theme=theme, width=360) as visited:
         page = visited.page
         expect(page.locator(".responses-table").first).to_be_visible()

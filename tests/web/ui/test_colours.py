@@ -1,4 +1,4 @@
-"""The colours of code: whose they are, where they lie, and that they can be read."""
+"""Syntax highlighting of results: kinds, positions and contrast."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def total(x):
 
 @pytest.fixture
 def coloured(page: Page, hub: FakeGithub) -> Page:
-    """Give the page with a match in this code."""
+    """Return the page with a match in CODE."""
     hub.add_user("colours").add_gist({"a.py": CODE.replace("\\r", "\r")})
     ask(page, "colours", "total|needle")
     expect(page.locator(".match")).to_have_count(1)
@@ -38,8 +38,8 @@ def coloured(page: Page, hub: FakeGithub) -> Page:
     return page
 
 
-def test_words_of_the_language_get_their_colours(coloured: Page) -> None:
-    """To the character, whatever stands before them; what matches keeps its mark."""
+def test_code_is_highlighted(coloured: Page) -> None:
+    """Ranges are exact to the character, and the match keeps its mark."""
     assert {kind: coloured.evaluate(COLOURED, kind) for kind in KINDS} == {
         "comment": ["# it's a comment <b>"],
         "keyword": ["def", "return"],
@@ -49,15 +49,15 @@ def test_words_of_the_language_get_their_colours(coloured: Page) -> None:
     expect(coloured.locator("mark")).to_have_text(["total", "needle"])
 
 
-def test_the_next_search_forgets_them(coloured: Page) -> None:
-    """Nothing of the lines that are gone stays."""
+def test_the_next_search_removes_highlights(coloured: Page) -> None:
+    """None of the previous lines' ranges is left."""
     ask(coloured, "colours", "nowhere")
     expect(coloured.get_by_role("status")).to_contain_text("Done")
     assert [coloured.evaluate(COLOURED, kind) for kind in KINDS] == [[]] * len(KINDS)
 
 
-def test_without_the_library_there_are_no_colours(page: Page, hub: FakeGithub) -> None:
-    """The results are shown, and nothing fails."""
+def test_without_the_library_results_are_plain(page: Page, hub: FakeGithub) -> None:
+    """They are shown, and nothing fails."""
     page.route("**/highlight.min.js", lambda route: route.fulfill(status=404))
     hub.add_user("plain").add_gist({"a.py": CODE})
     ask(page, "plain", "needle")
@@ -68,10 +68,10 @@ def test_without_the_library_there_are_no_colours(page: Page, hub: FakeGithub) -
 @pytest.mark.parametrize(
     ("theme", "ground"), [*product(("light", "dark"), ("--paper", "--accent-soft"))]
 )
-def test_every_colour_can_be_read(
+def test_every_colour_has_enough_contrast(
     browser: Browser, service: Serving, theme: Literal["light", "dark"], ground: str
 ) -> None:
-    """Contrast is at least 4.5 to 1, on a result and under the pointer."""
+    """It is at least 4.5 to 1, on a result and while hovered."""
     with visit(browser, f"{service.url}/", theme=theme) as visited:
         value = "name => getComputedStyle(document.documentElement).getPropertyValue(name)"
         behind = luminance(visited.page.evaluate(value, ground))
@@ -90,8 +90,8 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_the_library_is_the_one_that_was_published() -> None:
-    """What others wrote is unchanged."""
+def test_the_library_is_unmodified() -> None:
+    """The file equals the one that was published."""
     content = (LIBRARY / "highlight.min.js").read_bytes()
     assert hashlib.sha256(content).hexdigest() == (
         "1ed8fc5256b738b8875b74e4d3f0754f60d6411fb034d618dfbc4e6e6c9999d7"

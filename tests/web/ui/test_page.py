@@ -1,4 +1,4 @@
-"""The search page and the reference, in a real browser, before a real service."""
+"""The search page and the reference in a real browser, with a real service."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.web.searches import wanting
 from tests.web.ui.forms import ask
 
 HELD = Fault(held=threading.Event())
-"""An answer that never comes."""
+"""A request that is never answered."""
 
 
 def user(hub: FakeGithub, login: str) -> User:
@@ -31,7 +31,7 @@ def user(hub: FakeGithub, login: str) -> User:
 
 
 def lose(hub: FakeGithub, name: str) -> None:
-    """Make GitHub fail for octocat's gist with this file, wherever its contents are asked for."""
+    """Make every source of the contents of octocat's gist with this file fail."""
     gist = next(gist for gist in user(hub, "octocat").gists if name in gist.files)
     hub.faults.inject(Fault(answer=answers.server_error(500)), path=gist.id)
 
@@ -42,7 +42,7 @@ def link(service: Serving, **fields: str) -> str:
 
 
 def test_a_result_shows_the_gist_its_files_and_the_matching_lines(page: Page) -> None:
-    """Every matching line of every matching file: numbers, context, marks, links to the line."""
+    """It shows all matching lines of all matching files, with numbers, context, marks and links."""
     ask(page, "octocat", r"im\w+ requests|TODO")
     gist = "https://gist.github.com/d2f6a9f0c8b14e5c9a3b7e81f4560c2d"
     first = page.locator(".match", has_text="feed.py")
@@ -62,7 +62,7 @@ def test_a_result_shows_the_gist_its_files_and_the_matching_lines(page: Page) ->
 
 
 def test_results_open_in_a_new_tab(page: Page) -> None:
-    """The search stays where it is, out of reach of the page that was opened."""
+    """The search stays open, and the new page cannot access it."""
     ask(page, "octocat", "import requests")
     expect(page.locator(".match")).to_have_count(2)
     for found in page.locator(".match a").all():
@@ -71,7 +71,7 @@ def test_results_open_in_a_new_tab(page: Page) -> None:
 
 
 def test_a_file_with_more_matches_than_shown_says_so(page: Page) -> None:
-    """The first twenty, and that there are more."""
+    """It shows twenty, and that there are more."""
     ask(page, "lines", "hit")
     expect(page.locator(".further")).to_have_text("20 matches shown, more in this file")
     expect(page.locator("a.line")).to_have_count(20)
@@ -104,18 +104,18 @@ def test_lines_are_numbered_and_marked(
         (r"7\d °C", "Whole word", "70 °C"),
     ],
 )
-def test_a_match_is_marked_where_it_is(
+def test_marks_are_the_services_matches(
     page: Page, pattern: str, switch: str | None, marked: str
 ) -> None:
-    """Whatever Python's syntax and the switches say, the mark is the service's match."""
+    """This holds for Python's syntax and for every switch."""
     if switch:
         page.get_by_label(switch).check()
     ask(page, "octocat", pattern)
     expect(page.locator(".match", has_text="tea.md").locator("mark")).to_have_text(marked)
 
 
-def test_what_a_stranger_wrote_is_shown_as_text(page: Page) -> None:
-    """Markup in descriptions, names and lines stays what it is."""
+def test_untrusted_text_is_shown_as_text(page: Page) -> None:
+    """Markup in descriptions, names and lines is not interpreted."""
     ask(page, "evil", "needle")
     expect(page.locator(".match h2")).to_have_text("<img src=x onerror=alert(1)>")
     expect(page.locator(".match .file")).to_have_text("<b>.py")
@@ -124,15 +124,15 @@ def test_what_a_stranger_wrote_is_shown_as_text(page: Page) -> None:
 
 
 def test_only_a_web_address_becomes_a_link(page: Page) -> None:
-    """Whatever a listing names as a gist's address."""
+    """The listing's address of a gist may be anything."""
     ask(page, "evil", "script")
     expect(page.locator(".match h2")).to_have_text("z.py")
     assert page.locator("a[href^=javascript]").count() == 0
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])
-def test_the_policy_allows_this_service_alone(service: Serving, path: str) -> None:
-    """No inline script or style, no other host, no frame around it; only pictures may be data."""
+def test_the_csp_allows_this_service_only(service: Serving, path: str) -> None:
+    """No inline script or style, other host or frame is allowed; only images may use data URLs."""
     policy = requests.get(service.url + path, timeout=SECONDS).headers["Content-Security-Policy"]
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     allowed = {"default-src": "'none'", "base-uri": "'none'", "frame-ancestors": "'none'"}
@@ -141,8 +141,8 @@ def test_the_policy_allows_this_service_alone(service: Serving, path: str) -> No
     assert rules == dict.fromkeys(rules, "'self'") | allowed
 
 
-def test_an_asset_is_asked_for_again_only_when_it_has_changed(service: Serving) -> None:
-    """Scripts and styles are kept by the browser and confirmed by their ETag."""
+def test_assets_are_revalidated(service: Serving) -> None:
+    """The browser caches scripts and styles, and revalidates them by their ETag."""
     for path in ("/static/app.js", "/static/style.css", "/docs/swagger-ui-bundle.js"):
         first = requests.get(service.url + path, timeout=SECONDS)
         assert first.headers["Cache-Control"] == "no-cache"
@@ -150,8 +150,8 @@ def test_an_asset_is_asked_for_again_only_when_it_has_changed(service: Serving) 
         assert requests.get(service.url + path, headers=etag, timeout=SECONDS).status_code == 304
 
 
-def test_the_reference_is_sent_compressed_where_that_is_understood(service: Serving) -> None:
-    """The same script, under a third in size; each form has its own entity tag."""
+def test_the_references_script_is_compressed_on_request(service: Serving) -> None:
+    """It has less than a third of the size; each form has its own ETag."""
     url = f"{service.url}/docs/swagger-ui-bundle.js"
     plain = requests.get(url, headers={"Accept-Encoding": "identity"}, timeout=SECONDS)
     small = requests.get(url, headers={"Accept-Encoding": "gzip"}, timeout=SECONDS)
@@ -162,10 +162,8 @@ def test_the_reference_is_sent_compressed_where_that_is_understood(service: Serv
     assert plain.headers["ETag"] != small.headers["ETag"]
 
 
-def test_results_and_counts_come_while_the_search_runs_and_stop_ends_it(
-    page: Page, hub: FakeGithub
-) -> None:
-    """Matches and counts are there before the end; Stop leaves what was found."""
+def test_results_appear_during_the_search_and_stop_ends_it(page: Page, hub: FakeGithub) -> None:
+    """Matches and counts are shown before the end; Stop keeps what was found."""
     slow = {gist.id for gist in user(hub, "many").gists[:60]}
     hub.faults.inject(
         HELD,
@@ -186,8 +184,8 @@ def test_results_and_counts_come_while_the_search_runs_and_stop_ends_it(
     hub.wait_quiet()  # the service has dropped its downloads
 
 
-def test_the_keyboard_is_enough(page: Page, hub: FakeGithub) -> None:
-    """The user's field has the focus; `/`, Enter, Esc and the arrows do the rest."""
+def test_the_page_works_by_keyboard(page: Page, hub: FakeGithub) -> None:
+    """The user field has the focus; `/`, Enter, Esc and the arrow keys do the rest."""
     expect(page.get_by_label("GitHub user")).to_be_focused()
     page.keyboard.type("octocat")
     page.keyboard.press("Tab")
@@ -206,8 +204,8 @@ def test_the_keyboard_is_enough(page: Page, hub: FakeGithub) -> None:
     expect(page.get_by_role("button", name="Search")).to_be_visible()
 
 
-def test_what_could_not_be_searched_is_said_and_why(page: Page, hub: FakeGithub) -> None:
-    """Each gap has its reason, its gist and the words of the service."""
+def test_gaps_are_shown_with_their_reasons(page: Page, hub: FakeGithub) -> None:
+    """Each has its gist and the service's message."""
     lose(hub, "status.py")
     ask(page, "octocat", "import requests")
     gap = page.locator("#gaps li")
@@ -219,8 +217,8 @@ def test_what_could_not_be_searched_is_said_and_why(page: Page, hub: FakeGithub)
     expect(page.get_by_role("status")).to_contain_text("Incomplete: 1 gist matches")
 
 
-def test_a_search_that_met_its_deadline_goes_on(browser: Browser, hub: FakeGithub) -> None:
-    """The button goes on from the cursor and adds what it finds."""
+def test_a_search_can_be_continued_after_its_deadline(browser: Browser, hub: FakeGithub) -> None:
+    """The button continues from the cursor and adds what it finds."""
     with (
         serving(hub, cache_url="off", search_deadline_seconds=5) as service,
         visit(browser, f"{service.url}/") as visited,
@@ -248,10 +246,10 @@ def test_a_search_that_met_its_deadline_goes_on(browser: Browser, hub: FakeGithu
         ("a\\", "a", "\\", "bad escape (end of pattern)"),
     ],
 )
-def test_a_faulty_pattern_is_marked_at_its_position(
+def test_an_invalid_pattern_is_marked_at_its_position(
     page: Page, pattern: str, before: str, marked: str, words: str
 ) -> None:
-    """Python's words, the character marked in the message and selected in the field."""
+    """The message is Python's; the character is marked in it and selected in the field."""
     ask(page, "octocat", pattern)
     fault = page.get_by_role("alert")
     expect(fault).to_contain_text(words)
@@ -275,10 +273,8 @@ def test_a_faulty_pattern_is_marked_at_its_position(
         ("hubot", None),
     ],
 )
-def test_an_error_and_an_empty_answer_are_said(
-    page: Page, username: str, words: str | None
-) -> None:
-    """In the service's words; "nothing found" is another message."""
+def test_errors_and_empty_answers_are_shown(page: Page, username: str, words: str | None) -> None:
+    """An error has the service's message; an empty answer has another."""
     ask(page, username, "x")
     if words:
         expect(page.get_by_role("alert")).to_contain_text(words)
@@ -286,8 +282,8 @@ def test_an_error_and_an_empty_answer_are_said(
         expect(page.locator("#counts")).to_contain_text("No gist matches")
 
 
-def test_a_service_that_is_gone_is_reported(browser: Browser, hub: FakeGithub) -> None:
-    """No silence when nobody answers."""
+def test_an_unreachable_service_is_reported(browser: Browser, hub: FakeGithub) -> None:
+    """The page says that there was no answer."""
     with serving(hub) as service, visit(browser, f"{service.url}/") as visited:
         service.process.kill()
         service.ended()
@@ -297,7 +293,7 @@ def test_a_service_that_is_gone_is_reported(browser: Browser, hub: FakeGithub) -
 
 
 def test_a_link_repeats_the_search_with_all_its_options(browser: Browser, page: Page) -> None:
-    """The address bar and the link hold it; opened elsewhere, it runs; Back goes back."""
+    """The address bar and the link contain it; opening the link runs it; Back works."""
     page.get_by_label("Ignore case").check()
     page.get_by_label("Files").fill("*.md, !README*")
     page.get_by_label("Updated since").fill("2020-01-01")
@@ -317,8 +313,8 @@ def test_a_link_repeats_the_search_with_all_its_options(browser: Browser, page: 
     expect(page.locator("#counts")).to_contain_text("No gist matches")
 
 
-def test_a_key_is_asked_for_where_one_is_wanted(browser: Browser, tmp_path: Path) -> None:
-    """The field appears with the refusal; the key goes with the search and in no link."""
+def test_a_key_field_appears_if_one_is_required(browser: Browser, tmp_path: Path) -> None:
+    """It appears with the refusal; the key is sent with the search and is in no link."""
     with wanting(tmp_path) as (url, key), visit(browser, f"{url}/") as visited:
         page = visited.page
         expect(page.get_by_label("Key of this service")).to_be_hidden()
@@ -336,8 +332,8 @@ def test_a_key_is_asked_for_where_one_is_wanted(browser: Browser, tmp_path: Path
         assert key not in page.url + page.locator("#repeat").inner_text()
 
 
-def test_the_curl_command_asks_the_same(page: Page) -> None:
-    """Copied into a shell it gets the page's answer, quotes and all."""
+def test_the_curl_command_has_the_same_answer(page: Page) -> None:
+    """Pasted into a shell it gets the page's answer, whatever quotes the pattern has."""
     ask(page, "mona", "split\\(/|it's")
     expect(page.locator(".match")).to_have_count(1)
     page.get_by_text("Repeat this search").click()
@@ -350,10 +346,8 @@ def test_the_curl_command_asks_the_same(page: Page) -> None:
     assert answer["details"][0]["files"][0]["file"] == "count words.js"
 
 
-def test_the_reference_is_rendered_from_this_service_alone(
-    browser: Browser, service: Serving
-) -> None:
-    """The search's operation is open and can be tried; no other host, no fault of the policy."""
+def test_the_reference_uses_this_service_only(browser: Browser, service: Serving) -> None:
+    """The search's operation is open and can be tried; no other host is contacted."""
     with visit(browser, f"{service.url}/docs") as visited:
         page = visited.page
         expect(page.get_by_text("invalid_pattern").first).to_be_visible()

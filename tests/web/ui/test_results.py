@@ -1,4 +1,4 @@
-"""What can be done with the results on the search page: sort, narrow, copy, download."""
+"""Results on the search page: sort, filter, copy, download."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ GISTS = [
 
 @pytest.fixture
 def results(page: Page) -> Page:
-    """Give the page with three gists, found in another order than they were created."""
+    """Return the page with three gists, which were not found in the order of creation."""
     answer(page, [*GISTS, end(3)])
     ask(page, "octocat", "x")
     expect(page.get_by_role("status")).to_contain_text("Done")
     return page
 
 
-def test_the_newest_gist_is_first_and_the_order_can_be_chosen(results: Page) -> None:
-    """Gists arrive in any order and are sorted at the end."""
+def test_the_newest_gist_is_first_by_default(results: Page) -> None:
+    """Gists arrive in any order and are sorted at the end; other orders can be chosen."""
     titles = results.locator(".match h2")
     expect(titles).to_have_text(["Gist 3", "Gist 2", "Gist 1"])
     for order, expected in {
@@ -44,8 +44,8 @@ def test_the_newest_gist_is_first_and_the_order_can_be_chosen(results: Page) -> 
         expect(titles).to_have_text(expected)
 
 
-def test_facets_narrow_the_results(results: Page) -> None:
-    """Languages and kinds of file with their counts; a second click shows all again."""
+def test_facets_filter_the_results(results: Page) -> None:
+    """Languages and file types have counts; a second click shows everything again."""
     expect(results.locator(".facet")).to_have_text(["Python 2", "Shell 1", "*.py 2", "*.sh 1"])
     shell = results.get_by_role("button", name="Shell 1")
     shell.click()
@@ -57,8 +57,8 @@ def test_facets_narrow_the_results(results: Page) -> None:
     expect(results.locator("#shown")).to_have_text("")
 
 
-def test_thousands_of_gists_are_in_the_page_as_far_as_they_are_seen(page: Page) -> None:
-    """The rest follows on scrolling; counts, facets and copies know all of them."""
+def test_thousands_of_gists_are_rendered_on_scrolling(page: Page) -> None:
+    """Counts, facets and copies include those that are not rendered."""
     lines = [match(1 + number % 28) for number in range(3000)]
     for number, line in enumerate(lines):
         line["data"]["gist"] = f"https://gist.github.com/{number}"
@@ -78,7 +78,7 @@ def test_thousands_of_gists_are_in_the_page_as_far_as_they_are_seen(page: Page) 
 
 
 def test_addresses_are_copied_in_the_order_shown(results: Page) -> None:
-    """One a line, without the gists that the facets hide."""
+    """There is one a line, without the gists hidden by facets."""
     results.get_by_role("button", name="Python 2").click()
     results.get_by_role("button", name="Copy addresses").click()
     expect(results.get_by_role("status")).to_have_text("Copied")
@@ -87,7 +87,7 @@ def test_addresses_are_copied_in_the_order_shown(results: Page) -> None:
 
 
 def download(page: Page, name: str) -> str:
-    """The text of the file that a button saves."""
+    """The text of the file that a button downloads."""
     with page.expect_download() as started:
         page.get_by_role("button", name=name, exact=True).click()
     assert started.value.suggested_filename == f"gists.{name.lower()}"
@@ -95,7 +95,7 @@ def download(page: Page, name: str) -> str:
 
 
 def test_results_are_saved_as_json(results: Page) -> None:
-    """The search and its answer, from what the page has."""
+    """The file has the search and its answer, without another request."""
     saved = json.loads(download(results, "JSON"))
     assert saved["pattern"] == "x"
     assert saved["status"] == "success"
@@ -104,7 +104,7 @@ def test_results_are_saved_as_json(results: Page) -> None:
 
 
 def test_a_saved_answer_says_that_it_is_incomplete(page: Page) -> None:
-    """What was not searched and the cursor of the rest are in the file."""
+    """It has the gaps and the cursor."""
     answer(page, [match(1), gap(9), end(1, "partial", next="c1")])
     ask(page, "octocat", "x")
     expect(page.get_by_role("status")).to_contain_text("Incomplete")
@@ -114,7 +114,7 @@ def test_a_saved_answer_says_that_it_is_incomplete(page: Page) -> None:
 
 
 def test_results_are_saved_as_csv(results: Page) -> None:
-    """One row for each match; a text that a spreadsheet would run is disarmed."""
+    """There is one row for each match; text that a spreadsheet would run is escaped."""
     rows = list(csv.DictReader(io.StringIO(download(results, "CSV"), newline="")))
     assert len(rows) == 6
     assert rows[0] == {

@@ -1,4 +1,4 @@
-"""What the search page says while it searches, and when an answer is incomplete or empty."""
+"""The search page during a search, and for incomplete and empty answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AMBER = "rgb(138, 83, 0)"
 
 
 def test_an_incomplete_search_looks_incomplete(page: Page) -> None:
-    """Amber, with what is missing in the headline, the reasons one click away, and Continue."""
+    """It is amber, with what is missing in the headline, expandable reasons, and Continue."""
     lines = [match(1), match(2), *(gap(number) for number in range(10, 20))]
     answer(page, [*lines, end(2, "partial", next="c1")])
     ask(page, "octocat", "x")
@@ -39,7 +39,7 @@ def test_an_incomplete_search_looks_incomplete(page: Page) -> None:
 
 
 def test_a_complete_search_does_not_look_incomplete(page: Page) -> None:
-    """No amber, no reasons, nothing to continue."""
+    """It is not amber, and has no reasons and no Continue."""
     answer(page, [match(1), end(1)])
     ask(page, "octocat", "x")
     expect(page.get_by_role("status")).to_contain_text("Done: 1 gist matches")
@@ -48,8 +48,8 @@ def test_a_complete_search_does_not_look_incomplete(page: Page) -> None:
     expect(page.get_by_role("button", name="Continue")).to_be_hidden()
 
 
-def test_continue_adds_to_what_was_found_and_keeps_what_is_missing(page: Page) -> None:
-    """A gist is shown once; a file that was not searched stays so until the end."""
+def test_continue_keeps_matches_and_gaps(page: Page) -> None:
+    """A gist is shown once; a file that was not searched is listed until the end."""
     deadline = {"gist": None, "file": None, "reason": "deadline", "message": "Too long."}
     first = [match(1), gap(9), {"type": "incomplete", "data": deadline}]
     bodies = answer(
@@ -67,7 +67,7 @@ def test_continue_adds_to_what_was_found_and_keeps_what_is_missing(page: Page) -
 
 
 def test_a_stopped_search_can_be_continued_from_its_cursor(page: Page) -> None:
-    """What was found stays; the next request goes on from the last known cursor."""
+    """The matches stay; the next request has the last known cursor."""
     bodies = answer(
         page, [match(1), end(1, "partial", next="c1")], None, [match(2), end(1, "success")]
     )
@@ -82,8 +82,8 @@ def test_a_stopped_search_can_be_continued_from_its_cursor(page: Page) -> None:
     assert [body.get("cursor") for body in bodies] == [None, "c1", "c1"]
 
 
-def test_a_first_search_that_was_stopped_starts_again(page: Page, hub: FakeGithub) -> None:
-    """No cursor is known; what was found stays, and each gist is shown once."""
+def test_a_search_stopped_without_a_cursor_starts_again(page: Page, hub: FakeGithub) -> None:
+    """The matches stay, and each gist is shown once."""
     slow = {gist.id for gist in hub.world.users["many"].gists[:60]}
     rule = hub.faults.inject(
         HELD, path=lambda asked: any(gist in asked.target for gist in slow), origin="raw"
@@ -98,8 +98,8 @@ def test_a_first_search_that_was_stopped_starts_again(page: Page, hub: FakeGithu
     expect(page.get_by_role("button", name="Continue")).to_be_hidden()
 
 
-def test_names_are_searched_too_if_asked(page: Page) -> None:
-    """A switch says so in the request and in the link."""
+def test_names_can_be_searched_too(page: Page) -> None:
+    """A switch adds it to the request and to the link."""
     bodies = answer(page, [end(0)])
     page.get_by_label("Names too").check()
     ask(page, "octocat", "x")
@@ -108,8 +108,8 @@ def test_names_are_searched_too_if_asked(page: Page) -> None:
     assert "names=1" in page.url
 
 
-def test_there_is_a_sign_of_life_before_github_has_answered(page: Page) -> None:
-    """The bar moves and the page says whom it waits for, from the first moment."""
+def test_progress_is_shown_before_github_answers(page: Page) -> None:
+    """The bar moves at once, and the page says what it waits for."""
     answer(page, None)
     ask(page, "octocat", "x")
     expect(page.locator("#headline")).to_have_text("Asking GitHub …")
@@ -129,15 +129,15 @@ def test_there_is_a_sign_of_life_before_github_has_answered(page: Page) -> None:
 def test_an_empty_answer_is_explained(
     page: Page, username: str, query: dict[str, str], words: str
 ) -> None:
-    """No gists, none that the filters want, or none that matches."""
+    """There are no gists, none that the filters select, or none that matches."""
     for label, value in query.items():
         page.get_by_label(label).fill(value)
     ask(page, username, "nowhere")
     expect(page.locator("#empty")).to_contain_text(words)
 
 
-def test_a_user_who_could_not_be_searched_is_named(page: Page) -> None:
-    """One of several targets fails; the others are searched."""
+def test_a_failed_target_is_named(page: Page) -> None:
+    """The other targets are searched."""
     ask(page, "octocat, nobody", "import requests")
     expect(page.locator("#headline")).to_have_text("2 gists match · 1 user not searched")
     page.get_by_text("What was not searched, and why").click()
@@ -163,10 +163,10 @@ def test_a_user_who_could_not_be_searched_is_named(page: Page) -> None:
         ),
     ],
 )
-def test_the_who_field_takes_users_an_organization_and_gists(
+def test_the_target_field_accepts_users_an_organization_and_gists(
     page: Page, text: str, fields: dict[str, Any]
 ) -> None:
-    """Each form becomes the request's field for it; the request asks for lines and context."""
+    """Each form becomes its field of the request, which also asks for lines and context."""
     bodies = answer(page, [end(0)])
     ask(page, text, "x")
     expect(page.locator("#empty")).to_be_visible()
@@ -181,10 +181,10 @@ def test_the_who_field_takes_users_an_organization_and_gists(
         ("octocat", "", "Pattern", "Enter a pattern"),
     ],
 )
-def test_an_empty_field_is_said_in_place(
+def test_an_empty_field_is_marked(
     page: Page, username: str, pattern: str, label: str, words: str
 ) -> None:
-    """Nothing is sent; the field that is missing is focused and marked until it is filled."""
+    """Nothing is sent; the missing field is focused and marked until it is filled in."""
     bodies = answer(page, [end(0)])
     ask(page, username, pattern)
     expect(page.get_by_role("alert")).to_contain_text(words)
@@ -196,8 +196,8 @@ def test_an_empty_field_is_said_in_place(
     expect(page.get_by_label(label)).not_to_have_attribute("aria-invalid", "true")
 
 
-def test_two_organizations_are_refused_where_they_were_typed(page: Page) -> None:
-    """The contract has one; nothing is sent."""
+def test_two_organizations_are_refused_at_the_field(page: Page) -> None:
+    """The API accepts one; nothing is sent."""
     bodies = answer(page)
     ask(page, "org:a, org:b", "x")
     expect(page.get_by_role("alert")).to_contain_text("A search takes one organization.")
@@ -209,10 +209,10 @@ def test_two_organizations_are_refused_where_they_were_typed(page: Page) -> None
     ("parameter", "found"),
     [("", 2), ("&multiline=1", 2), ("&multiline=true", 2), ("&multiline=0", 0)],
 )
-def test_a_link_says_whether_anchors_mean_lines(
+def test_a_link_sets_multiline(
     browser: Browser, service: Serving, parameter: str, found: int
 ) -> None:
-    """Lines by default and with `multiline=1`, the whole text with `multiline=0`."""
+    """Anchors match at lines by default and with `multiline=1`, not with `multiline=0`."""
     url = f"{service.url}/?username=octocat&pattern=%5Eimport+requests{parameter}"
     with visit(browser, url) as visited:
         expect(visited.page.get_by_role("status")).to_contain_text("Done")
@@ -221,8 +221,8 @@ def test_a_link_says_whether_anchors_mean_lines(
         expect(switch).to_be_checked(checked=not found)
 
 
-def test_the_switch_makes_anchors_mean_the_whole_text(page: Page) -> None:
-    """The address keeps it, and the closed options say that it is on."""
+def test_the_switch_turns_multiline_off(page: Page) -> None:
+    """The address keeps it, and the collapsed options show that it is set."""
     page.get_by_label("^ $ at the whole text").check()
     ask(page, "octocat", "^import requests")
     expect(page.locator("#headline")).to_have_text("No gist matches")
@@ -230,15 +230,15 @@ def test_the_switch_makes_anchors_mean_the_whole_text(page: Page) -> None:
     assert page.url.endswith("&multiline=0")
 
 
-def test_an_example_is_one_click(page: Page) -> None:
-    """It searches; with results there are no examples."""
+def test_an_example_searches_with_one_click(page: Page) -> None:
+    """Examples are hidden once there are results."""
     page.get_by_role("link", name="TODO|FIXME").click()
     expect(page.locator(".match")).to_have_count(2)
     expect(page.get_by_text("Try one")).to_be_hidden()
 
 
-def test_the_form_stays_as_a_slim_bar(page: Page) -> None:
-    """After a search the heading is gone and the form stays in view while results scroll."""
+def test_the_form_stays_visible(page: Page) -> None:
+    """After a search the heading is hidden, and the form stays in view as results scroll."""
     answer(page, [*(match(number) for number in range(1, 29)), end(28)])
     ask(page, "octocat", "x")
     expect(page.locator(".match")).to_have_count(28)
@@ -250,10 +250,10 @@ def test_the_form_stays_as_a_slim_bar(page: Page) -> None:
     assert box["height"] < 110
 
 
-def test_nothing_moves_while_results_come(
+def test_arriving_results_shift_nothing(
     browser: Browser, service: Serving, hub: FakeGithub
 ) -> None:
-    """No layout shift in Chromium's own measure, from the first paint on."""
+    """Chromium measures no layout shift from the first paint on."""
     many = hub.world.user("many")
     assert many
     slow = {gist.id for gist in many.gists[:20]}
@@ -278,7 +278,7 @@ def test_nothing_moves_while_results_come(
 
 
 def test_the_pages_own_script_and_style_are_small() -> None:
-    """Under 60 KB compressed, each module under 300 lines."""
+    """They are under 60 KB compressed, and each module has fewer than 300 lines."""
     assets = [path for path in STATIC.iterdir() if path.suffix in {".js", ".css"}]
     assert sum(len(gzip.compress(path.read_bytes())) for path in assets) < 60_000
     lengths = {path.name: path.read_text().count("\n") for path in assets if path.suffix == ".js"}

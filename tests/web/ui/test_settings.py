@@ -1,4 +1,4 @@
-"""What the operator's settings change on the search page."""
+"""Effects of the operator's settings on the search page."""
 
 from __future__ import annotations
 
@@ -21,10 +21,8 @@ from tests.web.ui.streams import ENDPOINT
 LINK = "/?username=octocat&pattern=import+requests"
 
 
-def test_a_link_waits_for_a_click_where_searches_are_limited(
-    browser: Browser, hub: FakeGithub
-) -> None:
-    """It would use up a share of whoever opened it; the form is filled."""
+def test_with_limits_a_link_waits_for_a_click(browser: Browser, hub: FakeGithub) -> None:
+    """It would use up the quota of whoever opened it; the form is filled in."""
     with (
         serving(hub, cache_url="off", daily_limit=1) as service,
         visit(browser, service.url + LINK) as visited,
@@ -39,8 +37,8 @@ def test_a_link_waits_for_a_click_where_searches_are_limited(
         expect(page.get_by_text("This link's search has not run yet")).to_be_hidden()
 
 
-def test_a_link_runs_where_nothing_is_limited(browser: Browser, service: Serving) -> None:
-    """At once."""
+def test_without_limits_a_link_runs_at_once(browser: Browser, service: Serving) -> None:
+    """No click is needed."""
     with visit(browser, service.url + LINK) as visited:
         expect(visited.page.locator(".match")).to_have_count(2)
         expect(visited.page.locator("#waits")).to_be_hidden()
@@ -51,7 +49,7 @@ TOKEN = "canary"
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Serving]:
-    """Give a service that takes its callers' tokens; octocat's has a secret gist."""
+    """Yield a service that takes its callers' tokens; the one of octocat has a secret gist."""
     with FakeGithub() as github:
         user = github.add_user("octocat")
         user.add_gist({"secret.txt": "needle"}, public=False)
@@ -62,7 +60,7 @@ def own() -> Iterator[Serving]:
 
 
 def ask_own(page: Page) -> None:
-    """Search one's own gists, with the token."""
+    """Search the caller's own gists, with the token."""
     page.get_by_label("My gists").check()
     page.get_by_label("Pattern").fill("needle")
     page.keyboard.press("Enter")
@@ -72,8 +70,8 @@ def ask_own(page: Page) -> None:
     expect(page.locator(".match")).to_have_count(2)
 
 
-def test_ones_own_gists_are_searched_with_ones_own_token(browser: Browser, own: Serving) -> None:
-    """The field is asked for with the choice; the token is in no link, command or storage."""
+def test_my_gists_are_searched_with_my_token(browser: Browser, own: Serving) -> None:
+    """Choosing them shows the token's field; the token is in no link, command or storage."""
     with visit(browser, f"{own.url}/") as visited:
         page = visited.page
         expect(page.get_by_label("Your GitHub token")).to_be_hidden()
@@ -88,8 +86,8 @@ def test_ones_own_gists_are_searched_with_ones_own_token(browser: Browser, own: 
         assert len(json.loads(done.stdout)["matches"]) == 2
 
 
-def test_the_token_goes_with_no_other_search(browser: Browser, own: Serving) -> None:
-    """Once "My gists" is off, its field is hidden and what it holds is not sent."""
+def test_the_token_is_sent_with_no_other_search(browser: Browser, own: Serving) -> None:
+    """When "My gists" is off, its field is hidden and its value is not sent."""
     with visit(browser, f"{own.url}/") as visited:
         page = visited.page
         ask_own(page)
@@ -119,8 +117,8 @@ def test_back_and_forward_keep_the_token_and_show_their_search(
         expect(page.locator(".match")).to_have_count(1)
 
 
-def test_a_link_to_ones_own_gists_asks_for_the_token(browser: Browser, own: Serving) -> None:
-    """Nothing is sent without it; results of another search do not stay beside it."""
+def test_a_link_to_my_gists_asks_for_the_token(browser: Browser, own: Serving) -> None:
+    """Nothing is sent without it, and results of another search are removed."""
     with visit(browser, f"{own.url}/?username=octocat&pattern=needle") as visited:
         page = visited.page
         expect(page.locator(".match")).to_have_count(1)
@@ -133,10 +131,10 @@ def test_a_link_to_ones_own_gists_asks_for_the_token(browser: Browser, own: Serv
 
 
 @pytest.mark.parametrize("keyed", [False, True])
-def test_a_limit_asks_for_a_key_only_where_there_are_keys(
+def test_a_limit_asks_for_a_key_only_if_keys_exist(
     browser: Browser, hub: FakeGithub, tmp_path: Path, *, keyed: bool
 ) -> None:
-    """A key helps a caller who has met a limit; a service without keys asks for none."""
+    """With keys, one may raise the limit; without any, the page asks for none."""
     keys = tmp_path / "keys.json"
     if keyed:
         KeyFile(keys).create("ci")
@@ -153,9 +151,9 @@ def test_a_limit_asks_for_a_key_only_where_there_are_keys(
 
 
 @pytest.mark.parametrize("choice", ["My gists", "My stars"])
-def test_no_token_is_asked_for_where_none_is_taken(
+def test_without_caller_tokens_there_is_no_token_field(
     browser: Browser, service: Serving, choice: str
 ) -> None:
-    """The choices are not there."""
+    """The choices that need one are missing too."""
     with visit(browser, f"{service.url}/") as visited:
         expect(visited.page.get_by_label(choice)).to_have_count(0)

@@ -32,7 +32,7 @@ function cancel() {
   controller?.abort();
 }
 
-/** Search, or with `continued` go on from the cursor. */
+/** Search; with `continued`, from the cursor on. */
 async function run(body, { continued = false } = {}) {
   cancel();
   const controller = new AbortController();
@@ -82,7 +82,7 @@ function fail(error, body) {
   else showFault(element("p", {}, error instanceof TypeError ? "The service can't be reached." : error.message));
 }
 
-/** Search for what the form says; whether it says enough. */
+/** Search by the form; returns whether it is complete. */
 function submit({ keepAddress = false } = {}) {
   const { username, pattern } = form.elements;
   const body = bodyOf(form);
@@ -167,7 +167,7 @@ function showOptions() {
   $("in-use").textContent = optionsOf(form).map((option) => ` · ${option}`).join("");
 }
 
-/** Show the search that the address holds, and run it where that costs nothing. */
+/** Show the search in the address, and run it unless searches are limited. */
 function load() {
   const holdsSearch = fill(form, new URLSearchParams(location.search));
   showOptions();

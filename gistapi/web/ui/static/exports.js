@@ -1,4 +1,4 @@
-// The results as text to copy and as files to keep.
+// The results as text to copy and as files to download.
 
 import { element } from "./dom.js";
 
@@ -7,7 +7,7 @@ const COLUMNS = ["gist", "owner", "description", "updated_at", "file", "language
 /** The addresses of these gists, one a line. */
 export const addressesOf = (gists) => gists.map(({ gist }) => `${gist}\n`).join("");
 
-/** The search and its answer, in the service's shape; `cursor` is null where nothing is left. */
+/** The search and its answer, in the service's shape; `cursor` is null if nothing is left. */
 export function jsonOf(body, gists, { complete, incomplete, cursor }) {
   const answer = {
     status: complete ? "success" : "partial",
@@ -28,7 +28,7 @@ export function csvOf(gists) {
   return [COLUMNS.join(","), ...lines, ""].join("\r\n");
 }
 
-/** A cell, quoted where it has to be. Text that a spreadsheet would run as a formula is disarmed. */
+/** A cell, quoted if necessary. Text that a spreadsheet would run as a formula is escaped. */
 function cell(value) {
   let text = String(value ?? "");
   if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;

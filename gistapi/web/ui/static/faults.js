@@ -1,4 +1,4 @@
-// What went wrong with a search, next to the form.
+// Errors of a search, shown next to the form.
 
 import { $, element, plural } from "./dom.js";
 
@@ -10,7 +10,7 @@ export function showFault(...parts) {
   $("fault").hidden = false;
 }
 
-/** Say what is wrong with an input, there; always false. */
+/** Show what is wrong with an input beside it; returns false. */
 export function refuse(input, words) {
   input.setAttribute("aria-invalid", "true");
   input.focus();
@@ -34,7 +34,7 @@ function markedPattern(pattern, position) {
     characters.slice(at + 1).join(""));
 }
 
-/** The service's words, except where they are about headers. */
+/** The service's message, unless it is about headers. */
 function wordsOf({ code, message }) {
   return code === "unauthorized" && !$("key-value").value ? "This service needs a key. Enter it below." : message;
 }

@@ -33,7 +33,7 @@ function where(text) {
   return fields;
 }
 
-/** The request's body for what the form says; options that are off are left out. */
+/** The request body for the form; options that are off are omitted. */
 export function bodyOf(form) {
   const body = { ...where(form.elements.username.value), pattern: form.elements.pattern.value };
   for (const name of SWITCHES) if (form.elements[name]?.checked) body[name] = true;
@@ -63,7 +63,7 @@ export function linkOf(form) {
   return link;
 }
 
-/** Fill the form from an address, but for its secrets; whether it holds a search. */
+/** Fill the form from an address, except for secrets; returns whether it has a search. */
 export function fill(form, params) {
   for (const name of ["username", "pattern", ...NARROWING]) {
     form.elements[name].value = params.get(name) ?? "";
@@ -83,10 +83,10 @@ export function optionsOf(form) {
   return [...switches, ...fields].map((text) => text.trim());
 }
 
-/** Whether the search needs the token of whoever searches. */
+/** Whether the search needs the user's GitHub token. */
 export const isOwn = (body) => Boolean(body.mine || body.starred);
 
-/** The shell command that asks the same. */
+/** The equivalent shell command. */
 export function curlOf(api, body, keyed) {
   const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
   const headers = ["-H 'Content-Type: application/json'"];

@@ -48,7 +48,7 @@ export function add(data) {
   if (found.size === 1) setTools();
 }
 
-/** Sort once the search has ended, unless that would move what the reader is looking at. */
+/** Sort at the end of the search, unless that would move what the reader sees. */
 export function finish() {
   const reading = $("matches").contains(document.activeElement) || $("matches").getBoundingClientRect().top < 0;
   if (reading) $("sort").value = "found";
@@ -73,14 +73,14 @@ export function sortBy(name) {
   if (visible.slice(0, drawn).some((entry, index) => entry !== before[index])) redraw();
 }
 
-/** Add the gists to the page that are wanted there: those seen, and a few beyond. */
+/** Render the gists in view, and a few more. */
 function draw() {
   const next = visible.slice(drawn, wanted);
   drawn += next.length;
   $("matches").append(...next.map(({ data }) => gistElement(data)));
 }
 
-/** Draw from the first gist on: others are visible now, or in another order. */
+/** Render again from the first gist: the selection or the order has changed. */
 function redraw() {
   drawn = 0;
   wanted = STEP;
@@ -89,7 +89,7 @@ function redraw() {
   draw();
 }
 
-/** Draw more when the reader comes near the end of what is drawn. */
+/** Render more when the reader comes near the end. */
 new IntersectionObserver((seen) => {
   if (!seen.some(({ isIntersecting }) => isIntersecting)) return;
   wanted = drawn + STEP;
