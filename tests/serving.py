@@ -23,6 +23,10 @@ from tests.waiting import HANG_SECONDS, until
 ROOT = Path(__file__).parent.parent
 SERVE = (sys.executable, "-m", "gistapi", "serve")
 SECONDS = HANG_SECONDS
+# Each worker of pytest-xdist has ports of its own: a service listens a second after it got one.
+_PORTS = 1_500
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+_FIRST_PORT = 20_000 + _PORTS * (_WORKER % 8)
 
 
 @dataclass
@@ -89,7 +93,7 @@ def alive() -> dict[int, int]:
 def free_port() -> int:
     """A port that no process listens on, below those that the system assigns to clients."""
     while True:
-        port = 20_000 + secrets.randbelow(12_000)
+        port = _FIRST_PORT + secrets.randbelow(_PORTS)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
