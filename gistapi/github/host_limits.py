@@ -102,7 +102,7 @@ class Host:
 
     def wait_seconds(self) -> float:
         """How long the host must not be asked; 0 if it may be."""
-        return max(0.0, self.until - self.now())
+        return max(0.0, self.until - self.now()) if self.until else 0.0
 
     def is_limited(self) -> bool:
         """Whether the host's last word was a refusal."""
