@@ -33,7 +33,7 @@ GRACE_SECONDS = 7.0
 LINGER_SECONDS = 2.0
 # … and the process ends, whatever a thread may still wait for.
 EXIT_SECONDS = 2.0
-SWITCH_SECONDS = 0.002
+SWITCH_SECONDS = 0.001
 """A request goes through three threads, each of which waits so long for one that searches."""
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # malloc.h
 LARGE_BUFFER_BYTES = 2**20
