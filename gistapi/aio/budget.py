@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 
 class ByteBudget:
@@ -24,18 +22,16 @@ class ByteBudget:
         """Bytes that are granted now."""
         return self._total - self._free
 
-    @asynccontextmanager
-    async def hold(self, size_bytes: int) -> AsyncIterator[None]:
-        """Hold some bytes, all of the budget at most; waits for them."""
-        size = min(size_bytes, self._total)
+    def hold(self, size_bytes: int) -> Held:
+        """A context that holds some bytes, all of the budget at most."""
+        return Held(self, min(size_bytes, self._total))
+
+    async def take(self, size: int) -> None:
+        """Wait for bytes, to be released."""
         if self._waiting or size > self._free:
             await self._wait(size)
         else:
             self._free -= size
-        try:
-            yield
-        finally:
-            self._release(size)
 
     async def _wait(self, size: int) -> None:
         turn = asyncio.get_running_loop().create_future()
@@ -44,12 +40,13 @@ class ByteBudget:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._release(size)
+                self.release(size)
             else:
                 self._grant()  # the one behind may fit
             raise
 
-    def _release(self, size: int) -> None:
+    def release(self, size: int) -> None:
+        """Give bytes back."""
         self._free += size
         self._grant()
 
@@ -62,3 +59,19 @@ class ByteBudget:
                 self._free -= size
                 turn.set_result(None)
             self._waiting.popleft()
+
+
+class Held:
+    """Bytes of a budget, while its context lasts. No generator: one for each file costs more."""
+
+    __slots__ = ("_budget", "_size")
+
+    def __init__(self, budget: ByteBudget, size: int) -> None:
+        self._budget = budget
+        self._size = size
+
+    async def __aenter__(self) -> None:
+        await self._budget.take(self._size)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._budget.release(self._size)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 
 class FairLimiter:
@@ -55,6 +53,14 @@ class FairLimiter:
             lane.held += 1
             lane.waiting.popleft().set_result(None)
 
+    def take(self, lane: Lane) -> bool:
+        """Give a lane without waiters a place now, if it may have one."""
+        if self._free <= 0 or lane.held >= self.per_lane:
+            return False
+        self._free -= 1
+        lane.held += 1
+        return True
+
     def enter(self, lane: Lane) -> None:
         """Queue a lane that has a waiter."""
         if not lane.queued:
@@ -83,9 +89,14 @@ class Lane:
         """How many places the lane may hold."""
         return self._limiter.per_lane
 
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Hold one place. A cancelled wait gives back a place that it was just given."""
+    def place(self) -> Lane:
+        """A context that holds one place."""
+        return self  # a generator for each of a search's files costs more than the place
+
+    async def __aenter__(self) -> None:
+        """Wait for a place. A cancelled wait gives back one that it was just given."""
+        if not self.waiting and self._limiter.take(self):
+            return
         turn = asyncio.get_running_loop().create_future()
         self.waiting.append(turn)
         self._limiter.enter(self)
@@ -95,10 +106,10 @@ class Lane:
             if turn.done() and not turn.cancelled():
                 self._limiter.leave(self)
             raise
-        try:
-            yield
-        finally:
-            self._limiter.leave(self)
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give the place back."""
+        self._limiter.leave(self)
 
 
 class WorkWindow:

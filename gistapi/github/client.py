@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from math import inf
-from urllib.parse import quote
 
 from gistapi.aio.scope import Scope, UsageMeter
 from gistapi.errors import GithubError
-from gistapi.events import GithubRequestEnded, Observer, Resource
+from gistapi.events import Observer, Resource
 from gistapi.github import api
+from gistapi.github.exchange import Exchange, Request
 from gistapi.github.host_limits import Host, HostLimits, Permit
-from gistapi.github.http import CHUNK_BYTES, Answer, Http, SilenceError, TransientError
-from gistapi.github.http_errors import cause_of
+from gistapi.github.http import CHUNK_BYTES, Answer, Http, TransientError
 from gistapi.github.retries import LimitedError, Retries
 from gistapi.github.shared_limits import SharedLimits, Waits
 from gistapi.github.url_policy import API_KINDS, Kind, Origin, UrlPolicy, redirected
 
 __all__ = ["CHUNK_BYTES", "Client", "LimitedError", "Response", "Retries", "TransientError"]
 
-PRINTABLE_ASCII = "".join(map(chr, range(0x21, 0x7F)))
 MAX_REDIRECTS = 5
 ERROR_BODY_BYTES = 64 * 1024
 USER_AGENT = "gistapi"
@@ -82,17 +78,6 @@ class Response:
     async def error_message(self) -> str:
         """GitHub's message about a failure."""
         return api.error_message(self.status, self.headers, await self.read_error())
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What is sent, and where to."""
-
-    url: str
-    origin: Origin
-    kind: Kind
-    headers: Mapping[str, str]
-    body: bytes | None
 
 
 RESOURCES: dict[Kind, Resource] = {
@@ -197,16 +182,16 @@ class Client:
 
     def _made(
         self, url: str, kind: Kind, scope: Scope, headers: Mapping[str, str], body: bytes | None
-    ) -> _Request:
+    ) -> Request:
         origin = self._policy.allowed(url, kind)
         sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **headers}
         if kind in API_KINDS and (token := scope.caller_token or self._token):
             sent["Authorization"] = f"Bearer {token}"
-        return _Request(url, origin, kind, sent, body)
+        return Request(url, origin, kind, sent, body)
 
     @asynccontextmanager
     async def _request(
-        self, request: _Request, scope: Scope, max_wait_seconds: float
+        self, request: Request, scope: Scope, max_wait_seconds: float
     ) -> AsyncIterator[Response]:
         """Send a request when its host and its lane have a place for it."""
         host = self._host(request.origin, request.kind, scope)
@@ -225,46 +210,15 @@ class Client:
                     if permit is None:
                         continue
                     try:
-                        async with self._exchange(request, permit, scope.meter) as response:
+                        scope.meter.spend_request()
+                        exchange = Exchange(self._http, self._observe, request, permit)
+                        async with exchange as answer:
+                            response = Response(answer, request.url, scope.meter)
+                            await _raise_for_failure(permit, response)
                             yield response
                             return
                     finally:
                         permit.release()
-
-    @asynccontextmanager
-    async def _exchange(
-        self, request: _Request, permit: Permit, meter: UsageMeter
-    ) -> AsyncIterator[Response]:
-        """Send a request, and observe its end."""
-        meter.spend_request()
-        quoted = quote(request.url, safe=PRINTABLE_ASCII)  # only what cannot be sent as it is
-        origin = str(request.origin)
-        answer: Answer | None = None
-        failure: BaseException | None = None
-        try:
-            async with self._http.send(quoted, origin, request.headers, request.body) as answer:
-                response = Response(answer, request.url, meter)
-                await _raise_for_failure(permit, response)
-                yield response
-        except BaseException as error:
-            failure = None if isinstance(error, GeneratorExit) else error
-            if isinstance(error, SilenceError) or (
-                answer is None and isinstance(error, TransientError)
-            ):
-                permit.fail()
-            raise
-        finally:
-            self._observe(
-                GithubRequestEnded(
-                    kind=request.kind,
-                    host=request.origin.netloc,
-                    status=None if answer is None else answer.status,
-                    error=None if failure is None else type(failure).__name__,
-                    duration_seconds=asyncio.get_running_loop().time() - permit.sent_at,
-                    size_bytes=0 if answer is None else answer.received,
-                    message=None if failure is None else cause_of(failure),
-                )
-            )
 
     def _host(self, origin: Origin, kind: Kind, scope: Scope) -> Host:
         callers = scope.caller_token if kind in API_KINDS else None

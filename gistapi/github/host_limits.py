@@ -102,7 +102,7 @@ class Host:
 
     def wait_seconds(self) -> float:
         """How long no request may be sent to the host; 0 if one may."""
-        return max(0.0, self.until - self.now())
+        return max(0.0, self.until - self.now()) if self.until else 0.0
 
     def is_limited(self) -> bool:
         """Whether the host's last answer was a refusal."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -61,6 +60,10 @@ class Answer:
                 decompressor.feed(received)
         return chunk
 
+    def close(self) -> None:
+        """Close the connection, unless the answer was read to its end. Idempotent."""
+        self._raw.close()
+
     async def _receive(self) -> bytes:
         """Bytes as they were sent. aiohttp raises for a body that ends before its length."""
         with mapped_errors():
@@ -100,30 +103,20 @@ class Http:
         self._proxies: dict[str, str | None] = {}
         self._tls: ssl.SSLContext | None = None
 
-    @asynccontextmanager
     async def send(
         self, url: str, origin: str, headers: Mapping[str, str], body: bytes | None
-    ) -> AsyncIterator[Answer]:
-        """The answer to one request, its head read: a POST if there is a body.
+    ) -> Answer:
+        """The answer to one request, its head read, to be closed: a POST if there is a body.
 
-        `url` lies in `origin` and is sent byte for byte. Leaving before the body's end closes the
-        connection. Raises GithubError for what another try would meet again, else TransientError.
+        `url` lies in `origin` and is sent byte for byte. Raises GithubError for what another try
+        would meet again, else TransientError.
         """
-        raw = await self._request(url, origin, headers, body)
-        try:
-            yield Answer(raw, self._timeout_seconds)
-        finally:
-            raw.close()  # no effect on a connection whose answer was read to its end
-
-    async def _request(
-        self, url: str, origin: str, headers: Mapping[str, str], body: bytes | None
-    ) -> aiohttp.ClientResponse:
         session = self._session or self._open()
         proxy, tls = self._way_to(origin)
         # aiohttp bounds connecting and each silence; this bounds a head that drips.
         with mapped_errors():
             async with asyncio.timeout(3 * self._timeout_seconds):
-                return await session.request(
+                raw = await session.request(
                     "GET" if body is None else "POST",
                     URL(url, encoded=True),
                     headers=headers,
@@ -132,6 +125,11 @@ class Http:
                     ssl=tls,
                     allow_redirects=False,
                 )
+        try:
+            return Answer(raw, self._timeout_seconds)
+        except TransientError:
+            raw.close()
+            raise
 
     def _way_to(self, origin: str) -> tuple[str | None, ssl.SSLContext | bool]:
         """The proxy for an origin and the certificates to trust, each looked up once."""

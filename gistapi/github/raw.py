@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 from http import HTTPStatus
 from math import inf
 
@@ -45,10 +45,12 @@ class RawFiles:
 
         A wait that the host asks for and that is longer than `max_wait_seconds` is a LimitedError.
         """
-        content = b""
-        async with aclosing(self.stream(file, scope, max_wait_seconds=max_wait_seconds)) as passes:
-            async for chunks in passes:
-                content = b"".join([chunk async for chunk in chunks])
+        first = _Pass(self._client, file, scope, max_wait_seconds)
+        content = b"".join([chunk async for chunk in first.chunks()])
+        if not first.is_as_listed:
+            second = _Pass(self._client, file, scope, max_wait_seconds)
+            content = b"".join([chunk async for chunk in second.chunks()])
+            second.confirm(first)
         return content
 
     async def stream(
@@ -70,10 +72,7 @@ class RawFiles:
         second = _Pass(self._client, file, scope, max_wait_seconds)
         async with aclosing(second.chunks()) as chunks:
             yield chunks
-        if not second.is_as_listed and not (second.is_like(first) and second.has_listed_size):
-            raise IncompleteError(
-                "content_mismatch", "GitHub sent something other than it had listed."
-            )
+        second.confirm(first)
 
 
 class _Pass:
@@ -98,27 +97,38 @@ class _Pass:
             self._body_hash.update(b"blob %d\0" % file.size_bytes)
 
     @property
-    def has_listed_size(self) -> bool:
+    def _has_listed_size(self) -> bool:
         return self._file.size_bytes in {None, self._offset}
 
     @property
     def is_as_listed(self) -> bool:
         """Whether size and blob SHA-1 are the listed ones, as far as the listing names them."""
         if self._file.blob_sha is None or self._file.size_bytes is None:
-            return self.has_listed_size and not self._mixed
-        return self.has_listed_size and self._body_hash.hexdigest() == self._file.blob_sha
+            return self._has_listed_size and not self._mixed
+        return self._has_listed_size and self._body_hash.hexdigest() == self._file.blob_sha
 
-    def is_like(self, other: _Pass) -> bool:
-        return self._body_hash.digest() == other._body_hash.digest()
+    def confirm(self, first: _Pass) -> None:
+        """Raise IncompleteError if this second pass shows that the content is another one."""
+        is_like = self._body_hash.digest() == first._body_hash.digest()
+        if not self.is_as_listed and not (is_like and self._has_listed_size):
+            raise IncompleteError(
+                "content_mismatch", "GitHub sent something other than it had listed."
+            )
 
     async def chunks(self) -> AsyncGenerator[bytes]:
         retries = FileRetries(self._scope)
         for _ in range(MAX_TRIES):
             before = self._offset
             try:
-                async with aclosing(self._rest()) as rest:
-                    async for chunk in rest:
-                        yield chunk
+                async with self._rest() as answer:
+                    if self._offset and answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                        return  # nothing follows what we have; its hash shows whether that is all
+                    skip = await self._skip(answer)
+                    while not self._is_too_long and (received := await answer.next_chunk()):
+                        chunk = received[skip:]
+                        skip -= len(received) - len(chunk)
+                        if chunk:
+                            yield self._counted(chunk)
             except TransientError as error:
                 limited = isinstance(error, LimitedError)
                 if limited and error.retry_after_seconds > self._max_wait_seconds:
@@ -130,8 +140,8 @@ class _Pass:
                 return
         raise GithubError(f"The download broke {MAX_TRIES} times.")
 
-    async def _rest(self) -> AsyncGenerator[bytes]:
-        """What is still missing, from one answer."""
+    def _rest(self) -> AbstractAsyncContextManager[Response]:
+        """One answer with what is still missing."""
         if not self._file.raw_url:
             raise IncompleteError("file_unavailable", "GitHub listed the file without an address.")
         headers = {}
@@ -139,26 +149,13 @@ class _Pass:
             headers = {"Range": f"bytes={self._offset}-", "Accept-Encoding": "identity"}
             if self._etag:
                 headers["If-Range"] = self._etag
-        async with self._client.get(
+        return self._client.get(
             self._file.raw_url,
             kind="raw",
             scope=self._scope,
             headers=headers,
             max_wait_seconds=self._max_wait_seconds,
-        ) as answer:
-            if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and self._offset:
-                return  # nothing follows what we have; its hash shows whether that is all
-            skip = await self._skip(answer)
-            if not self._offset and not answer.headers.get("Content-Encoding"):
-                etag = answer.headers.get("ETag", "")
-                self._etag = None if etag.startswith("W/") else etag
-            while received := await answer.next_chunk():
-                chunk = received[skip:]
-                skip -= len(received) - len(chunk)
-                if chunk:
-                    yield self._counted(chunk)
-                if self._is_too_long:
-                    return
+        )
 
     async def _skip(self, answer: Response) -> int:
         """How many bytes of this answer were handed on before; raises for all but content.
@@ -166,13 +163,16 @@ class _Pass:
         An answer to a range with the whole file is read from its beginning again.
         """
         status = answer.status
-        if status == HTTPStatus.PARTIAL_CONTENT and self._offset:
+        if self._offset and status == HTTPStatus.PARTIAL_CONTENT:
             started = answer.headers.get("Content-Range", "").partition("-")[0]
             if started == f"bytes {self._offset}":
                 return 0
             raise TransientError("GitHub answered another range than it was asked for.")
         if status == HTTPStatus.OK:
             self._mixed |= bool(self._offset and self._etag != answer.headers.get("ETag"))
+            if not self._offset and not answer.headers.get("Content-Encoding"):
+                etag = answer.headers.get("ETag", "")
+                self._etag = None if etag.startswith("W/") else etag
             return self._offset
         if status == HTTPStatus.NOT_FOUND and (self._file.size_bytes or 0) <= RAW_SURE_BYTES:
             raise GoneError("The file was deleted since it was listed.")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import AbstractAsyncContextManager
 from weakref import WeakKeyDictionary
 
 from gistapi.aio.limiter import FairLimiter, Lane
@@ -59,8 +58,8 @@ class Throttle:
         """Requests a second; None without a bound."""
         return self._pace
 
-    def place(self, lane: Lane) -> AbstractAsyncContextManager[None]:
-        """Hold one of the places in force, which go round the searches in turn."""
+    def place(self, lane: Lane) -> Lane:
+        """A context that holds one of the places in force, which go round the searches in turn."""
         own = self._lanes.get(lane)
         if own is None:
             self._limiter.per_lane = lane.most  # the same for all searches

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import urljoin
 
 from gistapi.errors import IncompleteError
@@ -28,9 +29,13 @@ class UrlPolicy:
             raise ValueError("the API's address is no plain http URL")
         self._api = api
         self._content_hosts = frozenset(host.lower() for host in content_hosts)
+        self._lately = lru_cache(maxsize=256)(self._allowed)  # a file's is asked for twice
 
     def allowed(self, url: str, kind: Kind) -> Origin:
         """The host to ask for `url`; raises IncompleteError `host_not_allowed`."""
+        return self._lately(url, kind)
+
+    def _allowed(self, url: str, kind: Kind) -> Origin:
         origin = origin_of(url)
         if origin is None:
             raise IncompleteError(

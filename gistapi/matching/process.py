@@ -17,6 +17,8 @@ from gistapi.matching.pattern import Engine
 
 START_SECONDS = 10.0
 _WRITE_BYTES = 256 << 10
+LARGE_BUFFER_BYTES = 2**20
+"""glibc returns a text of this size when it is freed, and would keep up to 32 MiB of each."""
 Answers = tuple[list[worker.Answer], bool]
 
 
@@ -44,7 +46,10 @@ class Process:
             stdout=PIPE,
             stderr=DEVNULL,
             # No secret of the environment is for a process that runs strangers' patterns.
-            env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            env={
+                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+                "MALLOC_MMAP_THRESHOLD_": str(LARGE_BUFFER_BYTES),
+            },
             start_new_session=True,
         )
         process = cls(child)

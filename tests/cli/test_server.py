@@ -15,6 +15,7 @@ from queue import SimpleQueue
 import pytest
 import requests
 
+from gistapi.cli import server
 from tests.fake_github import FakeGithub, Fault
 from tests.serving import ROOT, SECONDS, SERVE, Serving, environment, free_port, run, serving
 from tests.waiting import until
@@ -168,6 +169,37 @@ def test_an_exposed_service_is_reported(github: FakeGithub, host: str, *, warned
         checks = requests.get(f"{service.url}/readyz?verbose", timeout=10).json()["checks"]
     assert len(lines) == warned
     assert checks["configuration"][0]["status"] == ("warn" if warned else "pass")
+
+
+def test_many_threads_share_few_arenas() -> None:
+    """An arena for each of a hundred threads would keep what that thread once needed."""
+    program = """
+import ctypes, threading
+from gistapi.cli import server
+
+server._bound_malloc()
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+libc.fdopen.restype, libc.fdopen.argtypes = ctypes.c_void_p, [ctypes.c_int, ctypes.c_char_p]
+libc.malloc_info.argtypes, libc.fflush.argtypes = [ctypes.c_int, ctypes.c_void_p], [ctypes.c_void_p]
+meeting = threading.Barrier(32)
+
+def allocate():
+    meeting.wait()
+    libc.malloc(4096)
+    meeting.wait()
+
+threads = [threading.Thread(target=allocate) for _ in range(meeting.parties)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+output = libc.fdopen(1, b"w")
+libc.malloc_info(0, output)
+libc.fflush(output)
+"""
+    done = run(sys.executable, "-c", program, environ=environment())
+    assert 1 <= done.stdout.count("<heap nr=") <= server.ARENAS + 1, done.stderr  # and the main one
 
 
 def test_too_few_file_descriptors_stop_the_start() -> None:

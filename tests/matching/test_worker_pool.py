@@ -13,11 +13,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
+import psutil
 import pytest
 
 from gistapi.errors import OverloadedError, PatternTimeoutError
 from gistapi.events import Event, FileScanned, WorkerKilled, ignore
 from gistapi.matching import Matcher, Matching, Wanted, compile_pattern, jobs, worker
+from gistapi.matching.pattern import Engine
 from gistapi.matching.process import Process
 from gistapi.models import Flags, Hits
 from tests.aio.looping import run
@@ -400,6 +402,26 @@ def test_greedy_searches_do_not_starve_another(greedy: int) -> None:
         await asyncio.wait(tasks)
 
     matched(body, seconds=60)
+
+
+def test_a_worker_keeps_no_memory_of_a_large_text() -> None:
+    """From the second one on, glibc would keep what it has freed: 10 MiB of these."""
+    engine = Engine("re", r"(?<=x)needle")
+
+    async def main() -> None:
+        process = await Process.start()
+        try:
+            before = psutil.Process(process.pid).memory_full_info().uss
+            for size in (12 << 20, 11 << 20, 10 << 20):
+                text = b"x" * size
+                answers = await process.ask(engine, [(text, (0, size, size + 1, 1, False))], 60, 60)
+                assert answers == ([[]], False)
+            kept = psutil.Process(process.pid).memory_full_info().uss - before
+        finally:
+            await process.close()
+        assert kept < 4 << 20
+
+    run(main(), jumping=False)
 
 
 def test_workers_do_not_outlive_a_killed_parent() -> None:

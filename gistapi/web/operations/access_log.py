@@ -77,11 +77,13 @@ class EventLog:
         if type(event) not in _LOGGED:
             return
         level, message = _LOGGED[type(event)]
+        kind, is_logged = _failure(event), _log.isEnabledFor(level)
+        if kind is None and not is_logged:
+            return
         fields = _fields(event)
-        kind = _failure(event)
         if kind is not None:
             self._log_failure(kind, message, fields)
-        if _log.isEnabledFor(level):
+        if is_logged:
             _log.log(level, message, extra=fields)
 
     def _log_failure(self, kind: str, message: str, fields: dict[str, Any]) -> None:

@@ -80,7 +80,9 @@ class GithubMetrics:
         )
         for gauge in (self.limit, self.remaining, self.reset):
             gauge.set(float("nan"))  # unknown so far, and 0 would raise an alert
-        self._counts = cache(self._counts_of)  # looked up once: this is counted for every file
+        # Looked up once: these are counted for every file.
+        self._counts = cache(self._counts_of)
+        self._contents = cache(self.contents.labels)
 
     def watch(self, hosts: Callable[[], tuple[HostState, ...]]) -> None:
         """Read the hosts' state whenever the metrics are read."""
@@ -99,7 +101,7 @@ class GithubMetrics:
                 self.limited.labels(event.kind).inc()
                 self.wait.labels(event.kind).inc(max(0.0, event.wait_seconds))
             case ContentRead():
-                self.contents.labels(event.way, event.reason).inc()
+                self._contents(event.way, event.reason).inc()
 
     def _request_ended(self, event: GithubRequestEnded) -> None:
         requests, duration, received = self._counts(event.kind, _outcome(event))

@@ -2,5 +2,7 @@
 
 from __future__ import annotations
 
-PROBES = frozenset({"/ping", "/livez", "/readyz", "/metrics"})
+LIVENESS = frozenset({"/ping", "/livez"})
+"""Answered from nothing but memory, on the server's event loop, even while no thread is free."""
+PROBES = LIVENESS | {"/readyz", "/metrics"}
 """Addresses and host names are not checked here: probes and scrapers bypass the proxy."""

@@ -19,6 +19,7 @@ from aiohttp import web
 from aiohttp.http import HttpVersion10
 from multidict import CIMultiDict
 
+from gistapi.web.operations.probes import LIVENESS
 from gistapi.web.protection.body_limits import MAX_BODY_BYTES
 from gistapi.web.server.connections import Connection  # pylint: disable=unused-import  # in casts
 
@@ -85,9 +86,13 @@ class WsgiBridge:
         environ["gistapi.client_left"] = exchange.left.is_set
         with connection.busy():
             try:
-                answer = await loop.run_in_executor(
-                    self._executor, exchange.run, self._app, environ
-                )
+                if request.method in {"GET", "HEAD"} and environ["PATH_INFO"] in LIVENESS:
+                    # It waits for nothing; each change of threads waits for the interpreter.
+                    answer = exchange.run(self._app, environ)
+                else:
+                    answer = await loop.run_in_executor(
+                        self._executor, exchange.run, self._app, environ
+                    )
                 if answer is not None:
                     await exchange.send(answer)
             except BaseException:

@@ -125,6 +125,25 @@ def test_a_large_unread_answer_holds_no_thread(monkeypatch: pytest.MonkeyPatch) 
             assert other.recv(1000).startswith(b"HTTP/1.1 200 ")
 
 
+def test_a_liveness_probe_is_answered_while_no_thread_is_free() -> None:
+    """The server's loop answers it."""
+    began, go_on = threading.Event(), threading.Event()
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        if environ["PATH_INFO"] == "/search":
+            began.set()
+            assert go_on.wait(SECONDS)
+        start_response("200 OK", [("Content-Length", "4")])
+        return [b"pong"]
+
+    with hosting(app, threads=1) as host, host.connect(GET % b"/search") as searching:
+        assert began.wait(SECONDS)
+        last = b"GET /livez HTTP/1.1\r\nHost: x\r\n" + CLOSE + b"\r\n"
+        assert host.ask(GET % b"/ping" + last).count(b"pong") == 2
+        go_on.set()
+        assert searching.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_buffered_answer_is_closed_once_it_is_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
