@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import AbstractAsyncContextManager
-from weakref import WeakKeyDictionary
 
 from gistapi.aio.limiter import FairLimiter, Lane
 
@@ -46,7 +45,6 @@ class Throttle:
         self._most = most
         self._window = float(most)  # one search gets its share of it at most
         self._limiter = FairLimiter(most, most)
-        self._lanes: WeakKeyDictionary[Lane, Lane] = WeakKeyDictionary()
         self._decreased_at = float("-inf")
         self._limit: float | None = None
         self._part = PACE_FACTOR
@@ -68,11 +66,8 @@ class Throttle:
 
     def place(self, lane: Lane) -> AbstractAsyncContextManager[None]:
         """Hold one of the places in force, which go round the searches in turn."""
-        own = self._lanes.get(lane)
-        if own is None:
-            self._limiter.per_lane = lane.most  # the same for all searches
-            own = self._lanes[lane] = self._limiter.lane()
-        return own.place()
+        self._limiter.per_lane = lane.most  # the same for all searches
+        return self._limiter.beside(lane).place()
 
     def delay_seconds(self) -> float:
         """How long a new request would wait for the pace."""
@@ -99,7 +94,7 @@ class Throttle:
             self._part *= NEAR_GAIN if abs(self._part - 1) < NEAR else PACE_GAIN
             if self._limit * self._part > FASTEST_PACE:
                 self._limit = None
-        if self._usual is None and self._most - self._limiter.free > 1:
+        if self._usual is None and self._limiter.held > 1:
             self._next_at = now + HEARD * (now - sent_at)
         if self._has_slowed(now - sent_at):
             self._decrease(sent_at)
