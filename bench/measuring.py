@@ -21,6 +21,8 @@ MIB = 2**20
 LOOK_SECONDS = 0.25
 SEARCH_SECONDS = 600
 NEEDLE = "no file has this line"
+CALLER_SEARCHES = 16
+"""Searches of one caller at once: the service's default."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ def measured(
     ttl_seconds: float = 3600,
     command: Sequence[str] = SERVE,
     at_once: int = CONCURRENCY,
+    caller_searches: int = CALLER_SEARCHES,
 ) -> Iterator[Measured]:
     """A service of this GitHub, otherwise with default settings."""
     with serving(
@@ -161,6 +164,7 @@ def measured(
         cache_url=cache_url,
         listing_ttl_seconds=ttl_seconds,
         github_concurrency=at_once,
+        caller_searches=caller_searches,
     ) as service:
         yield Measured(service, world)
 

@@ -1,8 +1,8 @@
 """Waiting, in one place: one event loop in its own thread, and what tasks on it share.
 
 `Portal` runs the loop and lets threads read what a task sends. `FairLimiter` bounds how many
-exchanges are under way, `ByteBudget` how much memory they hold, `SingleFlight` shares one load
-among concurrent callers, `in_thread` begins work in an executor, `Bridge` lets a worker thread call
-the loop, `CancelSwitch` shows worker threads that their search has ended. `Scope` identifies the
+exchanges are under way and how much memory they hold, `SingleFlight` shares one load among
+concurrent callers, `Threads` do the searches' work in turn, `Bridge` lets a worker thread call the
+loop, `CancelSwitch` shows worker threads that their search has ended. `Scope` identifies the
 search that a request belongs to. May import `errors`.
 """

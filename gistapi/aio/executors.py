@@ -1,12 +1,13 @@
-"""Work in an executor's threads."""
+"""Work in threads."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TypeVar
 
+from gistapi.aio.limiter import FairLimiter, Lane
 from gistapi.errors import OverloadedError
 
 T = TypeVar("T")
@@ -22,3 +23,32 @@ def in_thread(executor: Executor, work: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(executor, work)
     except RuntimeError as error:
         raise OverloadedError("The service has no free thread.", 1.0) from error
+
+
+class Threads:
+    """Threads for one purpose, shared by turns between the searches.
+
+    Work waits on the loop, and not in the executor's queue: there a search's one piece would be
+    behind all that others have begun, and what they end together would hold the loop before it.
+    """
+
+    def __init__(self, count: int, name: str) -> None:
+        self._limiter = FairLimiter(count)
+        self._executor = ThreadPoolExecutor(count, name)
+
+    def lane(self) -> Lane:
+        """One search's place in the turns."""
+        return self._limiter.lane()
+
+    async def run(self, lane: Lane, work: Callable[[], T]) -> T:
+        """The result of `work` for the search that has `lane`, here or in another limiter.
+
+        Raises what `work` raises, and OverloadedError when the threads are closed or the system has
+        none to give.
+        """
+        async with self._limiter.beside(lane).place():
+            return await in_thread(self._executor, work)
+
+    def close(self) -> None:
+        """Drop the work that has not begun. Idempotent."""
+        self._executor.shutdown(wait=False, cancel_futures=True)

@@ -4,74 +4,101 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from weakref import WeakKeyDictionary
 
 
 class FairLimiter:
     """At most `total` places held at once, at most `per_lane` of them by one lane.
 
-    Free places are given to the lanes in turn, so that a lane with many waiters delays no other.
-    For the loop alone.
+    Free places are given to the lanes in turn, so that a lane with many waiters delays no other. A
+    lane that begins to wait goes first, once: a small search need not wait for a round of the large
+    ones (https://www.rfc-editor.org/rfc/rfc8290). A holder must not wait for more places, or two
+    holders could wait for each other. For the loop alone.
     """
 
-    def __init__(self, total: int, per_lane: int) -> None:
-        self._total = total
+    def __init__(self, total: int, per_lane: int | None = None) -> None:
+        self.total = total
         self._free = total
-        self.per_lane = per_lane
+        self.per_lane = total if per_lane is None else per_lane
+        self._first: deque[Lane] = deque()
         self._turns: deque[Lane] = deque()
+        self._beside: WeakKeyDictionary[Lane, Lane] = WeakKeyDictionary()
 
     @property
     def free(self) -> int:
         """Free places; negative while more are held than `resize` has left."""
         return self._free
 
+    @property
+    def held(self) -> int:
+        """Places that are held."""
+        return self.total - self._free
+
     def resize(self, total: int) -> None:
         """Change the number of places. Those that are held stay held."""
-        self._free += total - self._total
-        self._total = total
+        self._free += total - self.total
+        self.total = total
         self._serve()
 
     def lane(self) -> Lane:
         """A new lane: one search's queue."""
         return Lane(self)
 
+    def beside(self, lane: Lane) -> Lane:
+        """The lane here of the search that has `lane`, perhaps in another limiter."""
+        if lane.limiter is self:
+            return lane
+        own = self._beside.get(lane)
+        if own is None:
+            own = self._beside[lane] = Lane(self)
+        return own
+
     def _serve(self) -> None:
         """Give free places to waiters; the lane served goes to the end of the line."""
-        blocked = 0
-        while self._free > 0 and blocked < len(self._turns):
-            lane = self._turns.popleft()
-            while lane.waiting and lane.waiting[0].done():  # cancelled while it waited
+        blocked = []
+        while self._free > 0 and (lanes := self._first or self._turns):
+            lane = lanes.popleft()
+            while lane.waiting and lane.waiting[0][0].done():  # cancelled while it waited
                 lane.waiting.popleft()
             if not lane.waiting:
                 lane.queued = False
                 continue
-            self._turns.append(lane)
-            if lane.held >= self.per_lane:
-                blocked += 1
-                continue
-            blocked = 0
-            self._free -= 1
-            lane.held += 1
-            lane.waiting.popleft().set_result(None)
+            turn, places = lane.waiting[0]
+            if lane.held and lane.held + places > self.per_lane:
+                blocked.append(lane)
+            elif places > self._free:
+                self._first.appendleft(lane)  # what comes later does not overtake it
+                break
+            else:
+                lane.waiting.popleft()
+                self._free -= places
+                lane.held += places
+                turn.set_result(None)
+                self._turns.append(lane)
+        self._turns.extend(blocked)
 
-    def take(self, lane: Lane) -> bool:
-        """Give a lane without waiters a place now, if it may have one."""
-        if self._free <= 0 or lane.held >= self.per_lane:
+    def take(self, lane: Lane, places: int) -> bool:
+        """Give a lane without waiters places now, if it may have them."""
+        if lane.waiting or self._first or places > self._free:
             return False
-        self._free -= 1
-        lane.held += 1
+        if lane.held and lane.held + places > self.per_lane:
+            return False
+        self._free -= places
+        lane.held += places
         return True
 
-    def enter(self, lane: Lane) -> None:
-        """Queue a lane that has a waiter."""
+    def enter(self, lane: Lane, turn: asyncio.Future[None], places: int) -> None:
+        """Queue a waiter of a lane."""
+        lane.waiting.append((turn, places))
         if not lane.queued:
             lane.queued = True
-            self._turns.append(lane)
+            self._first.append(lane)
         self._serve()
 
-    def leave(self, lane: Lane) -> None:
-        """Take a place back from a lane."""
-        self._free += 1
-        lane.held -= 1
+    def leave(self, lane: Lane, places: int) -> None:
+        """Take places back from a lane."""
+        self._free += places
+        lane.held -= places
         self._serve()
 
 
@@ -79,37 +106,47 @@ class Lane:
     """One search's share of a limiter: the places it holds, and its waiters."""
 
     def __init__(self, limiter: FairLimiter) -> None:
-        self._limiter = limiter
+        self.limiter = limiter
         self.held = 0
         self.queued = False
-        self.waiting: deque[asyncio.Future[None]] = deque()
+        self.waiting: deque[tuple[asyncio.Future[None], int]] = deque()
 
     @property
     def most(self) -> int:
         """How many places the lane may hold."""
-        return self._limiter.per_lane
+        return self.limiter.per_lane
 
-    def place(self) -> Lane:
-        """A context that holds one place."""
-        return self  # a generator for each of a search's files costs more than the place
+    def place(self, places: int = 1) -> Places:
+        """A context that holds some places, or all there are if that is fewer."""
+        return Places(self, min(places, self.limiter.total))
+
+
+class Places:
+    """Places of a lane, held together while the context lasts."""
+
+    __slots__ = ("_lane", "_places")
+
+    def __init__(self, lane: Lane, places: int) -> None:
+        self._lane = lane
+        self._places = places
 
     async def __aenter__(self) -> None:
-        """Wait for a place. A cancelled wait gives back one that it was just given."""
-        if not self.waiting and self._limiter.take(self):
+        """Wait for the places. A cancelled wait gives back what it was just given."""
+        limiter, lane, places = self._lane.limiter, self._lane, self._places
+        if limiter.take(lane, places):
             return
         turn = asyncio.get_running_loop().create_future()
-        self.waiting.append(turn)
-        self._limiter.enter(self)
+        limiter.enter(lane, turn, places)
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._limiter.leave(self)
+            # A waiter that is gone frees no place, but the one behind it may fit.
+            limiter.leave(lane, places if turn.done() and not turn.cancelled() else 0)
             raise
 
     async def __aexit__(self, *_: object) -> None:
-        """Give the place back."""
-        self._limiter.leave(self)
+        """Give the places back."""
+        self._lane.limiter.leave(self._lane, self._places)
 
 
 class WorkWindow:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +12,8 @@ from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import urljoin
 
-from gistapi.aio.executors import in_thread
+from gistapi.aio.executors import Threads
+from gistapi.aio.limiter import Lane
 from gistapi.aio.scope import Scope
 from gistapi.aio.singleflight import SingleFlight
 from gistapi.errors import GithubError, IncompleteError, UnauthorizedError
@@ -76,15 +76,15 @@ class PageReader:
         self._client = client
         self._store = store
         self._observe = observe
-        self._parsing = ThreadPoolExecutor(1, "gistapi-listing-parse")
-        self._storing = ThreadPoolExecutor(4, "gistapi-listing-store")
+        self._parsing = Threads(1, "gistapi-listing-parse")
+        self._storing = Threads(4, "gistapi-listing-store")
         self._flights: SingleFlight[StoredPage] = SingleFlight()
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
     def close(self) -> None:
         """End the threads; what they are at is finished."""
-        self._parsing.shutdown(wait=False)
-        self._storing.shutdown(wait=False)
+        self._parsing.close()
+        self._storing.close()
 
     def budget_of(self, scope: Scope) -> api.Budget | None:
         """What is left for requests that carry no caller's token, if it is known."""
@@ -98,14 +98,14 @@ class PageReader:
         if budget is not None and scope.caller_token is None:
             self._budget = budget, now + budget.reset_seconds
 
-    async def load(self, key: str) -> StoredPage | None:
-        """The page that was last kept under `key`."""
+    async def load(self, key: str, lane: Lane) -> StoredPage | None:
+        """The page that was last kept under `key`, for the search that has `lane`."""
 
         def read() -> StoredPage | None:
             stored = self._store.get_listing(key)
             return None if stored is None else decode(stored)
 
-        page = await in_thread(self._storing, read)
+        page = await self._storing.run(lane, read)
         self._observe(CacheRead("listing", int(page is not None), int(page is None)))
         return page
 
@@ -134,7 +134,7 @@ class PageReader:
             except IncompleteError as error:  # the address leads elsewhere
                 raise GithubError(str(error)) from error
             else:
-                await in_thread(self._storing, partial(self._keep, wanted.key, page))
+                await self._storing.run(scope.lane, partial(self._keep, wanted.key, page))
                 return page
 
     def _keep(self, key: str, page: StoredPage) -> None:
@@ -168,7 +168,7 @@ class PageReader:
                     raise GithubError(await response.error_message())
                 body = await self._body(response, wanted, large)
             try:
-                return await in_thread(self._parsing, lambda: _filled(page, wanted, body))
+                return await self._parsing.run(scope.lane, lambda: _filled(page, wanted, body))
             except ForeignGistError:
                 raise
             except GithubError as error:

@@ -53,7 +53,7 @@ class Reading:
                 yield page
 
     async def _first(self) -> StoredPage:
-        known = await self._reader.load(self._key)
+        known = await self._reader.load(self._key, self._scope.lane)
         if known is not None:
             await self._judge(known)
             if self._is_fresh(known):
@@ -111,7 +111,7 @@ class Reading:
         url = self._changes_url(known)
         if url is None:
             return None
-        changes = await self._reader.load(f"{self._key}#since")
+        changes = await self._reader.load(f"{self._key}#since", self._scope.lane)
         return changes if changes is not None and changes.url == url else None
 
     async def _changes(
@@ -135,7 +135,7 @@ class Reading:
         """A page after the first, or the first one again (`chain.Fetch`)."""
         if numbers is not None and numbers.page == 1:
             url = self._source.first(numbers)
-        known = await self._reader.load(self._key_of(url, numbers))
+        known = await self._reader.load(self._key_of(url, numbers), self._scope.lane)
         if known is not None and (known.missing or known.url != url):
             known = None
         if known is not None and not again and self._is_fresh(known):

@@ -2,21 +2,26 @@
 
 Additive increase and multiplicative decrease, as TCP: https://www.rfc-editor.org/rfc/rfc5681.
 Concurrency alone cannot hold a host's limit of requests a second where answers are fast, so a
-refusal also sets a pace: a part of the rate at which the host has just accepted requests.
+refusal also sets a pace: a part of the rate at which the host has just accepted requests, which
+rises slowly near that rate and faster beyond it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from weakref import WeakKeyDictionary
 
-from gistapi.aio.limiter import FairLimiter, Lane
+from gistapi.aio.limiter import FairLimiter, Lane, Places
 
 PACE_FACTOR = 0.75
-"""Of the accepted rate, after a refusal."""
+"""Of the rate at which a host has refused, where the pace begins after a refusal."""
 PACE_GAIN = 1.002
-"""For each accepted request: some 150 of them lead from one refusal to the next."""
+"""For each accepted request: some 120 of them lead to the rate of the last refusal …"""
+NEAR = 0.05
+NEAR_GAIN = 1.0002
+"""… and 500 past it, as CUBIC does: https://www.rfc-editor.org/rfc/rfc9438"""
+HEARD = 0.25
+"""Of the time that the first answer took: the others of its round are heard before more is sent."""
 FASTEST_PACE = 200.0
 """Faster than that, only the concurrency bounds."""
 SLOWEST_PACE = 0.1
@@ -39,9 +44,9 @@ class Throttle:
         self._most = most
         self._window = float(most)  # one search gets its share of it at most
         self._limiter = FairLimiter(most, most)
-        self._lanes: WeakKeyDictionary[Lane, Lane] = WeakKeyDictionary()
         self._decreased_at = float("-inf")
-        self._pace: float | None = None
+        self._limit: float | None = None
+        self._part = PACE_FACTOR
         self._is_measuring = False
         self._next_at = 0.0
         self._accepted: deque[float] = deque(maxlen=int(FASTEST_PACE * MEASURED_SECONDS))
@@ -55,42 +60,41 @@ class Throttle:
 
     @property
     def pace(self) -> float | None:
-        """Requests a second; None without a bound."""
-        return self._pace
+        """Requests a second: a part of the rate of the last refusal; None without one."""
+        return None if self._limit is None else max(SLOWEST_PACE, self._limit * self._part)
 
-    def place(self, lane: Lane) -> Lane:
+    def place(self, lane: Lane) -> Places:
         """A context that holds one of the places in force, which go round the searches in turn."""
-        own = self._lanes.get(lane)
-        if own is None:
-            self._limiter.per_lane = lane.most  # the same for all searches
-            own = self._lanes[lane] = self._limiter.lane()
-        return own.place()
+        self._limiter.per_lane = lane.most  # the same for all searches
+        return self._limiter.beside(lane).place()
 
     def delay_seconds(self) -> float:
         """How long a new request would wait for the pace."""
-        return max(0.0, self._next_at - self._loop.time()) if self._pace is not None else 0.0
+        return max(0.0, self._next_at - self._loop.time()) if self._limit is not None else 0.0
 
     async def keep_pace(self) -> None:
-        """Wait for this request's moment, if there is a pace."""
-        while self._pace is not None:
+        """Wait for this request's moment."""
+        decreased_at = None
+        while decreased_at != self._decreased_at:
             decreased_at, now = self._decreased_at, self._loop.time()
             mine = max(now, self._next_at)
-            self._next_at = mine + 1 / self._pace
+            if (pace := self.pace) is not None:
+                self._next_at = mine + 1 / pace
             if mine > now:
                 await asyncio.sleep(mine - now)
-            if decreased_at == self._decreased_at:
-                return
 
     def accepted(self, sent_at: float) -> None:
         """Count an answer that is no refusal."""
         now = self._loop.time()
         self._accepted.append(now)
-        if self._pace is not None:
+        if self._limit is not None:
             if self._is_measuring and sent_at <= self._decreased_at:
-                self._pace += PACE_FACTOR / MEASURED_SECONDS
-            self._pace *= PACE_GAIN
-            if self._pace > FASTEST_PACE:
-                self._pace = None
+                self._limit += 1 / MEASURED_SECONDS
+            self._part *= NEAR_GAIN if abs(self._part - 1) < NEAR else PACE_GAIN
+            if self._limit * self._part > FASTEST_PACE:
+                self._limit = None
+        if self._usual is None and self._limiter.held > 1:
+            self._next_at = now + HEARD * (now - sent_at)
         if self._has_slowed(now - sent_at):
             self._decrease(sent_at)
         elif self._limiter.free <= 0:  # else the bound has not been tried
@@ -103,11 +107,12 @@ class Throttle:
             return
         since = self._loop.time() - MEASURED_SECONDS
         rate = sum(at >= since for at in self._accepted) / MEASURED_SECONDS
-        self._is_measuring = self._pace is None and rate > 0  # what is under way counts later
-        if self._pace is not None:  # a pause before may have left few to measure
-            rate = min(self._pace, max(rate, self._pace / 2))
+        pace = self.pace
+        self._is_measuring = pace is None and rate > 0  # what is under way counts later
+        if pace is not None:  # a pause before may have left few to measure
+            rate = min(pace, max(rate, pace / 2))
         if rate:  # else nothing has been accepted that could be measured
-            self._pace = max(SLOWEST_PACE, rate * PACE_FACTOR)
+            self._limit, self._part = rate, PACE_FACTOR
         self._next_at = self._loop.time()
         self._decrease(sent_at)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from gistapi.aio.executors import Threads
 from gistapi.events import Observer, ignore
 from gistapi.matching import pattern as patterns
 from gistapi.matching.matcher import Matcher
 from gistapi.matching.memory_budget import WindowBudget
 from gistapi.matching.pattern import CompiledPattern
-from gistapi.matching.threads import Threads
 from gistapi.matching.wanted import Wanted
 from gistapi.matching.window import Sizes
-from gistapi.matching.work import Shared, Work
+from gistapi.matching.work import THREADS, Shared, Work
 from gistapi.matching.worker_pool import Workers
 
 
@@ -32,7 +32,7 @@ class Matching:
     ) -> None:
         self.workers = Workers(workers, observe)
         self.budget = WindowBudget(max(budget_bytes, sizes.window_bytes), sizes.window_bytes)
-        self._threads = Threads()
+        self._threads = Threads(THREADS, "gistapi-matching")
         self._shared = Shared(
             pattern_timeout_seconds, sizes, self.workers, self._threads, self.budget, observe
         )

@@ -17,8 +17,7 @@ from gistapi.matching.decoding import to_utf8
 from gistapi.matching.jobs import GIVEN_UP, SMALL_BYTES, Job
 from gistapi.matching.pattern import Engine
 from gistapi.matching.scanner import Scanner
-from gistapi.matching.threads import SLICE_SECONDS
-from gistapi.matching.work import Stopwatch, Work
+from gistapi.matching.work import SLICE_SECONDS, Stopwatch, Work
 from gistapi.models import Hits
 
 SKIM_BYTES = 256 << 10

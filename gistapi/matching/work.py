@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
+from gistapi.aio.executors import Threads
 from gistapi.aio.limiter import Lane
 from gistapi.aio.scope import CancelSwitch
 from gistapi.errors import PatternTimeoutError
@@ -15,13 +16,16 @@ from gistapi.matching import worker
 from gistapi.matching.jobs import GIVEN_UP, Job, Share
 from gistapi.matching.memory_budget import WindowBudget
 from gistapi.matching.pattern import CompiledPattern, Engine
-from gistapi.matching.threads import SLICE_SECONDS, Threads
 from gistapi.matching.wanted import Wanted
 from gistapi.matching.window import Sizes
 from gistapi.matching.worker_pool import Workers
 
 T = TypeVar("T")
 
+THREADS = 2
+"""RE2 holds no lock of the interpreter while it searches, so two threads use two processors."""
+SLICE_SECONDS = 0.02
+"""A thread's time for one search before it is another's turn."""
 USUAL_SECONDS = 0.05
 """A thread's time for one text that costs a search no patience: some 50 MB of a usual pattern."""
 COST_SECONDS = 1.2e-8

@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 
-from gistapi.aio.budget import ByteBudget
-from gistapi.aio.executors import in_thread
+from gistapi.aio.executors import Threads
 from gistapi.aio.limiter import FairLimiter
 from gistapi.aio.portal import Outbox, Portal
 from gistapi.aio.scope import UNMETERED, Scope, UsageMeter
@@ -63,9 +61,9 @@ class Searcher:
         self._matching = matching
         self._limiter = limiter
         self._portal = portal
-        self._cache_threads = ThreadPoolExecutor(CACHE_THREADS, "gistapi-cache")
-        self._compiler = ThreadPoolExecutor(1, "gistapi-compile")
-        self._shared = Resources(contents, self._cache_threads, ByteBudget(CONTENT_BYTES))
+        self._cache_threads = Threads(CACHE_THREADS, "gistapi-cache")
+        self._compiler = Threads(1, "gistapi-compile")
+        self._shared = Resources(contents, self._cache_threads, FairLimiter(CONTENT_BYTES))
         self._deadline_seconds = deadline_seconds
         self._max_searches = max_searches
         self._bounds = bounds
@@ -135,8 +133,8 @@ class Searcher:
 
     def close(self) -> None:
         """End the threads that read the cache and compile patterns. Idempotent."""
-        self._cache_threads.shutdown(wait=False, cancel_futures=True)
-        self._compiler.shutdown(wait=False, cancel_futures=True)
+        self._cache_threads.close()
+        self._compiler.close()
 
     def _stop_all(self) -> None:
         for session in self._sessions:
@@ -152,8 +150,9 @@ class Searcher:
         session = Session(
             query, cursors.decode(query), self._bounds, self._deadline_seconds, outbox
         )
-        pattern = await in_thread(
-            self._compiler, partial(self._compile, query.pattern, query.flags)
+        scope = Scope(self._limiter.lane(), session.ends_at, meter, caller_token)
+        pattern = await self._compiler.run(
+            scope.lane, partial(self._compile, query.pattern, query.flags)
         )
         wanted = Wanted(query.max_count, query.context, more=query.details)
         matcher = self._matching.matcher(pattern, wanted)
@@ -162,7 +161,7 @@ class Searcher:
             shared=self._shared,
             matcher=matcher,
             wanted=Filter(query),
-            scope=Scope(self._limiter.lane(), session.ends_at, meter, caller_token),
+            scope=scope,
             max_count=query.max_count,
             wants_first=query.details,
             wants_names=query.names,

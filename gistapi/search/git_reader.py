@@ -68,7 +68,7 @@ async def _read_kept(reader: Reader, state: GistState) -> bool:
     """Search a gist that was read by git before; False if the cache does not have all of it."""
     gist = state.slot.gist
     contents = reader.shared.contents
-    stored = await reader.on_executor(partial(contents.get_listing, _tree_key(gist)))
+    stored = await reader.in_thread(partial(contents.get_listing, _tree_key(gist)))
     if stored is None:
         return False
     listed = {file.name: file for file in gist.files}

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from concurrent.futures import Executor
-from contextlib import aclosing, closing, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
 from cachetools import LRUCache
 
-from gistapi.aio.budget import ByteBudget
-from gistapi.aio.executors import in_thread
+from gistapi.aio.executors import Threads
+from gistapi.aio.limiter import FairLimiter
 from gistapi.aio.scope import Scope
 from gistapi.aio.singleflight import SingleFlight
 from gistapi.errors import (
@@ -43,13 +42,14 @@ LANDED = 4096
 class Resources:
     """What the searches of a process share for reading.
 
-    `budget` bounds the contents in hand, with their matches; `landed` are addresses whose content
-    was put into the cache lately, perhaps after another search had missed it there.
+    `threads` read the cache; `budget` bounds the bytes in hand, with their matches; `landed` are
+    addresses whose content was put into the cache lately, perhaps after another search had missed
+    it there.
     """
 
     contents: ContentStore
-    executor: Executor
-    budget: ByteBudget
+    threads: Threads
+    budget: FairLimiter
     flights: SingleFlight[bytes] = field(default_factory=SingleFlight)
     landed: LRUCache[str, None] = field(default_factory=lambda: LRUCache(LANDED))
 
@@ -99,9 +99,9 @@ class Reader:
                 if file.blob_sha is not None and is_small(file):
                     places.setdefault(file.blob_sha, []).append((state, index))
         for batch, size in batches(places, self.max_count):
-            async with self.shared.budget.hold(size):
+            async with self._hold(size):
                 read = partial(self._kept, batch)
-                await self._search_batch(await self.on_executor(read), places)
+                await self._search_batch(await self.in_thread(read), places)
 
     async def _search_names(self, state: GistState) -> None:
         """Search a gist's description and the names of its files."""
@@ -183,7 +183,7 @@ class Reader:
         state.note(index, result)
 
     async def _whole(self, slot: Slot, file: GistFile) -> Hits | PatternTimeoutError | None:
-        async with self.shared.budget.hold(cost_bytes(file, self.max_count)):
+        async with self._hold(cost_bytes(file, self.max_count)):
             content = await self._content(slot.gist, file)
             result = await self.matcher.search(content)
             self.count(slot, 1, len(content))
@@ -197,7 +197,7 @@ class Reader:
         async def load() -> bytes:
             if raw_url in self.shared.landed:
                 read = partial(self._kept, {blob_sha: file.size_bytes})
-                for _, content in await self.on_executor(read):
+                for _, content in await self.in_thread(read):
                     return content
             content = await self.source.read(gist, file, self.scope)
             self.shared.contents.put_content(blob_sha, content)
@@ -232,13 +232,13 @@ class Reader:
         Raises CacheMissError if it turns out to be damaged or gone.
         """
         contents = self.shared.contents
-        opened = await self.on_executor(partial(contents.open_content, blob_sha, size_bytes))
+        opened = await self.in_thread(partial(contents.open_content, blob_sha, size_bytes))
         if opened is None:
             return False, None
-        kept = await self.on_executor(opened.__enter__)
+        kept = await self.in_thread(opened.__enter__)
 
         async def chunks() -> AsyncGenerator[bytes]:
-            while (chunk := await self.on_executor(partial(next, kept, None))) is not None:
+            while (chunk := await self.in_thread(partial(next, kept, None))) is not None:
                 yield chunk
 
         try:
@@ -272,9 +272,13 @@ class Reader:
                     return hits
             return await scanner.finish()
 
+    def _hold(self, size_bytes: int) -> AbstractAsyncContextManager[None]:
+        """Hold bytes of the budget, once they are free and it is this search's turn."""
+        return self.shared.budget.beside(self.scope.lane).place(size_bytes)
+
     def _kept(self, blobs: dict[str, int | None]) -> list[tuple[str, bytes]]:
         return list(self.shared.contents.get_contents(blobs))
 
-    async def on_executor(self, work: Callable[[], T]) -> T:
-        """Do work that blocks on the cache in a thread of the cache's executor."""
-        return await in_thread(self.shared.executor, work)
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Do work that blocks on the cache in one of its threads, when it is this search's turn."""
+        return await self.shared.threads.run(self.scope.lane, work)

@@ -76,6 +76,99 @@ def test_cancelled_waiters_lose_no_place(seed: int, total: int, per_lane: int) -
     run(go())
 
 
+def test_a_lane_that_begins_to_wait_goes_first() -> None:
+    """One waiter beside 63 lanes of many is served next, not after a round of them."""
+
+    async def go() -> None:
+        limiter = FairLimiter(4)
+        done: list[str] = []
+        async with asyncio.TaskGroup() as group:
+            for _ in range(63):
+                big = limiter.lane()
+                for _ in range(10):
+                    group.create_task(hold(big, 1, done, "big"))
+            await asyncio.sleep(60.5)
+            before = len(done)
+            group.create_task(hold(limiter.lane(), 1, done, "small"))
+        assert done.index("small") < before + 2 * 4
+
+    run(go())
+
+
+def test_a_lane_goes_first_once() -> None:
+    """Lanes that ask again as soon as they were served get no more than their turns."""
+
+    async def go() -> None:
+        limiter = FairLimiter(1)
+        done: list[str] = []
+
+        async def again(lane: Lane) -> None:
+            for _ in range(50):
+                await hold(lane, 1, done, "again")
+
+        big = limiter.lane()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(5):
+                group.create_task(again(limiter.lane()))
+            for _ in range(20):
+                group.create_task(hold(big, 1, done, "big"))
+        ends = max(place for place, name in enumerate(done) if name == "big")
+        assert ends <= 20 * 6
+
+    run(go())
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    sizes=st.lists(st.integers(0, 150), min_size=1, max_size=30),
+    cancelled=st.sets(st.integers(0, 29)),
+)
+def test_no_more_is_held_than_there_is(seed: int, sizes: list[int], cancelled: set[int]) -> None:
+    """Holders of any size, some cancelled at any moment, end with nothing held."""
+    chance = random.Random(seed)
+
+    async def go() -> None:
+        budget = FairLimiter(100)
+
+        async def use(size: int) -> None:
+            async with budget.lane().place(size):
+                assert budget.held <= 100
+                await asyncio.sleep(chance.random())
+
+        tasks = [asyncio.create_task(use(size)) for size in sizes]
+        for place in cancelled:
+            await asyncio.sleep(chance.random() / 10)
+            if place < len(tasks):
+                tasks[place].cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert budget.held == 0
+        assert all(
+            result is None or isinstance(result, asyncio.CancelledError) for result in results
+        )
+
+    run(go())
+
+
+def test_a_large_holder_is_not_overtaken_for_ever() -> None:
+    """What comes later waits behind it, however small."""
+
+    async def go() -> None:
+        budget = FairLimiter(100)
+        order: list[str] = []
+
+        async def use(size: int, name: str) -> None:
+            async with budget.lane().place(size):
+                order.append(name)
+                await asyncio.sleep(1)
+
+        async with asyncio.TaskGroup() as group:
+            for size, name in ((60, "first"), (90, "large"), (10, "small")):
+                group.create_task(use(size, name))
+        assert order == ["first", "large", "small"]
+
+    run(go())
+
+
 @pytest.mark.parametrize(("freed", "taken"), [(1, 1), (9, 9), (16, 10)])
 def test_a_window_grants_the_places_that_are_free(freed: int, taken: int) -> None:
     """It waits a moment for several places, and returns as soon as one is free after that."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from gistapi.aio.budget import ByteBudget
-from gistapi.aio.limiter import FairLimiter
+from gistapi.aio.executors import Threads
+from gistapi.aio.limiter import FairLimiter, Lane
 from gistapi.aio.portal import Outbox
 from gistapi.aio.scope import Scope
 from gistapi.errors import GistapiError, GoneError, UserNotFoundError
@@ -38,22 +37,19 @@ from gistapi.search.session import SearchBounds, Session
 from gistapi.search.source import ClonedFile
 from tests.aio.looping import run
 
+T = TypeVar("T")
+
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 PAGE = 10
 FOREVER = 1e9
 
 
-class Inline(Executor):
+class Inline(Threads):
     """Runs work at once: while a thread works, the simulated clock would pass it."""
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+    async def run(self, lane: Lane, work: Callable[[], T]) -> T:  # noqa: ARG002 - a signature
         """Run the work."""
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - passed on
-            future.set_exception(error)
-        return future
+        return work()
 
 
 @dataclass
@@ -300,7 +296,7 @@ async def searching(
         scope = replace(scope, meter=meter)
     reader = Reader(
         source=github,
-        shared=Resources(github, Inline(), ByteBudget(2**26)),
+        shared=Resources(github, Inline(1, "inline"), FairLimiter(2**26)),
         matcher=matching.matcher(
             compile_pattern(query.pattern, query.flags), Wanted(query.max_count, query.context)
         ),

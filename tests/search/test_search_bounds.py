@@ -85,13 +85,13 @@ def test_contents_in_memory_are_counted(
 
     async def reading(self: Reader, gist: Gist, file: GistFile) -> bytes:
         content = await read(self, gist, file)
-        missing.append(max(0, len(content) - self.shared.budget.held_bytes))
+        missing.append(max(0, len(content) - self.shared.budget.held))
         return content
 
     def keeping(self: Reader, blobs: Mapping[str, int | None]) -> list[tuple[str, bytes]]:
         found = kept(self, dict(blobs))
         contents = sum(len(content) for _, content in found)
-        missing.append(max(0, contents - self.shared.budget.held_bytes))
+        missing.append(max(0, contents - self.shared.budget.held))
         return found
 
     monkeypatch.setattr(Reader, "_content", reading)
@@ -99,6 +99,6 @@ def test_contents_in_memory_are_counted(
     with bench(github, cache_url="memory:") as ours:
         for _ in range(2):
             assert ours.search(NEEDLE).end.searched == Searched(20, 20, 20 * size)
-        assert ours.searcher._shared.budget.held_bytes == 0
+        assert ours.searcher._shared.budget.held == 0
     assert len(missing) >= 20
     assert set(missing) == {0}

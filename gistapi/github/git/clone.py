@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from typing import BinaryIO
-from weakref import WeakKeyDictionary
 
 from gistapi.aio.limiter import FairLimiter, Lane
 from gistapi.aio.scope import Scope
@@ -51,9 +50,8 @@ class Clones:
         self._max_pack_bytes = max_pack_bytes
         self._max_memory_bytes = max_memory_bytes
         self._executor = ThreadPoolExecutor(CLONES_AT_ONCE, thread_name_prefix="gistapi-git")
-        self._turns = FairLimiter(CLONES_AT_ONCE, CLONES_AT_ONCE)
-        self._large = FairLimiter(1, 1)
-        self._lanes: WeakKeyDictionary[Lane, tuple[Lane, Lane]] = WeakKeyDictionary()
+        self._turns = FairLimiter(CLONES_AT_ONCE)
+        self._large = FairLimiter(1)
 
     def close(self) -> None:
         """End the idle threads."""
@@ -72,12 +70,11 @@ class Clones:
         """
         if git_pull_url is None:
             raise IncompleteError("file_unavailable", "GitHub listed no git address for the gist.")
-        turns, large = self._lanes.setdefault(scope.lane, (self._turns.lane(), self._large.lane()))
         retries = FileRetries(scope)
         host = self._client.host(git_pull_url, "git", scope)
         while True:
             await host.wait(scope.ends_at)
-            async with turns.place():
+            async with self._turns.beside(scope.lane).place():
                 if host.wait_seconds() > 0:
                     continue  # the host refused another request meanwhile
                 with self._unnamed_file() as (pack, max_bytes):
@@ -89,14 +86,14 @@ class Clones:
                         failure = error
                     else:
                         # pylint: disable-next=contextmanager-generator-missing-cleanup
-                        async with self._read(pack, head, large) as files:
+                        async with self._read(pack, head, scope.lane) as files:
                             yield files
                         return
             await retries.again(failure)
 
     @asynccontextmanager
     async def _read(
-        self, pack: BinaryIO, head: str, large: Lane
+        self, pack: BinaryIO, head: str, lane: Lane
     ) -> AsyncIterator[AsyncGenerator[ClonedFile]]:
         if not head:
             yield no_files()
@@ -104,7 +101,10 @@ class Clones:
             async with reading(pack, head, self._max_memory_bytes) as files:
                 yield files
         else:
-            async with large.place(), reading(pack, head, self._max_memory_bytes) as files:
+            async with (
+                self._large.beside(lane).place(),
+                reading(pack, head, self._max_memory_bytes) as files,
+            ):
                 yield files
 
     @contextmanager
