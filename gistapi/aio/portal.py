@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
@@ -137,6 +138,13 @@ class Portal:
             coroutine.close()
             raise
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+    def soon(self, work: Callable[[], None]) -> None:
+        """Have the loop do `work`, if it runs. Does not wait, for a lock neither."""
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # it has just been closed
+                loop.call_soon_threadsafe(work)
 
     def waiting(self) -> list[str]:
         """What the loop's tasks wait for; see `gistapi.aio.waiting`."""

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
+from gistapi.aio.growing import GrowingBudget
 from gistapi.aio.limiter import Lane
 from gistapi.aio.scope import CancelSwitch
 from gistapi.errors import PatternTimeoutError
 from gistapi.events import Observer
 from gistapi.matching import worker
 from gistapi.matching.jobs import GIVEN_UP, Job, Share
-from gistapi.matching.memory_budget import WindowBudget
 from gistapi.matching.pattern import CompiledPattern, Engine
 from gistapi.matching.threads import SLICE_SECONDS, Threads
 from gistapi.matching.wanted import Wanted
@@ -58,7 +58,7 @@ class Shared:
     sizes: Sizes
     workers: Workers
     threads: Threads
-    budget: WindowBudget
+    budget: GrowingBudget
     observe: Observer
 
 

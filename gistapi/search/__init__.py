@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 
 from gistapi.aio.budget import ByteBudget
 from gistapi.aio.executors import in_thread
+from gistapi.aio.growing import GrowingBudget
 from gistapi.aio.limiter import FairLimiter
 from gistapi.aio.portal import Outbox, Portal
 from gistapi.aio.scope import UNMETERED, Scope, UsageMeter
@@ -26,6 +27,7 @@ from gistapi.search.file_text import FileText, read_file
 from gistapi.search.filters import Filter
 from gistapi.search.reader import Reader, Resources
 from gistapi.search.session import SearchBounds, Session
+from gistapi.search.share import AnswerShare
 from gistapi.search.source import ContentStore, GistSource
 from gistapi.search.stop import GO_ON, Stop
 
@@ -34,8 +36,32 @@ __all__ = ["SearchBounds", "Searcher"]
 COMPILED = 16
 """Patterns that stay compiled: a search that goes on by its cursor compiles once."""
 CONTENT_BYTES = 64 * 2**20
-"""Contents that all searches together hold in memory."""
+"""Contents that all searches together hold in memory, with the matches that are being made."""
+ANSWER_BYTES = 96 * 2**20
+"""What the searches found, until it has been sent, beside `share.FREE_BYTES` of each."""
+MOST_ANSWER_BYTES = 40 * 2**20
+"""The same of one search: `sender.MAX_CHARACTERS` of four bytes each, `sender.MAX_HITS`."""
 CACHE_THREADS = 4
+
+
+class RunningSearch(Iterator[SearchEvent]):
+    """The events of one search, to be closed when its answer has been sent."""
+
+    def __init__(self, events: Generator[SearchEvent], portal: Portal, share: AnswerShare) -> None:
+        self._events = events
+        self._portal = portal
+        self._share = share
+
+    def __next__(self) -> SearchEvent:
+        return next(self._events)
+
+    def close(self) -> None:
+        """Stop the search and its downloads, and forget what it found. Idempotent."""
+        self._events.close()
+        self._portal.soon(self._share.release)
+
+    def __del__(self) -> None:
+        self._portal.soon(self._share.release)
 
 
 class Searcher:
@@ -66,6 +92,7 @@ class Searcher:
         self._cache_threads = ThreadPoolExecutor(CACHE_THREADS, "gistapi-cache")
         self._compiler = ThreadPoolExecutor(1, "gistapi-compile")
         self._shared = Resources(contents, self._cache_threads, ByteBudget(CONTENT_BYTES))
+        self._answers = GrowingBudget(ANSWER_BYTES, MOST_ANSWER_BYTES)
         self._deadline_seconds = deadline_seconds
         self._max_searches = max_searches
         self._bounds = bounds
@@ -77,23 +104,25 @@ class Searcher:
 
     def search(
         self, query: Query, *, meter: UsageMeter = UNMETERED, caller_token: str | None = None
-    ) -> Generator[SearchEvent]:
+    ) -> RunningSearch:
         """Yield the events of one search: Begin, then Match, Incomplete and Progress, last End.
 
         With `query.limit`, matches come in the order of the listing, otherwise as they are found.
-        Closing the iterator stops the search and its downloads. Raises, from the iterator, before
+        Closing the iterator stops the search and its downloads, and has to come once the answer
+        has been sent: until then it counts as memory in use. Raises, from the iterator, before
         anything is sent to GitHub: OverloadedError, InvalidCursorError, InvalidPatternError; where
         nothing could be searched: GithubError and its kinds, RateLimitedError, ByteQuotaError.
         """
+        share = AnswerShare(self._answers)
 
         async def run(outbox: Outbox[SearchEvent]) -> None:
             self._admit()
             try:
-                await self._run(query, meter, caller_token, outbox)
+                await self._run(query, meter, caller_token, outbox, share)
             finally:
                 self._leave()
 
-        return self._portal.stream(run, name="search")
+        return RunningSearch(self._portal.stream(run, name="search"), self._portal, share)
 
     def read_file(self, gist_id: str, name: str) -> FileText:
         """One file of a gist, read like a search's. Blocks.
@@ -148,6 +177,7 @@ class Searcher:
         meter: UsageMeter,
         caller_token: str | None,
         outbox: Outbox[SearchEvent],
+        share: AnswerShare,
     ) -> None:
         session = Session(
             query, cursors.decode(query), self._bounds, self._deadline_seconds, outbox
@@ -163,7 +193,9 @@ class Searcher:
             matcher=matcher,
             wanted=Filter(query),
             scope=Scope(self._limiter.lane(), session.ends_at, meter, caller_token),
+            share=share,
             max_count=query.max_count,
+            context=query.context,
             wants_first=query.details,
             wants_names=query.names,
             count=session.count,

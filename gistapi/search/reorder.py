@@ -103,6 +103,7 @@ class ReorderBuffer:
     def complete(self, slot: Slot, outcome: Outcome) -> Iterator[Match | Incomplete]:
         """Decide a gist; yield what may be released now."""
         slot.outcome = outcome
+        slot.gist = replace(slot.gist, files=())  # it may stay until an older one is decided
         self.done += 1
         self.decided += 1
         if self._limit is None:

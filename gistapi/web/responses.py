@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeGuard
 
 from flask import Response, request
@@ -36,8 +36,10 @@ def json_parts(value: object) -> Iterator[bytes]:
 def _pieces(value: object) -> Iterator[bytes]:
     """The value's JSON: objects of a list one by one, as deep as lists of objects lie."""
     if _has_objects(value):
+        yield b"["
         for number, item in enumerate(value):
-            yield b", " if number else b"["
+            if number:
+                yield b", "
             yield from _pieces(item)
         yield b"]"
     elif isinstance(value, dict) and any(map(_has_objects, value.values())):
@@ -49,8 +51,11 @@ def _pieces(value: object) -> Iterator[bytes]:
         yield json.dumps(value).encode()
 
 
-def _has_objects(value: object) -> TypeGuard[list[object]]:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+def _has_objects(value: object) -> TypeGuard[Sequence[object]]:
+    """Whether a value is a list of objects, or makes them when they are read."""
+    if isinstance(value, list):
+        return bool(value) and isinstance(value[0], dict)
+    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def json_response(

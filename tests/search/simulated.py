@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gistapi.aio.budget import ByteBudget
+from gistapi.aio.growing import GrowingBudget
 from gistapi.aio.limiter import FairLimiter
 from gistapi.aio.portal import Outbox
 from gistapi.aio.scope import Scope
@@ -31,10 +32,12 @@ from gistapi.models import (
     SearchEvent,
     Target,
 )
+from gistapi.search import ANSWER_BYTES, MOST_ANSWER_BYTES
 from gistapi.search import cursor as cursors
 from gistapi.search.filters import Filter
 from gistapi.search.reader import Reader, Resources
 from gistapi.search.session import SearchBounds, Session
+from gistapi.search.share import AnswerShare
 from gistapi.search.source import ClonedFile
 from tests.aio.looping import run
 
@@ -306,7 +309,9 @@ async def searching(
         ),
         wanted=Filter(query),
         scope=scope,
+        share=AnswerShare(GrowingBudget(ANSWER_BYTES, MOST_ANSWER_BYTES)),
         max_count=query.max_count,
+        context=query.context,
         wants_first=query.details,
         wants_names=query.names,
         count=session.count,
