@@ -34,7 +34,10 @@ def json_parts(value: object) -> Iterator[bytes]:
 
 
 def _pieces(value: object) -> Iterator[bytes]:
-    """The value's JSON: objects of a list one by one, as deep as lists of objects lie."""
+    """The value's JSON: objects of a list one by one, as deep as lists of objects lie.
+
+    A call of `json.dumps` lets no other thread run before it has ended.
+    """
     if _has_objects(value):
         yield b"["
         for number, item in enumerate(value):
@@ -42,7 +45,7 @@ def _pieces(value: object) -> Iterator[bytes]:
                 yield b", "
             yield from _pieces(item)
         yield b"]"
-    elif isinstance(value, dict) and any(map(_has_objects, value.values())):
+    elif isinstance(value, dict) and _nests(value):
         for number, (name, field) in enumerate(value.items()):
             yield f"{', ' if number else '{'}{json.dumps(name)}: ".encode()
             yield from _pieces(field)
@@ -56,6 +59,13 @@ def _has_objects(value: object) -> TypeGuard[Sequence[object]]:
     if isinstance(value, list):
         return bool(value) and isinstance(value[0], dict)
     return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _nests(value: object) -> bool:
+    """Whether a list of objects lies in an object, or in one of its objects."""
+    if isinstance(value, dict):
+        return any(map(_nests, value.values()))
+    return _has_objects(value)
 
 
 def json_response(
