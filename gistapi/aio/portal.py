@@ -62,7 +62,8 @@ class Outbox(Generic[T]):
                 ended = self._ended
             if not self._has_room.is_set():
                 self._loop.call_soon_threadsafe(self._has_room.set)
-            yield from items
+            while items:
+                yield items.popleft()  # which is not held beside its reader
             if ended:
                 break
         if self._error is not None:

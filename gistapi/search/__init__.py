@@ -21,7 +21,7 @@ from gistapi.aio.scope import UNMETERED, Scope, UsageMeter
 from gistapi.errors import DeadlineError, GistapiError, OverloadedError
 from gistapi.events import Observer, SearchEnded, ignore
 from gistapi.matching import Matching, Wanted, compile_pattern
-from gistapi.models import Query, SearchEvent
+from gistapi.models import Match, Query, SearchEvent
 from gistapi.search import cursor as cursors
 from gistapi.search.file_text import FileText, read_file
 from gistapi.search.filters import Filter
@@ -45,15 +45,26 @@ CACHE_THREADS = 4
 
 
 class RunningSearch(Iterator[SearchEvent]):
-    """The events of one search, to be closed when its answer has been sent."""
+    """The events of one search, to be closed when its answer has been sent.
 
-    def __init__(self, events: Generator[SearchEvent], portal: Portal, share: AnswerShare) -> None:
+    Unless they are `kept` until then, a match has been sent when the next event is asked for.
+    """
+
+    def __init__(
+        self, events: Generator[SearchEvent], portal: Portal, share: AnswerShare, *, kept: bool
+    ) -> None:
         self._events = events
         self._portal = portal
         self._share = share
+        self._kept = kept
+        self._sending: int | None = None
 
     def __next__(self) -> SearchEvent:
-        return next(self._events)
+        if self._sending is not None:
+            self._portal.soon(partial(self._share.forget, self._sending))
+        event = next(self._events)
+        self._sending = event.number if isinstance(event, Match) and not self._kept else None
+        return event
 
     def close(self) -> None:
         """Stop the search and its downloads, and forget what it found. Idempotent."""
@@ -103,13 +114,19 @@ class Searcher:
         self._stopping = False
 
     def search(
-        self, query: Query, *, meter: UsageMeter = UNMETERED, caller_token: str | None = None
+        self,
+        query: Query,
+        *,
+        meter: UsageMeter = UNMETERED,
+        caller_token: str | None = None,
+        kept: bool = True,
     ) -> RunningSearch:
         """Yield the events of one search: Begin, then Match, Incomplete and Progress, last End.
 
         With `query.limit`, matches come in the order of the listing, otherwise as they are found.
         Closing the iterator stops the search and its downloads, and has to come once the answer
-        has been sent: until then it counts as memory in use. Raises, from the iterator, before
+        has been sent: until then it counts as memory in use. With `kept` false a match does so only
+        until the next event is asked for. Raises, from the iterator, before
         anything is sent to GitHub: OverloadedError, InvalidCursorError, InvalidPatternError; where
         nothing could be searched: GithubError and its kinds, RateLimitedError, ByteQuotaError.
         """
@@ -122,7 +139,8 @@ class Searcher:
             finally:
                 self._leave()
 
-        return RunningSearch(self._portal.stream(run, name="search"), self._portal, share)
+        events = self._portal.stream(run, name="search")
+        return RunningSearch(events, self._portal, share, kept=kept)
 
     def read_file(self, gist_id: str, name: str) -> FileText:
         """One file of a gist, read like a search's. Blocks.

@@ -136,11 +136,12 @@ class ReorderBuffer:
         if slot.released or slot.outcome is None:
             return
         slot.released = True
-        if slot.outcome.match is not None:
+        outcome, slot.outcome = slot.outcome, Outcome()  # the slot may stay for long
+        if outcome.match is not None:
             self.matches += 1
-            yield slot.outcome.match
+            yield outcome.match
         else:
-            yield from slot.outcome.incomplete
+            yield from outcome.incomplete
 
     def undecided(self) -> Iterator[Slot]:
         """The gists that were begun and not decided, in listing order."""

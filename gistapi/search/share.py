@@ -89,6 +89,12 @@ class AnswerShare:
         if size_bytes:
             self._found[number] = size_bytes
 
+    def forget(self, number: int) -> None:
+        """Give back what a gist takes: its match has been sent."""
+        self.keep(number, 0)
+        self._left.set()
+        self._budget.shrink(self, -self._missing(0))
+
     def release(self) -> None:
         """Give all back: the answer has been sent, or never will be."""
         self._budget.release(self)

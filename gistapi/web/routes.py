@@ -55,7 +55,9 @@ class Events(Iterator[SearchEvent], Protocol):
 class Searches(Protocol):
     """What the routes need of a `gistapi.search.Searcher`."""
 
-    def search(self, query: Query, *, meter: UsageMeter, caller_token: str | None = None) -> Events:
+    def search(
+        self, query: Query, *, meter: UsageMeter, caller_token: str | None = None, kept: bool = True
+    ) -> Events:
         """Begin a search; see `gistapi.search.Searcher.search`."""
         ...
 
@@ -139,7 +141,8 @@ class _Api:
         # These show where each gist matched.
         if named(NDJSON) or named(CSV) or request.path != SEARCH:
             query = replace(query, details=True)
-        return self._searcher.search(query, meter=meter(), caller_token=token)
+        kept = request.path != SEARCH or not named(NDJSON)  # a stream sends them one by one
+        return self._searcher.search(query, meter=meter(), caller_token=token, kept=kept)
 
     def _watched(self, events: Events, recheck: Callable[[], None]) -> Iterator[SearchEvent]:
         """The events, while the client is connected and its key is valid.

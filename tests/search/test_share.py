@@ -139,6 +139,22 @@ def test_sixty_four_searches_that_find_much_are_all_answered(
     assert 2 * MIB < most <= 5 * MIB + 64 * 2**16
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_match_that_was_sent_is_given_back(github: FakeGithub, *, kept: bool) -> None:
+    """As a stream is read; another answer gives all of it back when it is closed."""
+    user = github.add_user("octocat")
+    for number in range(6):
+        user.add_gist({"a": f"{number} needle\n" * 900})
+    with bench(github, cache_url="memory:") as ours:
+        events = ours.searcher.search(ALL, kept=kept)
+        assert len([event for event in events if isinstance(event, Match)]) == 6
+        ours.service.portal.call(asyncio.sleep(0))
+        assert bool(ours.searcher._answers._held) == kept
+        events.close()
+        ours.service.portal.call(asyncio.sleep(0))
+        assert not ours.searcher._answers._held
+
+
 def _reading(ours: Bench) -> Iterator[int | str]:
     """Search in a thread: first that it waits, then how many gists it found."""
     with ThreadPoolExecutor(1) as pool:

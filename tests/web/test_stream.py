@@ -152,3 +152,13 @@ def test_a_match_of_many_lines_is_made_into_text_in_parts(monkeypatch: pytest.Mo
     assert [line["type"] for line in lines(answer.data)] == ["begin", "match", "end"]
     expected = {"type": "match", "data": detail(many, context=True)}
     assert sent[1].decode() == dumps(expected)
+
+
+def test_only_a_stream_forgets_what_it_has_sent() -> None:
+    """Other answers are made when the search has ended."""
+    searches = Searches()
+    for accept in ("application/x-ndjson", "application/json", "text/csv"):
+        searches.post(headers={"Accept": accept}, buffered=True)
+    path = f"{SEARCH}.atom?username=octocat&pattern=x"
+    searches.client().get(path, headers=NDJSON, buffered=True)
+    assert searches.kept == [False, True, True, True]
