@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
@@ -61,7 +62,8 @@ class Outbox(Generic[T]):
                 ended = self._ended
             if not self._has_room.is_set():
                 self._loop.call_soon_threadsafe(self._has_room.set)
-            yield from items
+            while items:
+                yield items.popleft()  # which is not held beside its reader
             if ended:
                 break
         if self._error is not None:
@@ -137,6 +139,13 @@ class Portal:
             coroutine.close()
             raise
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+    def soon(self, work: Callable[[], None]) -> None:
+        """Have the loop do `work`, if it runs. Does not wait, for a lock neither."""
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # it has just been closed
+                loop.call_soon_threadsafe(work)
 
     def waiting(self) -> list[str]:
         """What the loop's tasks wait for; see `gistapi.aio.waiting`."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from gistapi.aio.executors import Threads
+from gistapi.aio.growing import GrowingBudget
 from gistapi.events import Observer, ignore
 from gistapi.matching import pattern as patterns
 from gistapi.matching.matcher import Matcher
-from gistapi.matching.memory_budget import WindowBudget
 from gistapi.matching.pattern import CompiledPattern
 from gistapi.matching.wanted import Wanted
 from gistapi.matching.window import Sizes
@@ -31,7 +31,7 @@ class Matching:
         budget_bytes: int = 64 << 20,
     ) -> None:
         self.workers = Workers(workers, observe)
-        self.budget = WindowBudget(max(budget_bytes, sizes.window_bytes), sizes.window_bytes)
+        self.budget = GrowingBudget(max(budget_bytes, sizes.window_bytes), sizes.window_bytes)
         self._threads = Threads(THREADS, "gistapi-matching")
         self._shared = Shared(
             pattern_timeout_seconds, sizes, self.workers, self._threads, self.budget, observe

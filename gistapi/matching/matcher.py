@@ -90,11 +90,22 @@ class Matcher:
         jobs = [outcome for outcome in outcomes if isinstance(outcome, Job)]
         if jobs:
             await self._work.ask(jobs)
-        return [
-            self._result(outcome) if isinstance(outcome, Job) else outcome
-            for outcome in outcomes
-            if not isinstance(outcome, _Way)
-        ]
+        return await self._results(outcomes)
+
+    async def _results(
+        self, outcomes: Sequence[_Outcome]
+    ) -> list[Hits | PatternTimeoutError | None]:
+        """The answers; the loop has a pause where there are many matches to look up."""
+        results: list[Hits | PatternTimeoutError | None] = []
+        began = time.perf_counter()
+        for outcome in outcomes:
+            if isinstance(outcome, _Way):
+                continue
+            results.append(self._result(outcome) if isinstance(outcome, Job) else outcome)
+            if time.perf_counter() - began > PAUSE_SECONDS:
+                await asyncio.sleep(0)
+                began = time.perf_counter()
+        return results
 
     async def _look_here(self, contents: Sequence[bytes], tally: _Tally) -> list[_Outcome]:
         """Decide what takes microseconds, on the loop."""

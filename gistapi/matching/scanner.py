@@ -107,8 +107,9 @@ class Scanner:
             return
         size = len(self._window.data) + len(text)
         if size > self._held:
-            self._held = 1 << (size - 1).bit_length()
-            await self._work.shared.budget.hold(self, self._held)
+            more = (1 << (size - 1).bit_length()) - self._held
+            self._held += more
+            await self._work.shared.budget.grow(self, more)
         self._window.data += text
         if size < self._next:
             return

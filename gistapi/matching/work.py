@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from gistapi.aio.executors import Threads
+from gistapi.aio.growing import GrowingBudget
 from gistapi.aio.limiter import Lane
 from gistapi.aio.scope import CancelSwitch
 from gistapi.errors import PatternTimeoutError
 from gistapi.events import Observer
 from gistapi.matching import worker
 from gistapi.matching.jobs import GIVEN_UP, Job, Share
-from gistapi.matching.memory_budget import WindowBudget
 from gistapi.matching.pattern import CompiledPattern, Engine
 from gistapi.matching.wanted import Wanted
 from gistapi.matching.window import Sizes
@@ -62,7 +62,7 @@ class Shared:
     sizes: Sizes
     workers: Workers
     threads: Threads
-    budget: WindowBudget
+    budget: GrowingBudget
     observe: Observer
 
 

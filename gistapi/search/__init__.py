@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from functools import lru_cache, partial
 
 from gistapi.aio.executors import Threads
+from gistapi.aio.growing import GrowingBudget
 from gistapi.aio.limiter import FairLimiter
 from gistapi.aio.portal import Outbox, Portal
 from gistapi.aio.scope import UNMETERED, Scope, UsageMeter
 from gistapi.errors import DeadlineError, GistapiError, OverloadedError
 from gistapi.events import Observer, SearchEnded, ignore
 from gistapi.matching import Matching, Wanted, compile_pattern
-from gistapi.models import Query, SearchEvent
+from gistapi.models import Match, Query, SearchEvent
 from gistapi.search import cursor as cursors
 from gistapi.search.file_text import FileText, read_file
 from gistapi.search.filters import Filter
 from gistapi.search.reader import Reader, Resources
 from gistapi.search.session import SearchBounds, Session
+from gistapi.search.share import AnswerShare
 from gistapi.search.source import ContentStore, GistSource
 from gistapi.search.stop import GO_ON, Stop
 
@@ -32,8 +34,43 @@ __all__ = ["SearchBounds", "Searcher"]
 COMPILED = 16
 """Patterns that stay compiled: a search that goes on by its cursor compiles once."""
 CONTENT_BYTES = 64 * 2**20
-"""Contents that all searches together hold in memory."""
+"""Contents that all searches together hold in memory, with the matches that are being made."""
+ANSWER_BYTES = 96 * 2**20
+"""What the searches found, until it has been sent, beside `share.FREE_BYTES` of each."""
+MOST_ANSWER_BYTES = 40 * 2**20
+"""The same of one search: `sender.MAX_CHARACTERS` of four bytes each, `sender.MAX_HITS`."""
 CACHE_THREADS = 4
+
+
+class RunningSearch(Iterator[SearchEvent]):
+    """The events of one search, to be closed when its answer has been sent.
+
+    Unless they are `kept` until then, a match has been sent when the next event is asked for.
+    """
+
+    def __init__(
+        self, events: Generator[SearchEvent], portal: Portal, share: AnswerShare, *, kept: bool
+    ) -> None:
+        self._events = events
+        self._portal = portal
+        self._share = share
+        self._kept = kept
+        self._sending: int | None = None
+
+    def __next__(self) -> SearchEvent:
+        if self._sending is not None:
+            self._portal.soon(partial(self._share.forget, self._sending))
+        event = next(self._events)
+        self._sending = event.number if isinstance(event, Match) and not self._kept else None
+        return event
+
+    def close(self) -> None:
+        """Stop the search and its downloads, and forget what it found. Idempotent."""
+        self._events.close()
+        self._portal.soon(self._share.release)
+
+    def __del__(self) -> None:
+        self._portal.soon(self._share.release)
 
 
 class Searcher:
@@ -64,6 +101,7 @@ class Searcher:
         self._cache_threads = Threads(CACHE_THREADS, "gistapi-cache")
         self._compiler = Threads(1, "gistapi-compile")
         self._shared = Resources(contents, self._cache_threads, FairLimiter(CONTENT_BYTES))
+        self._answers = GrowingBudget(ANSWER_BYTES, MOST_ANSWER_BYTES)
         self._deadline_seconds = deadline_seconds
         self._max_searches = max_searches
         self._bounds = bounds
@@ -74,24 +112,33 @@ class Searcher:
         self._stopping = False
 
     def search(
-        self, query: Query, *, meter: UsageMeter = UNMETERED, caller_token: str | None = None
-    ) -> Generator[SearchEvent]:
+        self,
+        query: Query,
+        *,
+        meter: UsageMeter = UNMETERED,
+        caller_token: str | None = None,
+        kept: bool = True,
+    ) -> RunningSearch:
         """Yield the events of one search: Begin, then Match, Incomplete and Progress, last End.
 
         With `query.limit`, matches come in the order of the listing, otherwise as they are found.
-        Closing the iterator stops the search and its downloads. Raises, from the iterator, before
+        Closing the iterator stops the search and its downloads, and has to come once the answer
+        has been sent: until then it counts as memory in use. With `kept` false a match does so only
+        until the next event is asked for. Raises, from the iterator, before
         anything is sent to GitHub: OverloadedError, InvalidCursorError, InvalidPatternError; where
         nothing could be searched: GithubError and its kinds, RateLimitedError, ByteQuotaError.
         """
+        share = AnswerShare(self._answers)
 
         async def run(outbox: Outbox[SearchEvent]) -> None:
             self._admit()
             try:
-                await self._run(query, meter, caller_token, outbox)
+                await self._run(query, meter, caller_token, outbox, share)
             finally:
                 self._leave()
 
-        return self._portal.stream(run, name="search")
+        events = self._portal.stream(run, name="search")
+        return RunningSearch(events, self._portal, share, kept=kept)
 
     def read_file(self, gist_id: str, name: str) -> FileText:
         """One file of a gist, read like a search's. Blocks.
@@ -146,6 +193,7 @@ class Searcher:
         meter: UsageMeter,
         caller_token: str | None,
         outbox: Outbox[SearchEvent],
+        share: AnswerShare,
     ) -> None:
         session = Session(
             query, cursors.decode(query), self._bounds, self._deadline_seconds, outbox
@@ -162,7 +210,9 @@ class Searcher:
             matcher=matcher,
             wanted=Filter(query),
             scope=scope,
+            share=share,
             max_count=query.max_count,
+            context=query.context,
             wants_first=query.details,
             wants_names=query.names,
             count=session.count,

@@ -9,11 +9,13 @@ from contextlib import aclosing
 from gistapi.aio.limiter import WorkWindow
 from gistapi.errors import GistapiError
 from gistapi.models import Page, Query
+from gistapi.search.cached_reader import read_cached
 from gistapi.search.cursor import Cursor, Place
 from gistapi.search.gist_state import GistState
 from gistapi.search.reader import Reader
 from gistapi.search.reorder import Outcome, ReorderBuffer, Slot
 from gistapi.search.sender import Sender
+from gistapi.search.sizes import outcome_bytes
 from gistapi.search.stop import Full, Stop, cause, stop_of, stop_or_raise
 from gistapi.search.tally import TargetTally
 from gistapi.search.targets import Listed, listed
@@ -138,14 +140,16 @@ class Feeder:
 
     async def _search_alone(self, state: GistState) -> None:
         """Search the gist that an earlier answer could not finish, without others."""
-        await self._reader.read_cached([state])
+        self._reader.share.is_alone = True
+        await read_cached(self._reader, [state])
         self._complete(state.slot, await self._reader.read(state))
+        self._reader.share.is_alone = False
         self.alone = None
         self._window.release(WINDOW)
 
     async def _search_gists(self, states: Sequence[GistState], gists: asyncio.TaskGroup) -> None:
         """Search what the cache has of these gists together, and the rest gist by gist."""
-        await self._reader.read_cached(states)
+        await read_cached(self._reader, states)
         for state in states:
             if self._reader.needs_reading(state):
                 name = f"gist {state.slot.gist.id}"
@@ -180,6 +184,7 @@ class Feeder:
             self._soft = self._soft or stop
 
     def _complete(self, slot: Slot, outcome: Outcome) -> None:
+        self._reader.share.keep(slot.number, outcome_bytes(outcome))
         if outcome.match is not None:
             self._sender.count_hits(outcome.match)
         self.tally.decided(slot.place.target, outcome)

@@ -10,7 +10,7 @@ from gistapi.aio.scope import Scope
 from gistapi.errors import GoneError, IncompleteError, RawRefusedError
 from gistapi.matching.decoding import to_utf8
 from gistapi.models import Gist, GistFile, Target
-from gistapi.search.batches import is_small
+from gistapi.search.sizes import is_small
 from gistapi.search.source import GistSource
 
 MAX_BYTES = 8 * 2**20

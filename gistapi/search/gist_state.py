@@ -9,6 +9,7 @@ from typing import Literal
 from gistapi.errors import GistapiError, IncompleteError
 from gistapi.models import FileMatch, GistFile, Hits, Incomplete, Match
 from gistapi.search.reorder import Outcome, Slot
+from gistapi.search.sizes import hits_bytes
 
 MAX_HITS = 1000
 """Matches that are returned of one gist."""
@@ -25,7 +26,7 @@ class GistState:
 
     With `wants_all` every file has to be searched. With `wants_first` the first match in the order
     of the files is wanted, so that the same request gets the same answer. Otherwise any match
-    decides. For the loop alone.
+    decides. `held_bytes` is what its matches take. For the loop alone.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class GistState:
         self._named: list[FileMatch] = []
         self._has_too_many = False
         self._hits = 0
+        self.held_bytes = 0
 
     @property
     def is_decided(self) -> bool:
@@ -75,26 +77,37 @@ class GistState:
             end = min(matched) if self._wants_first else 0
         return (index for index in range(end) if index not in self._results)
 
+    def is_noted(self, index: int) -> bool:
+        """Whether a file has a result."""
+        return index in self._results
+
     def note_name(self, file: GistFile | None, hits: Hits) -> None:
         """Record matches in a file's name, or in the gist's description without a file."""
         found_in: Literal["name", "description"] = "description" if file is None else "name"
-        self._named.append(FileMatch(file, hits.hits, hits.more, found_in))
+        left = MAX_HITS + 1 - sum(len(found.hits) for found in self._named)
+        if left > 0:
+            self._named.append(FileMatch(file, hits.hits[:left], hits.more, found_in))
+            self.held_bytes += hits_bytes(hits.hits[:left])
 
     def note(self, index: int, result: Result) -> None:
         """Record a file's result."""
         self._results[index] = result
         if isinstance(result, Hits):
             self._hits += len(result.hits)
+            self.held_bytes += hits_bytes(result.hits)
             if self._hits > 2 * MAX_HITS:
                 self._drop_hits()
 
     def _drop_hits(self) -> None:
         """Drop matches beyond the outcome's limit, except one, so that `more` can be reported."""
         self._hits = 0
+        self.held_bytes = sum(hits_bytes(found.hits) for found in self._named)
         for index, result in sorted(self._results.items(), key=lambda item: item[0]):
             if isinstance(result, Hits):
                 left = max(0, MAX_HITS - self._hits)
-                self._results[index] = replace(result, hits=result.hits[: left + 1])
+                kept = replace(result, hits=result.hits[: left + 1])
+                self._results[index] = kept
+                self.held_bytes += hits_bytes(kept.hits)
                 self._hits += min(left, len(result.hits))
 
     def refuse(self, index: int) -> None:
@@ -130,7 +143,8 @@ class GistState:
         matches = tuple(self._file_matches())
         if matches:
             has_more = self._has_too_many
-            return Outcome(Match(self.slot.gist, matches, self.slot.number, has_more))
+            gist = replace(self.slot.gist, files=())  # which no answer shows
+            return Outcome(Match(gist, matches, self.slot.number, has_more))
         return Outcome(None, tuple(self._incomplete()))
 
     def _file_matches(self) -> Iterator[FileMatch]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from gistapi.search.reader import Reader
 
 NO_LANGUAGE = IncompleteError("language_unknown", "Git does not name a file's language.")
+MAX_TREE_BYTES = 2**20
+"""Of the names of a gist's files that are kept: a pack of a few MB may name a million files."""
+ENTRY_BYTES = 64
 NO_FILES = IncompleteError("file_unavailable", "The gist's git repository has no files.")
 
 
@@ -45,12 +48,16 @@ async def _clone(reader: Reader, state: GistState, names: Collection[str] | None
     gist = state.slot.gist
     listed = {file.name: file for file in gist.files}
     tree: list[tuple[str, int, str]] = []
+    room = MAX_TREE_BYTES
     async with reader.source.clone(gist, reader.scope) as cloned:
         async for file in cloned:
             if names is not None and file.name not in names:
                 continue
-            tree.append((file.name, file.size_bytes, file.blob_sha))
-            shown = listed.get(file.name) or _unlisted(*tree[-1])
+            entry = (file.name, file.size_bytes, file.blob_sha)
+            room -= len(file.name) + ENTRY_BYTES
+            if room >= 0:
+                tree.append(entry)
+            shown = listed.get(file.name) or _unlisted(*entry)
             if _is_wanted(reader, state, shown, is_listed=file.name in listed):
                 chunks = reader.keeping(file.chunks, file.blob_sha, file.size_bytes)
                 state.note_git(shown, await _search(reader, state, chunks))
@@ -60,7 +67,7 @@ async def _clone(reader: Reader, state: GistState, names: Collection[str] | None
         state.end_git(NO_FILES)
         return
     state.end_git()
-    if names is None:
+    if names is None and room >= 0:
         reader.shared.contents.put_listing(_tree_key(gist), json.dumps(tree).encode())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, aclosing, closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,16 +21,16 @@ from gistapi.errors import (
     GithubRateLimitedError,
     GoneError,
     IncompleteError,
-    PatternTimeoutError,
     RawRefusedError,
 )
 from gistapi.matching import Matcher
 from gistapi.models import Gist, GistFile, Hits
-from gistapi.search.batches import batches, cost_bytes, is_small
 from gistapi.search.filters import Filter
 from gistapi.search.gist_state import GistState, Result
 from gistapi.search.git_reader import read_by_git
 from gistapi.search.reorder import Outcome, Slot
+from gistapi.search.share import AnswerShare, Room
+from gistapi.search.sizes import cost_bytes, hits_bytes, is_small, most_bytes
 from gistapi.search.source import ContentStore, GistSource
 
 T = TypeVar("T")
@@ -42,7 +42,8 @@ LANDED = 4096
 class Resources:
     """What the searches of a process share for reading.
 
-    `threads` read the cache; `budget` bounds the bytes in hand, with their matches; `landed` are
+    `threads` read the cache; `budget` bounds the bytes in hand, with the matches that are being
+    made; `landed` are
     addresses whose content was put into the cache lately, perhaps after another search had missed
     it there.
     """
@@ -56,14 +57,19 @@ class Resources:
 
 @dataclass
 class Reader:
-    """One search's reading. `count` is called with each file's bytes, and may stop the search."""
+    """One search's reading. `count` is called with each file's bytes, and may stop the search.
+
+    `share` has room for what is found before anything else is waited for.
+    """
 
     source: GistSource
     shared: Resources
     matcher: Matcher
     wanted: Filter
     scope: Scope
+    share: AnswerShare
     max_count: int | None
+    context: int
     wants_first: bool
     wants_names: bool
     count: Callable[[Slot, int, int], None]
@@ -86,42 +92,27 @@ class Reader:
             return None
         return GistState(slot, files, wants_all=self.wants_all, wants_first=self.wants_first)
 
-    async def read_cached(self, states: Sequence[GistState]) -> None:
-        """Search what the cache has of these gists, in batches that fit the budget."""
-        if self.wants_names:
-            for state in states:
-                await self._search_names(state)
-        places: dict[str, list[tuple[GistState, int]]] = {}
-        for state in states:
-            if state.slot.gist.truncated:
-                continue
-            for index, file in enumerate(state.files):
-                if file.blob_sha is not None and is_small(file):
-                    places.setdefault(file.blob_sha, []).append((state, index))
-        for batch, size in batches(places, self.max_count):
-            async with self._hold(size):
-                read = partial(self._kept, batch)
-                await self._search_batch(await self.in_thread(read), places)
+    def try_note(
+        self, room: Room, state: GistState, index: int, result: Result, size_bytes: int
+    ) -> int:
+        """Record the result of a file that was read whole, if there is room for its matches.
 
-    async def _search_names(self, state: GistState) -> None:
-        """Search a gist's description and the names of its files."""
-        texts: list[tuple[GistFile | None, str]] = [(None, state.slot.gist.description or "")]
-        texts += [(file, file.name) for file in state.files]
-        contents = [text.encode("utf-8", "replace") for _, text in texts]
-        for (file, _), result in zip(texts, await self.matcher.search_many(contents), strict=True):
-            if isinstance(result, Hits):
-                state.note_name(file, result)
+        Returns what they take if there is none.
+        """
+        if state.is_noted(index):
+            return 0
+        if isinstance(result, Hits):
+            more = hits_bytes(result.hits)
+            if not self.share.try_keep(room, state.slot.number, state.held_bytes + more):
+                return more
+        self.count(state.slot, 1, size_bytes)
+        self.note(state, index, result)
+        return 0
 
-    async def _search_batch(
-        self,
-        found: list[tuple[str, bytes]],
-        places: dict[str, list[tuple[GistState, int]]],
-    ) -> None:
-        results = await self.matcher.search_many([content for _, content in found])
-        for (sha, content), result in zip(found, results, strict=True):
-            for state, index in places[sha]:
-                self.count(state.slot, 1, len(content))
-                state.note(index, result)
+    def note(self, state: GistState, index: int, result: Result) -> None:
+        """Record a file's result, and what the gist's matches take."""
+        state.note(index, result)
+        self.share.keep(state.slot.number, state.held_bytes)
 
     @staticmethod
     def needs_reading(state: GistState) -> bool:
@@ -131,12 +122,17 @@ class Reader:
     async def read(self, state: GistState) -> Outcome:
         """Search the rest of a gist, and return its outcome."""
         if state.slot.gist.truncated:
-            await read_by_git(self, state, None)
+            await self._by_git(state, None)
         elif not state.is_decided:
             await self._files(state)
             if state.refused and not state.is_decided:
-                await read_by_git(self, state, state.refused)
+                await self._by_git(state, state.refused)
         return state.outcome()
+
+    async def _by_git(self, state: GistState, names: Collection[str] | None) -> None:
+        async with self.share.room(most_bytes(None, self.max_count, self.context)):
+            await read_by_git(self, state, names)
+        self.share.keep(state.slot.number, state.held_bytes)
 
     async def _files(self, state: GistState) -> None:
         """Search files concurrently; those that no longer matter are cancelled."""
@@ -165,9 +161,12 @@ class Reader:
         result: Result
         try:
             if is_small(file):
-                result = await self._whole(state.slot, file)
-            else:
+                await self._whole(state, index)
+                return
+            async with self.share.room(most_bytes(file.size_bytes, self.max_count, self.context)):
                 result = await self._streamed(state.slot, file)
+                self.note(state, index, result)
+                return
         except RawRefusedError:
             state.refuse(index)
             return
@@ -180,14 +179,21 @@ class Reader:
             raise
         except (IncompleteError, GithubError) as error:
             result = error
-        state.note(index, result)
+        self.note(state, index, result)
 
-    async def _whole(self, slot: Slot, file: GistFile) -> Hits | PatternTimeoutError | None:
-        async with self._hold(cost_bytes(file, self.max_count)):
-            content = await self._content(slot.gist, file)
-            result = await self.matcher.search(content)
-            self.count(slot, 1, len(content))
-            return result
+    async def _whole(self, state: GistState, index: int) -> None:
+        """Search a small file; again if there was no room for its matches."""
+        cost = cost_bytes(state.files[index], self.max_count, self.context)
+        most, left = 0, True
+        while left:
+            async with self.share.room(most) as room, self.hold(cost):
+                most = await self._once(room, state, index)
+            left = most > 0
+
+    async def _once(self, room: Room, state: GistState, index: int) -> int:
+        content = await self._content(state.slot.gist, state.files[index])
+        result = await self.matcher.search(content)
+        return self.try_note(room, state, index, result, len(content))
 
     async def _content(self, gist: Gist, file: GistFile) -> bytes:
         raw_url, blob_sha = file.raw_url, file.blob_sha
@@ -196,7 +202,7 @@ class Reader:
 
         async def load() -> bytes:
             if raw_url in self.shared.landed:
-                read = partial(self._kept, {blob_sha: file.size_bytes})
+                read = partial(self.kept, {blob_sha: file.size_bytes})
                 for _, content in await self.in_thread(read):
                     return content
             content = await self.source.read(gist, file, self.scope)
@@ -272,11 +278,12 @@ class Reader:
                     return hits
             return await scanner.finish()
 
-    def _hold(self, size_bytes: int) -> AbstractAsyncContextManager[None]:
+    def hold(self, size_bytes: int) -> AbstractAsyncContextManager[None]:
         """Hold bytes of the budget, once they are free and it is this search's turn."""
         return self.shared.budget.beside(self.scope.lane).place(size_bytes)
 
-    def _kept(self, blobs: dict[str, int | None]) -> list[tuple[str, bytes]]:
+    def kept(self, blobs: dict[str, int | None]) -> list[tuple[str, bytes]]:
+        """Those of these contents that the cache has. Blocks."""
         return list(self.shared.contents.get_contents(blobs))
 
     async def in_thread(self, work: Callable[[], T]) -> T:

@@ -103,6 +103,7 @@ class ReorderBuffer:
     def complete(self, slot: Slot, outcome: Outcome) -> Iterator[Match | Incomplete]:
         """Decide a gist; yield what may be released now."""
         slot.outcome = outcome
+        slot.gist = replace(slot.gist, files=())  # it may stay until an older one is decided
         self.done += 1
         self.decided += 1
         if self._limit is None:
@@ -135,11 +136,12 @@ class ReorderBuffer:
         if slot.released or slot.outcome is None:
             return
         slot.released = True
-        if slot.outcome.match is not None:
+        outcome, slot.outcome = slot.outcome, Outcome()  # the slot may stay for long
+        if outcome.match is not None:
             self.matches += 1
-            yield slot.outcome.match
+            yield outcome.match
         else:
-            yield from slot.outcome.incomplete
+            yield from outcome.incomplete
 
     def undecided(self) -> Iterator[Slot]:
         """The gists that were begun and not decided, in listing order."""

@@ -5,7 +5,7 @@ The shapes are types, so that /openapi.json describes exactly what is built here
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field
@@ -201,6 +201,20 @@ class ErrorLine(TypedDict):
 Line = BeginLine | MatchLine | ProgressLine | IncompleteLine | TargetLine | EndLine | ErrorLine
 
 
+class Details(Sequence[Detail]):
+    """Where gists matched, each made when it is read: all of them take as much as the matches."""
+
+    def __init__(self, matches: Sequence[Match], *, context: bool) -> None:
+        self._matches = matches
+        self._context = context
+
+    def __len__(self) -> int:
+        return len(self._matches)
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - a Sequence's
+        return detail(self._matches[index], context=self._context)
+
+
 def plain_answer(
     query: Query,
     events: Iterable[SearchEvent],
@@ -222,7 +236,7 @@ def plain_answer(
     if query.username is not None:
         answer = {"status": answer["status"], "username": query.username, **answer}
     if details:
-        answer["details"] = [detail(found, context=query.context > 0) for found in matches]
+        answer["details"] = Details(matches, context=query.context > 0)  # type: ignore[typeddict-item]
     if details and end is not None:
         answer["searched"] = searched_data(end.searched)
     if TargetEnd in kinds:

@@ -95,6 +95,7 @@ class Session:
 
     async def run(self, reader: Reader) -> None:
         """Search. Raises what the search as a whole failed with, if nothing was found before."""
+        self._share = reader.share
         self._feeder = Feeder(
             self._query, self._start, reader, self.buffer, self._sender, self._bounds.gists
         )
@@ -161,18 +162,23 @@ class Session:
 
     def _is_used_up(self, alone: Slot) -> bool:
         """Whether a gist used nearly all of a search by itself, or several searches, undecided."""
-        seconds = self._loop.time() - (alone.began_at or 0.0)
+        seconds = self._loop.time() - (alone.began_at or 0.0) - self._share.waited_seconds
         return (
             seconds >= NEARLY_ALL * self._deadline_seconds
             or alone.size_bytes >= NEARLY_ALL * self._bounds.size_bytes
-            or self._start.tries >= cursors.MAX_TRIES
+            or (self._start.tries >= cursors.MAX_TRIES and not self._has_waited)
         )
+
+    @property
+    def _has_waited(self) -> bool:
+        """Whether other searches took so much of the time that no gist is to blame."""
+        return self._share.waited_seconds > (1 - NEARLY_ALL) * self._deadline_seconds
 
     def _tried(self, stop: Stop | None) -> tuple[str | None, int]:
         """The owed gist that comes alone in the next search, and how many searches it has had."""
         undecided = [slot.gist.id for slot in self.buffer.undecided()]
         if self._start.tried in undecided:
-            tries = self._start.tries + (self._feeder.alone is not None)
+            tries = self._start.tries + (self._feeder.alone is not None and not self._has_waited)
             return self._start.tried, min(tries, cursors.MAX_TRIES)
         if stop is None or stop.blames is None or not undecided:
             return None, 0

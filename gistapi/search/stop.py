@@ -55,6 +55,13 @@ class Stop(Exception):  # noqa: N818 - it is no error
         """The answer has as many matches, or as much of their text, as one may."""
         return cls("too_many_matches", f"The answer has as many matches as one may. {GO_ON}")
 
+    @classmethod
+    def found_too_much(cls) -> Stop:
+        """The search has found more in gists that it has not decided than one answer may have."""
+        stop = cls.too_many_matches()
+        stop.blames = "This gist alone has more matches than one answer may."
+        return stop
+
 
 class Full(Stop):
     """As many matches were released as the caller asked for."""

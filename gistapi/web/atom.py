@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -69,8 +69,11 @@ def entry_id(match: Match) -> str:
     return f"{_AUTHORITY}{match.gist.id}/{digest.hexdigest()}"
 
 
-def feed(query: Query, found: Found, url: str) -> bytes:
-    """The feed at `url` as XML in UTF-8. A gap in the search is reported in its subtitle."""
+def feed(query: Query, found: Found, url: str) -> Iterator[bytes]:
+    """The feed at `url` as XML in UTF-8, each entry made when it is sent.
+
+    A gap in the search is reported in its subtitle.
+    """
     root = ET.Element("feed", xmlns=_NAMESPACE)
     question = f"{query.username} {query.pattern}"
     digest = hashlib.sha256(question.encode("utf-8", "surrogatepass")).hexdigest()[:32]
@@ -88,14 +91,16 @@ def feed(query: Query, found: Found, url: str) -> bytes:
     if found.not_searched:
         reasons = ", ".join(sorted({gap.reason for gap in found.not_searched}))
         _text(root, "subtitle", f"{len(found.not_searched)} not searched: {reasons}")
+    end = b"</feed>"
+    head: bytes = ET.tostring(root, "utf-8", xml_declaration=True)
+    yield head.removesuffix(end)
     for match in found.matches:
-        _entry(root, match)
-    body: bytes = ET.tostring(root, "utf-8", xml_declaration=True)
-    return body + b"\n"
+        yield ET.tostring(_entry(match), "utf-8")
+    yield end + b"\n"
 
 
-def _entry(root: ET.Element, match: Match) -> None:
-    entry = ET.SubElement(root, "entry")
+def _entry(match: Match) -> ET.Element:
+    entry = ET.Element("entry")
     _text(entry, "id", entry_id(match))
     name = "" if match.files[0].file is None else match.files[0].file.name
     titles = ((match.gist.description or "").strip(), name, match.gist.html_url)
@@ -104,6 +109,7 @@ def _entry(root: ET.Element, match: Match) -> None:
     _text(entry, "published", format_time(match.gist.created_at))
     ET.SubElement(entry, "link", rel="alternate", type="text/html", href=_clean(_url(match)))
     _text(entry, "content", "\n".join(_excerpt(match))).set("type", "text")
+    return entry
 
 
 def _excerpt(match: Match) -> list[str]:

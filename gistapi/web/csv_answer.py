@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response
 
 from gistapi.search.report import SearchAnswer
-from gistapi.web.responses import CSV
+from gistapi.web.responses import CSV, PART_BYTES
 
 COLUMNS = (
     *("gist", "owner", "description", "updated_at", "file", "language"),
@@ -27,17 +27,27 @@ def response(answer: SearchAnswer) -> Response:
     `Search-Status` is the answer's `status`, `Search-Incomplete` the number of entries in
     `incomplete`, `Search-Next` the cursor of the rest, if there is one.
     """
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
-    writer.writeheader()
-    for detail in answer.get("details", ()):
-        writer.writerows(_rows(detail))
-    result = Response(text.getvalue(), mimetype=CSV)
+    result = Response(_parts(answer), mimetype=CSV)
     result.headers["Search-Status"] = answer["status"]
     result.headers["Search-Incomplete"] = str(len(answer.get("incomplete", ())))
     if "next" in answer:
         result.headers["Search-Next"] = answer["next"]
     return result
+
+
+def _parts(answer: SearchAnswer) -> Iterator[str]:
+    """The table, each part made when it is sent."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
+    writer.writeheader()
+    for detail in answer.get("details", ()):
+        for row in _rows(detail):
+            writer.writerow(row)
+            if text.tell() >= PART_BYTES:
+                yield text.getvalue()
+                text.seek(0)
+                text.truncate()
+    yield text.getvalue()
 
 
 def _rows(detail: Mapping[str, Any]) -> Iterator[dict[str, object]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeGuard
 
 from flask import Response, request
@@ -34,13 +34,18 @@ def json_parts(value: object) -> Iterator[bytes]:
 
 
 def _pieces(value: object) -> Iterator[bytes]:
-    """The value's JSON: lists of objects are split into their objects, at any depth."""
+    """The value's JSON: lists of objects are split into their objects, at any depth.
+
+    A call of `json.dumps` lets no other thread run until it ends.
+    """
     if _has_objects(value):
+        yield b"["
         for number, item in enumerate(value):
-            yield b", " if number else b"["
+            if number:
+                yield b", "
             yield from _pieces(item)
         yield b"]"
-    elif isinstance(value, dict) and any(map(_has_objects, value.values())):
+    elif isinstance(value, dict) and _nests(value):
         for number, (name, field) in enumerate(value.items()):
             yield f"{', ' if number else '{'}{json.dumps(name)}: ".encode()
             yield from _pieces(field)
@@ -49,8 +54,18 @@ def _pieces(value: object) -> Iterator[bytes]:
         yield json.dumps(value).encode()
 
 
-def _has_objects(value: object) -> TypeGuard[list[object]]:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+def _has_objects(value: object) -> TypeGuard[Sequence[object]]:
+    """Whether a value is a list of objects, or makes them when they are read."""
+    if isinstance(value, list):
+        return bool(value) and isinstance(value[0], dict)
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _nests(value: object) -> bool:
+    """Whether a list of objects lies in an object, or in one of its objects."""
+    if isinstance(value, dict):
+        return any(map(_nests, value.values()))
+    return _has_objects(value)
 
 
 def json_response(

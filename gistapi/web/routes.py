@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Protocol
@@ -26,7 +26,16 @@ from gistapi.web.protection.body_limits import receive
 from gistapi.web.protection.guard import Guard
 from gistapi.web.protection.headers import request_id
 from gistapi.web.protection.rate_limits import meter
-from gistapi.web.responses import ATOM, CSV, JSON, NDJSON, json_parts, json_response, named
+from gistapi.web.responses import (
+    ATOM,
+    CSV,
+    JSON,
+    NDJSON,
+    json_line,
+    json_parts,
+    json_response,
+    named,
+)
 from gistapi.web.schema import SearchRequest
 from gistapi.web.stream import lines
 
@@ -46,7 +55,9 @@ class Events(Iterator[SearchEvent], Protocol):
 class Searches(Protocol):
     """The part of `gistapi.search.Searcher` that the routes use."""
 
-    def search(self, query: Query, *, meter: UsageMeter, caller_token: str | None = None) -> Events:
+    def search(
+        self, query: Query, *, meter: UsageMeter, caller_token: str | None = None, kept: bool = True
+    ) -> Events:
         """Begin a search; see `gistapi.search.Searcher.search`."""
         ...
 
@@ -115,13 +126,14 @@ class _Api:
         recheck = self._guard.admit()
         form = parse_parameters(request.args)
         events = self._begin(form)
-        with closing(events):
+        with _until_sent(events) as until_sent:
             found = atom.collect(self._watched(events, recheck))
-        response = Response(atom.feed(form.query(), found, request.url), mimetype=ATOM)
-        response.headers["Cache-Control"] = "no-cache"
-        response.set_etag(atom.tag(found))
-        response.make_conditional(request)
-        return response
+            response = Response(atom.feed(form.query(), found, request.url), mimetype=ATOM)
+            response.headers["Cache-Control"] = "no-cache"
+            response.set_etag(atom.tag(found))
+            response.automatically_set_content_length = False  # which would make all of it now
+            response.make_conditional(request)
+            return until_sent(response)
 
     def _begin(self, form: SearchRequest) -> Events:
         token = _token(form, accepted=self._caller_tokens)
@@ -129,7 +141,8 @@ class _Api:
         # These forms show where each gist matched.
         if named(NDJSON) or named(CSV) or request.path != SEARCH:
             query = replace(query, details=True)
-        return self._searcher.search(query, meter=meter(), caller_token=token)
+        kept = request.path != SEARCH or not named(NDJSON)  # a stream sends them one by one
+        return self._searcher.search(query, meter=meter(), caller_token=token, kept=kept)
 
     def _watched(self, events: Events, recheck: Callable[[], None]) -> Iterator[SearchEvent]:
         """The events, while the client is connected and its key is valid.
@@ -186,26 +199,40 @@ def _token(form: SearchRequest, *, accepted: bool) -> str | None:
 
 def _plain(form: SearchRequest, events: Events, watched: Iterator[SearchEvent]) -> Response:
     csv = named(CSV)
-    with closing(events):
-        details = form.wants_details or csv
+    details = form.wants_details or csv
+    with _until_sent(events) as until_sent:
         answer = plain_answer(form.query(), watched, details=details, explain=explain)
-    if csv:
-        return csv_answer.response(answer)
-    # A large answer as one string and its bytes would take several times its memory.
-    return Response(json_parts(answer), mimetype=JSON) if details else json_response(answer)
+        if csv:
+            return until_sent(csv_answer.response(answer))
+        # A large answer as one string and its bytes would take several times its memory.
+        parts = json_parts(answer) if details else json_line(answer)
+        return until_sent(Response(parts, mimetype=JSON))
 
 
 def _stream(query: Query, events: Events, watched: Iterator[SearchEvent]) -> Response:
-    try:
+    with _until_sent(events) as until_sent:
         first = next(watched)  # an error up to here has an HTTP status
+        response = Response(lines(query, first, watched, request_id()), mimetype=NDJSON)
+        response.headers["X-Accel-Buffering"] = "no"
+        return until_sent(response)
+
+
+@contextmanager
+def _until_sent(events: Events) -> Iterator[Callable[[Response], Response]]:
+    """Close the events with the response that is passed on, or at once if there is none.
+
+    Not left to a body's generator: it never runs if the client disconnects before the first line.
+    """
+
+    def until_sent(response: Response) -> Response:
+        response.call_on_close(events.close)
+        return response
+
+    try:
+        yield until_sent
     except BaseException:
         events.close()
         raise
-    response = Response(lines(query, first, watched, request_id()), mimetype=NDJSON)
-    # Not left to the generator: it never runs if the client disconnects before the first line.
-    response.call_on_close(events.close)
-    response.headers["X-Accel-Buffering"] = "no"
-    return response
 
 
 def _accept_query(response: Response) -> Response:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from gistapi.aio.executors import Threads
+from gistapi.aio.growing import GrowingBudget
 from gistapi.aio.limiter import FairLimiter, Lane
 from gistapi.aio.portal import Outbox
 from gistapi.aio.scope import Scope
@@ -30,10 +31,12 @@ from gistapi.models import (
     SearchEvent,
     Target,
 )
+from gistapi.search import ANSWER_BYTES, MOST_ANSWER_BYTES
 from gistapi.search import cursor as cursors
 from gistapi.search.filters import Filter
 from gistapi.search.reader import Reader, Resources
 from gistapi.search.session import SearchBounds, Session
+from gistapi.search.share import AnswerShare
 from gistapi.search.source import ClonedFile
 from tests.aio.looping import run
 
@@ -302,7 +305,9 @@ async def searching(
         ),
         wanted=Filter(query),
         scope=scope,
+        share=AnswerShare(GrowingBudget(ANSWER_BYTES, MOST_ANSWER_BYTES)),
         max_count=query.max_count,
+        context=query.context,
         wants_first=query.details,
         wants_names=query.names,
         count=session.count,

@@ -12,6 +12,7 @@ import pytest
 
 from gistapi.events import GithubRequestEnded
 from gistapi.models import Match, Query
+from gistapi.search import git_reader
 from tests.fake_github import FakeGithub, Fault, Gist, Repeated
 from tests.fake_github.content import Content
 from tests.fake_github.message import Request, text
@@ -302,3 +303,21 @@ def test_a_gist_of_450_files_is_read_by_git(github: FakeGithub, *, filtered: boo
         unknown = ours.search(Query("octocat", "nowhere", languages=("Text",)))
     assert {gap.reason for gap in unknown.gaps} == {"language_unknown"}
     assert not github.requests_to("raw")
+
+
+@pytest.mark.parametrize("most_bytes", [450 * 72, 450 * 72 - 1])
+def test_the_names_of_few_files_are_kept(
+    github: FakeGithub, most_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gist whose names take more is cloned again; either way all of its files are searched."""
+    monkeypatch.setattr(git_reader, "MAX_TREE_BYTES", most_bytes)
+    files = {f"f{number:03}.txt": f"{number}" for number in range(450)}
+    gist = github.add_user("octocat").add_gist(files)
+    with bench(github, cache_url="memory:") as ours:
+        cloned = []
+        for _ in range(2):
+            assert not ours.search(Query("octocat", "nowhere")).gaps
+            cloned.append(len(github.requests_to("git")))
+        assert ours.search(Query("octocat", "449")).matches == [gist.html_url]
+    is_kept = most_bytes == 450 * 72
+    assert (cloned[0] == cloned[1]) == is_kept

@@ -30,5 +30,5 @@ def test_cached_files_are_searched_together_within_the_memory_budget() -> None:
     file = GistFile("a", None, 2000, None, None)
     state = GistState(Slot(gist_of(1, 0), Place(), 0), [file])
     places = {f"{number}": [(state, 0)] for number in range(300)}
-    assert max(len(batch) for batch, _ in batches(places, 1000)) == 5
-    assert max(len(batch) for batch, _ in batches(places, None)) == 300
+    assert max(len(batch) for batch, _ in batches(places, 1000, 0)) == 5
+    assert max(len(batch) for batch, _ in batches(places, None, 0)) == 300

@@ -81,7 +81,7 @@ def test_contents_in_memory_are_counted(
     for number in range(20):
         user.add_gist({"a.txt": f"{number:{size}}"})
     missing: list[int] = []
-    read, kept = Reader._content, Reader._kept
+    read, kept = Reader._content, Reader.kept
 
     async def reading(self: Reader, gist: Gist, file: GistFile) -> bytes:
         content = await read(self, gist, file)
@@ -95,7 +95,7 @@ def test_contents_in_memory_are_counted(
         return found
 
     monkeypatch.setattr(Reader, "_content", reading)
-    monkeypatch.setattr(Reader, "_kept", keeping)
+    monkeypatch.setattr(Reader, "kept", keeping)
     with bench(github, cache_url="memory:") as ours:
         for _ in range(2):
             assert ours.search(NEEDLE).end.searched == Searched(20, 20, 20 * size)

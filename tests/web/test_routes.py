@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -299,3 +301,44 @@ def test_a_disconnect_ends_a_plain_answer() -> None:
     assert answer.status_code == 499
     assert left == []
     assert searches.closed == 1
+
+
+class Kept(Iterator[SearchEvent]):
+    """Events whose end does not close them."""
+
+    def __init__(self, events: list[SearchEvent]) -> None:
+        self._events = iter(events)
+        self.is_closed = False
+
+    def __next__(self) -> SearchEvent:
+        return next(self._events)
+
+    def close(self) -> None:
+        """Note it."""
+        self.is_closed = True
+
+
+@dataclass
+class Keeping:
+    """Searches that all have these events."""
+
+    events: Kept
+
+    def search(self, *_given: object, **_options: object) -> Kept:
+        """The events."""
+        return self.events
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/csv", "application/x-ndjson", "feed"])
+def test_a_search_is_closed_when_its_answer_has_been_sent(accept: str) -> None:
+    """Until then what it found is in memory, and made into text part by part."""
+    events = Kept([Begin(), match(1), end(1)])
+    client = create_web(Keeping(events)).test_client()
+    path = f"{SEARCH}.atom" if accept == "feed" else SEARCH
+    asked = f"{path}?username=octocat&pattern=x&details=true"
+    answer = client.get(asked, headers={"Accept": accept.replace("feed", "*/*")})
+    assert "Content-Length" not in answer.headers
+    assert b"import requests" in b"".join(answer.iter_encoded())
+    assert not events.is_closed
+    answer.close()
+    assert events.is_closed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 
 from gistapi.models import Flags, Query
 from gistapi.search.languages import MAX_COMPARED
+from gistapi.web import parsing
 from gistapi.web.error_table import InvalidRequestError
 from gistapi.web.parsing import parse_body
+from gistapi.web.protection.body_limits import MAX_BODY_BYTES
 from gistapi.web.schema import SearchRequest
 from tests.web.searches import SEARCH, Searches
 
@@ -278,6 +281,57 @@ def test_a_duplicate_key_is_refused_and_named(sent: bytes) -> None:
     message, fields = refused(sent)
     assert "more than once" in message
     assert fields == ["pattern"]
+
+
+class Name(str):
+    """A name that counts how often it is compared."""
+
+    __slots__ = ()
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Name.compared += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_names_of_a_body_are_compared_a_few_times_each() -> None:
+    """A body has room for 10,000, which are read before the search is admitted."""
+    names = [Name(number) for number in range(1000)]
+    assert len(parsing._unique([(name, None) for name in names])) == 1000
+    assert Name.compared < 10 * 1000
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"{%s}" % b",".join(b'"%x":0' % number for number in range(6500)),
+        b'{"a":[%s]}' % b",".join([b"{}"] * 20_000),
+        b'{"usernames":[%s]}' % b",".join([b'"-\xc3\xa4"'] * 10_000),
+        b'{"files":[%s]}' % b",".join([b'"{a,b}"'] * 8000),
+        b'{"gists":[%s]}' % b",".join([b"0"] * 30_000),
+        b'{"username":"%s"}' % (b"a" * 65_000),
+        b'{"pattern":%s}' % (b"9" * 65_000),
+    ],
+    ids=["fields", "objects", "users", "globs", "numbers", "long", "digits"],
+)
+def test_refusing_a_body_takes_few_steps_a_byte(sent: bytes) -> None:
+    """Whatever fills it, since it is read before the search is admitted."""
+    assert len(sent) <= MAX_BODY_BYTES
+    steps = 0
+
+    def count(*_event: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    sys.setprofile(count)
+    try:
+        with pytest.raises(InvalidRequestError):
+            parse_body(sent)
+    finally:
+        sys.setprofile(None)
+    assert steps < 3 * MAX_BODY_BYTES
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from gistapi.errors import GithubRateLimitedError, UserNotFoundError
 from gistapi.models import Begin, Incomplete, Progress
+from gistapi.search.details import detail
 from gistapi.web import create_web
 from tests.web.searches import NDJSON, SEARCH, Searches, end, match
 
@@ -127,3 +129,36 @@ def test_a_stream_is_sent_only_if_requested(accept: str, *, streams: bool) -> No
     answer = Searches().post(headers={"Accept": accept})
     assert answer.status_code == 200
     assert (answer.mimetype == "application/x-ndjson") is streams
+
+
+def test_a_match_of_many_lines_is_made_into_text_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call of `json.dumps` for all of it would let no other thread run for 100 ms."""
+    found = match(1)
+    hit = replace(found.files[0].hits[0], before=("\U0001f600" * 300,) * 10)
+    many = replace(found, files=(replace(found.files[0], hits=(hit,) * 1000),))
+    longest = 0
+    dumps = json.dumps
+
+    def counting(value: object, **options: Any) -> str:
+        nonlocal longest
+        text = dumps(value, **options)
+        longest = max(longest, len(text))
+        return text
+
+    monkeypatch.setattr(json, "dumps", counting)
+    answer = Searches([Begin(), many, end(1)]).post(headers=NDJSON, context=10)
+    sent = answer.data.splitlines()
+    assert longest < 64 * 1024
+    assert [line["type"] for line in lines(answer.data)] == ["begin", "match", "end"]
+    expected = {"type": "match", "data": detail(many, context=True)}
+    assert sent[1].decode() == dumps(expected)
+
+
+def test_only_a_stream_forgets_what_it_has_sent() -> None:
+    """Other answers are made when the search has ended."""
+    searches = Searches()
+    for accept in ("application/x-ndjson", "application/json", "text/csv"):
+        searches.post(headers={"Accept": accept}, buffered=True)
+    path = f"{SEARCH}.atom?username=octocat&pattern=x"
+    searches.client().get(path, headers=NDJSON, buffered=True)
+    assert searches.kept == [False, True, True, True]

@@ -66,10 +66,19 @@ class WsgiBridge:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="gistapi-web")
 
     async def start(self) -> None:
-        """Start every thread now: later there may be no memory for one."""
+        """Start every thread now: later there may be no memory for one.
+
+        Raises RuntimeError if there is none.
+        """
         loop = asyncio.get_running_loop()
         started = threading.Barrier(self._threads)
-        waits = [loop.run_in_executor(self._executor, started.wait) for _ in range(self._threads)]
+        try:
+            waits = [
+                loop.run_in_executor(self._executor, started.wait) for _ in range(self._threads)
+            ]
+        except RuntimeError:
+            started.abort()  # those that were started would wait, and the process with them
+            raise
         await asyncio.gather(*waits)
 
     def close(self) -> None:

@@ -12,10 +12,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from dulwich.object_format import DEFAULT_OBJECT_FORMAT
@@ -24,9 +25,11 @@ from dulwich.pack import write_pack_objects
 from dulwich.repo import Repo
 
 from gistapi.errors import IncompleteError
-from gistapi.github.git import clone_child, reading
+from gistapi.github.git import clone, clone_child, reading
 from gistapi.github.git.clone import Clones
 from gistapi.github.git.clone_child import END, FRAME, MAX_NAME_BYTES, write_files
+from gistapi.github.git.fetch import fetch
+from gistapi.github.git.reading import ClonedFile
 from gistapi.github.raw import MAX_FILE_BYTES
 from tests.fake_github import FakeGithub, Fault, Literal, Repeated, Response
 from tests.github.asking import on_loop, scope_of
@@ -34,6 +37,7 @@ from tests.github.git.cloning import child_of, client, contents, is_alive, reaso
 from tests.github.git.git_server import serving
 from tests.waiting import until
 
+T = TypeVar("T")
 LARGE = Repeated(b"0123456789abcdef" * 4 + b"\n", 12_000_000, {11_999_000: b"needle"})
 
 
@@ -161,23 +165,45 @@ async def test_the_child_has_no_secrets(
     assert b"canary" not in environment
 
 
+async def after(event: asyncio.Semaphore, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """A task that has gone on from an event to where it waits next."""
+    task = asyncio.create_task(work)
+    await event.acquire()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    return task
+
+
+@pytest.mark.parametrize(("large_bytes", "together"), [(1, 1), (2**30, 2)])
 @on_loop
 async def test_large_gists_are_read_one_at_a_time(
-    clones: Clones, large: str, monkeypatch: pytest.MonkeyPatch
+    clones: Clones, large: str, large_bytes: int, together: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A second one waits on the loop; small ones are read meanwhile."""
-    monkeypatch.setattr("gistapi.github.git.clone.LARGE_PACK_BYTES", 1)
+    """Another waits on the loop, also one that is cancelled, and has its turn afterwards."""
+    fetched = asyncio.Semaphore(0)
+    read = []
+
+    async def fetching(*given: Any) -> str:
+        head = await fetch(*given)
+        fetched.release()
+        return head
+
+    @asynccontextmanager
+    async def counting(*given: Any) -> AsyncIterator[AsyncGenerator[ClonedFile]]:
+        read.append(given)
+        async with reading.reading(*given) as files:
+            yield files
+
+    monkeypatch.setattr(clone, "LARGE_PACK_BYTES", large_bytes)
+    monkeypatch.setattr(clone, "fetch", fetching)
+    monkeypatch.setattr(clone, "reading", counting)
     async with clones.files(large, scope_of()):
-        waiting = asyncio.create_task(contents(clones, large))
-        monkeypatch.setattr("gistapi.github.git.clone.LARGE_PACK_BYTES", 2**30)
-        await asyncio.sleep(0)
-        monkeypatch.setattr("gistapi.github.git.clone.LARGE_PACK_BYTES", 1)
-        cancelled = asyncio.create_task(contents(clones, large))
-        await asyncio.sleep(0.5)
+        await fetched.acquire()
+        cancelled = await after(fetched, contents(clones, large))
+        assert len(read) == together
         cancelled.cancel()
-        with suppress(asyncio.CancelledError):
-            await cancelled
-        assert not waiting.done()
+        await asyncio.wait([cancelled])
+        waiting = await after(fetched, contents(clones, large))
     assert len(await waiting) == 2
 
 

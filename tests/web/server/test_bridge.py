@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
 from gistapi.web.server import bridge
+from gistapi.web.server.bridge import WsgiBridge
 from tests.web.server.hosting import CLOSE, GET, POST, SECONDS, everything, hosting
 
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -294,3 +296,51 @@ def test_a_failing_application_is_a_500() -> None:
         assert b" 500 " in head
         assert json.loads(body)["code"] == "internal_error"
         assert b"canary" not in body
+
+
+def test_every_thread_is_started_before_the_first_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once the system has no thread to give, as many requests as there are threads are answered."""
+    together = threading.Barrier(4)
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        together.wait(SECONDS)
+        return echo(environ, start_response)
+
+    with hosting(app, threads=4) as host, ExitStack() as stack:
+        monkeypatch.setattr(threading.Thread, "start", no_thread)
+        asked = GET.replace(b"\r\n\r\n", b"\r\n" + CLOSE + b"\r\n") % b"/"
+        connections = [stack.enter_context(host.connect(asked)) for _ in range(4)]
+        assert [everything(connection)[9:12] for connection in connections] == [b"200"] * 4
+        monkeypatch.undo()
+
+
+def test_a_server_without_its_threads_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so, and the threads that it has end."""
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def third_fails(thread: threading.Thread) -> None:
+        if len(started) == 2:
+            no_thread(thread)
+        started.append(thread)
+        start(thread)
+
+    async def main() -> None:
+        threads = WsgiBridge(echo, threads=4)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", third_fails)
+            with pytest.raises(RuntimeError, match="new thread"):
+                await threads.start()
+        threads.close()
+
+    asyncio.run(main())
+    for thread in started:
+        thread.join(SECONDS)
+        assert not thread.is_alive()
+
+
+def no_thread(_thread: threading.Thread) -> None:
+    """Fail as at the limit of the process."""
+    raise RuntimeError("can't start new thread")

@@ -1,4 +1,4 @@
-"""The windows of all files share one memory budget: never exceeded, without deadlocks."""
+"""Holders that grow share one memory budget: never exceeded, without deadlocks."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import random
 
 import pytest
 
+from gistapi.aio.growing import GrowingBudget
 from gistapi.matching import Matching, Sizes, compile_pattern
-from gistapi.matching.memory_budget import WindowBudget
 from gistapi.models import Flags
 from tests.aio.looping import run
 
 
 def test_growing_holders_never_deadlock() -> None:
     """Many holders that grow by random steps to the largest claim all finish, within the budget."""
-    budget = WindowBudget(40, 16)
+    budget = GrowingBudget(40, 16)
     held = {"now": 0, "most": 0}
 
     async def grow(seed: int) -> None:
         dice = random.Random(seed)
         mine = 0
         for size in sorted(dice.choices(range(1, 17), k=4)):
-            await budget.hold(seed, size)
+            await budget.grow(seed, size - mine)
             held["now"] += size - mine
             held["most"] = max(held["most"], held["now"])
             mine = size
@@ -42,18 +42,18 @@ def test_waiters_are_served_in_order() -> None:
     """A small new holder does not pass a waiting one; a holder that grows passes both."""
     served: list[str] = []
 
-    async def hold(budget: WindowBudget, holder: str, size: int) -> None:
-        await budget.hold(holder, size)
+    async def grow(budget: GrowingBudget, holder: str, more: int) -> None:
+        await budget.grow(holder, more)
         served.append(holder)
 
     async def main() -> None:
-        budget = WindowBudget(12, 10)
-        await hold(budget, "first", 7)
-        waiting = [asyncio.create_task(hold(budget, "large", 8))]
+        budget = GrowingBudget(12, 10)
+        await grow(budget, "first", 7)
+        waiting = [asyncio.create_task(grow(budget, "large", 8))]
         await asyncio.sleep(0)
-        waiting.append(asyncio.create_task(hold(budget, "small", 1)))
+        waiting.append(asyncio.create_task(grow(budget, "small", 1)))
         await asyncio.sleep(0)
-        await hold(budget, "first", 9)
+        await grow(budget, "first", 2)
         assert served == ["first", "first"]
         budget.release("first")
         await asyncio.gather(*waiting)
@@ -66,10 +66,10 @@ def test_a_cancelled_wait_holds_nothing() -> None:
     """A wait may be cancelled even as it is granted; the waiters behind it are served."""
 
     async def main() -> None:
-        budget = WindowBudget(10, 10)
-        await budget.hold("a", 10)
-        cancelled = [asyncio.create_task(budget.hold(name, 10)) for name in "bc"]
-        behind = asyncio.create_task(budget.hold("d", 1))
+        budget = GrowingBudget(10, 10)
+        await budget.grow("a", 10)
+        cancelled = [asyncio.create_task(budget.grow(name, 10)) for name in "bc"]
+        behind = asyncio.create_task(budget.grow("d", 1))
         await asyncio.sleep(0)
         cancelled[1].cancel()
         budget.release("a")  # granted to "b", which is cancelled before it runs again
@@ -86,10 +86,10 @@ def test_a_cancelled_wait_holds_nothing() -> None:
     run(main())
 
 
-def test_a_budget_smaller_than_a_window_is_refused() -> None:
-    """It could never hold one file's window."""
+def test_a_budget_smaller_than_one_claim_is_refused() -> None:
+    """It could never be enough for one holder."""
     with pytest.raises(ValueError, match="smaller"):
-        WindowBudget(1, 2)
+        GrowingBudget(1, 2)
 
 
 def test_many_large_windows_share_a_small_budget() -> None:

@@ -1,0 +1,121 @@
+"""A search's share of the memory for answers: what it has found, until the answer has been sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from gistapi.aio.growing import GrowingBudget
+from gistapi.search.stop import Stop
+
+FREE_BYTES = 256 * 1024
+"""What each search may find beside the budget, so that few matches never wait."""
+
+
+@dataclass
+class Room:
+    """What may be found without another wait. `left_bytes` of it are reserved."""
+
+    left_bytes: int
+
+
+class AnswerShare:
+    """What one search's matches take, those of undecided gists included. For the loop alone.
+
+    What exceeds FREE_BYTES is taken from the budget that all searches share, and the search waits
+    for it. It must then hold nothing that another search could wait for: no contents, no place, no
+    turn. `is_alone`: the search is at one gist, which must fit. `waited_seconds` is how long it
+    waited for other searches.
+    """
+
+    def __init__(self, budget: GrowingBudget) -> None:
+        self.is_alone = False
+        self.waited_seconds = 0.0
+        self._budget = budget
+        self._most_bytes = FREE_BYTES + budget.largest_claim_bytes
+        self._found: dict[int, int] = {}
+        self._found_bytes = 0
+        self._expected_bytes = 0
+        self._growing = asyncio.Lock()
+        self._left = asyncio.Event()
+
+    @property
+    def size_bytes(self) -> int:
+        """What has been found and is being looked for."""
+        return self._found_bytes + self._expected_bytes
+
+    @asynccontextmanager
+    async def room(self, most_bytes: int) -> AsyncIterator[Room]:
+        """Wait until matches of up to this size may be found; what they do not take is given back.
+
+        Raises Stop when the search has found as much as one may.
+        """
+        async with self._growing:
+            while self._expected_bytes and self.size_bytes + most_bytes > self._most_bytes:
+                self._left.clear()
+                await self._left.wait()
+            if self.size_bytes + most_bytes > self._most_bytes and not self.is_alone:
+                raise Stop.found_too_much()
+            while (more := self._missing(most_bytes)) > 0:
+                await self._grow(more)
+            self._expected_bytes += most_bytes
+        room = Room(most_bytes)
+        try:
+            yield room
+        finally:
+            self._expected_bytes -= room.left_bytes
+            self._left.set()
+            self._budget.shrink(self, -self._missing(0))
+
+    def try_keep(self, room: Room, number: int, size_bytes: int) -> bool:
+        """Count what is found in a gist, if it fits into `room` or what is free now."""
+        more = size_bytes - self._found.get(number, 0)
+        reserved = max(0, min(more, room.left_bytes))
+        if not self._fits(more - reserved):
+            return False
+        room.left_bytes -= reserved
+        self._expected_bytes -= reserved
+        self.keep(number, size_bytes)
+        return True
+
+    def keep(self, number: int, size_bytes: int) -> None:
+        """Count what is kept of a gist, in place of what was counted of it before.
+
+        Without having room for it: the next `room` waits for what this exceeds.
+        """
+        self._found_bytes += size_bytes - self._found.pop(number, 0)
+        if size_bytes:
+            self._found[number] = size_bytes
+
+    def forget(self, number: int) -> None:
+        """Give back what a gist takes: its match has been sent."""
+        self.keep(number, 0)
+        self._left.set()
+        self._budget.shrink(self, -self._missing(0))
+
+    def release(self) -> None:
+        """Give all back: the answer has been sent, or never will be."""
+        self._budget.release(self)
+
+    async def _grow(self, more_bytes: int) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            await self._budget.grow(self, more_bytes)
+        finally:
+            self.waited_seconds += loop.time() - began
+
+    def _fits(self, more_bytes: int) -> bool:
+        if more_bytes <= 0 or self.is_alone:
+            return True
+        if self.size_bytes + more_bytes > self._most_bytes:
+            return False
+        missing = self._missing(more_bytes)
+        return missing <= 0 or self._budget.try_grow(self, missing)
+
+    def _missing(self, more_bytes: int) -> int:
+        """How much more the budget would have to give; less than 0 if it gave too much."""
+        wanted = min(self.size_bytes + more_bytes, self._most_bytes) - FREE_BYTES
+        return max(0, wanted) - self._budget.held_bytes(self)

@@ -1,0 +1,71 @@
+"""What memory a search takes: files that are searched, matches that are found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from sys import getsizeof
+
+from gistapi.models import GistFile, Hit, Incomplete
+from gistapi.search.details import MAX_TEXT
+from gistapi.search.reorder import Outcome
+
+SMALL_BYTES = 2**20
+"""Files up to this size are read whole, checked, kept and then searched; larger ones streamed."""
+HIT_BYTES = 512
+"""What one match takes beside the lines that it shows."""
+_ENTRY_BYTES = 1024
+"""What a gist that matches takes beside its matches, or a gap, each with its short texts."""
+_EMPTY_BYTES = getsizeof("\U0001f600")
+_LINE_BYTES = _EMPTY_BYTES + 4 * MAX_TEXT
+"""The most that a line takes which is shown: four bytes a character."""
+_POINTER_BYTES = 8
+
+
+def is_small(file: GistFile) -> bool:
+    """Whether a file is read whole; one of unknown size is not."""
+    return file.size_bytes is not None and file.size_bytes <= SMALL_BYTES
+
+
+def cost_bytes(file: GistFile, max_count: int | None, context: int) -> int:
+    """The most memory that a file takes while it is searched whole."""
+    return (file.size_bytes or 0) + most_bytes(file.size_bytes, max_count, context)
+
+
+def most_bytes(size_bytes: int | None, max_count: int | None, context: int) -> int:
+    """The most memory that the matches of a file of this size take, None for any size.
+
+    The lines around matches are shared, and together no more than the file.
+    """
+    count = max_count or 1
+    if size_bytes is not None:
+        count = min(count, size_bytes + 1)
+    around = 2 * context * count
+    line, lines = _LINE_BYTES, around * _LINE_BYTES
+    if size_bytes is not None:
+        line = min(line, _EMPTY_BYTES + 4 * size_bytes)
+        lines = min(lines, _EMPTY_BYTES * min(around, size_bytes + 1) + 4 * size_bytes)
+    return count * (HIT_BYTES + line) + around * _POINTER_BYTES + lines * bool(context)
+
+
+def hits_bytes(hits: Iterable[Hit]) -> int:
+    """What matches in one file take; each line that several of them show counts once."""
+    lines: dict[int, str] = {}
+    size = 0
+    for hit in hits:
+        size += HIT_BYTES + _POINTER_BYTES * (len(hit.before) + len(hit.after))
+        for line in (hit.text, *hit.before, *hit.after):
+            lines[id(line)] = line
+    return size + sum(map(getsizeof, lines.values()))
+
+
+def outcome_bytes(outcome: Outcome) -> int:
+    """What is remembered of a gist until the answer has been sent."""
+    size = sum(map(_gap_bytes, outcome.incomplete))
+    if outcome.match is not None:
+        size += _ENTRY_BYTES + getsizeof(outcome.match.gist.description)
+        size += sum(_ENTRY_BYTES + hits_bytes(found.hits) for found in outcome.match.files)
+    return size
+
+
+def _gap_bytes(gap: Incomplete) -> int:
+    return _ENTRY_BYTES + getsizeof(gap.file) + getsizeof(gap.message)

@@ -1,0 +1,194 @@
+"""What searches found shares one bound of memory until it has been sent."""
+
+from __future__ import annotations
+
+import asyncio
+import tracemalloc
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from gistapi.aio.growing import GrowingBudget
+from gistapi.errors import PatternTimeoutError
+from gistapi.matching import Matching, Wanted, compile_pattern
+from gistapi.models import Flags, Hits, Match, Query
+from gistapi.search import share as module
+from gistapi.search.share import FREE_BYTES, AnswerShare
+from gistapi.search.sizes import hits_bytes, most_bytes
+from gistapi.search.stop import Stop
+from tests.aio.looping import run
+from tests.fake_github import FakeGithub
+from tests.search.searching import Bench, bench
+from tests.waiting import until
+
+MIB = 2**20
+ALL = Query("octocat", "needle", details=True, max_count=1000)
+
+
+def test_few_matches_never_wait() -> None:
+    """A search has FREE_BYTES however much the others hold."""
+
+    async def main() -> None:
+        budget = GrowingBudget(10 * MIB, 10 * MIB)
+        greedy, modest = AnswerShare(budget), AnswerShare(budget)
+        async with greedy.room(FREE_BYTES + 10 * MIB):
+            async with modest.room(FREE_BYTES):
+                pass
+            async with modest.room(0) as room:
+                assert modest.try_keep(room, 1, FREE_BYTES)
+                assert not modest.try_keep(room, 2, 1)
+
+    run(main())
+
+
+def test_what_is_not_found_is_given_back() -> None:
+    """So is what a gist held before it was decided, and at the end all of it."""
+
+    async def main() -> None:
+        budget = GrowingBudget(10 * MIB, 10 * MIB)
+        share = AnswerShare(budget)
+        async with share.room(5 * MIB) as room:
+            assert share.try_keep(room, 1, 4 * MIB)
+            assert budget.held_bytes(share) == 5 * MIB - FREE_BYTES
+        assert budget.held_bytes(share) == 4 * MIB - FREE_BYTES
+        share.keep(1, 3 * MIB)
+        async with share.room(0):
+            pass
+        assert budget.held_bytes(share) == 3 * MIB - FREE_BYTES
+        share.release()
+        assert budget.held_bytes(share) == 0
+
+    run(main())
+
+
+def test_a_search_that_found_too_much_in_open_gists_stops() -> None:
+    """It waits for what it looks for beside, not for itself; a gist that is alone goes on."""
+
+    async def main() -> None:
+        share = AnswerShare(GrowingBudget(10 * MIB, 10 * MIB))
+        async with share.room(6 * MIB):
+            beside = asyncio.create_task(_have(share, 6 * MIB))
+            await asyncio.sleep(0)
+            assert not beside.done()
+        await beside
+        share.keep(1, 6 * MIB)
+        with pytest.raises(Stop, match="as many matches"):
+            await _have(share, 6 * MIB)
+        share.is_alone = True
+        await _have(share, 6 * MIB)
+
+    run(main())
+
+
+async def _have(share: AnswerShare, size: int) -> None:
+    async with share.room(size):
+        pass
+
+
+def test_searches_that_find_much_take_turns(
+    github: FakeGithub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one answer is not sent, another that needs as much waits, and then has all matches."""
+    user = github.add_user("octocat")
+    for number in range(6):
+        user.add_gist({"a": f"{number} needle\n" * 900})
+    monkeypatch.setattr(module, "FREE_BYTES", 2**16)
+    with bench(github, cache_url="memory:") as ours:
+        ours.searcher._answers = GrowingBudget(5 * MIB, 5 * MIB)
+        first = ours.searcher.search(ALL)
+        found = list(first)
+        second = _reading(ours)
+        assert next(second) == "waits"
+        first.close()
+        assert next(second) == len([event for event in found if isinstance(event, Match)]) == 6
+
+
+def test_sixty_four_searches_that_find_much_are_all_answered(
+    github: FakeGithub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, from the cache and from GitHub, in the memory of a few of them; each finds all."""
+    user = github.add_user("octocat")
+    for number in range(3):
+        user.add_gist({"a": f"{number} needle\n" * 600})
+    monkeypatch.setattr(module, "FREE_BYTES", 2**16)
+    found: dict[AnswerShare, int] = {}
+    most = 0
+    keep, release = AnswerShare.keep, AnswerShare.release
+
+    def keeping(share: AnswerShare, number: int, size_bytes: int) -> None:
+        nonlocal most
+        keep(share, number, size_bytes)
+        found[share] = share._found_bytes
+        most = max(most, sum(found.values()))
+
+    def releasing(share: AnswerShare) -> None:
+        found.pop(share, None)
+        release(share)
+
+    monkeypatch.setattr(AnswerShare, "keep", keeping)
+    monkeypatch.setattr(AnswerShare, "release", releasing)
+    with (
+        bench(github, cache_url="memory:", max_searches=64, deadline_seconds=600) as ours,
+        ThreadPoolExecutor(64) as pool,
+    ):
+        ours.searcher._answers = GrowingBudget(5 * MIB, 3 * MIB)
+        answers = list(pool.map(ours.search, [ALL] * 64))
+    assert [len(answer.matches) for answer in answers] == [3] * 64
+    assert not any(answer.gaps for answer in answers)
+    assert 2 * MIB < most <= 5 * MIB + 64 * 2**16
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_match_that_was_sent_is_given_back(github: FakeGithub, *, kept: bool) -> None:
+    """As a stream is read; another answer gives all of it back when it is closed."""
+    user = github.add_user("octocat")
+    for number in range(6):
+        user.add_gist({"a": f"{number} needle\n" * 900})
+    with bench(github, cache_url="memory:") as ours:
+        events = ours.searcher.search(ALL, kept=kept)
+        assert len([event for event in events if isinstance(event, Match)]) == 6
+        ours.service.portal.call(asyncio.sleep(0))
+        assert bool(ours.searcher._answers._held) == kept
+        events.close()
+        ours.service.portal.call(asyncio.sleep(0))
+        assert not ours.searcher._answers._held
+
+
+def _reading(ours: Bench) -> Iterator[int | str]:
+    """Search in a thread: first that it waits, then how many gists it found."""
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(ours.search, ALL)
+        until(lambda: bool(ours.searcher._answers._waiters))
+        yield "waits"
+        yield len(answer.result().matches)
+
+
+@pytest.mark.parametrize("context", [0, 10])
+@pytest.mark.parametrize(
+    "text",
+    ["ab\n" * 900, "\U0001f600ab" * 900, "\U0001f600ab\n" * 300, "ab", ""],
+    ids=["lines", "one line", "wide lines", "short", "empty"],
+)
+def test_what_matches_take_is_counted(text: str, context: int) -> None:
+    """What is counted is no less than what they take, and no more than was expected."""
+    content = text.encode()
+    wanted = Wanted(max_count=1000, context=context)
+    matching = Matching()
+    matcher = matching.matcher(compile_pattern("a|$", Flags()), wanted)
+
+    async def found() -> Hits | PatternTimeoutError | None:
+        return await matcher.search(content)
+
+    run(found(), jumping=False)
+    tracemalloc.start()
+    try:
+        hits = run(found(), jumping=False)
+        places = [tracemalloc.Filter(inclusive=True, filename_pattern="*/gistapi/matching/*")]
+        taken = tracemalloc.take_snapshot().filter_traces(places)
+    finally:
+        tracemalloc.stop()
+    assert isinstance(hits, Hits)
+    counted = hits_bytes(hits.hits)
+    assert sum(trace.size for trace in taken.traces) <= counted + 4096
+    assert counted <= most_bytes(len(content), 1000, context) <= most_bytes(None, 1000, context)
