@@ -59,9 +59,9 @@ async def scan(matcher: Matcher, content: bytes) -> Hits | None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop run until the condition holds."""
+    """Let the loop run until the condition holds, if only for one of its rounds."""
     while not condition():  # noqa: ASYNC110 - there is no event for it
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
 
 
 def ended(pid: int) -> bool:
