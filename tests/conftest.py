@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import os
-
-# aiohttp reads the system's certificates as it is imported, a sixth of the start of each service.
-os.environ.setdefault("SSL_CERT_FILE", os.devnull)
-
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +22,8 @@ settings.register_profile("default", _ALL, max_examples=200)
 # Not derandomized: every night would look at the same cases.
 settings.register_profile("nightly", _ALL, max_examples=20_000, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+# aiohttp reads the system's certificates as it is imported: a sixth of the start of each service.
+os.environ.setdefault("SSL_CERT_FILE", os.devnull)
 # A shell's background job ignores it, and so would each program that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 STARTERS = {"tests.serving", "tests.browser"}
