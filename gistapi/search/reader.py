@@ -112,7 +112,8 @@ class Reader:
     def note(self, state: GistState, index: int, result: Result) -> None:
         """Record a file's result, and what the gist's matches take."""
         state.note(index, result)
-        self.share.keep(state.slot.number, state.held_bytes)
+        if isinstance(result, Hits):
+            self.share.keep(state.slot.number, state.held_bytes)
 
     @staticmethod
     def needs_reading(state: GistState) -> bool:

@@ -103,7 +103,8 @@ class ReorderBuffer:
     def complete(self, slot: Slot, outcome: Outcome) -> Iterator[Match | Incomplete]:
         """Decide a gist; yield what may be released now."""
         slot.outcome = outcome
-        slot.gist = replace(slot.gist, files=())  # it may stay until an older one is decided
+        if self._slots[0] is not slot:  # it stays until older ones are decided, without its files
+            slot.gist = replace(slot.gist, files=())
         self.done += 1
         self.decided += 1
         if self._limit is None:

@@ -36,15 +36,18 @@ def most_bytes(size_bytes: int | None, max_count: int | None, context: int) -> i
 
     The lines around matches are shared, and together no more than the file.
     """
-    count = max_count or 1
+    count, line = max_count or 1, _LINE_BYTES
     if size_bytes is not None:
         count = min(count, size_bytes + 1)
-    around = 2 * context * count
-    line, lines = _LINE_BYTES, around * _LINE_BYTES
-    if size_bytes is not None:
         line = min(line, _EMPTY_BYTES + 4 * size_bytes)
+    matches = count * (HIT_BYTES + line)
+    if not context:
+        return matches
+    around = 2 * context * count
+    lines = around * _LINE_BYTES
+    if size_bytes is not None:
         lines = min(lines, _EMPTY_BYTES * min(around, size_bytes + 1) + 4 * size_bytes)
-    return count * (HIT_BYTES + line) + around * _POINTER_BYTES + lines * bool(context)
+    return matches + around * _POINTER_BYTES + lines
 
 
 def hits_bytes(hits: Iterable[Hit]) -> int:
