@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
-from contextlib import AbstractAsyncContextManager, aclosing, closing, suppress
+from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -12,7 +12,7 @@ from typing import TypeVar
 from cachetools import LRUCache
 
 from gistapi.aio.executors import Threads
-from gistapi.aio.limiter import FairLimiter
+from gistapi.aio.limiter import FairLimiter, Places
 from gistapi.aio.scope import Scope
 from gistapi.aio.singleflight import SingleFlight
 from gistapi.errors import (
@@ -279,7 +279,7 @@ class Reader:
                     return hits
             return await scanner.finish()
 
-    def hold(self, size_bytes: int) -> AbstractAsyncContextManager[None]:
+    def hold(self, size_bytes: int) -> Places:
         """Hold bytes of the budget, once they are free and it is this search's turn."""
         return self.shared.budget.beside(self.scope.lane).place(size_bytes)
 

@@ -66,8 +66,7 @@ class AnswerShare:
             yield room
         finally:
             self._expected_bytes -= room.left_bytes
-            self._left.set()
-            self._budget.shrink(self, -self._missing(0))
+            self._give_back()
 
     def try_keep(self, room: Room, number: int, size_bytes: int) -> bool:
         """Count what is found in a gist, if it fits into `room` or what is free now."""
@@ -92,12 +91,15 @@ class AnswerShare:
     def forget(self, number: int) -> None:
         """Give back what a gist takes: its match has been sent."""
         self.keep(number, 0)
-        self._left.set()
-        self._budget.shrink(self, -self._missing(0))
+        self._give_back()
 
     def release(self) -> None:
         """Give all back: the answer has been sent, or never will be."""
         self._budget.release(self)
+
+    def _give_back(self) -> None:
+        self._left.set()
+        self._budget.shrink(self, -self._missing(0))
 
     async def _grow(self, more_bytes: int) -> None:
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Who may import whom, and how long modules and functions may be, read from the source."""
+"""Which package may import which, and how long modules and functions may be."""
 
 from __future__ import annotations
 

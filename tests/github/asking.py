@@ -124,7 +124,7 @@ def add_file(
 
 
 def listed(github: FakeGithub, gist: Gist, name: str) -> GistFile:
-    """A file as the listing shows it; a commit's SHA cannot be told from a blob's."""
+    """A file as the listing shows it; a commit's SHA looks like a blob's."""
     file = gist.files[name]
     url = github.raw_url + gist.raw_path(file)
     return GistFile(name, url, file.content.size, None, file.sha)

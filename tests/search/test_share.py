@@ -86,13 +86,17 @@ async def _have(share: AnswerShare, size: int) -> None:
         pass
 
 
+def _add_gists(github: FakeGithub, count: int, *, matches: int) -> None:
+    user = github.add_user("octocat")
+    for number in range(count):
+        user.add_gist({"a": f"{number} needle\n" * matches})
+
+
 def test_searches_that_find_much_take_turns(
     github: FakeGithub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While one answer is not sent, another that needs as much waits, and then has all matches."""
-    user = github.add_user("octocat")
-    for number in range(6):
-        user.add_gist({"a": f"{number} needle\n" * 900})
+    _add_gists(github, 6, matches=900)
     monkeypatch.setattr(module, "FREE_BYTES", 2**16)
     with bench(github, cache_url="memory:") as ours:
         ours.searcher._answers = GrowingBudget(5 * MIB, 5 * MIB)
@@ -108,9 +112,7 @@ def test_sixty_four_searches_that_find_much_are_all_answered(
     github: FakeGithub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At once, from the cache and from GitHub, in the memory of a few of them; each finds all."""
-    user = github.add_user("octocat")
-    for number in range(3):
-        user.add_gist({"a": f"{number} needle\n" * 600})
+    _add_gists(github, 3, matches=600)
     monkeypatch.setattr(module, "FREE_BYTES", 2**16)
     found: dict[AnswerShare, int] = {}
     most = 0
