@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeGuard
 
 from flask import Response, request
 
@@ -15,6 +14,8 @@ ATOM = "application/atom+xml"
 HTML = "text/html"
 PROBLEM_JSON = "application/problem+json"
 PART_BYTES = 64 * 1024
+MANY_OBJECTS = 32
+"""From here on a value is made into text part by part: 1,000 matches with context take 100 ms."""
 
 
 def json_line(value: object) -> bytes:
@@ -34,38 +35,33 @@ def json_parts(value: object) -> Iterator[bytes]:
 
 
 def _pieces(value: object) -> Iterator[bytes]:
-    """The value's JSON: lists of objects are split into their objects, at any depth.
+    """The value's JSON: what holds many objects is split into them, at any depth.
 
     A call of `json.dumps` lets no other thread run until it ends.
     """
-    if _has_objects(value):
+    if _objects(value) < MANY_OBJECTS:
+        yield json.dumps(value).encode()
+    elif isinstance(value, dict):
+        for number, (name, field) in enumerate(value.items()):
+            yield f"{', ' if number else '{'}{json.dumps(name)}: ".encode()
+            yield from _pieces(field)
+        yield b"}"
+    elif isinstance(value, Sequence):
         yield b"["
         for number, item in enumerate(value):
             if number:
                 yield b", "
             yield from _pieces(item)
         yield b"]"
-    elif isinstance(value, dict) and _nests(value):
-        for number, (name, field) in enumerate(value.items()):
-            yield f"{', ' if number else '{'}{json.dumps(name)}: ".encode()
-            yield from _pieces(field)
-        yield b"}"
-    else:
-        yield json.dumps(value).encode()
 
 
-def _has_objects(value: object) -> TypeGuard[Sequence[object]]:
-    """Whether a value is a list of objects, or makes them when they are read."""
-    if isinstance(value, list):
-        return bool(value) and isinstance(value[0], dict)
-    return isinstance(value, Sequence) and not isinstance(value, str)
-
-
-def _nests(value: object) -> bool:
-    """Whether a list of objects lies in an object, or in one of its objects."""
+def _objects(value: object) -> int:
+    """How many objects a value holds; MANY_OBJECTS if it makes them when they are read."""
     if isinstance(value, dict):
-        return any(map(_nests, value.values()))
-    return _has_objects(value)
+        return 1 + sum(map(_objects, value.values()))
+    if isinstance(value, list):
+        return sum(map(_objects, value)) if value and isinstance(value[0], dict) else 0
+    return MANY_OBJECTS if isinstance(value, Sequence) and not isinstance(value, str) else 0
 
 
 def json_response(
