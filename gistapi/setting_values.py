@@ -8,9 +8,10 @@ in plain words.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import NamedTuple
 
 _IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
 URL = re.compile(
@@ -36,19 +37,22 @@ def listed(value: object) -> object:
     return words
 
 
-class Origin(NamedTuple):
+@dataclass(frozen=True)
+class Origin:
     """Where a URL leads (RFC 6454), in lower case; an IPv6 host is in brackets."""
 
     scheme: str
     host: str
     port: str
 
-    @property
+    @cached_property
     def netloc(self) -> str:
         """The host, with its port where that is not the scheme's own."""
         return self.host if self.port == DEFAULT_PORTS[self.scheme] else f"{self.host}:{self.port}"
 
-    def __str__(self) -> str:
+    @cached_property
+    def url(self) -> str:
+        """The origin as a URL without a path."""
         return f"{self.scheme}://{self.netloc}"
 
 

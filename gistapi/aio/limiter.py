@@ -99,7 +99,8 @@ class FairLimiter:
         """Take places back from a lane."""
         self._free += places
         lane.held -= places
-        self._serve()
+        if self._first or self._turns:
+            self._serve()
 
 
 class Lane:
@@ -130,7 +131,7 @@ class Places:
         self._lane = lane
         self._places = places
 
-    async def __aenter__(self) -> None:
+    async def take(self) -> None:
         """Wait for the places. A cancelled wait gives back what it was just given."""
         limiter, lane, places = self._lane.limiter, self._lane, self._places
         if limiter.take(lane, places):
@@ -144,9 +145,14 @@ class Places:
             limiter.leave(lane, places if turn.done() and not turn.cancelled() else 0)
             raise
 
-    async def __aexit__(self, *_: object) -> None:
+    def give_back(self) -> None:
         """Give the places back."""
         self._lane.limiter.leave(self._lane, self._places)
+
+    __aenter__ = take
+
+    async def __aexit__(self, *_: object) -> None:
+        self.give_back()
 
 
 class WorkWindow:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import aclosing
 from http import HTTPStatus
 from math import inf
+from typing import Self
 
 from gistapi.aio.scope import Scope
 from gistapi.errors import (
@@ -16,6 +17,7 @@ from gistapi.errors import (
     RawRefusedError,
 )
 from gistapi.github.client import Client, LimitedError, Response
+from gistapi.github.exchange import Exchange
 from gistapi.github.http import TransientError
 from gistapi.github.retries import FileRetries
 from gistapi.models import GistFile
@@ -46,10 +48,10 @@ class RawFiles:
         A wait that the host asks for and that is longer than `max_wait_seconds` is a LimitedError.
         """
         first = _Pass(self._client, file, scope, max_wait_seconds)
-        content = b"".join([chunk async for chunk in first.chunks()])
+        content = await first.read()
         if not first.is_as_listed:
             second = _Pass(self._client, file, scope, max_wait_seconds)
-            content = b"".join([chunk async for chunk in second.chunks()])
+            content = await second.read()
             second.confirm(first)
         return content
 
@@ -76,7 +78,7 @@ class RawFiles:
 
 
 class _Pass:
-    """One reading of a file from its beginning to its end.
+    """One reading of a file from its beginning to its end; as a context, it closes its connection.
 
     `_offset` counts the decoded bytes handed on, all of which went through `_body_hash`; `_etag`
     names them in `If-Range`; `_mixed` says that they may be of two contents.
@@ -89,7 +91,12 @@ class _Pass:
         self._file = file
         self._scope = scope
         self._max_wait_seconds = max_wait_seconds
-        self._offset = 0
+        self._retries = FileRetries(scope)
+        self._tries = 0
+        self._exchange: Exchange | None = None
+        self._answer: Response | None = None
+        self._skip = 0
+        self._offset = self._try_from = 0
         self._etag: str | None = None
         self._mixed = False
         self._body_hash = hashlib.sha1(usedforsecurity=False)
@@ -115,33 +122,62 @@ class _Pass:
                 "content_mismatch", "GitHub sent something other than it had listed."
             )
 
-    async def chunks(self) -> AsyncGenerator[bytes]:
-        retries = FileRetries(self._scope)
-        for _ in range(MAX_TRIES):
-            before = self._offset
-            try:
-                async with self._rest() as answer:
-                    if self._offset and answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                        return  # nothing follows what we have; its hash shows whether that is all
-                    skip = await self._skip(answer)
-                    while not self._is_too_long and (received := await answer.next_chunk()):
-                        chunk = received[skip:]
-                        skip -= len(received) - len(chunk)
-                        if chunk:
-                            yield self._counted(chunk)
-            except TransientError as error:
-                limited = isinstance(error, LimitedError)
-                if limited and error.retry_after_seconds > self._max_wait_seconds:
-                    raise
-                if self._offset > before:
-                    retries.progressed()
-                await retries.again(error)
-            else:
-                return
-        raise GithubError(f"The download broke {MAX_TRIES} times.")
+    def __enter__(self) -> Self:
+        return self
 
-    def _rest(self) -> AbstractAsyncContextManager[Response]:
-        """One answer with what is still missing."""
+    def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
+        if self._exchange is not None:
+            self._exchange.end(error)
+
+    async def read(self) -> bytes:
+        """The whole content."""
+        chunks = []
+        with self:
+            while chunk := await self._next_chunk():
+                chunks.append(chunk)
+        return b"".join(chunks)
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        """The content in pieces, as they come."""
+        with self:
+            while chunk := await self._next_chunk():
+                yield chunk
+
+    async def _next_chunk(self) -> bytes:
+        """The next bytes, b"" at the end; another request continues what broke."""
+        while True:
+            try:
+                return await self._received()
+            except TransientError as error:
+                await self._try_again(error)
+
+    async def _try_again(self, error: TransientError) -> None:
+        if self._exchange is not None:
+            self._exchange.end(error)
+        self._answer = None
+        limited = isinstance(error, LimitedError)
+        if limited and error.retry_after_seconds > self._max_wait_seconds:
+            raise error
+        if self._offset > self._try_from:
+            self._retries.progressed()
+        await self._retries.again(error)
+        self._tries += 1
+        if self._tries >= MAX_TRIES:
+            raise GithubError(f"The download broke {MAX_TRIES} times.")
+
+    async def _received(self) -> bytes:
+        answer = self._answer or await self._rest()
+        if self._offset and answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return b""  # nothing follows what we have; its hash shows whether that is all
+        while not self._is_too_long and (received := await answer.next_chunk()):
+            chunk = received[self._skip :]
+            self._skip -= len(received) - len(chunk)
+            if chunk:
+                return self._counted(chunk)
+        return b""
+
+    async def _rest(self) -> Response:
+        """An answer with what is still missing."""
         if not self._file.raw_url:
             raise IncompleteError("file_unavailable", "GitHub listed the file without an address.")
         headers = {}
@@ -149,20 +185,27 @@ class _Pass:
             headers = {"Range": f"bytes={self._offset}-", "Accept-Encoding": "identity"}
             if self._etag:
                 headers["If-Range"] = self._etag
-        return self._client.get(
+        self._try_from = self._offset
+        self._exchange = self._client.get(
             self._file.raw_url,
             kind="raw",
             scope=self._scope,
             headers=headers,
             max_wait_seconds=self._max_wait_seconds,
         )
+        answer = await self._exchange.begin()
+        self._skip = await self._sent_before(answer)
+        self._answer = answer
+        return answer
 
-    async def _skip(self, answer: Response) -> int:
+    async def _sent_before(self, answer: Response) -> int:
         """How many bytes of this answer were handed on before; raises for all but content.
 
         An answer to a range with the whole file is read from its beginning again.
         """
         status = answer.status
+        if self._offset and status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return 0
         if self._offset and status == HTTPStatus.PARTIAL_CONTENT:
             started = answer.headers.get("Content-Range", "").partition("-")[0]
             if started == f"bytes {self._offset}":

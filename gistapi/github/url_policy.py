@@ -49,7 +49,7 @@ class UrlPolicy:
             allowed = secure and not names.isdisjoint(self._content_hosts)
         if not allowed:
             raise IncompleteError(
-                "host_not_allowed", f"GitHub named {origin}, which is not allowed."
+                "host_not_allowed", f"GitHub named {origin.url}, which is not allowed."
             )
         return origin
 

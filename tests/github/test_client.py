@@ -15,7 +15,8 @@ from gistapi.errors import (
     IncompleteError,
 )
 from gistapi.events import Event, GithubRequestEnded
-from gistapi.github.client import MAX_REDIRECTS, LimitedError, Retries
+from gistapi.github.client import LimitedError, Retries
+from gistapi.github.exchange import MAX_REDIRECTS
 from gistapi.github.http import SilenceError, TransientError
 from tests.aio.looping import run
 from tests.fake_github import FakeGithub, Fault, Repeated, Response, answers
