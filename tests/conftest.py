@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -35,6 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         parts = vars(item.getparent(pytest.Module).obj).values()  # type: ignore[union-attr]
         if any(getattr(part, "__module__", None) in STARTERS for part in parts):
             item.add_marker("programs")
+
+
+def pytest_collection_finish() -> None:
+    """Exclude what was collected from garbage collection, which would traverse it each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
