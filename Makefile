@@ -60,7 +60,7 @@ format: $(DEV) ## fix what ruff can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-nightly: $(DEV) ## run the tests with a large search for counterexamples (an hour or so)
+nightly: $(DEV) ## run the tests with a large search for counterexamples, and every attack (an hour or so)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/pytest --timeout 7200
 
 bench: $(BENCH) ## measure the service and alternatives (6 minutes); writes bench/results, README

@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from bench import world
+from bench.bounds import bounds
 from bench.cold import cloned, cold
 from bench.details import details
+from bench.feed import feed
 from bench.files import files
 from bench.growth import growth
 from bench.instances import instances
@@ -52,6 +54,8 @@ BESIDE_IT: dict[str, Callable[[World, Plan], Any]] = {
     "growth": growth,
     "details": details,
     "targets": targets,
+    "feed": feed,
+    "bounds": bounds,
     "start": starts,
     "ways": ways,
     "instances": instances,

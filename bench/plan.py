@@ -39,6 +39,8 @@ class Plan:
     idle_seconds: float
     ways_gists: int
     """Gists of two files each; few, since the raw host then allows 10 requests a second."""
+    attacks: tuple[str, ...]
+    attack_seconds: float
 
 
 FULL = Plan(
@@ -62,6 +64,8 @@ FULL = Plan(
     passes_seconds=0.05,
     idle_seconds=2,
     ways_gists=200,
+    attacks=("nothing", "globs", "left", "half bodies", "contents"),
+    attack_seconds=4,
 )
 QUICK = Plan(
     rounds=2,
@@ -84,6 +88,8 @@ QUICK = Plan(
     passes_seconds=0.05,
     idle_seconds=1,
     ways_gists=30,
+    attacks=("nothing", "left"),
+    attack_seconds=2,
 )
 TINY = Plan(
     rounds=1,
@@ -106,4 +112,6 @@ TINY = Plan(
     passes_seconds=0,
     idle_seconds=0.1,
     ways_gists=5,
+    attacks=("nothing",),
+    attack_seconds=0.5,
 )

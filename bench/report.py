@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.aims import aims
-from bench.tables import details, growth, markdown, shown, spread, targets, ways
+from bench.tables import attacks, details, feed, growth, markdown, shown, spread, targets, ways
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- from bench/results -->\n", "<!-- end -->"
@@ -26,11 +26,22 @@ def table(found: Found) -> str:
         "## Every match, with context\n\n" + details(found),
         "## Many users, in seconds\n\n" + targets(found),
         "## Sources of contents, while the raw host refuses\n\n" + ways(found),
+        "## Feed\n\n" + feed(found),
+        "## Bounds under attack\n\n" + _bounds(found),
         "## One file\n\n" + _files(found),
         "## Concurrent clients, warm\n\n" + _load(found),
         "## Matching, compared with `re`\n\n" + _patterns(found),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _bounds(found: Found) -> str:
+    words = (
+        "p50 / p99 / max, each request on a connection of its own. Attackers and those who look on"
+        " are processes of their own on the same cores, which their processor time is taken from."
+        " All attacks, beside version 0.1: [attacks.md](attacks.md)."
+    )
+    return f"{attacks(found['bounds'])}\n\n{words}"
 
 
 def readme_with(text: str, found: Found) -> str:

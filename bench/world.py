@@ -57,6 +57,10 @@ class World:
         """Add one gist; `tests.fake_github.control` describes what a file may be."""
         self._post("gists", login=login, files=files)
 
+    def inject(self, **fault: object) -> None:
+        """Let requests fail or wait (`tests.fake_github.control`)."""
+        self._post("faults", **fault)
+
     def edit_newest(self, login: str, text: str) -> None:
         """Add a file to a user's newest gist."""
         answer = requests.get(f"{self.api_url}/users/{login}/gists?per_page=1", timeout=30)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from gistapi.errors import (
 )
 from gistapi.matching import Matcher
 from gistapi.models import Gist, GistFile, Hits
+from gistapi.search.files_in_turn import FilesInTurn
 from gistapi.search.filters import Filter
 from gistapi.search.gist_state import GistState, Result
 from gistapi.search.git_reader import read_by_git
@@ -75,8 +75,8 @@ class Reader:
     count: Callable[[Slot, int, int], None]
 
     def __post_init__(self) -> None:
-        """Bound the coroutines that wait for a place: it keeps memory flat."""
-        self._reading = asyncio.Semaphore(2 * self.scope.lane.most)
+        """Bound the files in hand: it keeps memory flat."""
+        self._files = FilesInTurn(2 * self.scope.lane.most)
 
     @property
     def wants_all(self) -> bool:
@@ -125,7 +125,7 @@ class Reader:
         if state.slot.gist.truncated:
             await self._by_git(state, None)
         elif not state.is_decided:
-            await self._files(state)
+            await self._files.run(state, partial(self._file, state))
             if state.refused and not state.is_decided:
                 await self._by_git(state, state.refused)
         return state.outcome()
@@ -134,28 +134,6 @@ class Reader:
         async with self.share.room(most_bytes(None, self.max_count, self.context)):
             await read_by_git(self, state, names)
         self.share.keep(state.slot.number, state.held_bytes)
-
-    async def _files(self, state: GistState) -> None:
-        """Search files concurrently; those that no longer matter are cancelled."""
-        indexes = list(state.open_indexes())
-        if len(indexes) == 1:
-            async with self._reading:
-                await self._file(state, indexes[0])
-            return
-        tasks: dict[int, asyncio.Task[None]] = {}
-
-        async def one(index: int) -> None:
-            async with self._reading:
-                await self._file(state, index)
-            matter = set(state.open_indexes())
-            for other, task in tasks.items():
-                if other not in matter and other != index:
-                    task.cancel()
-
-        async with asyncio.TaskGroup() as group:
-            for index in indexes:
-                name = f"file {index} of gist {state.slot.gist.id}"
-                tasks[index] = group.create_task(one(index), name=name)
 
     async def _file(self, state: GistState, index: int) -> None:
         file = state.files[index]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Mapping
 
 import pytest
@@ -9,8 +11,9 @@ import pytest
 from gistapi.models import Gist, GistFile, Query, Searched
 from gistapi.search import SearchBounds
 from gistapi.search.reader import Reader
-from tests.fake_github import FakeGithub, Repeated
+from tests.fake_github import FakeGithub, Fault, Repeated
 from tests.search.searching import Answer, bench
+from tests.waiting import until
 
 NEEDLE = Query("octocat", "needle")
 MIB = 2**20
@@ -102,3 +105,20 @@ def test_contents_in_memory_are_counted(
         assert ours.searcher._shared.budget.held == 0
     assert len(missing) >= 20
     assert set(missing) == {0}
+
+
+def test_a_file_in_hand_has_a_place(github: FakeGithub) -> None:
+    """Sixty gists of 100 files have no more tasks than there are places."""
+    user, gate = github.add_user("octocat"), threading.Event()
+    for number in range(60):
+        user.add_gist({f"{name}-{number}": f"hay {name} {number}" for name in range(100)})
+    github.faults.inject(Fault(held=gate), origin="raw")
+    with bench(github) as ours:
+        searching = threading.Thread(target=ours.search, args=(NEEDLE,))
+        searching.start()
+        raw = github.traffic["raw"]
+        until(lambda: raw.peak_in_flight >= 16)
+        names = [task.get_name() for task in asyncio.all_tasks(ours.service.portal.loop)]
+        gate.set()
+        searching.join()
+    assert len([name for name in names if name.startswith("file ")]) <= 32
