@@ -7,27 +7,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
 from gistapi.aio.scope import Scope
-from gistapi.models import Gist, GistFile, Page, Target
-
-
-class ClonedFile(Protocol):
-    """One file read by git."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the gist."""
-
-    @property
-    def size_bytes(self) -> int:
-        """Its size."""
-
-    @property
-    def blob_sha(self) -> str:
-        """Its git blob's SHA-1."""
-
-    @property
-    def chunks(self) -> AsyncGenerator[bytes]:
-        """Its content, to be read before the next file."""
+from gistapi.models import ClonedFile, Gist, GistFile, Page, Target
 
 
 class GistSource(Protocol):

@@ -18,9 +18,10 @@ from gistapi.aio.scope import Scope
 from gistapi.errors import IncompleteError
 from gistapi.github.client import Client
 from gistapi.github.git.fetch import fetch
-from gistapi.github.git.reading import ClonedFile, no_files, reading
+from gistapi.github.git.reading import no_files, reading
 from gistapi.github.http import TransientError
 from gistapi.github.retries import FileRetries
+from gistapi.models import ClonedFile
 
 MAX_PACK_BYTES = 256 * 1024 * 1024
 """Of a pack as it is sent, compressed: beside it, two copies of a file of 100 MB fit in the

@@ -9,7 +9,6 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +17,7 @@ from gistapi.github.client import CHUNK_BYTES
 from gistapi.github.git import clone_child
 from gistapi.github.git.clone_child import END, FRAME, MAX_NAME_BYTES
 from gistapi.github.raw import MAX_FILE_BYTES
+from gistapi.models import ClonedFile
 
 CHILD = Path(clone_child.__file__)
 STALL_SECONDS = 60.0
@@ -39,19 +39,6 @@ ENDS = {
         "The gist's git repository is unreadable.",
     ),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ClonedFile:
-    """One file of a commit: `chunks` are at most 64 KiB each, in UTF-8 `name` wrong bytes replaced.
-
-    Chunks that were not taken are skipped when the next file is asked for.
-    """
-
-    name: str
-    size_bytes: int
-    blob_sha: str
-    chunks: AsyncGenerator[bytes]
 
 
 class ChildEndedError(Exception):

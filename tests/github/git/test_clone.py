@@ -29,8 +29,8 @@ from gistapi.github.git import clone, clone_child, reading
 from gistapi.github.git.clone import Clones
 from gistapi.github.git.clone_child import END, FRAME, MAX_NAME_BYTES, write_files
 from gistapi.github.git.fetch import fetch
-from gistapi.github.git.reading import ClonedFile
 from gistapi.github.raw import MAX_FILE_BYTES
+from gistapi.models import ClonedFile
 from tests.fake_github import FakeGithub, Fault, Literal, Repeated, Response
 from tests.github.asking import on_loop, scope_of
 from tests.github.git.cloning import child_of, client, contents, is_alive, reason, url, whole
