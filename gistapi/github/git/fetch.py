@@ -75,15 +75,12 @@ class _Body:
 
     def read(self, size: int) -> bytes:
         """`size` bytes, or fewer at the end."""
-        while len(self._buffer) < size and (chunk := self._next()):
+        while len(self._buffer) < size and (chunk := self._bridge.ask(self._answer.next_chunk())):
             self._count(len(chunk))
             self._buffer += chunk
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         return data
-
-    def _next(self) -> bytes:
-        return self._bridge.ask(self._answer.next_chunk())
 
 
 class _GitClient(AbstractHttpGitClient):
