@@ -22,10 +22,10 @@ MAX_FILE_BYTES = 1024 * 1024
 MAX_API_BYTES = 1_000_000
 """The API cuts larger files."""
 MAX_CLONED_BYTES = 16 * 1024 * 1024
-"""Of the contents that are held of one clone, beside the file that is asked for."""
+"""The most that is kept of one clone, besides the requested file."""
 GRAPHQL_RESERVE = 0.01
 GIST_RESERVE = 0.1
-"""The part of a budget that contents leave to others."""
+"""The share of a budget that is kept for other requests."""
 ANONYMOUS_RESERVE = 0.5
 """Without a token the hour has 60 requests, and listings need them."""
 
@@ -75,7 +75,7 @@ class WholeGists:
         return host.is_usable()
 
     async def read(self, way: ContentWay, gist: Gist, file: GistFile, scope: Scope) -> bytes:
-        """A file by one of the ways. Raises IncompleteError `content_mismatch`, and as the ways."""
+        """A file from one source; raises IncompleteError `content_mismatch`, and its errors."""
         blob_sha = file.blob_sha or ""
 
         async def load() -> Proved:

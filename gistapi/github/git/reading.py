@@ -21,10 +21,10 @@ from gistapi.models import ClonedFile
 
 CHILD = Path(clone_child.__file__)
 STALL_SECONDS = 60.0
-"""How long the child may take for its next bytes."""
+"""How long the child may take to send its next bytes."""
 STDERR_BYTES = 4096
 ALLOCATION_FAILED = b"memory allocation"
-"""Rust's last words before it aborts."""
+"""Printed by Rust before it aborts for lack of memory."""
 ENDS = {
     clone_child.OUT_OF_MEMORY: (
         "file_too_large",
@@ -58,9 +58,9 @@ async def reading(
 ) -> AsyncIterator[AsyncGenerator[ClonedFile]]:
     """The files of commit `head`, read by a child; leaving the context kills it.
 
-    The child is started by its path, so that it loads none of our modules, and sees no more of the
-    environment than it needs to find its libraries. The session of its own spares it the Ctrl-C
-    that is meant for us.
+    The child is started by its path, so that it loads none of our modules. It gets only those
+    environment variables that it needs to find its libraries. It has a session of its own, so that
+    a Ctrl-C in the terminal does not reach it.
     """
     pack.seek(0)
     environment = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -87,7 +87,7 @@ async def reading(
 
 
 class _Pipe:
-    """What the child writes."""
+    """The output of the child."""
 
     def __init__(self, process: Process) -> None:
         assert process.stdout is not None  # noqa: S101 - it was asked for
@@ -108,7 +108,7 @@ class _Pipe:
             await content.skip()
 
     async def read(self, size: int) -> bytes:
-        """Exactly `size` bytes, of which there are few; raises IncompleteError at the end."""
+        """Exactly `size` bytes, for a small size; raises IncompleteError at the end."""
         data = bytearray()
         while len(data) < size:
             data += await self.some(size - len(data))
@@ -128,7 +128,7 @@ class _Pipe:
         return chunk
 
     async def _raise_end(self) -> None:
-        """Say why the child ended before its last frame."""
+        """Raise the error of a child that ended before its last frame."""
         words = await self._err.read(STDERR_BYTES)
         status = await self._process.wait()
         reason, message = ENDS.get(
@@ -165,7 +165,7 @@ class _Content:
         self._may_take = MAX_FILE_BYTES
 
     async def chunks(self) -> AsyncGenerator[bytes]:
-        """What is left; IncompleteError `file_too_large` beyond what is read of any file."""
+        """The rest; raises IncompleteError `file_too_large` beyond MAX_FILE_BYTES."""
         while self._left:
             chunk = await self._next()
             self._may_take -= len(chunk)
