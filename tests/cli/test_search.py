@@ -241,11 +241,3 @@ def test_a_terminal_gets_colours_and_a_bar(hub: FakeGithub) -> None:
 def test_a_faulty_pattern_is_marked_on_a_terminal_too(hub: FakeGithub) -> None:
     """The bar is removed, and the error stays."""
     assert "  import (requests\r\n         ^\r\n" in terminal(hub, "octocat", "import (requests")
-
-
-def test_a_long_line_is_marked_as_cut(hub: FakeGithub) -> None:
-    """A line over 300 characters is cut around the match."""
-    hub.add_user("long").add_gist({"long.txt": "x" * 500 + "cut here" + "y" * 500})
-    seen = terminal(hub, "long", "cut.here").replace("\r\n", "")
-    assert "x\x1b[0m\x1b[1m\x1b[31mcut here\x1b[0myyy" in seen
-    assert "y [... omitted rest of long line]" in seen

@@ -140,16 +140,6 @@ def test_an_unfinished_request_does_not_delay_the_shutdown(github: FakeGithub, s
         assert "Killing" not in service.log
 
 
-def test_no_worker_outlives_the_service(github: FakeGithub) -> None:
-    """When the service is killed, its worker processes end too."""
-    github.add_user("octocat").add_gist({"a.py": "import requests"})
-    with serving(github) as service:
-        assert service.search(BY_WORKER).status_code == 200
-        assert len(service.look()) >= 2
-        service.process.kill()
-        assert service.ended() == -signal.SIGKILL
-
-
 def test_sighup_is_ignored_without_a_terminal(github: FakeGithub) -> None:
     """The service and its searches continue."""
     github.add_user("octocat").add_gist({"a.py": "import requests"})

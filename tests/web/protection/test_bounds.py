@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 import requests
 
-from gistapi.app import CALLER_SEARCHES, THREADS
+from gistapi.app import CALLER_SEARCHES
 from gistapi.cli.server import MAX_CONNECTIONS
 from gistapi.web.server.connections import MAX_HEAD_BYTES
 from tests.fake_github import FakeGithub, Fault
@@ -119,28 +119,6 @@ def test_idle_connections_block_nobody(service: Serving, begun: bytes) -> None:
         assert status(_from("127.0.0.2", service, whole)) == 200
         assert status(_from("127.0.0.9", service, whole)) == 200
         assert requests.get(f"{service.url}/ping", timeout=HANG_SECONDS).text == "pong"
-
-
-def slow_reader(service: Serving, sent: bytes) -> socket.socket:
-    """A connection that sends a request, and reads almost nothing of the answer."""
-    connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-    connection.settimeout(HANG_SECONDS)
-    connection.connect(("127.0.0.1", service.port))
-    connection.sendall(sent)
-    return connection
-
-
-def test_unread_answers_hold_no_threads(service: Serving) -> None:
-    """/ping answers while more clients than threads request large files and read nothing."""
-    files = (b"GET /docs/swagger-ui-bundle.js", b"GET /static/altcha/altcha.min.js")
-    with ExitStack() as stack:
-        for number in range(THREADS + 40):
-            asked = files[number % 2] + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
-            stack.enter_context(slow_reader(service, asked))
-        assert requests.get(f"{service.url}/ping", timeout=HANG_SECONDS).text == "pong"
-    answer = requests.get(f"{service.url}/docs/swagger-ui-bundle.js", timeout=HANG_SECONDS)
-    assert len(answer.content) > 1_000_000
 
 
 @pytest.mark.parametrize("accept", [b"", b"Accept: application/x-ndjson\r\n"])
