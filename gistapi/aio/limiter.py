@@ -131,7 +131,7 @@ class Places:
         self._places = places
 
     async def __aenter__(self) -> None:
-        """Wait for the places. A cancelled wait returns the places that it was just granted."""
+        """Wait for the places. A cancelled wait gives back what it was just given."""
         limiter, lane, places = self._lane.limiter, self._lane, self._places
         if limiter.take(lane, places):
             return
