@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -53,6 +54,20 @@ class Gist:
     git_pull_url: str | None
     owner: str | None = None
     node_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClonedFile:
+    """One file of a gist, as git yields it.
+
+    `name` is UTF-8 with invalid bytes replaced. `chunks` yields the content in parts of at most
+    64 KiB; the parts that were not read are skipped when the next file is requested.
+    """
+
+    name: str
+    size_bytes: int
+    blob_sha: str
+    chunks: AsyncGenerator[bytes]
 
 
 @dataclass(frozen=True, slots=True)

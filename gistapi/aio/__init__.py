@@ -1,4 +1,4 @@
-"""Waiting, in one place: one event loop in its own thread, and what tasks on it share.
+"""One event loop in a thread of its own, and what the tasks on it share.
 
 `Portal` runs the loop and lets threads read what a task sends. `FairLimiter` bounds how many
 exchanges are under way and how much memory they hold, `SingleFlight` shares one load among

@@ -1,4 +1,4 @@
-"""A worker thread that calls the loop: for libraries that block while they read HTTP."""
+"""Lets a library that blocks, in a worker thread, make requests on the event loop."""
 
 from __future__ import annotations
 

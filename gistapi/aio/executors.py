@@ -1,4 +1,4 @@
-"""Work in threads."""
+"""Thread pools that searches use in turn."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ T = TypeVar("T")
 def in_thread(executor: Executor, work: Callable[[], T]) -> asyncio.Future[T]:
     """Begin `work` in a thread of the executor.
 
-    Raises OverloadedError when the executor is closed or the system has no thread to give. The
-    next work of that executor may then find `work` before it in the queue.
+    Raises OverloadedError when the executor is closed or the system has no thread to give. Even
+    then `work` may stay in the executor's queue, before work that is submitted later.
     """
     try:
         return asyncio.get_running_loop().run_in_executor(executor, work)
@@ -26,10 +26,10 @@ def in_thread(executor: Executor, work: Callable[[], T]) -> asyncio.Future[T]:
 
 
 class Threads:
-    """Threads for one purpose, shared by turns between the searches.
+    """A pool of threads for one purpose, which searches use in turn.
 
-    Work waits on the loop, and not in the executor's queue: there a search's one piece would be
-    behind all that others have begun, and what they end together would hold the loop before it.
+    Work waits on the loop, not in the executor's queue: there a small search would wait behind all
+    work that larger ones have submitted, and their results would occupy the loop before its own.
     """
 
     def __init__(self, count: int, name: str) -> None:
@@ -41,10 +41,12 @@ class Threads:
         return self._limiter.lane()
 
     async def run(self, lane: Lane, work: Callable[[], T]) -> T:
-        """The result of `work` for the search that has `lane`, here or in another limiter.
+        """Run `work` in a thread and return its result.
+
+        `lane` is the search's lane in this limiter or in another one.
 
         Raises what `work` raises, and OverloadedError when the threads are closed or the system has
-        none to give.
+        no thread to give.
         """
         async with self._limiter.beside(lane).place():
             return await in_thread(self._executor, work)

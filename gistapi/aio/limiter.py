@@ -11,7 +11,7 @@ class FairLimiter:
     """At most `total` places held at once, at most `per_lane` of them by one lane.
 
     Free places are given to the lanes in turn, so that a lane with many waiters delays no other. A
-    lane that begins to wait goes first, once: a small search need not wait for a round of the large
+    lane that begins to wait goes first, once: a small search does not wait for a round of the large
     ones (https://www.rfc-editor.org/rfc/rfc8290). A holder must not wait for more places, or two
     holders could wait for each other. For the loop alone.
     """
@@ -26,7 +26,7 @@ class FairLimiter:
 
     @property
     def free(self) -> int:
-        """Free places; negative while more are held than `resize` has left."""
+        """Free places; negative after a `resize` to fewer than are held."""
         return self._free
 
     @property
@@ -45,7 +45,7 @@ class FairLimiter:
         return Lane(self)
 
     def beside(self, lane: Lane) -> Lane:
-        """The lane here of the search that has `lane`, perhaps in another limiter."""
+        """This limiter's lane of the search that has `lane` in this or another limiter."""
         if lane.limiter is self:
             return lane
         own = self._beside.get(lane)
@@ -54,7 +54,7 @@ class FairLimiter:
         return own
 
     def _serve(self) -> None:
-        """Give free places to waiters; the lane served goes to the end of the line."""
+        """Grant free places to waiters; a lane that was served goes to the end of the queue."""
         blocked = []
         while self._free > 0 and (lanes := self._first or self._turns):
             lane = lanes.popleft()
@@ -78,7 +78,7 @@ class FairLimiter:
         self._turns.extend(blocked)
 
     def take(self, lane: Lane, places: int) -> bool:
-        """Give a lane without waiters places now, if it may have them."""
+        """Grant places at once, if the lane has no waiters and may have them."""
         if lane.waiting or self._first or places > self._free:
             return False
         if lane.held and lane.held + places > self.per_lane:
@@ -156,7 +156,7 @@ class Places:
 
 
 class WorkWindow:
-    """Places for concurrent work, taken by one task, several at once. For the loop alone."""
+    """Places for concurrent work, of which one task takes several at a time. For the loop alone."""
 
     def __init__(self, size: int) -> None:
         self.size = size

@@ -63,7 +63,7 @@ class Outbox(Generic[T]):
             if not self._has_room.is_set():
                 self._loop.call_soon_threadsafe(self._has_room.set)
             while items:
-                yield items.popleft()  # which is not held beside its reader
+                yield items.popleft()  # popped first, so that only the reader keeps it alive
             if ended:
                 break
         if self._error is not None:
@@ -141,7 +141,7 @@ class Portal:
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
 
     def soon(self, work: Callable[[], None]) -> None:
-        """Have the loop do `work`, if it runs. Does not wait, for a lock neither."""
+        """Run `work` on the loop, if it is running. Never waits, not even for a lock."""
         loop = self._loop
         if loop is not None:
             with suppress(RuntimeError):  # it has just been closed

@@ -1,4 +1,4 @@
-"""The search that work on the loop belongs to, as every request to GitHub knows it."""
+"""The search that a request to GitHub belongs to: its places, deadline, usage and token."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ class SingleFlight(Generic[T]):
     async def fetch(self, key: str, load: Callable[[], Awaitable[T]]) -> T:
         """The result of `load`, or of another caller's load of the same key.
 
-        When the caller that loads fails or is cancelled, one of the others loads again: its
-        failure is not theirs. `load` must not return None.
+        When the caller that loads fails or is cancelled, one of the others loads again; only
+        that caller gets its error. `load` must not return None.
         """
         while (flight := self._flights.get(key)) is not None:
             if (result := await asyncio.shield(flight)) is not None:

@@ -1,4 +1,4 @@
-"""What the tasks of a loop wait for, for operators who look into a stuck search."""
+"""Lists what the tasks of a loop are waiting for, so that operators can diagnose stuck searches."""
 
 from __future__ import annotations
 

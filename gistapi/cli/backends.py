@@ -11,6 +11,7 @@ from gistapi.cli.terminal import say
 from gistapi.cli.tokens import find_token
 from gistapi.client.answers import Line
 from gistapi.client.fields import Fields
+from gistapi.client.following import Ask
 from gistapi.client.parsing import parse
 from gistapi.errors import UnauthorizedError
 from gistapi.models import Query
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
     from gistapi.search import Searcher
     from gistapi.settings import Settings
 
-Ask = Callable[[str | None, int | None], Generator[Line]]
-"""Searches once, from a cursor on, with a limit. Raises GistapiError or ClientError."""
 Backend = Callable[[Query], Ask]
+"""Searches for a query; each answer raises GistapiError or ClientError."""
 TOKENLESS = (
     "Your own and your starred gists need a GitHub token:"
     " set GH_TOKEN, or log in with `gh auth login`."
@@ -114,13 +114,9 @@ def _with_token(settings: Settings, *, verbose: bool) -> Settings:
             source = "none (60 requests an hour)"
         else:
             source = token.source
-            settings = _set_token(settings, token.value)
+            from pydantic import SecretStr  # noqa: PLC0415 - settings have loaded it
+
+            settings = settings.model_copy(update={"github_token": SecretStr(token.value)})
     if verbose:
         say(f"GitHub token: {source}")
     return settings
-
-
-def _set_token(settings: Settings, token: str) -> Settings:
-    from pydantic import SecretStr  # noqa: PLC0415 - settings have loaded it
-
-    return settings.model_copy(update={"github_token": SecretStr(token)})

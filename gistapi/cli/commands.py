@@ -89,11 +89,9 @@ def exit_code(run: Callable[[], object], arguments: Sequence[str]) -> int:
         return CLOSED if error.code else 0
     except (OutputClosedError, BrokenPipeError):
         return CLOSED
-    except OutputError as error:
-        say(str(error))
     except OSError as error:
         say(process.reason(error))
-    except GistapiError as error:
+    except (OutputError, GistapiError) as error:
         say(str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, 1 would mean "nothing matches"
         _report(error, arguments)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
+from gistapi.cli.backends import Backend
 from gistapi.client import Begin, End, Match, follow
 from gistapi.client.answers import Line
-from gistapi.client.following import Ask
 from gistapi.models import Flags, Incomplete, Query
 
 ANYTHING = "(?:)"
@@ -16,7 +16,7 @@ ANYTHING = "(?:)"
 
 
 def inverted(
-    backend: Callable[[Query], Ask], query: Query, keep: Callable[[Match], Match | None]
+    backend: Backend, query: Query, keep: Callable[[Match], Match | None]
 ) -> Generator[Line]:
     """Yield a match for each gist that has wanted files and no match for the query's pattern.
 

@@ -23,13 +23,18 @@ def _choice(*names: str, value: str, default: str | None = None, text: str) -> D
     return click.option(*names, flag_value=value, default=default, help=text)
 
 
+def _checked(check: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """A callback that replaces an option's value by the result of `check`."""
+    return lambda _context, _parameter, value: check(value)
+
+
 WHERE = (
     click.argument("words", metavar="[USER]... PATTERN", nargs=-1),
     click.option(
         "--org",
         "organization",
         metavar="ORG",
-        callback=query.organization,
+        callback=_checked(query.organization),
         help="Search the gists of an organization's members.",
     ),
     click.option(
@@ -97,7 +102,7 @@ WHICH = (
         "globs",
         metavar="GLOB",
         multiple=True,
-        callback=query.globs,
+        callback=_checked(query.globs),
         help="Search files of these names; a leading ! excludes.",
     ),
     click.option(
@@ -106,7 +111,7 @@ WHICH = (
         "languages",
         metavar="LANG",
         multiple=True,
-        callback=query.languages,
+        callback=_checked(query.languages),
         help="Search files in this language, as GitHub names it.",
     ),
     click.option(

@@ -182,14 +182,7 @@ def time(_context: click.Context, parameter: click.Parameter, value: str | None)
         raise click.BadParameter(str(error)) from None
 
 
-def languages(
-    _context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]
-) -> tuple[str, ...]:
-    """`known_languages`, for click."""
-    return known_languages(value)
-
-
-def known_languages(names: Sequence[str]) -> tuple[str, ...]:
+def languages(names: Sequence[str]) -> tuple[str, ...]:
     """GitHub's names of languages; a name that is similar to one of them is refused."""
     if names:
         from gistapi.search.languages import misspelt  # noqa: PLC0415 - --help needs no search
@@ -201,27 +194,18 @@ def known_languages(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def globs(
-    _context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]
-) -> tuple[str, ...]:
-    """`checked_globs`, for click."""
-    return checked_globs(value)
-
-
-def checked_globs(globs: Sequence[str]) -> tuple[str, ...]:
+def globs(patterns: Sequence[str]) -> tuple[str, ...]:
     """Globs that the filter accepts."""
-    if globs:
+    if patterns:
         from gistapi.search.globs import Globs  # noqa: PLC0415 - --help needs no search
 
         try:
-            Globs(globs)
+            Globs(patterns)
         except ValueError as error:
             raise click.BadParameter(str(error)) from None
-    return tuple(globs)
+    return tuple(patterns)
 
 
-def organization(
-    _context: click.Context, _parameter: click.Parameter, value: str | None
-) -> str | None:
+def organization(word: str | None) -> str | None:
     """An organization's login."""
-    return None if value is None else targets.target(value).name
+    return None if word is None else targets.target(word).name

@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from gistapi.cli import configuration, process
+from gistapi.cli import backends, configuration, process
+from gistapi.cli.backends import Backend
 from gistapi.cli.commands import Fault, show
 from gistapi.cli.formats import format_for
 from gistapi.cli.inversion import inverted
@@ -34,11 +35,8 @@ from gistapi.cli.terminal import (
 from gistapi.cli.tokens import find_token
 from gistapi.client import ClientError, Match, follow
 from gistapi.client.answers import Line
-from gistapi.client.following import Ask
 from gistapi.errors import GistapiError, SettingsError
-from gistapi.models import Query
 
-Backend = Callable[[Query], Ask]
 SORT_KEYS: dict[str, Callable[[Match], str]] = {
     "created": lambda match: match.created_at,
     "updated": lambda match: match.updated_at,
@@ -149,10 +147,8 @@ def _lines(backend: Backend, ask: Asked, options: Options) -> Generator[Line]:
 def _backend(
     server: str | None, key_file: str | None, *, send_token: bool, verbose: bool
 ) -> AbstractContextManager[Backend]:
-    from gistapi.cli import backends  # noqa: PLC0415 - --help needs no search
-
     if server is None:
-        from gistapi.settings import load_settings  # noqa: PLC0415 - nor settings
+        from gistapi.settings import load_settings  # noqa: PLC0415 - --help needs no settings
 
         return backends.local(load_settings(), verbose=verbose)
     token = find_token("https://api.github.com") if send_token else None

@@ -15,12 +15,11 @@ from gistapi.github.client import Client
 from gistapi.github.contents import Contents
 from gistapi.github.environment import check_environment
 from gistapi.github.git.clone import Clones
-from gistapi.github.git.reading import ClonedFile
 from gistapi.github.listing import Freshness, Listings, ListingStore
 from gistapi.github.shared_limits import Waits
-from gistapi.models import Gist, GistFile, Page, Target
+from gistapi.models import ClonedFile, Gist, GistFile, Page, Target
 
-__all__ = ["ClonedFile", "Freshness", "Github", "check_environment"]
+__all__ = ["Freshness", "Github", "check_environment"]
 
 
 class Github:

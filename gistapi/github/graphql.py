@@ -1,6 +1,6 @@
 """The contents of up to 100 gists in one GraphQL query, for one point of 5,000 an hour.
 
-Gists that are asked for at the same time share a query. A token is needed.
+Gists that are requested at the same time share a query. A token is needed.
 https://docs.github.com/en/graphql/reference/queries#nodes
 """
 
@@ -41,7 +41,7 @@ class TooMuchError(TransientError):
 
 @dataclass(slots=True)
 class _Wanted:
-    """A gist whose contents are waited for."""
+    """A request for the contents of one gist."""
 
     node_id: str
     size_bytes: int
@@ -50,7 +50,7 @@ class _Wanted:
 
 @dataclass(slots=True)
 class _Queue:
-    """What one search waits for, and the task that asks."""
+    """One search's requests, and the task that sends its queries."""
 
     waiting: list[_Wanted] = field(default_factory=list)
     asked: list[_Wanted] = field(default_factory=list)
@@ -61,14 +61,14 @@ class _Queue:
 
 
 class GraphqlGists:
-    """Batches the gists of each search: one query at a time, the next one takes all that waits."""
+    """Batches the gists of each search: one query at a time, which takes all waiting requests."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._queues: WeakKeyDictionary[Lane, _Queue] = WeakKeyDictionary()
 
     async def contents(self, node_id: str, size_bytes: int, scope: Scope) -> Contents:
-        """The texts that GraphQL shows whole, by file name: of the gist as it is now.
+        """The complete texts in the current revision of a gist, by file name.
 
         `size_bytes` is the listed size of all its files. Raises what `Client.post` raises, and
         IncompleteError if GraphQL does not show the gist.
@@ -102,9 +102,9 @@ class GraphqlGists:
             queue.waiting, queue.asked, queue.task = [], [], None
 
     async def _ask(self, batch: Sequence[_Wanted], scope: Scope) -> None:
-        """Settle the futures of a batch; one that asks for too much is halved.
+        """Send the query of a batch; a batch that asks for too much is halved.
 
-        A silence is not tried again: each half would cost another timeout.
+        After a timeout it is not halved: each half would cost another timeout.
         """
         if not batch:
             return
@@ -190,7 +190,7 @@ def _fail(batch: Sequence[_Wanted], error: Exception) -> None:
 
 
 def _take(waiting: list[_Wanted]) -> list[_Wanted]:
-    """Remove from `waiting` what one query asks for; those that no search waits for are dropped."""
+    """Remove the next query's requests from `waiting`, and drop those that no search waits for."""
     waiting[:] = [wanted for wanted in waiting if not wanted.contents.done()]
     size, count = 0, 0
     for wanted in waiting[:MAX_IDS]:

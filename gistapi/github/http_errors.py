@@ -1,4 +1,4 @@
-"""Errors of aiohttp, TLS and the operating system as errors of ours, with a cause in plain words.
+"""Maps errors of aiohttp, TLS and the operating system to ours, with a cause in plain words.
 
 Our message names the cause for a caller. The library's own words are for the operator's log only:
 `cause_of` returns them without credentials.
@@ -43,7 +43,7 @@ class SilenceError(TransientError):
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """Errors of `classes`, or with one of `errnos`, are a `kind` of ours with these words."""
+    """Maps errors of `classes`, or with one of `errnos`, to a `kind` of ours with these words."""
 
     words: str
     classes: tuple[type[Exception], ...]
@@ -102,7 +102,7 @@ RULES = (
     ),
     _Rule("GitHub could not be reached: the connection failed.", (aiohttp.ClientError, OSError)),
 )
-"""The first that applies counts. What is no TransientError would fail again."""
+"""The first rule that applies is used. An error that would occur again is no TransientError."""
 
 
 def map_error(error: Exception) -> GithubError | None:

@@ -1,4 +1,4 @@
-"""How often one thing is tried again, and how long before."""
+"""Decides how often an operation is retried, and how long to wait before."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from gistapi.github.http_errors import SilenceError, TransientError
 
 MAX_RETRIES = 3
 MAX_SILENCES = 2
-"""Without progress in between: a server that stays silent is not worth more timeouts."""
+"""Timeouts in a row, without progress, after which an operation is given up."""
 
 
 class LimitedError(TransientError):
-    """GitHub asked for a wait. The next request to the host waits as long by itself."""
+    """GitHub asked for a wait, which the host's limits add before the next request."""
 
 
 class Retries:
-    """The tries of one thing. Waits grow exponentially, with full jitter, and hold no place."""
+    """The tries of one operation. Waits grow exponentially, with full jitter, and hold no place."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
@@ -33,8 +33,8 @@ class Retries:
     async def again(self, error: TransientError) -> None:
         """Wait before another try.
 
-        If there can be none, raises GithubRateLimitedError for a limit, GithubTimeoutError for a
-        silence, else `error`.
+        If no try is left, raises GithubRateLimitedError for a limit, GithubTimeoutError for a
+        timeout, else `error`.
         """
         self._failures += 1
         if isinstance(error, SilenceError):
@@ -55,10 +55,10 @@ class Retries:
 
 
 class FileRetries(Retries):
-    """The tries of one file or gist: a silence costs that file, not the search."""
+    """The tries of one file or gist: a timeout makes it incomplete, and the search continues."""
 
     async def again(self, error: TransientError) -> None:
-        """As `Retries.again`, but IncompleteError `file_unavailable` for a silence."""
+        """As `Retries.again`, but raises IncompleteError `file_unavailable` for a timeout."""
         try:
             await super().again(error)
         except GithubTimeoutError as silence:

@@ -1,4 +1,4 @@
-"""The memory of hosts' waits, shared with other instances through a store that threads call."""
+"""Shares with other instances the waits that GitHub's hosts ask for."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Protocol
 from gistapi.github.host_limits import Host
 
 READ_SECONDS = 1.0
-"""How long what was read of the others' waits is believed."""
+"""How long the waits of other instances are used before they are read again."""
 
 
 class Waits(Protocol):
-    """Where waits outlive an instance; called from a thread, raises nothing."""
+    """A store of waits, shared by instances. Called from a thread; raises nothing."""
 
     def put(self, key: str, seconds: float) -> None:
         """Remember a wait, unless a longer one is known."""
@@ -66,7 +66,7 @@ class SharedLimits:
         task.add_done_callback(self._tasks.discard)
 
     def _key(self, host: Host) -> str:
-        """The host by what is limited there: the API's limits are a token's own."""
+        """The store's key for a host: the API's limits belong to a token."""
         of_token = host.resource in {"api", "graphql"}
         return f"{host.name}:{host.resource}" + (f":{self._token_digest}" if of_token else "")
 

@@ -1,4 +1,4 @@
-"""Which addresses may be asked: an address in an answer of GitHub is not simply followed."""
+"""Decides which addresses requests may be sent to: GitHub's answers name them."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class UrlPolicy:
             raise ValueError("the API's address is no plain http URL")
         self._api = api
         self._content_hosts = frozenset(host.lower() for host in content_hosts)
-        self._lately = lru_cache(maxsize=256)(self._allowed)  # a file's is asked for twice
+        self._lately = lru_cache(maxsize=256)(self._allowed)  # each file's address is checked twice
 
     def allowed(self, url: str, kind: Kind) -> Origin:
-        """The host to ask for `url`; raises IncompleteError `host_not_allowed`."""
+        """The origin to send a request for `url` to; raises IncompleteError `host_not_allowed`."""
         return self._lately(url, kind)
 
     def _allowed(self, url: str, kind: Kind) -> Origin:
@@ -59,7 +59,7 @@ def redirected(url: str, location: str) -> str:
     try:
         target = urljoin(url, location)
     except ValueError:
-        target = location  # nothing to be asked: `allowed` will say so
+        target = location  # no valid address, which `allowed` refuses
     if url[:6].lower() == "https:" and target[:6].lower() != "https:":
         raise IncompleteError("host_not_allowed", "A redirect led from https to http.")
     return target

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from gistapi.aio.scope import Scope
 from gistapi.aio.singleflight import SingleFlight
@@ -22,10 +21,10 @@ MAX_FILE_BYTES = 1024 * 1024
 MAX_API_BYTES = 1_000_000
 """The API cuts larger files."""
 MAX_CLONED_BYTES = 16 * 1024 * 1024
-"""Of the contents that are held of one clone, beside the file that is asked for."""
+"""The most that is kept of one clone, besides the requested file."""
 GRAPHQL_RESERVE = 0.01
 GIST_RESERVE = 0.1
-"""The part of a budget that contents leave to others."""
+"""The share of a budget that is kept for other requests."""
 ANONYMOUS_RESERVE = 0.5
 """Without a token the hour has 60 requests, and listings need them."""
 
@@ -42,9 +41,6 @@ class WholeGists:
         self._clones = clones
         self._graphql = GraphqlGists(client)
         self._flights: SingleFlight[Proved] = SingleFlight()
-        self._loads: dict[
-            ContentWay, Callable[[Gist, GistFile, Scope], Coroutine[Any, Any, Proved]]
-        ] = {"graphql": self._by_graphql, "gist": self._by_gist, "git": self._by_git}
 
     def ways(self, scope: Scope) -> tuple[ContentWay, ...]:
         """The sources, the cheapest first."""
@@ -75,11 +71,11 @@ class WholeGists:
         return host.is_usable()
 
     async def read(self, way: ContentWay, gist: Gist, file: GistFile, scope: Scope) -> bytes:
-        """A file by one of the ways. Raises IncompleteError `content_mismatch`, and as the ways."""
+        """A file from one source; raises IncompleteError `content_mismatch`, and its errors."""
         blob_sha = file.blob_sha or ""
 
         async def load() -> Proved:
-            proved = await self._loads[way](gist, file, scope)
+            proved = await self._load(way, gist, file, scope)
             for sha, content in proved.items():
                 if sha != blob_sha:
                     self.kept.put(sha, content, way)
@@ -92,13 +88,12 @@ class WholeGists:
             )
         return found[blob_sha]
 
-    async def _by_graphql(self, gist: Gist, file: GistFile, scope: Scope) -> Proved:
-        del file
-        size = sum(listed.size_bytes or 0 for listed in gist.files)
-        return _proved(gist, await self._graphql.contents(gist.node_id or "", size, scope))
-
-    async def _by_gist(self, gist: Gist, file: GistFile, scope: Scope) -> Proved:
-        del file
+    async def _load(self, way: ContentWay, gist: Gist, file: GistFile, scope: Scope) -> Proved:
+        if way == "git":
+            return await self._by_git(gist, file, scope)
+        if way == "graphql":
+            size = sum(listed.size_bytes or 0 for listed in gist.files)
+            return _proved(gist, await self._graphql.contents(gist.node_id or "", size, scope))
         return _proved(gist, await single_gist(self._client, gist.id, scope))
 
     async def _by_git(self, gist: Gist, file: GistFile, scope: Scope) -> Proved:

@@ -1,8 +1,8 @@
-"""From a pattern to its matches: exactly those of `re.finditer`, in bounded time and memory.
+"""Finds the matches of a pattern, exactly those of `re.finditer`, in bounded time and memory.
 
-`compile_pattern` checks a stranger's pattern; `Matching` belongs to the process, `Matcher` to a
-search, `Scanner` to a file. What `re2` and `re` each do, and why: docs/decisions/matching.md. May
-import `errors`, `models`, `events` and `aio`.
+`compile_pattern` checks a caller's pattern; `Matching` belongs to the process, `Matcher` to a
+search, `Scanner` to a file. docs/decisions/matching.md says which engine searches what. May import
+`errors`, `models`, `events` and `aio`.
 """
 
 from gistapi.matching.engines import Matching

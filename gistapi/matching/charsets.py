@@ -2,7 +2,7 @@ r"""Sets of characters, as Python's `re` defines them.
 
 A set is a sorted tuple of ranges `(first, last)` of code points, both included, that neither
 overlap nor touch. Which characters `\w` or `(?i:k)` match differs between Python's versions, so
-nothing is written down here: the running engine is asked.
+the sets are computed with the running engine.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SINGLE = {op.LITERAL, op.NOT_LITERAL, op.ANY, op.IN}
 
 
 def union(*parts: Iterable[tuple[int, int]]) -> Ranges:
-    """All of them, as one set."""
+    """The union of these sets."""
     merged: list[tuple[int, int]] = []
     for first, last in sorted(span for part in parts for span in part):
         if merged and first <= merged[-1][1] + 1:
@@ -48,7 +48,7 @@ def union(*parts: Iterable[tuple[int, int]]) -> Ranges:
 
 
 def complement(ranges: Ranges) -> Ranges:
-    """Every other code point."""
+    """The code points that are not in the set."""
     firsts = [0, *(last + 1 for _, last in ranges)]
     lasts = [*(first - 1 for first, _ in ranges), LAST]
     return tuple((a, b) for a, b in zip(firsts, lasts, strict=True) if a <= b)
@@ -70,7 +70,7 @@ def is_single(node: Node) -> bool:
 
 
 def key(node: Node) -> tuple[Any, Any]:
-    """A single-character node that can be a key."""
+    """A single-character node in a hashable form."""
     return (node[0], tuple(node[1]) if node[0] is op.IN else node[1])
 
 
@@ -118,7 +118,7 @@ def _class_members(items: list[Node], flags: int) -> Ranges:
 
 
 def _touched(items: Sequence[Node]) -> list[Node]:
-    """What these items say of ASCII and of what has case: `re` takes ranges char by char.
+    """Restrict ranges to ASCII and cased characters, because `re` takes them char by char.
 
     A range that leaves the BMP stays whole: `re` folds it in another way, even under ASCII.
     """

@@ -1,7 +1,7 @@
 """Decodes bytes as they arrive into valid UTF-8.
 
-The contract: `bytes.decode("utf-8", "replace")`, or UTF-16 where a byte-order mark says so. The
-mark is no part of the text. How the bytes are cut never shows.
+The text is that of `bytes.decode("utf-8", "replace")`, or of UTF-16 if the file begins with that
+byte-order mark. A mark is not part of the text. How the bytes are split never changes the text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _MARKS = {
 
 
 def _encoding(content: bytes) -> tuple[str, int]:
-    """The encoding of a file that begins with these bytes, and how many of them are its mark."""
+    """The encoding of a file that begins with these bytes, and the size of its byte-order mark."""
     for mark, encoding in _MARKS.items():
         if content.startswith(mark):
             return encoding, len(mark)
@@ -40,16 +40,16 @@ def to_utf8(content: bytes) -> bytes:
 
 
 class Utf8Stream:
-    """The same in chunks of any size."""
+    """Decodes one file, which arrives in chunks of any size, into valid UTF-8."""
 
     def __init__(self) -> None:
         self._head = b""
         self._decoder: codecs.IncrementalDecoder | None = None
         self._utf8 = True
-        self._clean = True  # nothing of a character is held back
+        self._clean = True  # the decoder holds no part of a character
 
     def feed(self, chunk: bytes | memoryview) -> bytes:
-        """What is certain so far of the text, as valid UTF-8."""
+        """Return the text that is certain by now and was not returned before."""
         data = self._begin(bytes(chunk), final=False)
         if self._decoder is None:
             return b""
@@ -58,7 +58,7 @@ class Utf8Stream:
         return self._decode(self._decoder, data, final=False)
 
     def finish(self) -> bytes:
-        """The rest; a character that was cut off becomes U+FFFD."""
+        """Return the rest of the text; an incomplete character becomes U+FFFD."""
         data = self._begin(b"", final=True)
         assert self._decoder is not None  # noqa: S101 - _begin makes it when final
         return self._decode(self._decoder, data, final=True)

@@ -1,4 +1,4 @@
-"""Patterns in which Python and RE2 choose differently whether to match nothing."""
+"""Finds patterns for which Python and RE2 choose differently between empty and longer matches."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from gistapi.matching.charsets import Node
 
 
 def is_nullable(body: worker.Tree) -> bool:
-    """Whether a parse tree may match nothing at all."""
+    """Whether a parse tree can match the empty string."""
     return int(body.getwidth()[0]) == 0
 
 
 def prefers_empty(nodes: Sequence[Node]) -> bool:
-    """Whether any choice of a pattern may take nothing and comes before one that takes something.
+    """Whether a pattern tries to match the empty string before something longer anywhere.
 
-    Greedy repeats and alternatives that all take something but the last make no such choice.
+    Greedy repeats do not, nor do alternatives of which only the last can be empty.
     """
     for kind, argument in nodes:
         if kind is op.MIN_REPEAT and argument[0] != argument[1]:
@@ -30,9 +30,9 @@ def prefers_empty(nodes: Sequence[Node]) -> bool:
 
 
 def has_odd_loop(nodes: Sequence[Node]) -> bool:
-    """Whether a repeat may go round without taking anything where it could have taken something.
+    """Whether a repeat may have an empty iteration where a longer one was possible.
 
-    Python leaves a loop after such a round, RE2 goes on: the match may end elsewhere.
+    Python ends the repeat after an empty iteration, RE2 continues: the match may end elsewhere.
     """
     for kind, argument in nodes:
         loops = kind in match_bounds.REPEATS and argument[1] > 1 and is_nullable(argument[2])

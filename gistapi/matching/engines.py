@@ -40,7 +40,7 @@ class Matching:
     async def start(self) -> None:
         """Build the tables and start the workers before the first search.
 
-        Raises OSError where the system has no room for a process.
+        Raises OSError if the system cannot start a process.
         """
         await self._threads.run(self._threads.lane(), patterns.warm)
         await self.workers.start()

@@ -12,7 +12,7 @@ from gistapi.matching.pattern import Engine
 from gistapi.matching.process import Process
 
 SMALL_BYTES = 64 << 10
-"""A text up to this size may travel with others."""
+"""A text up to this size may share a batch with others."""
 BATCH_BYTES = 1 << 20
 BATCH_TEXTS = 256
 SLICE_SECONDS = 0.05
@@ -25,11 +25,11 @@ GIVEN_UP = "The pattern took too long on other files, so this search gave it up.
 
 @dataclass(eq=False)
 class Job:
-    """One text for a worker, which may take `seconds`.
+    """One text that a worker has to search within `seconds`.
 
-    When it is done, `spans` has the matches (offsets in bytes), or else `failure` says why there
-    is no answer, or `error` is a fault of ours; `spent_seconds` is what it took. `is_long`: it
-    needs more than a short slice. `alone`: it may not travel with others.
+    When it is done, `spans` has the matches as offsets in bytes; if there is no result, `failure`
+    says why, or `error` is an internal error. `spent_seconds` is the time it took. `is_long`: it
+    needs more than a short slice. `alone`: it may not share a batch.
     """
 
     engine: Engine
@@ -48,7 +48,7 @@ class Job:
         self.is_long = self.engine.name == worker.RE2  # nothing interrupts it after a slice
 
     @property
-    def travels(self) -> bool:
+    def may_share(self) -> bool:
         """Whether it may share a batch."""
         return not (self.alone or self.is_long) and len(self.text) <= SMALL_BYTES
 
@@ -66,10 +66,10 @@ class Job:
 
 
 class Batch:
-    """What one worker does at a time: small texts of one search, or one text.
+    """The jobs that one worker does together: small texts of one search, or a single text.
 
-    `is_long`: it is one job that needs more than a short slice. `process` does it, once there is
-    one.
+    `is_long`: it is one job that needs more than a short slice. `process` is its worker, None
+    until it has one.
     """
 
     def __init__(self, jobs: Sequence[Job]) -> None:
@@ -84,7 +84,7 @@ class Batch:
         return all(job.done.done() for job in self.jobs)
 
     def fail(self, failure: str, *, final: bool) -> None:
-        """Mark what failed with its worker; each text is tried again, alone, unless `final`."""
+        """Handle the failure of its worker: each text is tried again alone, or fails if `final`."""
         for job in self.jobs:
             job.alone = True
             if final:
@@ -93,10 +93,10 @@ class Batch:
 
 @dataclass(eq=False)
 class Share:
-    """One search's part in the workers: its jobs, and what its pattern has cost.
+    """One search's use of the workers: its jobs, and the cost of its pattern.
 
-    `turn` orders the searches: the workers' seconds it had, or would have had if it had always
-    been there.
+    `turn` orders the searches, the lowest first. It is the time that workers have spent on the
+    search; a search that begins to wait starts at the turn that is being served.
     """
 
     short: deque[Job] = field(default_factory=deque)
@@ -135,19 +135,19 @@ class Share:
         return None
 
     def fail_waiting(self) -> None:
-        """Let every job that is not running fail, as the pattern is given up."""
+        """Fail every job that is not running, because the pattern was given up."""
         for queue in (self.short, self.long):
             while queue:
                 queue.popleft().end(GIVEN_UP)
 
 
 def _batch(queue: deque[Job]) -> list[Job]:
-    """The first of the jobs, and as many small ones behind it as may travel with it."""
+    """Take the first job, and the small ones after it that fit into the same batch."""
     first = queue.popleft()
     batch, size = [first], len(first.text)
-    while first.travels and queue and len(batch) < BATCH_TEXTS:
+    while first.may_share and queue and len(batch) < BATCH_TEXTS:
         job = queue[0]
-        fits = job.travels and job.engine is first.engine and size + len(job.text) <= BATCH_BYTES
+        fits = job.may_share and job.engine is first.engine and size + len(job.text) <= BATCH_BYTES
         if not (fits or job.done.done()):
             break
         queue.popleft()

@@ -1,7 +1,7 @@
-"""How much of a text decides whether a match begins at one place.
+"""Bounds of how much text decides whether a match begins at a position.
 
-Read from the parse tree, as upper bounds; what is never too small is safe, what is too large only
-makes a scanner hold more text before it lets go.
+They are upper bounds, read from the parse tree. A bound that is too large only makes a scanner
+hold more text than it needs.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _NEWLINE = 1 << ord("\n")
 class Extent:
     """Counted in characters, from where a match begins. Sets of ASCII characters are bit masks.
 
-    Where repeats without a limit (loops) are at work, no length bounds a match; but it holds at
-    most `width` characters that no loop can take, and `ahead` of them decide about it, lookahead
-    included. `loops` are the characters that loops take, `takes` all that are taken or looked at.
-    `lookahead` is how far it sees beyond where it ends, and `looks_far` says that a loop looks.
-    `behind` is how far it sees before its start. `commits`: it has parts that never give back
-    what they took (atomic, possessive), so that more text can undo a match.
+    With unlimited repeats (loops), a match may have any length; but it holds at most `width`
+    characters that no loop can take, and `ahead` of them decide about it, lookahead included.
+    `loops` are the characters that loops take, `takes` all that are taken or looked at.
+    `lookahead` is how far it looks beyond its end; `looks_far`: a loop looks ahead. `behind` is
+    how far it looks before its start. `commits`: it has parts that never give back what they took
+    (atomic, possessive), so that more text can undo a match.
     """
 
     width: int = 0
@@ -135,7 +135,7 @@ def _repeat(item: Extent, most: int) -> Extent:
 
 
 def _look(inner: Extent, direction: int) -> Extent:
-    """The end of what is looked at bounds nothing that is taken."""
+    """The extent of a lookaround, which takes nothing itself."""
     seen = Extent(
         behind=inner.behind + (inner.width if direction < 0 else 0),
         lookahead=max(inner.ahead, inner.lookahead),

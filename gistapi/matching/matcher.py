@@ -21,9 +21,9 @@ from gistapi.matching.work import SLICE_SECONDS, Stopwatch, Work
 from gistapi.models import Hits
 
 SKIM_BYTES = 256 << 10
-"""A text up to this size is looked through on the loop for what every match contains: 50 µs."""
+"""A text up to this size is searched for the required literal on the loop: 50 µs."""
 PAUSE_SECONDS = 0.002
-"""How long the loop looks at texts before others have it."""
+"""How long the loop searches texts before it serves other tasks."""
 
 
 class _Way(Enum):
@@ -38,7 +38,7 @@ _Outcome = Hits | PatternTimeoutError | Job | _Way | None
 
 @dataclass(slots=True)
 class _Tally:
-    """What was done without a worker, which is one event for many texts."""
+    """Counts of the texts that were searched without a worker, reported as one event."""
 
     files: int = 0
     size_bytes: int = 0
@@ -46,12 +46,12 @@ class _Tally:
     matched: bool = False
 
     def event(self) -> FileScanned:
-        """It as an event."""
+        """The event that reports them."""
         return FileScanned("re2", self.size_bytes, self.seconds, self.matched, self.files)
 
 
 class Matcher:
-    """One search's pattern, with its patience and its share of threads and workers.
+    """Searches texts for one search's pattern, within its limits of time, threads and workers.
 
     For the loop. Each text is a whole file; the matches are those of `re.finditer`.
     """
@@ -62,14 +62,14 @@ class Matcher:
     def scanner(self) -> Scanner:
         """A scanner for one file, whose bytes come in chunks.
 
-        Without a `max_count` it ends at the first match: whether there are more is not worth
-        reading a large file to its end.
+        Without a `max_count` it ends at the first match: a large file is not read to its end only
+        to learn whether there are more.
         """
         wanted = replace(self._work.wanted, more=False)
         return Scanner(replace(self._work, wanted=wanted))
 
     def close(self) -> None:
-        """End what threads still do for this search."""
+        """Stop this search's work in threads."""
         self._work.switch.cancel()
 
     async def search(self, content: bytes) -> Hits | PatternTimeoutError | None:
@@ -80,7 +80,7 @@ class Matcher:
     async def search_many(
         self, contents: Sequence[bytes]
     ) -> list[Hits | PatternTimeoutError | None]:
-        """Search whole files; the answers in their order. Raises OverloadedError."""
+        """Search whole files; returns the results in their order. Raises OverloadedError."""
         tally = _Tally()
         outcomes = await self._look_here(contents, tally)
         await self._look_in_threads(contents, outcomes, tally)
@@ -95,7 +95,7 @@ class Matcher:
     async def _results(
         self, outcomes: Sequence[_Outcome]
     ) -> list[Hits | PatternTimeoutError | None]:
-        """The answers; the loop has a pause where there are many matches to look up."""
+        """The results; the loop serves other tasks while many matches are looked up."""
         results: list[Hits | PatternTimeoutError | None] = []
         began = time.perf_counter()
         for outcome in outcomes:
@@ -108,7 +108,7 @@ class Matcher:
         return results
 
     async def _look_here(self, contents: Sequence[bytes], tally: _Tally) -> list[_Outcome]:
-        """Decide what takes microseconds, on the loop."""
+        """Search on the loop the texts that take microseconds."""
         outcomes: list[_Outcome] = []
         began = time.perf_counter()
         for content in contents:
@@ -124,7 +124,7 @@ class Matcher:
     async def _look_in_threads(
         self, contents: Sequence[bytes], outcomes: list[_Outcome], tally: _Tally
     ) -> None:
-        """Decide the rest, as far as a thread may."""
+        """Search the remaining texts in threads, as far as threads may."""
         left = [index for index, outcome in enumerate(outcomes) if outcome is _Way.THREAD]
         while left:
             texts = [contents[index] for index in left]
@@ -136,7 +136,7 @@ class Matcher:
     async def _scan_the_rest(
         self, contents: Sequence[bytes], outcomes: list[_Outcome], tally: _Tally
     ) -> None:
-        """Search what is too much at once part by part, until that shows the pattern to be fast."""
+        """Search texts that are too large for one step in parts, until the pattern proves fast."""
         while _Way.SCANNER in outcomes:
             index = outcomes.index(_Way.SCANNER)
             cost = self._work.pace.cost
@@ -148,7 +148,7 @@ class Matcher:
                 await self._look_in_threads(contents, outcomes, tally)
 
     def _look_at(self, contents: list[bytes], tally: _Tally) -> list[_Outcome]:
-        """Look at some of these texts, at least one, in a thread."""
+        """Search some of these texts, at least one, in a thread."""
         watch = Stopwatch()
         ends_at = time.perf_counter() + SLICE_SECONDS
         outcomes: list[_Outcome] = []
@@ -160,7 +160,7 @@ class Matcher:
         return outcomes
 
     def _look(self, content: bytes, tally: _Tally, watch: Stopwatch | None) -> _Outcome:
-        """Search a text, if that is not too much for a thread, or without a watch for the loop."""
+        """Search a text, if it is not too much for a thread, or for the loop without `watch`."""
         work = self._work
         is_ascii = content.isascii()
         text = content if is_ascii else to_utf8(content)
@@ -190,7 +190,7 @@ class Matcher:
     def _is_filtered_out(
         self, prefilter: Engine, text: bytes, tally: _Tally, watch: Stopwatch | None
     ) -> bool:
-        """Whether RE2 can say that `re` will find nothing."""
+        """Whether RE2 shows that `re` would find no match."""
         task = (0, len(text), len(text) + 1, 1, False)
         part = self._work.search(prefilter, text, task, watch)
         self._work.charge(part.seconds)

@@ -1,4 +1,4 @@
-"""A pattern of a caller: checked, measured, and compiled for the engines that can match it."""
+"""Checks a caller's pattern, measures it, and compiles it for the engines that can match it."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ MAX_IN_RANGES = 1_000_000
 MAX_BEHIND = 100_000
 """Characters of lookbehind that fit beside a window."""
 MAX_MARKS = 32
-"""Places of a pattern behind which RE2 consumes what Python only looks at."""
+"""Places in a pattern after which RE2 consumes text that Python only looks at."""
 
 MAX_SKIMMED_BYTES = 16 << 10
-"""Up to this size, looking for a literal costs less than the way to RE2."""
+"""Up to this size, searching for a literal costs less than calling RE2."""
 
 _WARNINGS = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What a text is searched with: RE2 by its own syntax, or `re` by Python's.
+    """One engine with a pattern: RE2 with its own syntax, or `re` with Python's.
 
     `compiled`, `marked` (None without marks) and `program_size` (instructions) are RE2's; a worker
     compiles for itself from `source`, `flags` and `word`.
@@ -76,7 +76,7 @@ class Engine:
         return worker.spans_re2(self.compiled, self.marked, text, start, end, after_empty)
 
     def first(self, text: bytes | bytearray, start: int, end: int) -> worker.Span | None:
-        """The first of `spans`, with less ado."""
+        """The first of `spans`, in less time."""
         found = self.compiled.search(text, start, end)
         if found is None:
             return None
@@ -101,7 +101,7 @@ class CompiledPattern:
 
     @cached_property
     def python(self) -> Engine:
-        """Python's own `re`, which can do everything."""
+        """Python's own `re`, which supports every pattern."""
         return Engine("re", self.source, int(self.flags & ~re.UNICODE), self.word)
 
     @cached_property
@@ -118,9 +118,9 @@ class CompiledPattern:
 
     @cached_property
     def prefilter(self) -> Engine | None:
-        """RE2's engine for a looser pattern: a text without a match of it has none of this one.
+        """RE2 with a looser pattern: a text that does not match it does not match this one either.
 
-        None where there can't be one.
+        None if there is no such pattern for RE2.
         """
         engine = self._engine(ascii_only=False, loose=True)
         return engine if engine.name == worker.RE2 else None
@@ -149,7 +149,7 @@ class CompiledPattern:
 
     @property
     def needs_whole_text(self) -> bool:
-        """Whether `re` may be misled by what it sees of a part, so that only the whole will do."""
+        """Whether `re` could err on a part of a text, so that it needs the whole."""
         return (
             self.match_bounds.looks_far
             or self.match_bounds.commits
@@ -205,7 +205,7 @@ def compile_pattern(pattern: str, flags: Flags) -> CompiledPattern:
         all_flags = int(tree.state.flags)
         measured = match_bounds.measure(tree, all_flags)
         compiled = CompiledPattern(source, all_flags, flags.word, tree, measured)
-        # now: threads that miss one would all make it
+        # now: otherwise several threads could compute each of them
         _ = compiled.ascii, compiled.unicode, compiled.literal, compiled._prefers_empty  # noqa: SLF001
     except RecursionError:
         raise InvalidPatternError("too deeply nested") from None
@@ -279,7 +279,7 @@ def _in_ranges(nodes: Sequence[Node]) -> int:
 
 
 def _bmp_size(first: int, last: int) -> int:
-    """Its tables hold only what lies in the Basic Multilingual Plane."""
+    """The part of a range in the Basic Multilingual Plane, which is all that its tables hold."""
     return max(0, min(last, 0xFFFF) - first + 1)
 
 

@@ -1,4 +1,4 @@
-"""One worker process, seen from its parent."""
+"""Controls one worker process from its parent."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Process:
     async def start(cls) -> Self:
         """Start one and wait until it is ready.
 
-        Raises OSError where the system has no room for it, or it ends or takes too long.
+        Raises OSError if it cannot be started, ends at once or takes too long.
         """
         child = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -45,7 +45,7 @@ class Process:
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
-            # No secret of the environment is for a process that runs strangers' patterns.
+            # A process that runs strangers' patterns gets no secrets of the environment.
             env={
                 "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
                 "MALLOC_MMAP_THRESHOLD_": str(LARGE_BUFFER_BYTES),

@@ -27,9 +27,9 @@ def required(tree: Sequence[Node], flags: int) -> bytes:
 
 
 def _characters(nodes: Sequence[Node], flags: int) -> Iterator[str]:
-    """Each character that stands there, in order; `_BREAK` where something else may come between.
+    """The literal characters in order, with `_BREAK` where other text may come between them.
 
-    The parser has drawn out what all alternatives begin with.
+    The parser has already moved the common beginning of alternatives before them.
     """
     for kind, argument in nodes:
         if kind is op.LITERAL and not flags & re.IGNORECASE:

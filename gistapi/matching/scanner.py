@@ -1,9 +1,9 @@
 """Searches one file's bytes, which arrive in chunks; matches are returned once they are certain.
 
 The scanner holds a window of the text and searches it whenever it has doubled, so that all
-searches together stay linear. What it knows for certain is `_start`: every match that begins
-before it is known. A match counts only if it begins where everything that could decide about it
-has been seen; that depends on the text alone, never on how it was cut.
+searches together stay linear. Every match that begins before `_start` is known. A match counts
+only if it begins where everything that could decide about it has been seen; that depends on the
+text alone, never on how it was cut.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from gistapi.models import Hits
 T = TypeVar("T")
 
 _INLINE_BYTES = 256 << 10
-"""A window that the loop may look through by itself: some 50 µs."""
+"""A window up to this size is processed on the loop: some 50 µs."""
 _INLINE_STEPS = 32
 
 
 class _Plan(NamedTuple):
     """A search of the window for matches that begin before `stop`.
 
-    `growing`: more text is to come. `forced`: not all that decides about them has been seen, but
-    more than that is not held.
+    `growing`: more text is to come. `forced`: the text that decides about them has not all come,
+    but no more can be held.
     """
 
     stop: int
@@ -45,7 +45,7 @@ class _Plan(NamedTuple):
 
 
 class Scanner:
-    """Feed it chunks, then finish it; Hits are final, whatever follows.
+    """Searches one file: `feed` each chunk, then `finish`. Hits are final, whatever follows.
 
     For one task on the loop. `feed` and `finish` raise PatternTimeoutError when the pattern takes
     too long before a first match, was given up, or can't be decided on a text this long; and
@@ -89,7 +89,7 @@ class Scanner:
         return None
 
     async def finish(self) -> Hits | None:
-        """The file is complete: returns what was found, with the matches not decided until now."""
+        """End the file; returns its Hits, with the matches that were not decided until now."""
         await self._take(self._stream.finish())
         if self._found.left:
             await self._find(_Plan(len(self._window.data) + 1, self._engine, growing=False))
@@ -101,7 +101,7 @@ class Scanner:
         self._work.shared.budget.release(self)
 
     async def _take(self, text: bytes) -> None:
-        """Hold more text, and find all matches that nothing to come can change."""
+        """Append text, and find all matches that later text cannot change."""
         self._found.feed(text)
         if self._found.left == 0:
             return
@@ -137,15 +137,15 @@ class Scanner:
         self._start = start - self._window.drop(start - self._context_bytes)
 
     def _decided(self) -> int:
-        """How many starts, from the beginning of the window, can be decided about now."""
+        """The offset in the window before which every start can be decided now."""
         data = self._window.data
         if not self._extent.crosses_lines:
-            # Nothing goes beyond the line; `$` wants to know whether its newline is the last.
+            # No match leaves its line; `$` depends on whether its newline is the last.
             return data.rfind(b"\n", 0, len(data) - 1) + 1
         end = len(data) - self._window.tail_bytes
         if self._loops is None:
             return min(end, len(data) - MAX_BYTES * self._extent.ahead)
-        # Going back until more has passed than a match can hold beside its loops.
+        # Go back until the text passed is more than a match can take outside of its loops.
         left, size = self._extent.ahead, self._window.tail_bytes
         while end > self._start and left >= 0:
             start = max(self._start, end - size)
@@ -168,8 +168,8 @@ class Scanner:
     async def _find(self, plan: _Plan) -> None:
         """Find the wanted matches in the window from `_start` on.
 
-        While the text grows RE2 is shown one byte less than there is: so it never takes the
-        window's end for the text's, and boundaries see what comes behind.
+        While more text is to come, RE2 gets one byte less than the window has: so it never takes
+        the window's end for the text's, and sees the character behind a boundary.
         """
         end = len(self._window.data) - (plan.growing and plan.engine.name == worker.RE2)
         task: worker.Task | None = (self._start, end, plan.stop, self._found.left, False)
@@ -193,7 +193,7 @@ class Scanner:
     async def _fits_thread(self, engine: Engine, start: int, end: int) -> bool:
         """Whether a thread may search this part of the window.
 
-        If that is only a question of the pattern's pace, a smaller part has to show it.
+        If that depends on the pattern's speed, a smaller part is searched first to measure it.
         """
         pace = self._work.pace
         while engine.name == worker.RE2 and not pace.fits(engine, end - start):
@@ -239,7 +239,7 @@ class Scanner:
             raise PatternTimeoutError("The pattern looks too far ahead for a text this long.")
 
     def _check_certain(self, spans: list[worker.Span]) -> None:
-        """A match that `re` found where not all was seen must not lean on the window's end."""
+        """Raise PatternTimeoutError if a match by `re` may depend on where the window ends."""
         for _, end in spans:
             seen = end + MAX_BYTES * (self._extent.lookahead + 2)
             if seen > len(self._window.data):
@@ -252,7 +252,7 @@ class Scanner:
             self._start = spans[-1][1]
 
     async def _do(self, work: Callable[[], T], steps: int = 1) -> T:
-        """Do something with the whole window, where that delays no other search."""
+        """Run `work` on the whole window: on the loop if it is small, else in a thread."""
         if len(self._window.data) <= _INLINE_BYTES and steps <= _INLINE_STEPS:
             return work()
         return await self._work.in_thread(work)

@@ -1,9 +1,9 @@
-"""Python's parse tree into RE2's syntax, exactly or not at all.
+"""Translates Python's parse tree into RE2's syntax, exactly or not at all.
 
-Two things must come out the same: whether there is a match, and where the first one begins and
-ends. So groups need not capture, and what stands at the very end of a pattern may consume what
-Python only looks at: a MARK before it says where the match ends. What can't be said exactly raises
-UntranslatableError, and `re` does it.
+Two things must be the same: whether there is a match, and where the first one begins and ends. So
+groups need not capture, and a lookahead at the very end of a pattern may consume what it looks at:
+a MARK before it shows where the match ends. A pattern that RE2 cannot express exactly raises
+UntranslatableError, and `re` searches for it.
 
 The syntax of RE2: https://github.com/google/re2/wiki/Syntax
 """
@@ -27,7 +27,7 @@ MAX_COUNT = 1_000
 """RE2's limit for a counted repeat, and for the product of nested ones."""
 
 MAX_LOOSE_RANGES = 8
-"""In a loose translation; what has more of them beyond ASCII takes all that lies there."""
+"""In a loose translation, a set with more ranges is widened to everything beyond ASCII."""
 MARK = "()"
 """An empty group, which nothing else is translated into."""
 BEYOND_ASCII = (0x80, 0x10FFFF)
@@ -49,8 +49,8 @@ class Piece(NamedTuple):
 class Translator:
     """Translates for texts that are pure ASCII, or for any text.
 
-    `loose`, what is looked at and can't be said exactly is left out: the translation then matches
-    wherever the pattern does, and perhaps elsewhere.
+    With `loose`, lookarounds that RE2 cannot express are left out: the translation matches wherever
+    the pattern does, and perhaps elsewhere.
     """
 
     ascii_only: bool
@@ -197,7 +197,7 @@ _ANCHORS = {
 
 
 _PAIRS = {charsets.of_characters((a, b)): f"(?:{a}|{b})" for a, b in ("Kk", "Ss")}
-"""RE2 takes [Ss] for (?i:s), and where it merges alternatives (ab|x|[Ss]) for the long s, too."""
+"""RE2 reads [Ss] as (?i:s); where it merges alternatives (ab|x|[Ss]), the long s matches too."""
 
 
 def _bounded(cost: int) -> int:

@@ -1,4 +1,4 @@
-"""What a search wants of each text."""
+"""The number of matches and lines that a search wants of each text."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 class Wanted:
     """Which matches a search wants of each text.
 
-    `max_count`: at most so many, None for the first one alone. `context`: lines before and after
-    each. With `more`, or a `max_count`, it wants to know whether there are further ones.
+    `max_count` is the maximum number of matches, None for the first one alone. `context` is the
+    number of lines before and after each. With `more`, or a `max_count`, the search also learns
+    whether there are further matches.
     """
 
     max_count: int | None = None

@@ -27,36 +27,36 @@ THREADS = 2
 SLICE_SECONDS = 0.02
 """A thread's time for one search before it is another's turn."""
 USUAL_SECONDS = 0.05
-"""A thread's time for one text that costs a search no patience: some 50 MB of a usual pattern."""
+"""A text that takes a thread no longer is not charged: some 50 MB with a usual pattern."""
 COST_SECONDS = 1.2e-8
 """RE2's time for an instruction and a byte, at worst."""
 CLOCK_SECONDS = 0.005
-"""A time by the clock that is worth a question for the processor's."""
+"""From this elapsed time on, the thread's processor time is read, which is a system call."""
 INLINE_SECONDS = 0.005
-"""The loop's time for the matches of one text at once."""
+"""How long the loop collects the matches of one text at once."""
 INLINE_COST = 400_000
 """Instructions times bytes that the loop itself may search: 5 ms at worst, as a rule 10 µs."""
 MAX_INLINE_COST = 4_000_000
 MAX_INLINE_BYTES = 64 << 10
-"""The same for a pattern that was seen to be fast: as a rule 50 µs."""
+"""The same for a pattern that has proved fast: as a rule 50 µs."""
 FAST_SECONDS = 5e-9
 USUAL_BYTE_SECONDS = 2e-8
 SLOW_SECONDS = 2e-7
-"""RE2's time for a byte that shows a pattern to be fast enough for the loop, or for larger texts
-in a thread, or too slow for those."""
+"""RE2's time for a byte by which a pattern proves fast enough for the loop, fast enough for larger
+texts in a thread, or too slow for those."""
 SHOWING_BYTES = 4096
-"""The least text that shows that, as the automaton has to be built first."""
+"""A smaller text does not show a pattern's speed, because the automaton is built first."""
 START_COST = 20_000_000
 """Instructions times bytes for RE2 in a thread, where it cannot be interrupted: 0.25 s at worst."""
 MAX_COST = 200_000_000
-"""The same for a pattern that was seen to be fast on a quarter of that."""
+"""The same for a pattern that has proved fast on a quarter of that."""
 SLOW_COST = 2_000_000
-"""The same for a pattern that was seen to be slow."""
+"""The same for a pattern that has proved slow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all searches of the process share."""
+    """The matching resources that all searches of the process share."""
 
     pattern_timeout_seconds: float
     sizes: Sizes
@@ -68,7 +68,7 @@ class Shared:
 
 @dataclass(slots=True)
 class Pace:
-    """How much RE2 may do at once outside of a worker, by what a pattern was seen to take.
+    """How much RE2 may search at once outside of a worker, adapted to a pattern's measured speed.
 
     RE2's own bound is far above what patterns usually take, and its automaton may outgrow its
     memory on some texts only.
@@ -90,28 +90,28 @@ class Pace:
             self.inline_cost = min(MAX_INLINE_COST, max(self.inline_cost, 4 * cost))
 
     def fits(self, engine: Engine, size_bytes: int, *, inline: bool = False) -> bool:
-        """Whether a thread may search so much with RE2, or the loop's if `inline`."""
+        """Whether a thread may search a text of this size with RE2, or the loop if `inline`."""
         cost = engine.program_size * size_bytes
         if inline:
             return cost <= self.inline_cost and size_bytes <= MAX_INLINE_BYTES
         return cost <= self.cost
 
     def may_grow(self, engine: Engine, size_bytes: int) -> bool:
-        """Whether a pattern that shows to be fast may search so much in a thread."""
+        """Whether a thread may search a text of this size once the pattern has proved fast."""
         return not self.is_slow and engine.cost(size_bytes) <= MAX_COST
 
 
 class Stopwatch:
-    """What a thread spends of a processor, by the clock where that is little enough.
+    """Measures a thread's processor time, by the clock as long as little time has passed.
 
-    To ask for the processor's time is a system call, too slow to be made for every text.
+    Reading the processor time is a system call, too slow for every text.
     """
 
     def __init__(self) -> None:
         self._at = time.thread_time()
 
     def seconds_since(self, began: float) -> float:
-        """The time since a reading of `time.perf_counter`, without what the thread waited."""
+        """The seconds since a reading of `time.perf_counter`, without the thread's waits."""
         seconds = time.perf_counter() - began
         if seconds > CLOCK_SECONDS:
             now = time.thread_time()
@@ -129,7 +129,7 @@ class Part(NamedTuple):
 
 @dataclass
 class Work:
-    """One search's use of all these. For the loop, except for `search`."""
+    """One search's use of the matching resources. For the loop, except for `search`."""
 
     pattern: CompiledPattern
     wanted: Wanted
@@ -140,14 +140,14 @@ class Work:
     switch: CancelSwitch = field(default_factory=CancelSwitch)
 
     def __post_init__(self) -> None:
-        """Choose once what is asked for with every text."""
+        """Choose the engines once: they are needed for every text."""
         first = self.wanted.spans == 1
         self._empty = self.pattern.engine(is_ascii=True, is_empty=True, first=first)
         self._ascii = self.pattern.engine(is_ascii=True, is_empty=False, first=first)
         self._unicode = self.pattern.engine(is_ascii=False, is_empty=False, first=first)
 
     def engine(self, *, is_ascii: bool, is_empty: bool) -> Engine:
-        """What a text is searched with."""
+        """The engine for a text."""
         if is_empty:
             return self._empty
         return self._ascii if is_ascii else self._unicode
@@ -159,9 +159,9 @@ class Work:
         task: worker.Task,
         watch: Stopwatch | None,
     ) -> Part:
-        """RE2's matches, found by the thread of this watch, or without one by the loop's.
+        """Find matches with RE2, in the thread of this watch, or on the loop without one.
 
-        Stops between two of them when its slice of time is over.
+        Stops between two matches when its slice of time is over.
         """
         most = INLINE_SECONDS if watch is None else SLICE_SECONDS
         start, end, stop, count, after_empty = task
@@ -193,7 +193,7 @@ class Work:
         return Part(spans, rest, spent)
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """The result of `work`, done by one of matching's threads when it is this search's turn."""
+        """Run `work` in a thread when it is this search's turn, and return its result."""
         return await self.shared.threads.run(self.lane, work)
 
     async def ask(self, jobs: Sequence[Job]) -> None:

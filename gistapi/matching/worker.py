@@ -34,9 +34,9 @@ RE2 = "re2"
 LENGTH = struct.Struct("<Q")
 READY = b"r"
 GRACE_SECONDS = 1.0
-"""How much longer than asked a worker lives when its parent cannot kill it."""
+"""How long after its limit a worker ends itself, if its parent has not killed it."""
 MEMORY_BYTES = 160 << 20
-"""What `re` may allocate: backtracking over megabytes keeps its whole way in memory."""
+"""What `re` may allocate: backtracking over megabytes keeps every step in memory."""
 
 Tree = Any  # re._parser.SubPattern
 Re2Pattern = Any
@@ -87,7 +87,7 @@ def compile_re2(source: str, *, marks: bool = False) -> Re2Pattern:
 
 @functools.lru_cache(maxsize=4)
 def searcher(engine: str, source: str, marks: bool, flags: int, word: bool) -> Spans:  # noqa: FBT001
-    """The matches of this pattern, as a function of (UTF-8 text, start, end, after_empty)."""
+    """A function that yields the pattern's matches, given (UTF-8 text, start, end, after_empty)."""
     if engine == RE2:
         marked = compile_re2(source, marks=True) if marks else None
         return functools.partial(spans_re2, compile_re2(source), marked)
@@ -104,8 +104,8 @@ def spans_re2(
 ) -> Iterator[Span]:
     """The matches between two offsets as `re.finditer` has them; `skip` as `after_empty`.
 
-    `marked` is the pattern with empty groups where a match ends that consumes more. A pattern for
-    which an empty match comes before a longer one at the same place is none for RE2.
+    `marked` is the pattern with empty groups that mark where a match ends if RE2 consumes more. A
+    pattern that prefers an empty match to a longer one at the same place must not be searched.
     """
     while True:
         if skip:
@@ -120,7 +120,7 @@ def spans_re2(
 
 
 def marked_span(marked: Re2Pattern, text: Text, found: Any, end: int) -> Span:  # noqa: ANN401 - RE2's
-    """Where a match of the pattern without marks begins and ends."""
+    """The span of a match, which ends at the first of the marks that it passes."""
     first, last = found.span()
     found = marked.search(text, first, end)
     places = [found.start(group) for group in range(1, marked.groups + 1)]
@@ -134,7 +134,7 @@ def _spans_re(
     end: int,
     skip: bool,  # noqa: FBT001
 ) -> Iterator[Span]:
-    """As `spans_re2`; `end` is always the text's, as `re` has no edge it doesn't see."""
+    """As `spans_re2`, by Python's `re`, which takes `end` for the text's end."""
     whole = str(text[:end], "utf-8")
     ascii_only = len(whole) == end
     at = start if ascii_only else len(str(text[:start], "utf-8"))  # in characters, as `start`
@@ -151,7 +151,7 @@ def _spans_re(
 
 
 def found(spans: Spans, text: Text, task: Task) -> list[Span]:
-    """The first `count` matches from `start` on that begin before `stop`, of what is before `end`.
+    """The first `count` matches in `text[:end]` that begin at `start` or later and before `stop`.
 
     `after_empty`: an empty match at `start` is known already.
     """
@@ -161,7 +161,7 @@ def found(spans: Spans, text: Text, task: Task) -> list[Span]:
 
 
 class Interrupted(Exception):  # noqa: N818 - no error
-    """The worker's patience is at its end."""
+    """The processor time that a request may take is over."""
 
 
 _armed = False
@@ -173,7 +173,7 @@ def _interrupt(_signal: int, _frame: object) -> None:
 
 
 def answer(request: tuple[Any, ...], texts: list[Text]) -> tuple[list[Answer], bool]:
-    """Search the texts one by one until done or out of patience.
+    """Search the texts one by one until all are done or the time is over.
 
     `re` looks for signals while it searches; RE2 doesn't, so it is not interrupted.
     """
@@ -199,7 +199,7 @@ def answer(request: tuple[Any, ...], texts: list[Text]) -> tuple[list[Answer], b
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Say that this process has started, then answer until the parent closes its end."""
+    """Report that this process has started, then answer until the parent closes the pipe."""
     answers.write(READY)
     answers.flush()
     while len(head := requests.read(LENGTH.size)) == LENGTH.size:

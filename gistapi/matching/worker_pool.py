@@ -1,9 +1,9 @@
-"""The worker processes together: started when needed, shared fairly, killed at their deadline.
+"""A pool of worker processes: started when needed, shared fairly, killed at their deadline.
 
 Every text first gets a short slice of a worker's time, small ones together; one that needs more
 waits for a long slice of its own. Where there are several workers, one serves short slices only.
-The search that was served least is next, so that a pattern which needs milliseconds gets them
-although others want seconds.
+The search that was served least is next, so that a pattern that needs milliseconds does
+not wait for those that need seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gistapi.matching.jobs import GIVEN_UP, SLICE_SECONDS, TOO_LONG, Batch, Job,
 from gistapi.matching.process import Process
 
 LEAST_SECONDS = 1.0
-"""By the clock, for a short slice of processor time, however busy the machine is."""
+"""The least elapsed time for a short slice of processor time, on a busy machine too."""
 START_TRIES = 4
 RETRY_SECONDS = 0.1
 """Before the second try to start a process; doubled before each further one."""
@@ -44,7 +44,7 @@ class Workers:
         return [process.pid for process in self._alive]
 
     async def start(self) -> None:
-        """Start the processes before they are needed. Raises OSError where that can't be done."""
+        """Start the processes before they are needed. Raises OSError if one cannot be started."""
         starting, self._free = self._free - len(self._idle), len(self._idle)
         try:
             for _ in range(starting):
@@ -67,7 +67,7 @@ class Workers:
             await self._give_back(process)
 
     async def run(self, share: Share, jobs: Sequence[Job]) -> None:
-        """Have all jobs done. Raises OverloadedError when the workers are closed.
+        """Do all jobs. Raises OverloadedError when the workers are closed.
 
         When it is cancelled, running jobs are abandoned; their worker continues with the jobs
         of others in the batch.
@@ -125,7 +125,7 @@ class Workers:
         return None
 
     async def _work(self, share: Share, batch: Batch) -> None:
-        """Have a batch done, then let others have the worker."""
+        """Do a batch, then release its worker."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
@@ -180,7 +180,7 @@ class Workers:
                 batch.jobs[len(answers)].is_long = True
 
     async def _retry_start(self) -> Process:
-        """Start a process, as soon as the system has room for one."""
+        """Start a process, and try a few times if the system has no room for one."""
         for attempt in range(START_TRIES - 1):
             try:
                 return await self._start_process()

@@ -1,7 +1,7 @@
 """The position of a search, as text from which any instance can continue.
 
-The cursor marks the far end: how far gists were begun, as a target, a creation time and the gists
-of that second. Before it lie the gists that are still owed. So nothing that was found has to be
+The cursor marks how far gists were begun (the far end) by a target, a creation time and the gists
+of that second, and lists the gists before it that are still owed. So found matches need not be
 remembered, and a gist that is created or deleted meanwhile changes nothing.
 """
 

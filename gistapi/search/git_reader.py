@@ -1,4 +1,4 @@
-"""Gists read by git: all files of those that GitHub truncates, and files that only git has."""
+"""Searches gists by git: all files of those that GitHub truncates, and files that only git has."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NO_LANGUAGE = IncompleteError("language_unknown", "Git does not name a file's language.")
 MAX_TREE_BYTES = 2**20
-"""Of the names of a gist's files that are kept: a pack of a few MB may name a million files."""
+"""The most that is kept of the names of a gist's files: a small pack may name a million."""
 ENTRY_BYTES = 64
 NO_FILES = IncompleteError("file_unavailable", "The gist's git repository has no files.")
 

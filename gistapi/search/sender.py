@@ -46,7 +46,7 @@ class Sender:
         self._outbox.send(event)
 
     def send_all(self, events: Iterable[Match | Incomplete]) -> None:
-        """Send what a search found."""
+        """Send events in their order."""
         for event in events:
             self.send(event)
 
@@ -65,7 +65,7 @@ class Sender:
             self.send(Incomplete(None, None, "too_many_matches", message))
 
     def remark(self, place: Place, page: Page) -> None:
-        """Send what a listing reports."""
+        """Record a page's age, and send what is missing or stale in it."""
         self.listing_age_seconds = max(self.listing_age_seconds, page.age_seconds)
         self.send_all(_remarks(page, is_first=place not in self._remarked))
         self._remarked.add(place)

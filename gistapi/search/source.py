@@ -1,4 +1,4 @@
-"""What a search needs from other packages: gists from GitHub, contents from the cache."""
+"""The interfaces of the packages that a search uses: gists of GitHub, contents of the cache."""
 
 from __future__ import annotations
 
@@ -7,27 +7,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
 from gistapi.aio.scope import Scope
-from gistapi.models import Gist, GistFile, Page, Target
-
-
-class ClonedFile(Protocol):
-    """One file read by git."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the gist."""
-
-    @property
-    def size_bytes(self) -> int:
-        """Its size."""
-
-    @property
-    def blob_sha(self) -> str:
-        """Its git blob's SHA-1."""
-
-    @property
-    def chunks(self) -> AsyncGenerator[bytes]:
-        """Its content, to be read before the next file."""
+from gistapi.models import ClonedFile, Gist, GistFile, Page, Target
 
 
 class GistSource(Protocol):
@@ -60,28 +40,28 @@ class Sink(Protocol):
         """Add the next bytes. Never blocks."""
 
     def close(self) -> None:
-        """Keep the content if it is whole and proved."""
+        """Keep the content if it is complete and its SHA is right."""
 
 
 class ContentStore(Protocol):
-    """Where contents outlive a search; see `gistapi.cache.contract.Cache`."""
+    """A store of contents between searches; see `gistapi.cache.contract.Cache`."""
 
     def get_contents(self, blobs: dict[str, int | None]) -> Iterator[tuple[str, bytes]]:
-        """Yield those small ones that are kept, by blob SHA. Blocks."""
+        """Yield the small contents that are kept, by blob SHA. Blocks."""
 
     def put_content(self, blob_sha: str, content: bytes) -> None:
-        """Keep a small one. Never blocks."""
+        """Keep a small content. Never blocks."""
 
     def open_content(
         self, blob_sha: str, size_bytes: int
     ) -> AbstractContextManager[Iterator[bytes]] | None:
-        """Read a large one by chunks, None if it is not kept. Blocks."""
+        """Read a large content in chunks; None if it is not kept. Blocks."""
 
     def store_content(self, blob_sha: str, size_bytes: int) -> Sink:
         """Return a sink that keeps a content. Never blocks."""
 
     def get_listing(self, key: str) -> bytes | None:
-        """Return what was put under a key. Blocks."""
+        """Return the listing kept under a key. Blocks."""
 
     def put_listing(self, key: str, listing: bytes) -> None:
-        """Keep it. Never blocks."""
+        """Keep a listing under a key. Never blocks."""

@@ -1,4 +1,4 @@
-"""Why a search stops before its end, and which of several errors says so."""
+"""Reasons why a search stops before its end, and which of several errors is reported."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ GO_ON = "Continue with the cursor in `next`."
 
 @dataclass(eq=False)
 class Stop(Exception):  # noqa: N818 - it is no error
-    """Ends a search as it is, for one of the contract's reasons.
+    """Ends a search early, for one of the contract's reasons.
 
-    `error` is what the search fails with if it has found nothing. `lets_work_end`: what is being
-    read is waited for. `blames` is what to say of a gist that alone used up a whole search.
+    `error` is raised if the search has found nothing. With `lets_work_end`, the search waits for
+    files that are being read. `blames` is the message for a gist that used up a search alone.
     """
 
     reason: str
@@ -95,7 +95,7 @@ def stop_or_raise(error: BaseException) -> Stop:
 
 
 def cause(group: BaseException) -> BaseException:
-    """The error that speaks for a group: an unforeseen one, then Full, then the first."""
+    """The error to report for a group: an unforeseen one, else Full, else the first."""
     errors = list(_leaves(group))
     unforeseen = [error for error in errors if not isinstance(error, Stop | GistapiError)]
     full = [error for error in errors if isinstance(error, Full)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Self
 
 from pydantic import (
@@ -48,14 +49,6 @@ def _gist(value: str) -> str:
         return gist_id(value)
     except ValueError as error:
         raise _fault(str(error)) from None
-
-
-def _since(value: object) -> object:
-    return _time(value, end_of_day=False)
-
-
-def _until(value: object) -> object:
-    return _time(value, end_of_day=True)
 
 
 def _time(value: object, *, end_of_day: bool) -> object:
@@ -157,11 +150,11 @@ class SearchRequest(BaseModel):
         AfterValidator(_languages),
     ] = []
     updated_since: Annotated[
-        Annotated[datetime | None, BeforeValidator(_since), _TIME_SCHEMA],
+        Annotated[datetime | None, BeforeValidator(partial(_time, end_of_day=False)), _TIME_SCHEMA],
         Field(description="Only gists updated at this time or later. A date begins its day, UTC."),
     ] = None
     updated_until: Annotated[
-        Annotated[datetime | None, BeforeValidator(_until), _TIME_SCHEMA],
+        Annotated[datetime | None, BeforeValidator(partial(_time, end_of_day=True)), _TIME_SCHEMA],
         Field(description="Only gists updated at this time or before. A date ends its day, UTC."),
     ] = None
     names: Annotated[bool, Field(description="Search descriptions and file names as well.")] = False

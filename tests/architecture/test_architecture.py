@@ -68,7 +68,6 @@ PARTS = {
     "wsgi": Part("__init__ gistapi", "app"),
 }
 SAME_THING = {
-    "ClonedFile": "what a search needs of it, and what git yields",
     "Begin": "the event of a search, and the client's view of it",
     "End": "the same",
     "Match": "the same",

@@ -44,13 +44,6 @@ def test_config_reports_faults_on_standard_error(monkeypatch: pytest.MonkeyPatch
     assert "\nGISTAPI_PORT: " in done.stderr
 
 
-def test_the_module_is_the_command() -> None:
-    """`python -m gistapi` takes the same arguments."""
-    done = run(sys.executable, "-m", "gistapi", "config", environ=environment(port=4321))
-    assert done.returncode == 0
-    assert "GISTAPI_PORT=4321\n" in done.stdout
-
-
 def test_printing_the_settings_loads_no_server() -> None:
     """Commands that do not serve start quickly: they do not import Flask."""
     assert not loaded("config") & {"flask", "prometheus_client"}

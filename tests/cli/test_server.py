@@ -140,16 +140,6 @@ def test_an_unfinished_request_does_not_delay_the_shutdown(github: FakeGithub, s
         assert "Killing" not in service.log
 
 
-def test_no_worker_outlives_the_service(github: FakeGithub) -> None:
-    """When the service is killed, its worker processes end too."""
-    github.add_user("octocat").add_gist({"a.py": "import requests"})
-    with serving(github) as service:
-        assert service.search(BY_WORKER).status_code == 200
-        assert len(service.look()) >= 2
-        service.process.kill()
-        assert service.ended() == -signal.SIGKILL
-
-
 def test_sighup_is_ignored_without_a_terminal(github: FakeGithub) -> None:
     """The service and its searches continue."""
     github.add_user("octocat").add_gist({"a.py": "import requests"})
@@ -211,21 +201,6 @@ def test_too_few_file_descriptors_stop_the_start() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_chunked_body_over_64_kib_is_refused(github: FakeGithub) -> None:
-    """A body without Content-Length is measured too."""
-    github.add_user("octocat")
-    body = b'{"username": "octocat", "pattern": "x"}'.ljust(65536)
-    with serving(github) as service:
-        for sent, status in ((body, 200), (body + b" ", 413)):
-            answer = requests.post(
-                f"{service.url}/api/v1/search",
-                data=iter([sent[:40000], sent[40000:]]),
-                headers={"Content-Type": "application/json"},
-                timeout=SECONDS,
-            )
-            assert answer.status_code == status
-
-
 def test_a_port_in_use_is_reported_in_a_line(github: FakeGithub) -> None:
     """The second service on a port says why it does not start, and the first continues."""
     with serving(github) as service:
@@ -256,25 +231,3 @@ def test_the_command_line_overrides_the_settings() -> None:
             f"{service.url}/ping", headers={"Host": "gists.example.com"}, timeout=SECONDS
         )
         assert (answer.status_code, answer.text) == (200, "pong")
-
-
-def test_faults_of_the_settings_stop_the_start() -> None:
-    """One message reports all of them, and the exit code is 2."""
-    done = run(*SERVE, environ=environment(port="http", no_such=1))
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert "GISTAPI_PORT: " in done.stderr
-    assert "GISTAPI_NO_SUCH: " in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_the_log_is_json_without_secrets(github: FakeGithub) -> None:
-    """Each line of the process is one JSON object, including the server's lines."""
-    with serving(github, github_token="canary", log_level="debug") as service:
-        service.search("x")
-        service.process.terminate()
-        assert service.ended() == 0
-        log = service.log
-    lines = [line for line in log.splitlines() if not line.startswith('{"time": ')]
-    assert lines == []
-    assert "canary" not in log

@@ -17,7 +17,6 @@ from tests.cli.stub_service import (
     begin,
     end,
     incomplete,
-    searching,
     simple_match,
     stub,
 )
@@ -275,10 +274,3 @@ def test_a_server_that_closes_at_once_is_an_error() -> None:
         with pytest.raises(ClientError, match="cannot be reached"):
             list(search(f"http://127.0.0.1:{port}", username="octocat", pattern="x"))
         thread.join()
-
-
-def test_the_stub_searches_texts() -> None:
-    """The stub of the command's tests answers as the contract says."""
-    with stub(searching({"a": {"x.txt": "one\ntwo\n"}, "b": {"y.txt": "none"}})) as service:
-        (match,) = search(service.url, username="o", pattern="(?m)^t", max_count=5)
-    assert match.files[0].matches[0].line == 2

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy  # pylint: disable=unused-import  # an annotation uses it
 
+from gistapi.models import Flags
 from tests.matching.reference import python_compile
 
 LETTERS = "aabbkKsSiI_01 \n\n\r\x00\x1c\x85-ſKİıÅµμςσǅéß日𐐀"
@@ -28,6 +29,11 @@ FLAGS = [
     re.IGNORECASE | re.DOTALL,
 ]
 PREFIXES = ["", "", "", "", "(?a)", "(?i)", "(?x)", "(?m)(?i)", "(?s)"]
+
+
+def flags_of(flags: int) -> Flags:
+    """The flags of a request that stand for these of `re`."""
+    return Flags(bool(flags & 2), bool(flags & 8), bool(flags & 16))
 
 
 def _literal() -> SearchStrategy[str]:

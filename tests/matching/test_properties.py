@@ -10,15 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 
 from gistapi.matching import compile_pattern
-from gistapi.models import Flags
-from tests.matching.grammar import FLAGS, patterns, texts_for
+from tests.matching.grammar import FLAGS, flags_of, patterns, texts_for
 from tests.matching.reference import our_spans, python_compile, spans
 
 TEXTS = 20
-
-
-def _flags(flags: int) -> Flags:
-    return Flags(bool(flags & 2), bool(flags & 8), bool(flags & 16))
 
 
 def test_translation_agrees_with_re(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,7 +27,7 @@ def test_translation_agrees_with_re(capsys: pytest.CaptureFixture[str]) -> None:
     @given(pattern=patterns(), flags=st.sampled_from(FLAGS), data=st.data())
     def check(pattern: str, flags: int, data: DataObject) -> None:
         reference = python_compile(pattern, flags)
-        compiled = compile_pattern(pattern, _flags(flags))
+        compiled = compile_pattern(pattern, flags_of(flags))
         for text in data.draw(texts_for(pattern, TEXTS)):
             every = spans(reference, text)
             expected = every[0] if every else None

@@ -21,7 +21,7 @@ from gistapi.matching import CompiledPattern, Matching, Sizes, Wanted, compile_p
 from gistapi.matching.decoding import Utf8Stream, to_utf8
 from gistapi.models import Flags, Hit, Hits
 from tests.matching import reference
-from tests.matching.grammar import FLAGS, LETTERS, patterns, texts_for
+from tests.matching.grammar import FLAGS, LETTERS, flags_of, patterns, texts_for
 
 PLAIN = Flags()
 FIRST = Wanted()
@@ -88,7 +88,7 @@ def test_every_chunking_has_the_same_result(runner: asyncio.Runner, matching: Ma
 
     @given(pattern=patterns(), flags=st.sampled_from(FLAGS), data=st.data())
     def check(pattern: str, flags: int, data: DataObject) -> None:
-        compiled = compile_pattern(pattern, _flags(flags))
+        compiled = compile_pattern(pattern, flags_of(flags))
         text = "".join(data.draw(texts_for(pattern, 2, most=20)))
         content = encoded(data, text)
         points = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=3)))
@@ -126,7 +126,7 @@ def test_tiny_windows_miss_no_short_match(runner: asyncio.Runner) -> None:
         text = "".join(data.draw(texts_for(pattern, 8, most=8)))
         content = text.encode()
         chunks = cut(content, data.draw(st.integers(1, 7)))
-        compiled = compile_pattern(pattern, _flags(flags))
+        compiled = compile_pattern(pattern, flags_of(flags))
         spans = reference.spans(reference.python_compile(pattern, flags), text)
         fits = all(len(text[a:b].encode()) <= overlap for a, b in spans)
         try:
@@ -171,10 +171,6 @@ def test_a_window_moves_by_whole_characters(runner: asyncio.Runner, pattern: str
             assert found == expected(pattern, 0, content, ALL, shown=1)
     runner.run(matching.close())
     assert all(isinstance(event, FileScanned) for event in events)
-
-
-def _flags(flags: int) -> Flags:
-    return Flags(bool(flags & 2), bool(flags & 8), bool(flags & 16))
 
 
 MARKS = [b"", codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"\xef", b"\xef\xbb"]

@@ -93,19 +93,6 @@ def test_building_starts_no_process() -> None:
     matched(body)
 
 
-def test_a_bomb_is_a_gap_and_the_pool_goes_on() -> None:
-    """It is stopped at its deadline, and the next text is searched normally."""
-    events: list[Event] = []
-
-    async def body(matching: Matching) -> None:
-        with pytest.raises(PatternTimeoutError):
-            await scan(matcher(matching, BOMB), FUEL)
-        assert set(events) <= {WorkerKilled("timeout")}
-        assert await scan(matcher(matching, BACKREFERENCE), b"xaa") is not None
-
-    matched(body, events)
-
-
 def test_a_worker_that_cannot_be_interrupted_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that does not stop by itself is killed at its deadline."""
     events: list[Event] = []

@@ -21,6 +21,7 @@ from gistapi.aio.scope import Scope
 from gistapi.errors import GistapiError, GoneError, UserNotFoundError
 from gistapi.matching import Matching, Wanted, compile_pattern
 from gistapi.models import (
+    ClonedFile,
     End,
     Gist,
     GistFile,
@@ -37,7 +38,6 @@ from gistapi.search.filters import Filter
 from gistapi.search.reader import Reader, Resources
 from gistapi.search.session import SearchBounds, Session
 from gistapi.search.share import AnswerShare
-from gistapi.search.source import ClonedFile
 from tests.aio.looping import run
 
 T = TypeVar("T")
@@ -64,16 +64,6 @@ class File:
     seconds: float = 0.1
     error: GistapiError | None = None
     size_bytes: int | None = None
-
-
-@dataclass
-class Cloned:
-    """A file read by git."""
-
-    name: str
-    size_bytes: int
-    blob_sha: str
-    chunks: AsyncGenerator[bytes]
 
 
 @dataclass
@@ -196,7 +186,7 @@ class Github:
 
         async def cloned() -> AsyncIterator[ClonedFile]:
             for listed, file in files:
-                yield Cloned(listed.name, len(file.text), "0" * 40, chunks(file))
+                yield ClonedFile(listed.name, len(file.text), "0" * 40, chunks(file))
 
         yield cloned()
 

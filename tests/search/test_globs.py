@@ -83,6 +83,7 @@ def selected(patterns: list[str], names: set[str]) -> set[str] | None:
 @example((["a", "!"], {"a", "b"}))
 @example((["/", "#b", "b/", "/**/a"], {"a", "b", "#b"}))
 @example((["?", "[é]", "[a-é]?"], {"é", "a", "aa"}))
+@example((["*.py"], {"new\nline.py", "A.PY", ".hidden.py", "a.pyc"}))
 def test_they_select_what_ripgrep_selects(case: tuple[list[str], set[str]]) -> None:
     """For any globs and names, the selection or the refusal is that of `rg -g`."""
     patterns, names = case

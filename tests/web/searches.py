@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.serving import make_server
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 from gistapi.aio.scope import UsageMeter
 from gistapi.models import Begin, End, FileMatch, Gist, GistFile, Hit, Match, Query, SearchEvent
-from gistapi.quota.keys import KeyFile
-from gistapi.web import Authentication, Guard, create_web
+from gistapi.web import create_web
 
 SEARCH = "/api/v1/search"
 NDJSON = {"Accept": "application/x-ndjson"}
@@ -103,21 +98,3 @@ def post_stream(app: Flask, stream: Stream, address: str = "") -> tuple[str, byt
     environ |= {"wsgi.input": stream, "wsgi.input_terminated": True, "REMOTE_ADDR": address}
     chunks, status, _ = run_wsgi_app(app, environ, buffered=True)
     return status, b"".join(chunks)
-
-
-@contextmanager
-def wanting(folder: Path) -> Iterator[tuple[str, str]]:
-    """Run a service that requires a key; yields its address and the key."""
-    file = KeyFile(folder / "keys.json")
-    key = file.create("ci")
-    guard = Guard(keys=Authentication(file))
-    app = create_web(Searches([Begin(), match(1), end(1)]), guard=guard)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}", key
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

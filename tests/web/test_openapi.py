@@ -17,7 +17,6 @@ from gistapi.models import Begin, Incomplete, Progress, SearchEvent
 from gistapi.search.report import REASONS, ErrorCode
 from gistapi.web import create_web
 from gistapi.web.error_table import TABLE
-from gistapi.web.openapi import document
 from tests.fake_github import FakeGithub
 from tests.fake_github.demo import populate
 from tests.serving import ROOT, environment, run, serving
@@ -133,11 +132,6 @@ def test_the_request_schema_has_the_services_bounds(
     for wrong in ({"username": "a b"}, {"pattern": ""}, {"files": [7]}, {"color": "red"}):
         with pytest.raises(AssertionError):
             check(described, "SearchRequest", {"username": "a", "pattern": "x"} | wrong)
-
-
-def test_the_description_is_deterministic() -> None:
-    """It does not depend on earlier requests."""
-    assert document() == document()
 
 
 def test_schemathesis_finds_no_fault(github: FakeGithub, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""Gists read by git: what the raw host refuses, and what the listing leaves out.
+"""Reads gists by git, for files that the raw host refuses or that the listing omits.
 
-The pack comes over our own client, under its rules, into a file without a name; a child process
+Our own client downloads the pack, within its limits, into an unnamed file; a child process
 (`clone_child`) with a memory limit reads it and pipes the files. There is no checkout.
 """
 
@@ -18,9 +18,10 @@ from gistapi.aio.scope import Scope
 from gistapi.errors import IncompleteError
 from gistapi.github.client import Client
 from gistapi.github.git.fetch import fetch
-from gistapi.github.git.reading import ClonedFile, no_files, reading
+from gistapi.github.git.reading import no_files, reading
 from gistapi.github.http import TransientError
 from gistapi.github.retries import FileRetries
+from gistapi.models import ClonedFile
 
 MAX_PACK_BYTES = 256 * 1024 * 1024
 """Of a pack as it is sent, compressed: beside it, two copies of a file of 100 MB fit in the
@@ -61,12 +62,11 @@ class Clones:
     async def files(
         self, git_pull_url: str | None, scope: Scope
     ) -> AsyncIterator[AsyncGenerator[ClonedFile]]:
-        """The files of HEAD, none when there is no commit.
+        """A context with the files of HEAD; without a commit there are none.
 
-        Names are UTF-8 with wrong bytes replaced, and data: nothing on the disk bears them.
-        Leaving the context ends the child, and the pack with it. Entering it, and each step
-        inside, may raise GoneError (404), IncompleteError, GithubError and
-        GithubRateLimitedError.
+        Names are data and never used as paths. Leaving the context ends the child and deletes the
+        pack. Entering it, and each iteration, may raise GoneError (404), IncompleteError,
+        GithubError and GithubRateLimitedError.
         """
         if git_pull_url is None:
             raise IncompleteError("file_unavailable", "GitHub listed no git address for the gist.")
@@ -109,9 +109,9 @@ class Clones:
 
     @contextmanager
     def _unnamed_file(self) -> Iterator[tuple[BinaryIO, int]]:
-        """A file that no path leads to, and how much it may hold.
+        """An unnamed temporary file, and the most that it may hold.
 
-        It is gone with the last process that has it open, however that ends.
+        It is deleted when the last process that has it open ends, in whatever way.
         """
         max_bytes = self._max_pack_bytes
         try:

@@ -1,11 +1,11 @@
 """Reads a git pack on standard input and writes the files of one commit to standard output.
 
-A process of its own, because dulwich holds an object and its compressed form in memory: its limit
-is set here. It imports nothing of ours, knows no network and opens no file. Names stay bytes.
+A process of its own, because dulwich holds an object and its compressed form in memory: the
+memory limit is set here. It imports nothing of ours, uses no network and opens no file. Names stay
+bytes.
 
 Each file is framed as `FRAME` (length of the name, size, blob SHA), name, content. After the last
-file comes
-the frame `END`. A child that ends without it has an exit status that says why.
+file comes the frame `END`. A child that ends without it has an exit status that says why.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class NameTooLongError(Exception):
 def write_files(pack_file: BinaryIO, head: str, out: BinaryIO) -> None:
     """Frame every blob that the tree of `head` names, subtrees' too; submodules have none.
 
-    The pack is closed at the good end only: a buffer that a MemoryError still holds would turn
-    that into another error.
+    The pack is closed on success only: closing it while a MemoryError holds one of its buffers
+    would raise another error.
     """
     data = PackData("pack", DEFAULT_OBJECT_FORMAT, pack_file, delta_base_cache_limit=CACHE_BYTES)
     pack = Pack.from_objects(data, MemoryPackIndex.for_pack(data))
@@ -96,7 +96,7 @@ def end_with_reader(out: BinaryIO) -> None:
 
 
 def main(head: str, max_memory_bytes: str) -> int:
-    """Be that process; returns its exit status."""
+    """Run the child process; returns its exit status."""
     limit_resources(int(max_memory_bytes))
     end_with_reader(sys.stdout.buffer)
     try:

@@ -1,6 +1,6 @@
-"""Git's smart HTTP, spoken by dulwich over our own client: HEAD's objects as one pack.
+"""Fetches HEAD's objects as one pack: dulwich speaks git's smart HTTP, our client sends it.
 
-dulwich reads by blocking, so it runs in a thread that asks the loop for every request and chunk.
+dulwich blocks while it reads, so it runs in a thread and asks the loop for each request and chunk.
 https://git-scm.com/docs/http-protocol and https://git-scm.com/docs/protocol-v2
 """
 
@@ -26,11 +26,11 @@ from gistapi.github.client import Client, Response
 from gistapi.github.http import TransientError
 
 USER_AGENT = "git/gistapi"
-"""GitHub speaks git to what calls itself so: https://github.com/jelmer/dulwich/issues/562"""
+"""GitHub answers git requests of such a User-Agent: https://github.com/jelmer/dulwich/issues/562"""
 MAX_REFS_BYTES = 1024 * 1024
 """Read at most of all answers before the pack: some capabilities and one ref."""
 UNREADABLE = (GitProtocolError, ValueError, LookupError, AssertionError)
-"""What dulwich raises for an answer that breaks off or is no git."""
+"""Errors of dulwich for an answer that breaks off or is not git's."""
 
 
 async def fetch(
@@ -55,13 +55,13 @@ async def fetch(
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What dulwich asks of an answer: its type, and where it came from if that is elsewhere."""
+    """The attributes of an answer that dulwich reads; the location is empty without a redirect."""
 
     content_type: str
     redirect_location: str
 
     def close(self) -> None:
-        """Leave that to `_GitClient`: dulwich forgets to close some answers."""
+        """Do nothing: `_GitClient` closes every answer, because dulwich forgets some."""
 
 
 class _Body:
@@ -75,15 +75,12 @@ class _Body:
 
     def read(self, size: int) -> bytes:
         """`size` bytes, or fewer at the end."""
-        while len(self._buffer) < size and (chunk := self._next()):
+        while len(self._buffer) < size and (chunk := self._bridge.ask(self._answer.next_chunk())):
             self._count(len(chunk))
             self._buffer += chunk
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         return data
-
-    def _next(self) -> bytes:
-        return self._bridge.ask(self._answer.next_chunk())
 
 
 class _GitClient(AbstractHttpGitClient):
@@ -148,7 +145,7 @@ class _GitClient(AbstractHttpGitClient):
         return _Answer(answer.headers["Content-Type"], moved_to), reader.read
 
     async def _ask(self, url: str, headers: dict[str, str], body: bytes | None) -> Response:
-        """On the loop: close the answer before, which has been read, and open the next."""
+        """On the loop: close the previous answer, which has been read, and send a request."""
         await self._answers.aclose()
         headers = {"User-Agent": USER_AGENT, **headers}
         about: Any = {
@@ -172,7 +169,7 @@ class _GitClient(AbstractHttpGitClient):
 
 
 async def _check(answer: Response) -> None:
-    """Raise for all but git."""
+    """Raise an error unless the answer is git's."""
     if answer.status == HTTPStatus.NOT_FOUND:
         await answer.read_error()
         raise GoneError("The gist was deleted since it was listed.")

@@ -9,7 +9,6 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,13 +17,14 @@ from gistapi.github.client import CHUNK_BYTES
 from gistapi.github.git import clone_child
 from gistapi.github.git.clone_child import END, FRAME, MAX_NAME_BYTES
 from gistapi.github.raw import MAX_FILE_BYTES
+from gistapi.models import ClonedFile
 
 CHILD = Path(clone_child.__file__)
 STALL_SECONDS = 60.0
-"""How long the child may take for its next bytes."""
+"""How long the child may take to send its next bytes."""
 STDERR_BYTES = 4096
 ALLOCATION_FAILED = b"memory allocation"
-"""Rust's last words before it aborts."""
+"""Printed by Rust before it aborts for lack of memory."""
 ENDS = {
     clone_child.OUT_OF_MEMORY: (
         "file_too_large",
@@ -39,19 +39,6 @@ ENDS = {
         "The gist's git repository is unreadable.",
     ),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ClonedFile:
-    """One file of a commit: `chunks` are at most 64 KiB each, in UTF-8 `name` wrong bytes replaced.
-
-    Chunks that were not taken are skipped when the next file is asked for.
-    """
-
-    name: str
-    size_bytes: int
-    blob_sha: str
-    chunks: AsyncGenerator[bytes]
 
 
 class ChildEndedError(Exception):
@@ -71,9 +58,9 @@ async def reading(
 ) -> AsyncIterator[AsyncGenerator[ClonedFile]]:
     """The files of commit `head`, read by a child; leaving the context kills it.
 
-    The child is started by its path, so that it loads none of our modules, and sees no more of the
-    environment than it needs to find its libraries. The session of its own spares it the Ctrl-C
-    that is meant for us.
+    The child is started by its path, so that it loads none of our modules. It gets only those
+    environment variables that it needs to find its libraries. It has a session of its own, so that
+    a Ctrl-C in the terminal does not reach it.
     """
     pack.seek(0)
     environment = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -100,7 +87,7 @@ async def reading(
 
 
 class _Pipe:
-    """What the child writes."""
+    """The output of the child."""
 
     def __init__(self, process: Process) -> None:
         assert process.stdout is not None  # noqa: S101 - it was asked for
@@ -121,7 +108,7 @@ class _Pipe:
             await content.skip()
 
     async def read(self, size: int) -> bytes:
-        """Exactly `size` bytes, of which there are few; raises IncompleteError at the end."""
+        """Exactly `size` bytes, for a small size; raises IncompleteError at the end."""
         data = bytearray()
         while len(data) < size:
             data += await self.some(size - len(data))
@@ -141,7 +128,7 @@ class _Pipe:
         return chunk
 
     async def _raise_end(self) -> None:
-        """Say why the child ended before its last frame."""
+        """Raise the error of a child that ended before its last frame."""
         words = await self._err.read(STDERR_BYTES)
         status = await self._process.wait()
         reason, message = ENDS.get(
@@ -178,7 +165,7 @@ class _Content:
         self._may_take = MAX_FILE_BYTES
 
     async def chunks(self) -> AsyncGenerator[bytes]:
-        """What is left; IncompleteError `file_too_large` beyond what is read of any file."""
+        """The rest; raises IncompleteError `file_too_large` beyond MAX_FILE_BYTES."""
         while self._left:
             chunk = await self._next()
             self._may_take -= len(chunk)

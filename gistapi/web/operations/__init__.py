@@ -99,8 +99,7 @@ class Operation:
         if code is not None:
             line["code"] = code
         if code in REFUSALS:
-            caller = g.get("caller")
-            line["address"] = caller.address if caller else request.remote_addr
+            line["address"] = g.get("address", request.remote_addr)
         return line
 
     def _level(self, status: int, code: ErrorCode | None) -> int:

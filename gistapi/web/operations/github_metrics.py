@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -18,8 +18,8 @@ from gistapi.events import (
     HostState,
 )
 from gistapi.web.operations.health import MAX_AHEAD_SECONDS
+from gistapi.web.operations.search_metrics import SECONDS
 
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 CALLED_OFF = frozenset({"ByteQuotaError", "CancelledError", "DeadlineError"})
 """Errors by which the service itself ends a request to GitHub."""
 _REFUSED = 400
@@ -29,12 +29,12 @@ class GithubMetrics:
     """The service's requests to GitHub, and their outcomes."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.requests = Counter(
+        counter = partial(Counter, registry=registry)
+        self.requests = counter(
             "gistapi_github_requests",
             "Requests to GitHub by outcome: a status, unanswered, broken in the body, or called_off"
             " by the service.",
             ("kind", "outcome"),
-            registry=registry,
         )
         self.duration = Histogram(
             "gistapi_github_request_duration_seconds",
@@ -43,29 +43,21 @@ class GithubMetrics:
             buckets=SECONDS,
             registry=registry,
         )
-        self.received = Counter(
+        self.received = counter(
             "gistapi_github_received_bytes",
             "Bytes of GitHub's answers, before decompression.",
             ("kind",),
-            registry=registry,
         )
-        self.limited = Counter(
-            "gistapi_github_limited",
-            "Answers in which GitHub asked to wait.",
-            ("kind",),
-            registry=registry,
+        self.limited = counter(
+            "gistapi_github_limited", "Answers in which GitHub asked to wait.", ("kind",)
         )
-        self.wait = Counter(
-            "gistapi_github_wait_seconds",
-            "Time that GitHub asked to wait.",
-            ("kind",),
-            registry=registry,
+        self.wait = counter(
+            "gistapi_github_wait_seconds", "Time that GitHub asked to wait.", ("kind",)
         )
-        self.contents = Counter(
+        self.contents = counter(
             "gistapi_github_contents",
             "Small files read from GitHub, by source and the reason why it was used.",
             ("way", "reason"),
-            registry=registry,
         )
         self._hosts = _Hosts()
         registry.register(self._hosts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gistapi.events import FileScanned, NotSearched, SearchEnded
@@ -15,11 +17,12 @@ class SearchMetrics:
     """The metrics of one application's searches, in its registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.searches = Counter(
+        counter = partial(Counter, registry=registry)
+        gauge = partial(Gauge, registry=registry)
+        self.searches = counter(
             "gistapi_searches",
             "Searches by outcome: success, partial, cancelled, or an error's name.",
             ("outcome",),
-            registry=registry,
         )
         self.duration = Histogram(
             "gistapi_search_duration_seconds",
@@ -27,39 +30,32 @@ class SearchMetrics:
             buckets=SECONDS,
             registry=registry,
         )
-        self.in_progress = Gauge(
-            "gistapi_searches_in_progress", "Searches running.", registry=registry
-        )
+        self.in_progress = gauge("gistapi_searches_in_progress", "Searches running.")
         totals = {
             "files": ("gistapi_scanned_files", "Files matched."),
             "bytes": ("gistapi_scanned_bytes", "Bytes of text matched."),
             "seconds": ("gistapi_scan_seconds", "Time spent matching."),
         }
         counters = {
-            name: Counter(full, words, ("engine",), registry=registry)
-            for name, (full, words) in totals.items()
+            name: counter(full, words, ("engine",)) for name, (full, words) in totals.items()
         }
         # Looked up once: this is counted for every file.
         self._scanned = {
             engine: tuple(counters[name].labels(engine) for name in totals)
             for engine in ("re2", "re")
         }
-        self.workers = Gauge(
-            "gistapi_matching_workers", "Matching processes alive.", registry=registry
-        )
-        self.workers_killed = Counter(
+        self.workers = gauge("gistapi_matching_workers", "Matching processes alive.")
+        self.workers_killed = counter(
             "gistapi_matching_workers_killed",
             "Matching processes that hit their deadline (timeout), died or could not be started.",
             ("reason",),
-            registry=registry,
         )
         for reason in ("timeout", "died", "not_started"):
             self.workers_killed.labels(reason)  # so that the first is seen as an increase
-        self.not_searched = Counter(
+        self.not_searched = counter(
             "gistapi_not_searched",
             "Gists, files and listings that could not be searched, by the contract's reason.",
             ("reason",),
-            registry=registry,
         )
         for reason in REASONS:
             self.not_searched.labels(reason)

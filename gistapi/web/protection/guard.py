@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from flask import Flask, g, request
 from structlog.contextvars import bind_contextvars
@@ -18,14 +17,6 @@ from gistapi.web.protection.rate_limits import RateLimits, caller_of
 
 RECHECK_SECONDS = 1.0
 """How often a stream checks whether its key is still valid."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The caller: its address, empty if unknown, and its key's name, None without one."""
-
-    address: str
-    key: str | None = None
 
 
 class Guard:
@@ -76,17 +67,16 @@ class Guard:
         Returns a function for long answers to call now and then: it raises UnauthorizedError once
         the key of the request is revoked.
         """
-        g.caller = Caller(str(self._addresses.caller() or ""))
+        g.address = str(self._addresses.caller() or "")
         self._addresses.admit()
         keys = self._keys
         key = None if keys is None else keys.key()
         if key is not None:
-            g.caller = Caller(g.caller.address, key.name)
             bind_contextvars(key=key.name)  # on every line of this request
         elif self.captcha is not None:
             self.captcha.check()
         if self._limits is not None:
-            caller = caller_of(g.caller.address, None if key is None else key.sha256)
+            caller = caller_of(g.address, None if key is None else key.sha256)
             self._limits.admit(caller, with_key=key is not None)
         if keys is None or key is None:
             return _always

@@ -13,7 +13,7 @@ from gistapi.errors import IncompleteError
 from gistapi.events import Observer, ignore
 from gistapi.github.client import Client
 from gistapi.github.git.clone import Clones
-from gistapi.github.git.reading import ClonedFile
+from gistapi.models import ClonedFile
 from tests.fake_github import FakeGithub, Gist
 from tests.github.asking import open_client, scope_of
 from tests.waiting import HANG_SECONDS

@@ -7,30 +7,26 @@ import hashlib
 import inspect
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
-from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from dulwich.object_format import DEFAULT_OBJECT_FORMAT
 from dulwich.objects import Blob, Commit, ObjectID, Tree
-from dulwich.pack import write_pack_objects
 from dulwich.repo import Repo
 
 from gistapi.errors import IncompleteError
 from gistapi.github.git import clone, clone_child, reading
 from gistapi.github.git.clone import Clones
-from gistapi.github.git.clone_child import END, FRAME, MAX_NAME_BYTES, write_files
+from gistapi.github.git.clone_child import MAX_NAME_BYTES
 from gistapi.github.git.fetch import fetch
-from gistapi.github.git.reading import ClonedFile
 from gistapi.github.raw import MAX_FILE_BYTES
+from gistapi.models import ClonedFile
 from tests.fake_github import FakeGithub, Fault, Literal, Repeated, Response
 from tests.github.asking import on_loop, scope_of
 from tests.github.git.cloning import child_of, client, contents, is_alive, reason, url, whole
@@ -408,7 +404,6 @@ def odd_repository(path: Path) -> None:
     repository.close()
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 @on_loop
 async def test_gits_own_server_can_be_read(tmp_path: Path) -> None:
     """With protocol v2, HEAD's files are read: subtrees by path, links as text, no submodules."""
@@ -419,28 +414,9 @@ async def test_gits_own_server_can_be_read(tmp_path: Path) -> None:
     assert found == {"dir/caf\ufffd": b"below", "file": b"top", "link": b"top/file"}
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 @on_loop
 async def test_an_empty_repository_of_gits_own_server(tmp_path: Path) -> None:
     """Without a commit there are no files."""
     Repo.init_bare(str(tmp_path / "empty.git"), mkdir=True).close()
     with serving(tmp_path) as git:
         assert await contents(Clones(client(git.host)), f"http://{git.host}/empty.git") == {}
-
-
-def test_the_frame_of_a_file(tmp_path: Path) -> None:
-    """The child writes the length of the name, the size, the name and the content."""
-    odd_repository(tmp_path / "odd.git")
-    with Repo(str(tmp_path / "odd.git")) as repository:
-        head = repository.head()
-        pack, written = BytesIO(), BytesIO()
-        objects = [repository[sha] for sha in repository.object_store]
-        write_pack_objects(pack, objects, object_format=DEFAULT_OBJECT_FORMAT)
-    pack.seek(0)
-    write_files(pack, head.decode("ascii"), written)
-    expected = [(b"dir/caf\xe9", b"below"), (b"file", b"top"), (b"link", b"top/file")]
-    frames = [
-        FRAME.pack(len(name), len(data), Blob.from_string(data).id) + name + data
-        for name, data in expected
-    ]
-    assert written.getvalue() == b"".join(frames) + END

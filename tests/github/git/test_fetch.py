@@ -38,7 +38,7 @@ def is_post(request: Request) -> bool:
 
 @on_loop
 async def test_requests_look_like_gits_and_have_no_credentials(github: FakeGithub) -> None:
-    """Each request has git's User-Agent and no token or cookie, and is observed."""
+    """Each has git's User-Agent and no token or cookie, and is observed; the pack has depth 1."""
     events: list[Event] = []
     gist = github.add_user("o").add_gist(FILES)
     assert (
@@ -50,16 +50,10 @@ async def test_requests_look_like_gits_and_have_no_credentials(github: FakeGithu
     for request in requests:
         assert request.headers["user-agent"].startswith("git/")
         assert not {"authorization", "cookie"} & set(request.headers)
+    assert b"deepen 1\n" in requests[-1].body
     ended = [event for event in events if isinstance(event, GithubRequestEnded)]
     assert [(event.kind, event.status, event.error) for event in ended] == [("git", 200, None)] * 2
     assert all(event.size_bytes > 0 for event in ended)
-
-
-@on_loop
-async def test_only_the_last_commit_is_requested(github: FakeGithub, clones: Clones) -> None:
-    """The request has depth 1."""
-    await contents(clones, url(github, github.add_user("o").add_gist(FILES)))
-    assert b"deepen 1\n" in github.requests_to("git")[-1].body
 
 
 @on_loop

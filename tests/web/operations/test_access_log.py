@@ -180,5 +180,5 @@ def test_debug_logs_every_failure(capfd: pytest.CaptureFixture[str]) -> None:
     """Each failure of the cache has a line at DEBUG."""
     skipped = CacheFailed("get_contents", "skipped: TimeoutError: slow")
     lines = [json.loads(line) for line in logged(capfd, skipped, skipped, level="debug")]
-    told_by = [line["level"] for line in lines if line["message"] == "cache failed"]
-    assert told_by == ["warning", "debug", "debug"]
+    levels = [line["level"] for line in lines if line["message"] == "cache failed"]
+    assert levels == ["warning", "debug", "debug"]

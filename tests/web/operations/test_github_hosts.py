@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from gistapi.events import ContentRead, HostState
-from gistapi.web.operations.health import Health, Parts
-from gistapi.web.operations.metrics import Metrics
 from tests.web.operations.test_operations import Operated
 
 RAW = HostState("raw.example", "raw", 40, 7, 4, 7.5, 120.0, None, None, None)
@@ -13,15 +11,9 @@ API = HostState("api.example", "api", 9, 0, 16, None, 0.0, 51, 60, 600.0)
 
 def test_readyz_shows_each_host() -> None:
     """Requests, refusals, concurrency and rate, the wait, and the budget."""
-    parts = Parts(
-        state=lambda: "ready",
-        cache=lambda: Operated().cache,
-        searches=lambda: 0,
-        max_searches=64,
-        workers=lambda: 0,
-        hosts=lambda: (RAW, API),
-    )
-    raw, api = Health().report(parts, verbose=True)["checks"]["github:hosts"]
+    operated = Operated()
+    operated.hosts = (RAW, API)
+    raw, api = operated.ready()[1]["checks"]["github:hosts"]
     assert (raw["componentId"], raw["status"]) == ("raw.example (raw)", "warn")
     assert (raw["requests"], raw["refusals"], raw["observedValue"]) == (40, 7, 4)
     assert raw["requestsPerSecond"] == 7.5
@@ -33,21 +25,20 @@ def test_readyz_shows_each_host() -> None:
 
 def test_metrics_show_each_host_and_source() -> None:
     """Gauges show the current limits, counters requests, refusals and contents."""
-    metrics = Metrics()
-    metrics.watch(
-        searches=lambda: 0, workers=lambda: 0, cache_bytes=lambda: 0, hosts=lambda: (RAW, API)
-    )
-    metrics.observe(ContentRead("graphql", "limited"))
-    metrics.observe(ContentRead("graphql", "limited"))
-    text = metrics.exposition("")[0].decode()
-    for line in (
-        'gistapi_github_contents_total{reason="limited",way="graphql"} 2.0',
-        'gistapi_github_host_concurrency{host="raw.example",resource="raw"} 4.0',
-        'gistapi_github_host_pace{host="raw.example",resource="raw"} 7.5',
-        'gistapi_github_host_wait_seconds{host="raw.example",resource="raw"} 120.0',
-        'gistapi_github_host_requests_total{host="api.example",resource="api"} 9.0',
-        'gistapi_github_host_refusals_total{host="raw.example",resource="raw"} 7.0',
-        'gistapi_github_host_budget_remaining{host="api.example",resource="api"} 51.0',
-    ):
-        assert line in text.splitlines()
-    assert 'gistapi_github_host_pace{host="api.example"' not in text
+    operated = Operated()
+    operated.hosts = (RAW, API)
+    for _ in range(2):
+        operated.operation.observe(ContentRead("graphql", "limited"))
+    counted, raw = operated.counted(), ("raw.example", "raw")
+    assert counted["gistapi_github_contents_total", "limited", "graphql"] == 2
+    host = "gistapi_github_host_"
+    for name, value in {
+        "concurrency": 4,
+        "pace": 7.5,
+        "wait_seconds": 120,
+        "requests_total": 40,
+        "refusals_total": 7,
+    }.items():
+        assert counted[host + name, *raw] == value
+    assert counted[f"{host}budget_remaining", "api.example", "api"] == 51
+    assert (f"{host}pace", "api.example", "api") not in counted

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from typing import Any
 
 import requests
 
 from tests.fake_github import FakeGithub, Fault
 from tests.serving import SECONDS, Serving, serving
-from tests.waiting import until
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 NDJSON = {"Accept": "application/x-ndjson"}
@@ -72,24 +70,6 @@ def test_patterns_and_tokens_are_never_logged(github: FakeGithub) -> None:
         searches = [line for line in lines(service) if line.get("route") == "/api/v1/search"]
         assert len(searches) == 5
         assert "canary" not in service.log
-
-
-def test_a_disconnected_client_is_counted(github: FakeGithub) -> None:
-    """Its stream ends as a cancelled search, and nothing stays in progress."""
-    user = github.add_user("octocat")
-    user.add_gist({"f1": "needle"})
-    user.add_gist({"f0": "needle"})
-    github.faults.inject(Fault(held=threading.Event()), path="/f0")
-    with serving(github, github_timeout_seconds=100) as service:
-        body = {"username": "octocat", "pattern": "needle"}
-        url = f"{service.url}/api/v1/search"
-        with requests.post(url, json=body, headers=NDJSON, timeout=10, stream=True) as answer:
-            logged = answer.iter_lines()  # closes the connection when it is garbage-collected
-            assert next(logged)
-            assert counted(service, "gistapi_searches_in_progress") == 1
-        until(lambda: counted(service, "gistapi_http_requests_in_progress") == 1)
-        assert counted(service, "gistapi_searches_in_progress") == 0
-        assert counted(service, 'gistapi_searches_total{outcome="cancelled"}') == 1
 
 
 def test_a_ready_service_has_its_workers(github: FakeGithub) -> None:

@@ -19,6 +19,7 @@ from gistapi.events import (
     GithubBudgetSeen,
     GithubLimited,
     GithubRequestEnded,
+    HostState,
     NotSearched,
     SearchEnded,
     WorkerKilled,
@@ -36,6 +37,7 @@ class Operated:
         self.state: State = "ready"
         self.cache = CacheStatus("ok", None, 1234)
         self.searches = 3
+        self.hosts: tuple[HostState, ...] = ()
         self.operation = Operation()
         self.operation.watch(
             Parts(
@@ -44,6 +46,7 @@ class Operated:
                 searches=lambda: self.searches,
                 max_searches=64,
                 workers=lambda: 2,
+                hosts=lambda: self.hosts,
             )
         )
         self.app: Flask = create_web(searches or Searches(), self.operation)

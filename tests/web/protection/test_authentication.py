@@ -132,7 +132,9 @@ def test_with_optional_keys_a_wrong_one_is_refused(file: KeyFile) -> None:
     assert ask(asking, X_API_Key="gak_wrong").status_code == 401
 
 
-def test_an_unreadable_key_file_admits_nobody(file: KeyFile, tmp_path: Path) -> None:
+def test_an_unreadable_key_file_admits_nobody(
+    file: KeyFile, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """The answer is a 500 without the path; the log has the cause for the operator."""
     key = file.create("ci")
     asking = client(file)
@@ -141,6 +143,8 @@ def test_an_unreadable_key_file_admits_nobody(file: KeyFile, tmp_path: Path) -> 
         answer = ask(asking, **headers)
         assert (answer.status_code, answer.get_json()["code"]) == (500, "internal_error")
         assert str(tmp_path) not in answer.text
+        assert f"the key file {tmp_path}/keys.json is damaged" in caplog.text
+        caplog.clear()
     assert asking.get("/ping").status_code == 200
 
 

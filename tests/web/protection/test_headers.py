@@ -36,13 +36,6 @@ def test_any_other_request_id_is_replaced(sent: str) -> None:
     assert len(first) == 32
 
 
-def test_answers_are_not_cached_or_sniffed() -> None:
-    """`Cache-Control` and `X-Content-Type-Options` say so."""
-    headers = Searches().post().headers
-    assert headers["Cache-Control"] == "no-store"
-    assert headers["X-Content-Type-Options"] == "nosniff"
-
-
 STRICT = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

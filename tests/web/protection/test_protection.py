@@ -70,8 +70,6 @@ def test_keys_are_created_and_revoked_without_a_restart(
         command(file, "revoke", "ci")
         statuses = [ask(service, key).status_code for key in (None, first, second)]
         assert statuses == [401, 401, 200]
-        for path in ("/", "/ping", "/livez", "/readyz", "/docs", "/openapi.json", "/metrics"):
-            assert requests.get(service.url + path, timeout=HANG_SECONDS).status_code == 200
         log = service.log
     assert not any(key in log for key in (first, second))
 
@@ -85,24 +83,12 @@ def test_the_command_searches_with_a_key(github: FakeGithub, file: Path) -> None
         without = run(*asked, environ=environment())
         with_key = run(*asked, "--key-file", str(key), environ=environment())
     assert (without.returncode, without.stdout) == (2, "")
-    assert "API key is required" in without.stderr
+    assert without.stderr == (
+        "Error: An API key is required. Send `Authorization: Bearer KEY`."
+        " Name a file with a key of this service: --key-file FILE.\n"
+    )
     assert with_key.returncode == 0
     assert with_key.stdout.startswith("https://gist.github.com/")
-
-
-def test_a_damaged_key_file_admits_nobody_until_it_is_repaired(
-    github: FakeGithub, file: Path
-) -> None:
-    """A running service answers 500 and logs the cause; a new one does not start."""
-    key = command(file, "create", "ci")
-    good = file.read_bytes()
-    with serving(github, keys_file=file) as service:
-        file.write_bytes(good[:-9])
-        assert [ask(service, sent).status_code for sent in (None, key)] == [500, 500]
-        assert requests.get(f"{service.url}/ping", timeout=HANG_SECONDS).text == "pong"
-        assert f"the key file {file} is damaged" in service.log
-        file.write_bytes(good)
-        assert [ask(service, sent).status_code for sent in (None, key)] == [401, 200]
 
 
 def test_the_log_names_the_callers(github: FakeGithub, file: Path) -> None:

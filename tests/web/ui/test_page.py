@@ -12,11 +12,11 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
+from gistapi.quota.keys import KeyFile
 from tests.browser import visit
-from tests.fake_github import FakeGithub, Fault, answers
+from tests.fake_github import FakeGithub, Fault
 from tests.fake_github.model import User
 from tests.serving import SECONDS, Serving, serving
-from tests.web.searches import wanting
 from tests.web.ui.forms import ask
 
 HELD = Fault(held=threading.Event())
@@ -28,12 +28,6 @@ def user(hub: FakeGithub, login: str) -> User:
     found = hub.world.user(login)
     assert found
     return found
-
-
-def lose(hub: FakeGithub, name: str) -> None:
-    """Make every source of the contents of octocat's gist with this file fail."""
-    gist = next(gist for gist in user(hub, "octocat").gists if name in gist.files)
-    hub.faults.inject(Fault(answer=answers.server_error(500)), path=gist.id)
 
 
 def link(service: Serving, **fields: str) -> str:
@@ -204,19 +198,6 @@ def test_the_page_works_by_keyboard(page: Page, hub: FakeGithub) -> None:
     expect(page.get_by_role("button", name="Search")).to_be_visible()
 
 
-def test_gaps_are_shown_with_their_reasons(page: Page, hub: FakeGithub) -> None:
-    """Each has its gist and the service's message."""
-    lose(hub, "status.py")
-    ask(page, "octocat", "import requests")
-    gap = page.locator("#gaps li")
-    expect(gap).to_contain_text("file_unavailable")
-    expect(page.locator("#headline")).to_have_text("1 gist matches · 1 file not searched")
-    expect(gap).to_be_hidden()
-    page.get_by_text("What was not searched, and why").click()
-    expect(gap.get_by_role("link")).to_have_text("status.py")
-    expect(page.get_by_role("status")).to_contain_text("Incomplete: 1 gist matches")
-
-
 def test_a_search_can_be_continued_after_its_deadline(browser: Browser, hub: FakeGithub) -> None:
     """The button continues from the cursor and adds what it finds."""
     with (
@@ -267,19 +248,12 @@ def test_an_invalid_pattern_is_marked_at_its_position(
 
 @pytest.mark.parametrize(
     ("username", "words"),
-    [
-        ("nobody", "GitHub knows no such user."),
-        ("a!b", "A GitHub login has 1 to 39 letters"),
-        ("hubot", None),
-    ],
+    [("nobody", "GitHub knows no such user."), ("a!b", "A GitHub login has 1 to 39 letters")],
 )
-def test_errors_and_empty_answers_are_shown(page: Page, username: str, words: str | None) -> None:
-    """An error has the service's message; an empty answer has another."""
+def test_an_error_is_shown(page: Page, username: str, words: str) -> None:
+    """It has the service's message."""
     ask(page, username, "x")
-    if words:
-        expect(page.get_by_role("alert")).to_contain_text(words)
-    else:
-        expect(page.locator("#counts")).to_contain_text("No gist matches")
+    expect(page.get_by_role("alert")).to_contain_text(words)
 
 
 def test_an_unreachable_service_is_reported(browser: Browser, hub: FakeGithub) -> None:
@@ -313,12 +287,16 @@ def test_a_link_repeats_the_search_with_all_its_options(browser: Browser, page: 
     expect(page.locator("#counts")).to_contain_text("No gist matches")
 
 
-def test_a_key_field_appears_if_one_is_required(browser: Browser, tmp_path: Path) -> None:
+def test_a_key_field_appears_if_one_is_required(
+    browser: Browser, hub: FakeGithub, tmp_path: Path
+) -> None:
     """It appears with the refusal; the key is sent with the search and is in no link."""
-    with wanting(tmp_path) as (url, key), visit(browser, f"{url}/") as visited:
+    keys = tmp_path / "keys.json"
+    key = KeyFile(keys).create("ci")
+    with serving(hub, keys_file=keys) as service, visit(browser, f"{service.url}/") as visited:
         page = visited.page
         expect(page.get_by_label("Key of this service")).to_be_hidden()
-        ask(page, "octocat", "x")
+        ask(page, "octocat", "HelloWorld")
         expect(page.get_by_role("alert")).to_contain_text(
             "This service needs a key. Enter it below."
         )

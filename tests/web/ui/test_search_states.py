@@ -31,10 +31,13 @@ def test_an_incomplete_search_looks_incomplete(page: Page) -> None:
     expect(headline).to_have_text("2 gists match · 10 files not searched")
     expect(headline).to_have_css("color", AMBER)
     expect(headline).to_be_in_viewport()
+    expect(page.get_by_role("status")).to_contain_text("Incomplete: 2 gists match")
     expect(page.get_by_role("button", name="Continue")).to_be_in_viewport()
     expect(page.get_by_text("GitHub answered 500.").first).to_be_hidden()
     page.get_by_text("What was not searched, and why").click()
     expect(page.locator("#gaps li")).to_have_count(10)
+    expect(page.locator("#gaps li").first).to_contain_text("file_unavailable")
+    expect(page.locator("#gaps li").first.get_by_role("link")).to_have_text("b.py")
     expect(page.get_by_text("GitHub answered 500.").first).to_be_visible()
 
 
@@ -217,6 +220,7 @@ def test_a_link_sets_multiline(
     with visit(browser, url) as visited:
         expect(visited.page.get_by_role("status")).to_contain_text("Done")
         expect(visited.page.locator(".match")).to_have_count(found)
+        expect(visited.page.locator("#waits")).to_be_hidden()
         switch = visited.page.get_by_label("^ $ at the whole text")
         expect(switch).to_be_checked(checked=not found)
 

@@ -37,13 +37,6 @@ def test_with_limits_a_link_waits_for_a_click(browser: Browser, hub: FakeGithub)
         expect(page.get_by_text("This link's search has not run yet")).to_be_hidden()
 
 
-def test_without_limits_a_link_runs_at_once(browser: Browser, service: Serving) -> None:
-    """No click is needed."""
-    with visit(browser, service.url + LINK) as visited:
-        expect(visited.page.locator(".match")).to_have_count(2)
-        expect(visited.page.locator("#waits")).to_be_hidden()
-
-
 TOKEN = "canary"
 
 
