@@ -36,9 +36,9 @@ class Threads:
         self._limiter = FairLimiter(count)
         self._executor = ThreadPoolExecutor(count, name)
 
-    def lane(self) -> Lane:
-        """One search's place in the turns."""
-        return self._limiter.lane()
+    def lane(self, caller: str = "") -> Lane:
+        """The place of one search of a caller in the turns."""
+        return self._limiter.lane(caller)
 
     async def run(self, lane: Lane, work: Callable[[], T]) -> T:
         """Run `work` in a thread and return its result.

@@ -4,24 +4,52 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from weakref import WeakKeyDictionary
+from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+T = TypeVar("T")
+
+
+class _Turns(Generic[T]):
+    """A queue of those that take turns; who begins to wait goes first, once.
+
+    Source: https://www.rfc-editor.org/rfc/rfc8290
+    """
+
+    def __init__(self) -> None:
+        self.first: deque[T] = deque()
+        self.later: deque[T] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self.first or self.later)
+
+    def pop(self) -> T:
+        return (self.first or self.later).popleft()
+
+
+class _Caller:
+    """The lanes of one caller that wait."""
+
+    def __init__(self) -> None:
+        self.queued = False
+        self.lanes: _Turns[Lane] = _Turns()
 
 
 class FairLimiter:
     """At most `total` places held at once, at most `per_lane` of them by one lane.
 
-    Free places are given to the lanes in turn, so that a lane with many waiters delays no other. A
-    lane that begins to wait goes first, once: a small search does not wait for a round of the large
-    ones (https://www.rfc-editor.org/rfc/rfc8290). A holder must not wait for more places, or two
-    holders could wait for each other. For the loop alone.
+    Free places are given to the callers in turn, and among a caller's lanes in turn, so that a
+    caller with many searches, or a lane with many waiters, delays no other. Whoever begins to wait
+    goes first, once: a small search does not wait for a round of the large ones. A holder must not
+    wait for more places, or two holders could wait for each other. For the loop alone.
     """
 
     def __init__(self, total: int, per_lane: int | None = None) -> None:
         self.total = total
         self._free = total
         self.per_lane = total if per_lane is None else per_lane
-        self._first: deque[Lane] = deque()
-        self._turns: deque[Lane] = deque()
+        self._turns: _Turns[_Caller] = _Turns()
+        self._callers: WeakValueDictionary[str, _Caller] = WeakValueDictionary()
         self._beside: WeakKeyDictionary[Lane, Lane] = WeakKeyDictionary()
 
     @property
@@ -40,9 +68,12 @@ class FairLimiter:
         self.total = total
         self._serve()
 
-    def lane(self) -> Lane:
-        """A new lane: one search's queue."""
-        return Lane(self)
+    def lane(self, caller: str = "") -> Lane:
+        """A new lane: the queue of one search of a caller."""
+        found = self._callers.get(caller)
+        if found is None:
+            found = self._callers[caller] = _Caller()
+        return Lane(self, caller, found)
 
     def beside(self, lane: Lane) -> Lane:
         """This limiter's lane of the search that has `lane` in this or another limiter."""
@@ -50,36 +81,52 @@ class FairLimiter:
             return lane
         own = self._beside.get(lane)
         if own is None:
-            own = self._beside[lane] = Lane(self)
+            own = self._beside[lane] = self.lane(lane.caller_name)
         return own
 
     def _serve(self) -> None:
-        """Grant free places to waiters; a lane that was served goes to the end of the queue."""
+        """Grant free places to waiters; who was served goes to the end of the queue."""
         blocked = []
-        while self._free > 0 and (lanes := self._first or self._turns):
-            lane = lanes.popleft()
+        while self._free > 0 and self._turns:
+            caller = self._turns.pop()
+            lane = self._next_lane(caller)
+            if lane is None:
+                caller.queued = bool(caller.lanes)
+                if caller.queued:
+                    blocked.append(caller)
+                continue
+            turn, places = lane.waiting[0]
+            if places > self._free:  # what comes later does not overtake it
+                caller.lanes.first.appendleft(lane)
+                self._turns.first.appendleft(caller)
+                break
+            lane.waiting.popleft()
+            self._free -= places
+            lane.held += places
+            turn.set_result(None)
+            caller.lanes.later.append(lane)
+            self._turns.later.append(caller)
+        self._turns.later.extend(blocked)
+
+    def _next_lane(self, caller: _Caller) -> Lane | None:
+        """Take the next lane that may have what it waits for out of the caller's queue."""
+        found, blocked = None, []
+        while caller.lanes and found is None:
+            lane = caller.lanes.pop()
             while lane.waiting and lane.waiting[0][0].done():  # cancelled while it waited
                 lane.waiting.popleft()
             if not lane.waiting:
                 lane.queued = False
-                continue
-            turn, places = lane.waiting[0]
-            if lane.held and lane.held + places > self.per_lane:
+            elif lane.held and lane.held + lane.waiting[0][1] > self.per_lane:
                 blocked.append(lane)
-            elif places > self._free:
-                self._first.appendleft(lane)  # what comes later does not overtake it
-                break
             else:
-                lane.waiting.popleft()
-                self._free -= places
-                lane.held += places
-                turn.set_result(None)
-                self._turns.append(lane)
-        self._turns.extend(blocked)
+                found = lane
+        caller.lanes.later.extend(blocked)
+        return found
 
     def take(self, lane: Lane, places: int) -> bool:
         """Grant places at once, if the lane has no waiters and may have them."""
-        if lane.waiting or self._first or places > self._free:
+        if lane.waiting or self._turns.first or places > self._free:
             return False
         if lane.held and lane.held + places > self.per_lane:
             return False
@@ -92,22 +139,27 @@ class FairLimiter:
         lane.waiting.append((turn, places))
         if not lane.queued:
             lane.queued = True
-            self._first.append(lane)
+            lane.caller.lanes.first.append(lane)
+        if not lane.caller.queued:
+            lane.caller.queued = True
+            self._turns.first.append(lane.caller)
         self._serve()
 
     def leave(self, lane: Lane, places: int) -> None:
         """Take places back from a lane."""
         self._free += places
         lane.held -= places
-        if self._first or self._turns:
+        if self._turns:
             self._serve()
 
 
 class Lane:
     """One search's share of a limiter: the places it holds, and its waiters."""
 
-    def __init__(self, limiter: FairLimiter) -> None:
+    def __init__(self, limiter: FairLimiter, caller_name: str, caller: _Caller) -> None:
         self.limiter = limiter
+        self.caller_name = caller_name
+        self.caller = caller
         self.held = 0
         self.queued = False
         self.waiting: deque[tuple[asyncio.Future[None], int]] = deque()

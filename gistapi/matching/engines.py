@@ -50,6 +50,11 @@ class Matching:
         self._threads.close()
         await self.workers.close()
 
-    def matcher(self, pattern: CompiledPattern, wanted: Wanted = Wanted()) -> Matcher:  # noqa: B008 - frozen
-        """A matcher for one search."""
-        return Matcher(Work(pattern, wanted, self._shared, self._threads.lane()))
+    def matcher(
+        self,
+        pattern: CompiledPattern,
+        wanted: Wanted = Wanted(),  # noqa: B008 - frozen
+        caller: str = "",
+    ) -> Matcher:
+        """A matcher for one search of a caller."""
+        return Matcher(Work(pattern, wanted, self._shared, self._threads.lane(caller)))

@@ -116,24 +116,31 @@ class Searcher:
         query: Query,
         *,
         meter: UsageMeter = UNMETERED,
+        caller: str = "",
         caller_token: str | None = None,
         kept: bool = True,
     ) -> RunningSearch:
         """Yield the events of one search: Begin, then Match, Incomplete and Progress, last End.
 
         With `query.limit`, matches come in the order of the listing, otherwise as they are found.
-        Closing the iterator stops the search and its downloads, and has to come once the answer
-        has been sent: until then it counts as memory in use. With `kept` false a match does so only
-        until the next event is asked for. Raises, from the iterator, before
-        anything is sent to GitHub: OverloadedError, InvalidCursorError, InvalidPatternError; where
-        nothing could be searched: GithubError and its kinds, RateLimitedError, ByteQuotaError.
+        The searches of one `caller` share the turns of one. Closing the iterator stops the search
+        and its downloads, and has to come once the answer has been sent: until then it counts as
+        memory in use. With `kept` false a match does so only until the next event is asked for.
+        Raises, from the iterator, before anything is sent to GitHub: OverloadedError,
+        InvalidCursorError, InvalidPatternError; where nothing could be searched: GithubError and
+        its kinds, RateLimitedError, ByteQuotaError.
         """
         share = AnswerShare(self._answers)
 
         async def run(outbox: Outbox[SearchEvent]) -> None:
             self._admit()
             try:
-                await self._run(query, meter, caller_token, outbox, share)
+                session = Session(
+                    query, cursors.decode(query), self._bounds, self._deadline_seconds, outbox
+                )
+                lane = self._limiter.lane(caller)
+                scope = Scope(lane, session.ends_at, meter, caller_token)
+                await self._run(query, session, scope, share)
             finally:
                 self._leave()
 
@@ -187,23 +194,12 @@ class Searcher:
         for session in self._sessions:
             session.stop(Stop("shutting_down", f"The service is stopping. {GO_ON}"))
 
-    async def _run(
-        self,
-        query: Query,
-        meter: UsageMeter,
-        caller_token: str | None,
-        outbox: Outbox[SearchEvent],
-        share: AnswerShare,
-    ) -> None:
-        session = Session(
-            query, cursors.decode(query), self._bounds, self._deadline_seconds, outbox
-        )
-        scope = Scope(self._limiter.lane(), session.ends_at, meter, caller_token)
+    async def _run(self, query: Query, session: Session, scope: Scope, share: AnswerShare) -> None:
         pattern = await self._compiler.run(
             scope.lane, partial(self._compile, query.pattern, query.flags)
         )
         wanted = Wanted(query.max_count, query.context, more=query.details)
-        matcher = self._matching.matcher(pattern, wanted)
+        matcher = self._matching.matcher(pattern, wanted, scope.lane.caller_name)
         reader = Reader(
             source=self._source,
             shared=self._shared,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Protocol
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from structlog.contextvars import bind_contextvars
 from werkzeug.exceptions import NotFound
 
@@ -56,7 +56,13 @@ class Searches(Protocol):
     """The part of `gistapi.search.Searcher` that the routes use."""
 
     def search(
-        self, query: Query, *, meter: UsageMeter, caller_token: str | None = None, kept: bool = True
+        self,
+        query: Query,
+        *,
+        meter: UsageMeter,
+        caller: str,
+        caller_token: str | None = None,
+        kept: bool = True,
     ) -> Events:
         """Begin a search; see `gistapi.search.Searcher.search`."""
         ...
@@ -142,7 +148,9 @@ class _Api:
         if named(NDJSON) or named(CSV) or request.path != SEARCH:
             query = replace(query, details=True)
         kept = request.path != SEARCH or not named(NDJSON)  # a stream sends them one by one
-        return self._searcher.search(query, meter=meter(), caller_token=token, kept=kept)
+        return self._searcher.search(
+            query, meter=meter(), caller=g.caller, caller_token=token, kept=kept
+        )
 
     def _watched(self, events: Events, recheck: Callable[[], None]) -> Iterator[SearchEvent]:
         """The events, while the client is connected and its key is valid.

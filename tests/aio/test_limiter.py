@@ -74,6 +74,31 @@ def test_a_lane_that_begins_to_wait_goes_first() -> None:
     run(go())
 
 
+def test_a_caller_waits_for_one_turn_of_each_other_caller() -> None:
+    """Two waiters of a search wait for as many of others as there are callers, not searches."""
+
+    async def go() -> None:
+        limiter = FairLimiter(1)
+        done: list[str] = []
+
+        async def twice(lane: Lane) -> None:
+            for _ in range(2):
+                await hold(lane, 1, done, "small")
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(60):
+                big = limiter.lane(f"caller {number % 3}")
+                for _ in range(10):
+                    group.create_task(hold(big, 1, done, "big"))
+            await asyncio.sleep(70.5)
+            before = len(done)
+            group.create_task(twice(limiter.lane("another")))
+        last = max(place for place, name in enumerate(done) if name == "small")
+        assert last - before <= 2 * (3 + 1)
+
+    run(go())
+
+
 def test_a_lane_goes_first_once() -> None:
     """Lanes that ask again as soon as they were served get no more than their turns."""
 

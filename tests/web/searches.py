@@ -43,13 +43,21 @@ class Searches:
     asked: list[Query] = field(default_factory=list)
     meters: list[UsageMeter] = field(default_factory=list)
     tokens: list[str | None] = field(default_factory=list)
+    callers: list[str] = field(default_factory=list)
     kept: list[bool] = field(default_factory=list)
     closed: int = 0
 
     def search(
-        self, query: Query, *, meter: UsageMeter, caller_token: str | None = None, kept: bool = True
+        self,
+        query: Query,
+        *,
+        meter: UsageMeter,
+        caller: str,
+        caller_token: str | None = None,
+        kept: bool = True,
     ) -> Generator[SearchEvent]:
         """Refuse at once, or return the events."""
+        self.callers.append(caller)
         self.kept.append(kept)
         self.meters.append(meter)
         self.tokens.append(caller_token)

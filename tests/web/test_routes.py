@@ -247,6 +247,17 @@ def test_the_frameworks_errors_keep_their_status() -> None:
         assert client.get(path, buffered=True).status_code == 200
 
 
+def test_a_search_has_the_turns_of_its_network() -> None:
+    """Addresses of one network are one caller, others are not."""
+    searches = Searches()
+    client = create_web(searches).test_client()
+    for address in ("2001:db8::1", "2001:db8::2", "192.0.2.7"):
+        body = {"username": "octocat", "pattern": "x"}
+        client.post(SEARCH, json=body, environ_base={"REMOTE_ADDR": address}).close()
+    one, same, other = searches.callers
+    assert one == same != other
+
+
 @pytest.mark.parametrize("accepted", [True, False])
 def test_a_callers_github_token_needs_the_setting(*, accepted: bool) -> None:
     """The operator allows it; `mine` and `starred` need one."""

@@ -75,9 +75,9 @@ class Guard:
             bind_contextvars(key=key.name)  # on every line of this request
         elif self.captcha is not None:
             self.captcha.check()
+        g.caller = caller_of(g.address, None if key is None else key.sha256)
         if self._limits is not None:
-            caller = caller_of(g.address, None if key is None else key.sha256)
-            self._limits.admit(caller, with_key=key is not None)
+            self._limits.admit(g.caller, with_key=key is not None)
         if keys is None or key is None:
             return _always
         return _now_and_then(lambda: keys.revalidate(key))
