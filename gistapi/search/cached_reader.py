@@ -34,23 +34,15 @@ async def read_cached(
     if reader.wants_names:
         for state in states:
             await _search_names(reader, state)
-    places: Places = {}
-    for state in states:
-        if state.slot.gist.truncated:
-            continue
-        for index, file in enumerate(state.files):
-            if file.blob_sha is not None and is_small(file):
-                places.setdefault(file.blob_sha, []).append((state, index))
+    places = _places(states)
     expected = 0
     for batch, cost in batches(places, reader.max_count, reader.context):
         todo = dict.fromkeys(batch, expected)
         while todo:
             some, most = _few(todo)
-            open_places = {
-                sha: wanted
-                for sha in some
-                if (wanted := [place for place in places[sha] if place[0] in left])
-            }
+            open_places = {sha: places[sha] for sha in some}
+            if len(left) < len(states):
+                open_places = _still_open(open_places, left)
             if not open_places:
                 continue
             async with reader.share.room(most) as room, reader.hold(cost):
@@ -61,6 +53,24 @@ async def read_cached(
             _pass_on(reader, found, left, decided)
     _pass_on(reader, states, left, decided)
     return list(left)
+
+
+def _places(states: Sequence[GistState]) -> Places:
+    """The files that the cache may have."""
+    places: Places = {}
+    for state in states:
+        if state.slot.gist.truncated:
+            continue
+        for index, file in enumerate(state.files):
+            if file.blob_sha is not None and is_small(file):
+                places.setdefault(file.blob_sha, []).append((state, index))
+    return places
+
+
+def _still_open(places: Places, left: dict[GistState, None]) -> Places:
+    """Those of the places whose gists are not decided."""
+    found = {sha: [place for place in wanted if place[0] in left] for sha, wanted in places.items()}
+    return {sha: wanted for sha, wanted in found.items() if wanted}
 
 
 def _pass_on(
@@ -91,6 +101,9 @@ def _few(left: dict[str, int]) -> tuple[list[str], int]:
     """Remove the first of these contents, whose matches take about ROOM_BYTES, and what they do."""
     some: list[str] = []
     most = 0
+    if not any(left.values()):  # as a rule: all of them
+        some += left
+        left.clear()
     while left and most < ROOM_BYTES:
         some.append(next(iter(left)))
         most += left.pop(some[-1])
