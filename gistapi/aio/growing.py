@@ -29,6 +29,11 @@ class GrowingBudget:
         self._held: dict[object, int] = {}
         self._waiters: deque[_Waiter] = deque()
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a holder waits for more."""
+        return bool(self._waiters)
+
     def held_bytes(self, holder: object) -> int:
         """What a holder has."""
         return self._held.get(holder, 0)

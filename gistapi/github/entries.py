@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gistapi.errors import GithubError
+from gistapi.github.long_strings import ShortStrings
 from gistapi.models import Gist, GistFile
 
 BLOB_SHA = re.compile(r"/raw/([0-9a-fA-F]{40})(?:/|$)")
@@ -22,6 +23,10 @@ MAX_TEXT = 10_000
 """Characters kept of a description; a longer name, address or id is not used at all."""
 MAX_TEXT_BYTES = 6 * MAX_TEXT
 """In JSON, where a character may be an escape of six."""
+MAX_VALUES = 2**16
+"""Of a body: 11 gists of 300 files have 20,000. 16 MiB of empty objects would take 500 MiB, and
+parsing them would let no other thread run for half a second."""
+CHUNK_BYTES = 64 * 1024
 
 
 class ForeignGistError(GithubError):
@@ -114,10 +119,22 @@ def _array(body: bytes) -> list[Any]:
 
 
 def _json(body: bytes) -> Any:  # noqa: ANN401 - whatever stands there
+    if body.count(b",") > MAX_VALUES:
+        _check_values(body)
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
         raise GithubError("GitHub answered something that is not JSON.") from None
+
+
+def _check_values(body: bytes) -> None:
+    """Raise GithubError if there are more than MAX_VALUES commas outside of strings."""
+    strings = ShortStrings(0)
+    values = 0
+    for at in range(0, len(body), CHUNK_BYTES):
+        values += strings.feed(body[at : at + CHUNK_BYTES]).count(b",")
+        if values > MAX_VALUES:
+            raise GithubError("GitHub answered more values than a page of gists has.")
 
 
 def _is_foreign(entry: Mapping[str, Any], owner: str) -> bool:

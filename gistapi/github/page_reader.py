@@ -13,7 +13,7 @@ from typing import Protocol
 from urllib.parse import urljoin
 
 from gistapi.aio.executors import Threads
-from gistapi.aio.limiter import Lane
+from gistapi.aio.limiter import FairLimiter, Lane
 from gistapi.aio.scope import Scope
 from gistapi.aio.singleflight import SingleFlight
 from gistapi.errors import GithubError, IncompleteError, UnauthorizedError
@@ -30,6 +30,8 @@ PAGE_BYTES = 2**20
 """A larger page is asked for with fewer entries: 100 gists take about 200 kB."""
 MAX_PAGE_BYTES = 16 * 2**20
 """Of a page with the fewest entries: gists of 300 files with the longest names take 5 MB."""
+BODIES_AT_ONCE = 32
+"""Bodies in memory at the same time, until they are parsed: up to PAGE_BYTES each, or large."""
 LARGE_AT_ONCE = 2
 """Bodies over PAGE_BYTES that are in memory at the same time."""
 TRIES_OF_MANY = 2
@@ -79,6 +81,7 @@ class PageReader:
         self._parsing = Threads(1, "gistapi-listing-parse")
         self._storing = Threads(4, "gistapi-listing-store")
         self._flights: SingleFlight[StoredPage] = SingleFlight()
+        self._bodies = FairLimiter(BODIES_AT_ONCE)
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
     def close(self) -> None:
@@ -148,7 +151,7 @@ class PageReader:
         else:
             headers = {**api.HEADERS, "If-None-Match": known.etag}
         now = self.now()
-        async with AsyncExitStack() as large:
+        async with AsyncExitStack() as turns:
             async with self._client.get(
                 wanted.url,
                 kind="gist" if wanted.is_single else "list",
@@ -166,7 +169,8 @@ class PageReader:
                     raise UnauthorizedError("GitHub refused the token in X-GitHub-Token.")
                 if response.status != HTTPStatus.OK:
                     raise GithubError(await response.error_message())
-                body = await self._body(response, wanted, large)
+                await turns.enter_async_context(self._bodies.beside(scope.lane).place())
+                body = await self._body(response, wanted, turns)
             try:
                 return await self._parsing.run(scope.lane, lambda: _filled(page, wanted, body))
             except ForeignGistError:
@@ -174,8 +178,8 @@ class PageReader:
             except GithubError as error:
                 raise TransientError(str(error), response.status) from error
 
-    async def _body(self, response: Response, wanted: WantedPage, large: AsyncExitStack) -> bytes:
-        """The whole body, without contents. One over PAGE_BYTES waits for its turn in `large`."""
+    async def _body(self, response: Response, wanted: WantedPage, turns: AsyncExitStack) -> bytes:
+        """The whole body, without contents. One over PAGE_BYTES waits for its turn."""
         body = bytearray()
         strings = ShortStrings(MAX_TEXT_BYTES) if wanted.is_single else None
         may_shrink = wanted.numbers is not None and wanted.numbers.per_page > SIZES[-1]
@@ -186,7 +190,7 @@ class PageReader:
                 if may_shrink:
                     raise SmallerPageError("GitHub's page is too large.")
                 is_large = True
-                await large.enter_async_context(self._large)
+                await turns.enter_async_context(self._large)
             if len(body) > MAX_PAGE_BYTES:
                 raise GithubError(f"GitHub answered more than {MAX_PAGE_BYTES} bytes.")
         return bytes(body)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any
 
 from gistapi.matching import worker
 from gistapi.matching.wanted import Wanted
 from gistapi.matching.window import Window
 from gistapi.models import Hit, Hits
+
+_but_after: Callable[[Hit], Any] = attrgetter(
+    *(field.name for field in fields(Hit) if field.name != "after")
+)
 
 
 class _After:
@@ -21,6 +27,18 @@ class _After:
         self._window = window
         self._in_match = True  # the line is that of the match
         self._begun = b""
+
+    def begin(self, at: int) -> None:
+        """Read what the window has, from an offset in the match's last line."""
+        end = self._window.data.find(b"\n", at)
+        if end >= 0:
+            self._in_match, at = False, end + 1
+            while len(self.lines) < self._wanted and (found := self._window.line_at(at)):
+                text, at = found
+                self.lines.append(text)
+            self.is_complete = len(self.lines) == self._wanted
+        if not self.is_complete:
+            self.feed(self._window.data, at)
 
     def feed(self, text: bytes | bytearray, at: int = 0) -> None:
         """Read on, from an offset of `text`."""
@@ -104,7 +122,7 @@ class Collector:
         hits = self._hits
         if self._wanted.context:
             hits = [
-                replace(hit, after=tuple(after.lines))
+                Hit(*(*_but_after(hit), tuple(after.lines)))
                 for hit, after in zip(hits, self._afters, strict=True)
             ]
         if not hits:
@@ -120,7 +138,7 @@ class Collector:
             return self._afters[-1]
         self._after_line = line
         after = _After(self._wanted.context, self.window)
-        after.feed(self.window.data, last)
+        after.begin(last)
         if not after.is_complete:
             self._open.append(after)
         return after

@@ -13,6 +13,8 @@ MAX_BYTES = 4
 NEWLINE = ord("\n")
 PART_BYTES = 64 << 10
 """What a scanner takes at once."""
+KEPT_LINES = 8
+"""Times the lines of context: those around the last matches, which the next ones may show too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,10 @@ class Window:
         self._head = b""
         self._dropped: list[str] = []
         self._known: dict[str, str] = {}
-
-    @property
-    def tail_bytes(self) -> int:
-        """Behind a match: enough to show its line, and to tell whether CR LF ends it there."""
-        return MAX_BYTES * (self._shown + 2)
+        self._lines: dict[int, tuple[str, int]] = {}  # in `data`, and where the next ones begin
+        self._begins: dict[int, int] = {}  # where the line before the one at an offset begins
+        # Behind a match: enough to show its line, and to tell whether CR LF ends it there.
+        self.tail_bytes = MAX_BYTES * (line_characters + 2)
 
     def line(self, raw: bytes, *, ended: bool) -> str:
         """A line of context from its first bytes; `ended` by a newline, which a CR may precede.
@@ -65,6 +66,27 @@ class Window:
         text = raw[: self.tail_bytes].decode("utf-8", "ignore")
         text = (text.removesuffix("\r") if ended else text)[: self._shown]
         return self._known.setdefault(text, text)
+
+    def line_at(self, begin: int) -> tuple[str, int] | None:
+        """The line that begins at an offset of `data`, and where the next does; None without end.
+
+        Each is looked up once, though all matches around it show it.
+        """
+        known = self._lines.get(begin)
+        if known is None and (end := self.data.find(b"\n", begin)) >= 0:
+            return self._read_line(begin, end)
+        return known
+
+    def _read_line(self, begin: int, end: int) -> tuple[str, int]:
+        raw = bytes(self.data[begin : min(end, begin + self.tail_bytes)])
+        text = self.line(raw if begin else self._head + raw, ended=True)
+        self._begins[end + 1] = begin
+        self._lines[begin] = read = text, end + 1
+        return read
+
+    def _forget_lines(self) -> None:
+        self._lines.clear()
+        self._begins.clear()
 
     def align(self, offset: int) -> int:
         """The nearest offset in `data` at or before this one at which a character begins."""
@@ -81,6 +103,7 @@ class Window:
         self._advance(size)
         if self._context:
             self._remember(size)
+            self._forget_lines()
         self._at -= size
         self._line_at -= size
         del self.data[:size]
@@ -89,6 +112,8 @@ class Window:
 
     def hit(self, start: int, end: int) -> Hit:
         """The match between two offsets of `data`, with the lines before it."""
+        if len(self._lines) > KEPT_LINES * self._context:
+            self._forget_lines()
         self._advance(start)
         line, column = self._line + 1, self._column + 1
         before = tuple(self._lines_before(self._line_at)) if self._context else ()
@@ -135,9 +160,11 @@ class Window:
         """The lines of context before the one that begins at this offset."""
         lines: list[str] = []
         while at > 0 and len(lines) < self._context:
-            begin = self.data.rfind(b"\n", 0, at - 1) + 1
-            raw = bytes(self.data[begin : min(at - 1, begin + self.tail_bytes)])
-            lines.append(self.line(raw if begin else self._head + raw, ended=True))
+            begin = self._begins.get(at)
+            if begin is None:
+                begin = self.data.rfind(b"\n", 0, at - 1) + 1
+            text, _ = self._lines.get(begin) or self._read_line(begin, at - 1)
+            lines.append(text)
             at = begin
         missing = self._context - len(lines)
         return [*(self._dropped[-missing:] if missing else ()), *reversed(lines)]

@@ -125,12 +125,12 @@ class Searcher:
         With `query.limit`, matches come in the order of the listing, otherwise as they are found.
         The searches of one `caller` share the turns of one. Closing the iterator stops the search
         and its downloads, and has to come once the answer has been sent: until then it counts as
-        memory in use. With `kept` false a match does so only until the next event is asked for.
-        Raises, from the iterator, before anything is sent to GitHub: OverloadedError,
-        InvalidCursorError, InvalidPatternError; where nothing could be searched: GithubError and
-        its kinds, RateLimitedError, ByteQuotaError.
+        memory in use. With `kept` false a match does so only until the next event is asked for, and
+        the search stays close to its reader. Raises, from the iterator, before anything is sent to
+        GitHub: OverloadedError, InvalidCursorError, InvalidPatternError; where nothing could be
+        searched: GithubError and its kinds, RateLimitedError, ByteQuotaError.
         """
-        share = AnswerShare(self._answers)
+        share = AnswerShare(self._answers, kept=kept)
 
         async def run(outbox: Outbox[SearchEvent]) -> None:
             self._admit()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,17 +15,48 @@ from gistapi.search.sizes import is_small
 if TYPE_CHECKING:
     from gistapi.search.reader import Reader
 
+ROOM_BYTES = 2**19
+"""What is waited for at once where many matches are expected: a stream finds a few at a time."""
 Batch = dict[str, int | None]
 """Sizes of contents by their SHA."""
 Places = dict[str, list[tuple[GistState, int]]]
 """The files of each content, by its SHA."""
 
 
-async def read_cached(reader: Reader, states: Sequence[GistState]) -> None:
-    """Search what the cache has of these gists, in batches that fit the budget."""
+async def read_cached(
+    reader: Reader, states: Sequence[GistState], decided: Callable[[GistState], None]
+) -> list[GistState]:
+    """Search what the cache has of these gists, in batches that fit the budget.
+
+    Each gist that is `decided` by it is passed on at once; returns the others.
+    """
+    left = dict.fromkeys(states)
     if reader.wants_names:
         for state in states:
             await _search_names(reader, state)
+    places = _places(states)
+    expected = 0
+    for batch, cost in batches(places, reader.max_count, reader.context):
+        todo = dict.fromkeys(batch, expected)
+        while todo:
+            some, most = _few(todo)
+            open_places = {sha: places[sha] for sha in some}
+            if len(left) < len(states):
+                open_places = _still_open(open_places, left)
+            if not open_places:
+                continue
+            async with reader.share.room(most) as room, reader.hold(cost):
+                without = await _searched(reader, room, batch, open_places)
+            expected = max(without.values(), default=(most - room.left_bytes) // len(some))
+            todo |= without
+            found = [state for wanted in open_places.values() for state, _ in wanted]
+            _pass_on(reader, found, left, decided)
+    _pass_on(reader, states, left, decided)
+    return list(left)
+
+
+def _places(states: Sequence[GistState]) -> Places:
+    """The files that the cache may have."""
     places: Places = {}
     for state in states:
         if state.slot.gist.truncated:
@@ -33,8 +64,25 @@ async def read_cached(reader: Reader, states: Sequence[GistState]) -> None:
         for index, file in enumerate(state.files):
             if file.blob_sha is not None and is_small(file):
                 places.setdefault(file.blob_sha, []).append((state, index))
-    for batch, cost in batches(places, reader.max_count, reader.context):
-        await _search_batch(reader, batch, cost, places)
+    return places
+
+
+def _still_open(places: Places, left: dict[GistState, None]) -> Places:
+    """Those of the places whose gists are not decided."""
+    found = {sha: [place for place in wanted if place[0] in left] for sha, wanted in places.items()}
+    return {sha: wanted for sha, wanted in found.items() if wanted}
+
+
+def _pass_on(
+    reader: Reader,
+    states: Iterable[GistState],
+    left: dict[GistState, None],
+    decided: Callable[[GistState], None],
+) -> None:
+    for state in states:
+        if state in left and not reader.needs_reading(state):
+            del left[state]
+            decided(state)
 
 
 async def _search_names(reader: Reader, state: GistState) -> None:
@@ -49,23 +97,29 @@ async def _search_names(reader: Reader, state: GistState) -> None:
     reader.share.keep(state.slot.number, state.held_bytes)
 
 
-async def _search_batch(reader: Reader, batch: Batch, cost: int, places: Places) -> None:
-    """Search some contents of the cache; again those whose matches found no room."""
+def _few(left: dict[str, int]) -> tuple[list[str], int]:
+    """Remove the first of these contents, whose matches take about ROOM_BYTES, and what they do."""
+    some: list[str] = []
     most = 0
-    while batch:
-        async with reader.share.room(most) as room, reader.hold(cost):
-            batch, most = await _searched(reader, room, batch, places)
+    if not any(left.values()):  # as a rule: all of them
+        some += left
+        left.clear()
+    while left and most < ROOM_BYTES:
+        some.append(next(iter(left)))
+        most += left.pop(some[-1])
+    return some, most
 
 
-async def _searched(reader: Reader, room: Room, batch: Batch, places: Places) -> tuple[Batch, int]:
-    """Search contents once; returns those whose matches found no room, and what these take."""
-    found = await reader.in_thread(partial(reader.kept, batch))
+async def _searched(reader: Reader, room: Room, batch: Batch, places: Places) -> dict[str, int]:
+    """Search the contents of some places once.
+
+    Returns those whose matches found no room, and what these take.
+    """
+    found = await reader.in_thread(partial(reader.kept, {sha: batch[sha] for sha in places}))
     results = await reader.matcher.search_many([content for _, content in found])
-    left: Batch = {}
-    most = 0
+    without: dict[str, int] = {}
     for (sha, content), result in zip(found, results, strict=True):
         for state, index in places[sha]:
             if missing := reader.try_note(room, state, index, result, len(content)):
-                left[sha] = batch[sha]
-                most += missing
-    return left, most
+                without[sha] = without.get(sha, 0) + missing
+    return without

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, NotRequired
 from urllib.parse import quote
 
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads typing's own from Python 3.12 on only
 
-from gistapi.models import FileMatch, Gist, GistFile, Hit, Match
+from gistapi.models import FileMatch, Gist, Hit, Match
 from gistapi.search.times import format_time
 
 MAX_TEXT = 300
+MANY_HITS = 32
+"""Of one file: as objects 1,000 take 1 MiB."""
 GistUrl = Annotated[str, Field(description="The gist's address, as GitHub gave it.")]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Place = Annotated[int, Field(ge=1)]
@@ -87,8 +89,28 @@ class Detail(TypedDict):
     ]
 
 
-def detail(match: Match, *, context: bool) -> Detail:
-    """A match of the contract; with `context` it has the lines around, even if there are none."""
+class Made(Sequence[Any]):
+    """Objects of the answer, each made when it is read: all take more than what they are made of.
+
+    `json_parts` reads them one by one.
+    """
+
+    def __init__(self, items: Sequence[Any], make: Callable[[Any], object]) -> None:
+        self._items = items
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - a Sequence's
+        return self._make(self._items[index])
+
+
+def detail(match: Match, *, context: bool, whole: bool = True) -> Detail:
+    """A match of the contract; with `context` it has the lines around, even if there are none.
+
+    Unless it is to be `whole`, the matches of a file with many of them are `Made`.
+    """
     gist = match.gist
     return {
         "gist": gist.html_url,
@@ -96,25 +118,34 @@ def detail(match: Match, *, context: bool) -> Detail:
         "description": gist.description,
         "created_at": format_time(gist.created_at),
         "updated_at": format_time(gist.updated_at),
-        "files": [_file(gist, found, context=context) for found in match.files],
+        "files": [_file(gist, found, context=context, whole=whole) for found in match.files],
     }
 
 
-def _file(gist: Gist, found: FileMatch, *, context: bool) -> FileDetail:
+def _file(gist: Gist, found: FileMatch, *, context: bool, whole: bool) -> FileDetail:
     file = found.file
+    url = gist.html_url if file is None else f"{gist.html_url}#file-{_slug(file.name)}"
+    has_lines = file is not None and found.found_in == "content"
+
+    def make(hit: Hit) -> MatchDetail:
+        return _match(hit, url + _lines(hit) if has_lines else url, context=context)
+
+    matches: Sequence[MatchDetail] = Made(found.hits, make)
+    if whole or len(matches) < MANY_HITS:
+        matches = list(matches)
     entry: FileDetail = {
         "file": None if file is None else file.name,
         "language": None if file is None else file.language,
         "size_bytes": None if file is None else file.size_bytes,
         "more": found.more,
-        "matches": [_match(gist, found, hit, context=context) for hit in found.hits],
+        "matches": matches,  # type: ignore[typeddict-item]
     }
     if found.found_in != "content":
         entry["in"] = found.found_in
     return entry
 
 
-def _match(gist: Gist, found: FileMatch, hit: Hit, *, context: bool) -> MatchDetail:
+def _match(hit: Hit, url: str, *, context: bool) -> MatchDetail:
     entry: dict[str, Any] = {
         "line": hit.line,
         "column": hit.column,
@@ -127,21 +158,15 @@ def _match(gist: Gist, found: FileMatch, hit: Hit, *, context: bool) -> MatchDet
     }
     if context:
         entry |= {"before": list(hit.before), "after": list(hit.after)}
-    anchor = "".join(_anchor(found.file, hit if found.found_in == "content" else None))
-    entry["url"] = gist.html_url + anchor
+    entry["url"] = url
     return entry  # type: ignore[return-value]
 
 
-def _anchor(file: GistFile | None, hit: Hit | None) -> Iterator[str]:
-    if file is None:
-        return
-    yield f"#file-{_slug(file.name)}"
-    if hit is not None:
-        yield f"-L{hit.line}"
-        # A match that ends with a newline ends at the beginning of a line that it has nothing of.
-        last = hit.end_line - (hit.end_column == 1 and hit.end_line > hit.line)
-        if last > hit.line:
-            yield f"-L{last}"
+def _lines(hit: Hit) -> str:
+    """The lines of a match, as the end of its address."""
+    # A match that ends with a newline ends at the beginning of a line that it has nothing of.
+    last = hit.end_line - (hit.end_column == 1 and hit.end_line > hit.line)
+    return f"-L{hit.line}-L{last}" if last > hit.line else f"-L{hit.line}"
 
 
 def _slug(name: str) -> str:

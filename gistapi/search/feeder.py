@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 from gistapi.aio.limiter import WorkWindow
 from gistapi.errors import GistapiError
-from gistapi.models import Page, Query
+from gistapi.models import Match, Page, Query
 from gistapi.search.cached_reader import read_cached
 from gistapi.search.cursor import Cursor, Place
 from gistapi.search.gist_state import GistState
@@ -141,7 +141,7 @@ class Feeder:
     async def _search_alone(self, state: GistState) -> None:
         """Search the gist that an earlier answer could not finish, without others."""
         self._reader.share.is_alone = True
-        await read_cached(self._reader, [state])
+        await read_cached(self._reader, [state], lambda _: None)
         self._complete(state.slot, await self._reader.read(state))
         self._reader.share.is_alone = False
         self.alone = None
@@ -149,14 +149,13 @@ class Feeder:
 
     async def _search_gists(self, states: Sequence[GistState], gists: asyncio.TaskGroup) -> None:
         """Search what the cache has of these gists together, and the rest gist by gist."""
-        await read_cached(self._reader, states)
-        for state in states:
-            if self._reader.needs_reading(state):
-                name = f"gist {state.slot.gist.id}"
-                gists.create_task(self._search_gist(state), name=name)
-            else:
-                self._complete(state.slot, state.outcome())
-                self._window.release()
+        for state in await read_cached(self._reader, states, self._decide):
+            name = f"gist {state.slot.gist.id}"
+            gists.create_task(self._search_gist(state), name=name)
+
+    def _decide(self, state: GistState) -> None:
+        self._complete(state.slot, state.outcome())
+        self._window.release()
 
     async def _search_gist(self, state: GistState) -> None:
         try:
@@ -188,6 +187,9 @@ class Feeder:
         if outcome.match is not None:
             self._sender.count_hits(outcome.match)
         self.tally.decided(slot.place.target, outcome)
-        self._sender.send_all(self._buffer.complete(slot, outcome))
+        for event in self._buffer.complete(slot, outcome):
+            if isinstance(event, Match):
+                self._reader.share.sending(event.number)
+            self._sender.send(event)
         if self._buffer.is_full:
             raise Full

@@ -137,9 +137,15 @@ class GistState:
             self.note(index, None)
 
     def outcome(self) -> Outcome:
-        """The outcome of the gist."""
+        """The outcome of the gist, of which nothing is remembered here."""
         if not (self._named or self._failure or any(self._results.values())):
             return NOTHING
+        try:
+            return self._outcome()
+        finally:
+            self._results, self._named = {}, []
+
+    def _outcome(self) -> Outcome:
         matches = tuple(self._file_matches())
         if matches:
             has_more = self._has_too_many

@@ -5,7 +5,8 @@ The shapes are types, so that /openapi.json describes exactly what is built here
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from functools import partial
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field
@@ -21,7 +22,7 @@ from gistapi.models import (
     SearchEvent,
     TargetEnd,
 )
-from gistapi.search.details import Detail, GistUrl, detail
+from gistapi.search.details import Detail, GistUrl, Made, detail
 from gistapi.search.summary import (
     Explain,
     SearchedData,
@@ -201,20 +202,6 @@ class ErrorLine(TypedDict):
 Line = BeginLine | MatchLine | ProgressLine | IncompleteLine | TargetLine | EndLine | ErrorLine
 
 
-class Details(Sequence[Detail]):
-    """Where gists matched, each made when it is read: all of them take as much as the matches."""
-
-    def __init__(self, matches: Sequence[Match], *, context: bool) -> None:
-        self._matches = matches
-        self._context = context
-
-    def __len__(self) -> int:
-        return len(self._matches)
-
-    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - a Sequence's
-        return detail(self._matches[index], context=self._context)
-
-
 def plain_answer(
     query: Query,
     events: Iterable[SearchEvent],
@@ -236,7 +223,8 @@ def plain_answer(
     if query.username is not None:
         answer = {"status": answer["status"], "username": query.username, **answer}
     if details:
-        answer["details"] = Details(matches, context=query.context > 0)  # type: ignore[typeddict-item]
+        make = partial(detail, context=query.context > 0, whole=False)
+        answer["details"] = Made(matches, make)  # type: ignore[typeddict-item]
     if details and end is not None:
         answer["searched"] = searched_data(end.searched)
     if TargetEnd in kinds:
@@ -248,13 +236,15 @@ def plain_answer(
     return answer
 
 
-def line(query: Query, event: SearchEvent, explain: Explain = unexplained) -> Line:
-    """One event as an object of the stream."""
+def line(
+    query: Query, event: SearchEvent, explain: Explain = unexplained, *, whole: bool = True
+) -> Line:
+    """One event as an object of the stream. See `details.detail` for `whole`."""
     match event:
         case Begin():
             return {"type": "begin", "data": _begin(query)}
         case Match():
-            return {"type": "match", "data": detail(event, context=query.context > 0)}
+            return {"type": "match", "data": detail(event, context=query.context > 0, whole=whole)}
         case Incomplete():
             return {"type": "incomplete", "data": _incomplete(event)}
         case Progress():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from gistapi.aio.growing import GrowingBudget
@@ -12,6 +12,8 @@ from gistapi.search.stop import Stop
 
 FREE_BYTES = 256 * 1024
 """What each search may find beside the budget, so that few matches never wait."""
+AHEAD_BYTES = 2**20
+"""What a stream finds beyond what its reader has read, unless other searches wait for memory."""
 
 
 @dataclass
@@ -27,15 +29,18 @@ class AnswerShare:
     What exceeds FREE_BYTES is taken from the budget that all searches share, and the search waits
     for it. It must then hold nothing that another search could wait for: no contents, no place, no
     turn. `is_alone`: the search is at one gist, which must fit. `waited_seconds` is how long it
-    waited for other searches.
+    waited for other searches and for its reader. Unless matches are `kept` until the end, the
+    search stays close to its reader: it holds what others can use only while it is being read.
     """
 
-    def __init__(self, budget: GrowingBudget) -> None:
+    def __init__(self, budget: GrowingBudget, *, kept: bool = True) -> None:
         self.is_alone = False
         self.waited_seconds = 0.0
         self._budget = budget
         self._most_bytes = FREE_BYTES + budget.largest_claim_bytes
+        self._kept = kept
         self._found: dict[int, int] = {}
+        self._unread: set[int] = set()
         self._found_bytes = 0
         self._expected_bytes = 0
         self._growing = asyncio.Lock()
@@ -53,9 +58,10 @@ class AnswerShare:
         Raises Stop when the search has found as much as one may.
         """
         async with self._growing:
+            if not self._kept:
+                await self._wait_for_reader()
             while self._expected_bytes and self.size_bytes + most_bytes > self._most_bytes:
-                self._left.clear()
-                await self._left.wait()
+                await self._wait_for_less()
             if self.size_bytes + most_bytes > self._most_bytes and not self.is_alone:
                 raise Stop.found_too_much()
             while (more := self._missing(most_bytes)) > 0:
@@ -72,7 +78,7 @@ class AnswerShare:
         """Count what is found in a gist, if it fits into `room` or what is free now."""
         more = size_bytes - self._found.get(number, 0)
         reserved = max(0, min(more, room.left_bytes))
-        if not self._fits(more - reserved):
+        if self._is_ahead(more - reserved) or not self._fits(more - reserved):
             return False
         room.left_bytes -= reserved
         self._expected_bytes -= reserved
@@ -88,8 +94,13 @@ class AnswerShare:
         if size_bytes:
             self._found[number] = size_bytes
 
+    def sending(self, number: int) -> None:
+        """Note that a gist's match waits for the reader: `forget` follows, whatever else waits."""
+        self._unread.add(number)
+
     def forget(self, number: int) -> None:
         """Give back what a gist takes: its match has been sent."""
+        self._unread.discard(number)
         self.keep(number, 0)
         self._give_back()
 
@@ -102,10 +113,32 @@ class AnswerShare:
         self._budget.shrink(self, -self._missing(0))
 
     async def _grow(self, more_bytes: int) -> None:
+        with self._waiting():
+            await self._budget.grow(self, more_bytes)
+
+    async def _wait_for_reader(self) -> None:
+        """Wait until the reader has nearly all that was sent; all of it, if other searches wait.
+
+        Then this search gives back its share, and comes after them.
+        """
+        with self._waiting():
+            while self._unread_bytes > (0 if self._budget.is_wanted else AHEAD_BYTES):
+                await self._wait_for_less()
+
+    @property
+    def _unread_bytes(self) -> int:
+        return sum(self._found.get(number, 0) for number in self._unread)
+
+    async def _wait_for_less(self) -> None:
+        self._left.clear()
+        await self._left.wait()
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            await self._budget.grow(self, more_bytes)
+            yield
         finally:
             self.waited_seconds += loop.time() - began
 
@@ -116,6 +149,12 @@ class AnswerShare:
             return False
         missing = self._missing(more_bytes)
         return missing <= 0 or self._budget.try_grow(self, missing)
+
+    def _is_ahead(self, more_bytes: int) -> bool:
+        """Whether more, without having waited for it, would be too far ahead of the reader."""
+        if self._kept or more_bytes <= 0 or not self._found_bytes:
+            return False
+        return self._found_bytes + more_bytes > AHEAD_BYTES
 
     def _missing(self, more_bytes: int) -> int:
         """How much more the budget would have to give; less than 0 if it gave too much."""

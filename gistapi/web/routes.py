@@ -172,6 +172,7 @@ class _Api:
             elif isinstance(event, End):
                 _bind_outcome(event)
             yield event
+            del event  # nothing may hold it beside its reader
 
 
 def _bind_outcome(end: End) -> None:

@@ -14,9 +14,10 @@ def lines(
     query: Query, first: SearchEvent, events: Iterator[SearchEvent], request_id: str
 ) -> Iterator[bytes]:
     """Each event as one line. A failure is the last line: the status has been sent."""
-    yield from json_parts(line(query, first, explain))
+    yield from json_parts(line(query, first, explain, whole=False))
     try:
         for event in events:
-            yield from json_parts(line(query, event, explain))
+            yield from json_parts(line(query, event, explain, whole=False))
+            del event  # which has been sent, and is not counted any more
     except Exception as error:  # noqa: BLE001 - the caller has to see that the search failed
         yield json_line({"type": "error", "data": problem_of(error, request_id).body(request_id)})

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from gistapi.errors import GithubError
 from gistapi.github import entries as read
-from gistapi.github.entries import MAX_FILES, MAX_TEXT, Entries, ForeignGistError
+from gistapi.github.entries import MAX_FILES, MAX_TEXT, MAX_VALUES, Entries, ForeignGistError
 from gistapi.models import Gist, GistFile
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -304,3 +305,36 @@ def test_members_are_read() -> None:
     """Logins are in GitHub's order; an entry without one is ignored."""
     body = json.dumps([{"login": "a", "id": 1}, {}, None, {"login": 5}, {"login": "b"}]).encode()
     assert read.parse_members(body).ids == ("a", "b")
+
+
+@pytest.mark.parametrize("value", ["{}", "[]", "1", '""', '{"a":1}', "[[1,[2]]]"])
+@pytest.mark.parametrize("wrap", ["[{}]", '[{{"files": {{"a": [{}]}}}}]'])
+def test_a_body_of_countless_values_is_an_error(
+    value: str, wrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it is parsed: 16 MiB of empty objects would take 500 MiB."""
+    body = wrap.format(f"{value}," * (MAX_VALUES + 1) + value).encode()
+    monkeypatch.setattr(json, "loads", None)
+    with pytest.raises(GithubError, match="more values"):
+        read.parse_gists(body)
+
+
+def test_commas_in_strings_are_no_values() -> None:
+    """A gist comes with its contents."""
+    entry = ENTRY | {"description": 'a,"b\\' * MAX_VALUES}
+    ((gist,),) = (read.parse_gists(json.dumps([entry]).encode()).gists,)
+    assert gist.id == ENTRY["id"]
+
+
+@given(st.text(",{}[]:1 ", max_size=40), json_values)
+def test_counting_values_changes_no_other_answer(text: str, value: object) -> None:
+    """What is counted and allowed is read by `json.loads`."""
+    for body in (text, json.dumps(value)):
+        with patch.object(read, "MAX_VALUES", body.count(",")):
+            try:
+                expected = json.loads(body)
+            except ValueError:
+                with pytest.raises(GithubError, match="not JSON"):
+                    read._json(body.encode())
+            else:
+                assert read._json(body.encode()) == expected

@@ -7,13 +7,17 @@ import random
 import threading
 from collections.abc import Callable
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
 from gistapi.errors import GithubError, GithubRateLimitedError, UserNotFoundError
 from gistapi.events import CacheRead, Event
+from gistapi.github import page_reader
 from gistapi.github.chain import AT_ONCE, IDLE_PAGES
 from gistapi.github.freshness import Freshness
+from gistapi.github.listing_codec import StoredPage
+from gistapi.github.page_reader import PageReader
 from gistapi.models import Page, Target
 from tests.fake_github import FakeGithub, Fault, Literal, Request, Response, User, answers
 from tests.fake_github.message import from_json
@@ -32,7 +36,7 @@ from tests.github.listings import (
     true_ids,
     with_gists,
 )
-from tests.waiting import until
+from tests.waiting import HANG_SECONDS, until
 
 # fresh listings
 
@@ -426,6 +430,39 @@ async def test_pages_are_requested_concurrently(github: FakeGithub) -> None:
         await reading
         github.faults.remove(rule)
         assert are_asked()
+
+
+@on_loop
+async def test_few_bodies_are_in_memory_until_they_are_parsed(
+    github: FakeGithub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever lists: others' answers wait in their sockets while parsing falls behind."""
+    monkeypatch.setattr(page_reader, "BODIES_AT_ONCE", 3)
+    gate = threading.Event()
+    filled, body = page_reader._filled, PageReader._body
+    bodies: list[bytes] = []
+
+    def held(*given: Any) -> StoredPage:
+        assert gate.wait(HANG_SECONDS)
+        return filled(*given)
+
+    async def counting(reader: PageReader, *given: Any) -> bytes:
+        bodies.append(await body(reader, *given))
+        return bodies[-1]
+
+    monkeypatch.setattr(page_reader, "_filled", held)
+    monkeypatch.setattr(PageReader, "_body", counting)
+    for number in range(12):
+        github.add_user(f"user{number}").add_gist()
+    listings = listings_of(github)
+    users = [Target("username", f"user{number}") for number in range(12)]
+    reading = [asyncio.create_task(listed(listings, user)) for user in users]
+    await asyncio.to_thread(until, lambda: len(github.requests) == 12 and len(bodies) == 3)
+    for _ in range(100):  # rounds of the loop in which others could be read
+        await asyncio.sleep(0)
+    assert len(bodies) == 3
+    gate.set()
+    assert [len(gists) for gists in await asyncio.gather(*reading)] == [1] * 12
 
 
 @on_loop

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -128,5 +129,21 @@ def test_a_page_is_stored_in_pieces_of_a_few_hundred_files() -> None:
     many = Gist("a", "u", None, moment, moment, (file,) * 250, truncated=False, git_pull_url=None)
     pieces = pack([many] * 7)
     counts = [sum(len(gist.files) for gist in unpack(piece)) for piece in pieces]
+    bare = replace(many, files=())
+    assert [len(unpack(piece)) for piece in pack([bare] * 1000)] == [300, 300, 300, 100]
     assert counts == [500, 500, 500, 250]
     assert max(counts) < PIECE_FILES + 300
+
+
+def test_a_piece_is_remembered_by_what_it_takes_unpacked() -> None:
+    """Repeated names compress to almost nothing, and would take hundreds of MiB as objects."""
+    moment = datetime(2024, 1, 1, tzinfo=UTC)
+    sha = "0123456789abcdef0123456789abcdef01234567"
+    for name, is_remembered in (("hello.py", True), ("\U0001f600" * 250, False)):
+        url = f"https://gist.githubusercontent.com/octocat/6cad326836d38bd3a7ae/raw/{sha}/hello.py"
+        file = GistFile(name, url, 100, "Python", sha)
+        files = tuple(replace(file, name=f"{name}{number}") for number in range(300))
+        gist = Gist("a", "u", None, moment, moment, files, truncated=False, git_pull_url=None)
+        (piece,) = pack([gist])
+        assert len(piece) < 32 * 1024
+        assert (unpack(piece) is unpack(piece)) is is_remembered

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import threading
 
 import pytest
 
 from gistapi.matching import Matching, Wanted, compile_pattern
+from gistapi.matching.collector import Collector
+from gistapi.matching.window import Window
 from gistapi.models import Flags, Hit, Hits
 from tests.aio.looping import run
 
@@ -153,3 +157,53 @@ def test_matches_share_lines() -> None:
     shown = [line for hit in found.hits for line in (*hit.before, hit.text, *hit.after)]
     assert len(shown) > 1900
     assert len({id(line) for line in shown}) == 100
+
+
+@pytest.mark.parametrize("pattern", ["a", "a(?=b)", r"(a)(?!\1)"], ids=["re2", "re", "worker"])
+def test_the_loop_looks_up_few_matches_at_once(
+    pattern: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1,000 with the lines around them take 15 ms: those are for a thread."""
+    here: list[int] = []
+    hit = Window.hit
+
+    def counting(window: Window, start: int, end: int) -> Hit:
+        here.append(threading.get_ident())
+        return hit(window, start, end)
+
+    monkeypatch.setattr(Window, "hit", counting)
+
+    async def main() -> None:
+        matching = Matching(pattern_timeout_seconds=60)
+        wanted = Wanted(max_count=1000, context=10)
+        matcher = matching.matcher(compile_pattern(pattern, Flags()), wanted)
+        found = await matcher.search_many([b"ab\n" * 900, b"ab\n" * 10])
+        assert [len(hits.hits) for hits in found if isinstance(hits, Hits)] == [900, 10]
+        assert len(here) == 910
+        assert here.count(threading.get_ident()) <= 10
+        await matching.close()
+
+    run(main(), jumping=False)
+
+
+def test_each_line_around_matches_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 21 lines that a match shows, 20 were shown by the one before."""
+    read: list[bytes] = []
+    line = Window.line
+
+    def counting(window: Window, raw: bytes, *, ended: bool) -> str:
+        read.append(raw)
+        return line(window, raw, ended=ended)
+
+    monkeypatch.setattr(Window, "line", counting)
+    collector = Collector(Wanted(max_count=1000, context=10), 300)
+    lines = [f"a{number}" for number in range(1000)]
+    text = "\n".join(lines).encode()
+    collector.window.data += text
+    collector.add([match.span() for match in re.finditer(rb"a", text)])
+    hits = collector.finish()
+    assert hits is not None
+    for number, hit in enumerate(hits.hits):
+        assert hit.before == tuple(lines[max(0, number - 10) : number])
+        assert hit.after == tuple(lines[number + 1 : number + 11])
+    assert len(read) < 1500

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
 from gistapi.aio.growing import GrowingBudget
 from gistapi.errors import PatternTimeoutError
 from gistapi.matching import Matching, Wanted, compile_pattern
-from gistapi.models import Flags, Hits, Match, Query
+from gistapi.models import Flags, Hit, Hits, Match, Query
 from gistapi.search import share as module
 from gistapi.search.share import FREE_BYTES, AnswerShare
 from gistapi.search.sizes import hits_bytes, most_bytes
@@ -20,7 +23,7 @@ from gistapi.search.stop import Stop
 from tests.aio.looping import run
 from tests.fake_github import FakeGithub
 from tests.search.searching import Bench, bench
-from tests.waiting import until
+from tests.waiting import HANG_SECONDS, until
 
 MIB = 2**20
 ALL = Query("octocat", "needle", details=True, max_count=1000)
@@ -139,6 +142,76 @@ def test_sixty_four_searches_that_find_much_are_all_answered(
     assert [len(answer.matches) for answer in answers] == [3] * 64
     assert not any(answer.gaps for answer in answers)
     assert 2 * MIB < most <= 5 * MIB + 64 * 2**16
+
+
+def test_streams_to_slow_readers_go_on_side_by_side(github: FakeGithub) -> None:
+    """Each has a first match before any reader takes a second; all together would not fit."""
+    _add_gists(github, 10, matches=900)
+    readers = 8
+    all_have_one = threading.Barrier(readers, timeout=HANG_SECONDS)
+
+    def read(ours: Bench) -> int:
+        matches = 0
+        with closing(ours.searcher.search(ALL, kept=False)) as events:
+            for event in events:
+                matches += isinstance(event, Match)
+                if matches == 1 and isinstance(event, Match):
+                    all_have_one.wait()
+        return matches
+
+    with (
+        bench(github, cache_url="memory:", max_searches=readers, deadline_seconds=600) as ours,
+        ThreadPoolExecutor(readers) as pool,
+    ):
+        ours.search(ALL)  # from now on the cache has them
+        ours.searcher._answers = GrowingBudget(20 * MIB, 6 * MIB)
+        assert list(pool.map(read, [ours] * readers)) == [10] * readers
+
+
+def test_what_a_stream_has_sent_is_in_memory_no_more(github: FakeGithub) -> None:
+    """While the search goes on in the same batch of gists; it takes what is counted, as 10 do."""
+    _add_gists(github, 10, matches=900)
+    most = 0
+    with bench(github, cache_url="memory:") as ours:
+        ours.search(ALL)
+        gc.collect()
+        with closing(ours.searcher.search(ALL, kept=False)) as events:
+            for event in events:
+                if isinstance(event, Match):
+                    most = max(most, sum(isinstance(thing, Hit) for thing in gc.get_objects()))
+                del event
+    assert 900 <= most < 5 * 900
+
+
+def test_a_stream_stays_close_to_its_reader() -> None:
+    """It waits once AHEAD_BYTES are unread, or anything while others wait for memory."""
+
+    async def main() -> None:
+        budget = GrowingBudget(10 * MIB, 10 * MIB)
+        stream, other = AnswerShare(budget, kept=False), AnswerShare(budget)
+        for number in (1, 2, 3):
+            async with stream.room(MIB) as room:
+                assert stream.try_keep(room, number, MIB)
+                assert number > 1 or not stream.try_keep(room, 9, 1)
+            if number < 3:
+                stream.sending(number)
+            if number == 2:
+                waiting = asyncio.create_task(_have(stream, 0))
+                await asyncio.sleep(0)
+                assert not waiting.done()
+                stream.forget(1)
+                await waiting
+        wanting = asyncio.create_task(_have(other, 10 * MIB))
+        await asyncio.sleep(0)
+        waiting = asyncio.create_task(_have(stream, 0))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        stream.forget(2)  # what is found but not sent is not waited for
+        await waiting
+        stream.release()
+        await wanting
+
+    run(main())
 
 
 @pytest.mark.parametrize("kept", [False, True])
