@@ -16,7 +16,8 @@ from gistapi.search.source import GistSource
 
 AHEAD = 8
 """Targets that are listed at the same time."""
-PAGES_AHEAD = 2
+PAGES_AHEAD = 1
+"""Of each; the task that reads has another in hand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from tests.fake_github import FakeGithub
 from tests.search.searching import Bench, bench
 from tests.waiting import HANG_SECONDS, until
 
-SEARCHES = 12
+SEARCHES = 3  # their lists may all be in memory at once: page_reader.BODIES_AT_ONCE
 USERS = AHEAD
 SMALL = "small"
 _search: ContextVar[str] = ContextVar("search", default="")
