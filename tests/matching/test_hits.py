@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+from collections.abc import Sequence
 
 import pytest
 
 from gistapi.matching import Matching, Wanted, compile_pattern
 from gistapi.matching.collector import Collector
+from gistapi.matching.matcher import INLINE_HITS
 from gistapi.matching.window import Window
+from gistapi.matching.worker import Span
 from gistapi.models import Flags, Hit, Hits
 from tests.aio.looping import run
 
@@ -164,14 +167,15 @@ def test_the_loop_looks_up_few_matches_at_once(
     pattern: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """1,000 with the lines around them take 15 ms: those are for a thread."""
-    here: list[int] = []
-    hit = Window.hit
+    loop = threading.get_ident()
+    at_once: list[tuple[bool, int]] = []
+    add = Collector.add
 
-    def counting(window: Window, start: int, end: int) -> Hit:
-        here.append(threading.get_ident())
-        return hit(window, start, end)
+    def counting(collector: Collector, spans: Sequence[Span]) -> None:
+        at_once.append((threading.get_ident() == loop, len(spans)))
+        add(collector, spans)
 
-    monkeypatch.setattr(Window, "hit", counting)
+    monkeypatch.setattr(Collector, "add", counting)
 
     async def main() -> None:
         matching = Matching(pattern_timeout_seconds=60)
@@ -179,8 +183,8 @@ def test_the_loop_looks_up_few_matches_at_once(
         matcher = matching.matcher(compile_pattern(pattern, Flags()), wanted)
         found = await matcher.search_many([b"ab\n" * 900, b"ab\n" * 10])
         assert [len(hits.hits) for hits in found if isinstance(hits, Hits)] == [900, 10]
-        assert len(here) == 910
-        assert here.count(threading.get_ident()) <= 10
+        assert sum(count for _, count in at_once) == 910
+        assert max(count for is_loops, count in at_once if is_loops) <= INLINE_HITS
         await matching.close()
 
     run(main(), jumping=False)
