@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from bench.bystanders import ask
 from bench.record import Record
 
 MATCHING, LARGE, SLOW, NAMES, SMALL = "matching", "large", "slow", "names", "small"
@@ -53,23 +54,16 @@ class Attacker:
     chance: random.Random
     held: deque[socket.socket] = field(default_factory=deque)
 
-    def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> int:
-        """Request a search on a connection of its own; returns the status."""
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", self.port, timeout=WAIT_SECONDS, source_address=(self.source, 0)
-        )
-        try:
-            sent = {"Content-Type": "application/json"} | dict(headers or {})
-            connection.request("POST", "/api/v1/search", body, sent)
-            response = connection.getresponse()
-            self.record.answer("attacker", response.status, response.read())
-        finally:
-            connection.close()
-        return response.status
+    def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Request a search on a connection of its own."""
+        between = (self.source, self.port)
+        path = "/api/v1/search"
+        status, text = ask(between, "POST", path, body, headers, timeout=WAIT_SECONDS)
+        self.record.answer("attacker", status, text)
 
-    def search(self, user: str, pattern: str, **fields: object) -> int:
+    def search(self, user: str, pattern: str, **fields: object) -> None:
         """Search a user's gists."""
-        return self.post(json.dumps({"username": user, "pattern": pattern} | fields).encode())
+        self.post(json.dumps({"username": user, "pattern": pattern} | fields).encode())
 
     def connect(self, sent: bytes) -> socket.socket:
         """Open a connection with a small buffer, and send this over it."""

@@ -27,7 +27,7 @@ import requests
 from bench import tables
 from bench.attackers import ATTACKS, LARGE, LISTED, MATCHING, NAMES, SLOW, SMALL, Attack
 from bench.bystanders import GOOD
-from bench.measuring import MIB, Measured, note, percentile
+from bench.measuring import MIB, Measured, note, percentiles
 from bench.world import World, github
 from tests.serving import ROOT, SERVE, Serving, serving
 from tests.waiting import HANG_SECONDS
@@ -143,7 +143,9 @@ def _attacked(name: str, attack: Attack, measured: Measured, seconds: float) -> 
             seen = json.loads(others.communicate(timeout=HANG_SECONDS)[0])
         service_cpu = measured.cpu_seconds()
         sent = json.loads(attackers.communicate(timeout=HANG_SECONDS)[0])
-    found: Row = {f"{who}_ms": _times(seen[who]["seconds"]) for who in ("ping", "readyz", "good")}
+    found: Row = {
+        f"{who}_ms": percentiles(seen[who]["seconds"]) for who in ("ping", "readyz", "good")
+    }
     return found | {
         "good": len(seen["good"]["seconds"]),
         "refused": len(seen["good"]["failed"]),
@@ -182,12 +184,6 @@ def _python(module: str, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", module, *arguments]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
-
-
-def _times(seconds: list[float]) -> dict[str, float]:
-    shares = {"p50": 0.5, "p99": 0.99}
-    found = {name: percentile(seconds, share) * 1e3 for name, share in shares.items()}
-    return found | {"max": max(seconds) * 1e3}
 
 
 def _is_alive(service: Serving) -> bool:

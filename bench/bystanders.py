@@ -11,12 +11,36 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 GOOD = "good"
 """The user that the good caller searches."""
 WAIT_SECONDS = 30
 """Only a service that hangs takes longer."""
+
+
+def ask(
+    between: tuple[str, int],
+    method: str,
+    path: str,
+    body: bytes | None,
+    headers: Mapping[str, str] | None = None,
+    *,
+    timeout: float,
+) -> tuple[int, bytes]:
+    """The status and body of an answer, on a connection `between` an address and a port."""
+    source, port = between
+    connection = http.client.HTTPConnection(
+        "127.0.0.1", port, timeout=timeout, source_address=(source, 0)
+    )
+    sent = {"Content-Type": "application/json"} if body else {}
+    try:
+        connection.request(method, path, body, sent | dict(headers or {}))
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
 
 
 @dataclass
@@ -36,25 +60,15 @@ class Bystander:
         while time.perf_counter() < until:
             began = time.perf_counter()
             try:
-                status, text = self._ask(port)
+                status, text = ask(
+                    (self.source, port), self.method, self.path, self.body, timeout=WAIT_SECONDS
+                )
                 if not self._is_right(status, text):
                     self.failed.append(f"{status} {text[:200]!r}")
             except (OSError, http.client.HTTPException) as error:
                 self.failed.append(f"no answer: {type(error).__name__}")
             self.seconds.append(time.perf_counter() - began)
             time.sleep(self.pause_seconds)
-
-    def _ask(self, port: int) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", port, timeout=WAIT_SECONDS, source_address=(self.source, 0)
-        )
-        try:
-            headers = {"Content-Type": "application/json"} if self.body else {}
-            connection.request(self.method, self.path, self.body, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
 
     def _is_right(self, status: int, text: bytes) -> bool:
         if status != 200:

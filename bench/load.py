@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from http.client import HTTPConnection
 from typing import Any
 
-from bench.measuring import MIB, NEEDLE, Measured, measured, note, percentile, summary
+from bench.measuring import MIB, NEEDLE, Measured, measured, note, percentiles, summary
 from bench.plan import Plan
 from bench.world import World
 
@@ -59,8 +59,8 @@ def _row(service: Measured, plan: Plan, clients: int, users: Sequence[str]) -> d
         "gists": plan.load_gists,
         "searches": len(searches),
         "searches_per_second": len(searches) / seconds,
-        "search_ms": _percentiles(searches),
-        "ping_ms": _percentiles(pings),
+        "search_ms": percentiles(searches),
+        "ping_ms": percentiles(pings),
         "cpu_ms_per_search": (service.cpu_seconds() - cpu) / len(searches) * 1e3,
         "peak_mib": peak.pss_bytes / MIB,
     }
@@ -120,12 +120,6 @@ def _ping(service: Measured, until: float, took: list[float]) -> None:
         connection.getresponse().read()
         took.append(time.perf_counter() - began)
         time.sleep(PING_SECONDS)
-
-
-def _percentiles(seconds: list[float]) -> dict[str, float]:
-    shares = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
-    found = {name: percentile(seconds, share) * 1e3 for name, share in shares.items()}
-    return {**found, "max": max(seconds) * 1e3}
 
 
 def starts(world: World, plan: Plan) -> dict[str, Any]:

@@ -175,10 +175,15 @@ def summary(readings: Sequence[float]) -> dict[str, float]:
     return {name: float(f"{value:.4g}") for name, value in found.items()}
 
 
-def percentile(readings: Sequence[float], share: float) -> float:
-    """The reading below which this share of them lies."""
-    ordered = sorted(readings)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+def percentiles(seconds: Sequence[float]) -> dict[str, float]:
+    """The median, 90th and 99th percentile and the maximum of times, in milliseconds."""
+    ordered = [1e3 * each for each in sorted(seconds)]
+    shares = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+    found = {
+        name: ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+        for name, share in shares.items()
+    }
+    return {**found, "max": ordered[-1]}
 
 
 def note(words: str) -> None:

@@ -7,13 +7,14 @@ from collections import deque
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-T = TypeVar("T")
+T = TypeVar("T", "_Caller", "Lane")
 
 
 class _Turns(Generic[T]):
     """A queue of those that take turns; who begins to wait goes first, once.
 
-    Source: https://www.rfc-editor.org/rfc/rfc8290
+    `queued` of one is true from `join` until it is taken out and not put back. Source:
+    https://www.rfc-editor.org/rfc/rfc8290
     """
 
     def __init__(self) -> None:
@@ -23,14 +24,22 @@ class _Turns(Generic[T]):
     def __bool__(self) -> bool:
         return bool(self.first or self.later)
 
+    def join(self, one: T) -> None:
+        """Queue one that begins to wait, if it is not queued."""
+        if not one.queued:
+            one.queued = True
+            self.first.append(one)
+
     def pop(self) -> T:
+        """Take the next one out."""
         return (self.first or self.later).popleft()
 
 
 class _Caller:
     """The lanes of one caller that wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.queued = False
         self.lanes: _Turns[Lane] = _Turns()
 
@@ -72,8 +81,8 @@ class FairLimiter:
         """A new lane: the queue of one search of a caller."""
         found = self._callers.get(caller)
         if found is None:
-            found = self._callers[caller] = _Caller()
-        return Lane(self, caller, found)
+            found = self._callers[caller] = _Caller(caller)
+        return Lane(self, found)
 
     def beside(self, lane: Lane) -> Lane:
         """This limiter's lane of the search that has `lane` in this or another limiter."""
@@ -81,7 +90,7 @@ class FairLimiter:
             return lane
         own = self._beside.get(lane)
         if own is None:
-            own = self._beside[lane] = self.lane(lane.caller_name)
+            own = self._beside[lane] = self.lane(lane.caller.name)
         return own
 
     def _serve(self) -> None:
@@ -101,8 +110,7 @@ class FairLimiter:
                 self._turns.first.appendleft(caller)
                 break
             lane.waiting.popleft()
-            self._free -= places
-            lane.held += places
+            self._grant(lane, places)
             turn.set_result(None)
             caller.lanes.later.append(lane)
             self._turns.later.append(caller)
@@ -117,32 +125,29 @@ class FairLimiter:
                 lane.waiting.popleft()
             if not lane.waiting:
                 lane.queued = False
-            elif lane.held and lane.held + lane.waiting[0][1] > self.per_lane:
-                blocked.append(lane)
-            else:
+            elif lane.may_take(lane.waiting[0][1]):
                 found = lane
+            else:
+                blocked.append(lane)
         caller.lanes.later.extend(blocked)
         return found
 
     def take(self, lane: Lane, places: int) -> bool:
         """Grant places at once, if the lane has no waiters and may have them."""
-        if lane.waiting or self._turns.first or places > self._free:
+        if lane.waiting or self._turns.first or places > self._free or not lane.may_take(places):
             return False
-        if lane.held and lane.held + places > self.per_lane:
-            return False
+        self._grant(lane, places)
+        return True
+
+    def _grant(self, lane: Lane, places: int) -> None:
         self._free -= places
         lane.held += places
-        return True
 
     def enter(self, lane: Lane, turn: asyncio.Future[None], places: int) -> None:
         """Queue a waiter of a lane."""
         lane.waiting.append((turn, places))
-        if not lane.queued:
-            lane.queued = True
-            lane.caller.lanes.first.append(lane)
-        if not lane.caller.queued:
-            lane.caller.queued = True
-            self._turns.first.append(lane.caller)
+        lane.caller.lanes.join(lane)
+        self._turns.join(lane.caller)
         self._serve()
 
     def leave(self, lane: Lane, places: int) -> None:
@@ -156,9 +161,8 @@ class FairLimiter:
 class Lane:
     """One search's share of a limiter: the places it holds, and its waiters."""
 
-    def __init__(self, limiter: FairLimiter, caller_name: str, caller: _Caller) -> None:
+    def __init__(self, limiter: FairLimiter, caller: _Caller) -> None:
         self.limiter = limiter
-        self.caller_name = caller_name
         self.caller = caller
         self.held = 0
         self.queued = False
@@ -168,6 +172,10 @@ class Lane:
     def most(self) -> int:
         """How many places the lane may hold."""
         return self.limiter.per_lane
+
+    def may_take(self, places: int) -> bool:
+        """Whether its bound allows this many more; whatever their number, if it holds none."""
+        return not self.held or self.held + places <= self.limiter.per_lane
 
     def place(self, places: int = 1) -> Places:
         """A context that holds some places, or all there are if that is fewer."""

@@ -1,4 +1,4 @@
-"""The only module that sends requests to GitHub: its limits and redirects."""
+"""The one way to GitHub: which hosts may be asked, with which headers and within which limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gistapi.github.http import CHUNK_BYTES, Http, TransientError
 from gistapi.github.response import Response
 from gistapi.github.retries import LimitedError, Retries
 from gistapi.github.shared_limits import SharedLimits, Waits
-from gistapi.github.url_policy import API_KINDS, Kind, UrlPolicy
+from gistapi.github.url_policy import API_KINDS, Kind, Origin, UrlPolicy
 
 __all__ = ["CHUNK_BYTES", "Client", "LimitedError", "Response", "Retries", "TransientError"]
 
@@ -73,8 +73,11 @@ class Client:
 
     def host(self, url: str, kind: Kind, scope: Scope) -> Host:
         """What the host of `url` allows; raises IncompleteError `host_not_allowed`."""
+        return self.host_at(self.policy.allowed(url, kind), kind, scope)
+
+    def host_at(self, origin: Origin, kind: Kind, scope: Scope) -> Host:
+        """What the host of an allowed origin allows."""
         callers = scope.caller_token if kind in API_KINDS else None
-        origin = self.policy.allowed(url, kind)
         return self.limits.host(origin.netloc, RESOURCES[kind], callers)
 
     def get(
@@ -96,8 +99,7 @@ class Client:
         where nothing will help, RateLimitedError and ByteQuotaError when the caller's quota is
         used up, and IncompleteError `host_not_allowed`.
         """
-        request = Request(url, kind, scope, headers, None, max_wait_seconds)
-        return Exchange(self, request)
+        return Exchange(self, Request(url, kind, scope, headers, None, max_wait_seconds))
 
     def post(
         self,

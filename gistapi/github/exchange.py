@@ -1,4 +1,4 @@
-"""One request to GitHub and its answer, whose end is observed."""
+"""One request to GitHub and its answer: waits, places, redirects, and the report of its end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gistapi.aio.limiter import Places
 from gistapi.aio.scope import Scope
 from gistapi.errors import GithubError
 from gistapi.events import GithubRequestEnded
-from gistapi.github.host_limits import Permit
+from gistapi.github.host_limits import Host, Permit
 from gistapi.github.http import Answer, SilenceError, TransientError
 from gistapi.github.http_errors import cause_of
 from gistapi.github.response import Response, raise_for_failure
@@ -93,7 +93,8 @@ class Exchange:
     async def _ask(self) -> Response:
         client, request = self._client, self._request
         origin = client.policy.allowed(request.url, request.kind)
-        permit = self._permit = await self._permitted()
+        host = client.host_at(origin, request.kind, request.scope)
+        permit = self._permit = await self._permitted(host)
         request.scope.meter.spend_request()
         self._is_sent = True
         quoted = quote(request.url, safe=PRINTABLE_ASCII)  # only what cannot be sent as it is
@@ -103,13 +104,12 @@ class Exchange:
         await raise_for_failure(permit, response)
         return response
 
-    async def _permitted(self) -> Permit:
+    async def _permitted(self, host: Host) -> Permit:
         """A permit to send, with a place at the host and one of the lane."""
-        client, request = self._client, self._request
-        scope, host = request.scope, client.host(request.url, request.kind, request.scope)
+        scope = self._request.scope
         while True:
-            await client.learn()
-            if (seconds := host.wait_seconds()) > request.max_wait_seconds:
+            await self._client.learn()
+            if (seconds := host.wait_seconds()) > self._request.max_wait_seconds:
                 raise LimitedError("GitHub asked for a wait.", retry_after_seconds=seconds)
             await host.wait(scope.ends_at)
             await self._take(host.throttle.place(scope.lane))

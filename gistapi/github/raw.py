@@ -167,7 +167,7 @@ class _Pass:
 
     async def _received(self) -> bytes:
         answer = self._answer or await self._rest()
-        if self._offset and answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return b""  # nothing follows what we have; its hash shows whether that is all
         while not self._is_too_long and (received := await answer.next_chunk()):
             chunk = received[self._skip :]

@@ -199,7 +199,7 @@ class Searcher:
             scope.lane, partial(self._compile, query.pattern, query.flags)
         )
         wanted = Wanted(query.max_count, query.context, more=query.details)
-        matcher = self._matching.matcher(pattern, wanted, scope.lane.caller_name)
+        matcher = self._matching.matcher(pattern, wanted, scope.lane.caller.name)
         reader = Reader(
             source=self._source,
             shared=self._shared,
