@@ -36,7 +36,7 @@ demo: $(DEV) ## start it with a fake GitHub: no network, no rate limit
 
 test: $(DEV) ## run every test
 	@$(BIN)/python -m tests.browser_path
-	$(BIN)/pytest --numprocesses 6 --dist worksteal
+	$(BIN)/pytest --numprocesses 4 --dist worksteal
 
 coverage: $(DEV) ## run every test and measure branch coverage, which doubles the time
 	$(BIN)/pytest --cov --numprocesses 4
