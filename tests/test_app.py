@@ -120,8 +120,11 @@ READABLE = (sys.prefix, sys.base_prefix, *gistapi.__path__, "/proc/", "/nonexist
 OPENING = ("open", "socket.", "sqlite3.", "subprocess.", "os.fork", "os.posix_spawn", "os.mkdir")
 def record(event, args):
     # What may be read: what is installed (modules are imported), what the metrics tell of a
-    # process, and the cache's own file, which must not be somebody else's.
-    if event.startswith(OPENING) and not str(args[0]).startswith(READABLE):
+    # process, and the cache's own file, which must not be somebody else's. A descriptor is open
+    # already: the first import of a module writes its bytecode by one.
+    if not event.startswith(OPENING) or isinstance(args[0], int):
+        return
+    if not str(args[0]).startswith(READABLE):
         seen.append(event)
 sys.addaudithook(record)
 app = gistapi.app.create_app(Settings(cache_url={url!r}, github_token="x"))
