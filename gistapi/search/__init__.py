@@ -1,7 +1,7 @@
 """The use case: which gists match a pattern?
 
 `Searcher` runs searches on the event loop and passes their events to threads. May import `errors`,
-`models`, `events`, `aio` and `matching`; `app` hands in GitHub and the cache.
+`models`, `events`, `aio` and `matching`; `app` provides GitHub and the cache.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from gistapi.search.stop import GO_ON, Stop
 
 __all__ = ["SearchBounds", "Searcher"]
 
-COMPILED = 16
-"""Patterns that stay compiled: a search that goes on by its cursor compiles once."""
+MAX_COMPILED = 16
+"""Compiled patterns that are kept: a search continued by its cursor compiles its pattern once."""
 CONTENT_BYTES = 64 * 2**20
-"""Contents that all searches together hold in memory, with the matches that are being made."""
+"""Memory of all searches for contents, and for the matches that are being found in them."""
 ANSWER_BYTES = 96 * 2**20
-"""What the searches found, until it has been sent, beside `share.FREE_BYTES` of each."""
+"""Memory of all searches for unsent results, in addition to `share.FREE_BYTES` for each search."""
 MOST_ANSWER_BYTES = 40 * 2**20
-"""The same of one search: `sender.MAX_CHARACTERS` of four bytes each, `sender.MAX_HITS`."""
+"""Maximum of that for one search: `sender.MAX_CHARACTERS` at four bytes, `sender.MAX_HITS`."""
 CACHE_THREADS = 4
 
 
 class RunningSearch(Iterator[SearchEvent]):
-    """The events of one search, to be closed when its answer has been sent.
+    """Iterator over the events of one search. Close it once the answer has been sent.
 
-    Unless they are `kept` until then, a match has been sent when the next event is asked for.
+    All matches count as unsent until then; with `kept` false, one only until the next event.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class RunningSearch(Iterator[SearchEvent]):
         return event
 
     def close(self) -> None:
-        """Stop the search and its downloads, and forget what it found. Idempotent."""
+        """Stop the search and its downloads, and release the memory of its results. Idempotent."""
         self._events.close()
         self._portal.soon(self._share.release)
 
@@ -74,10 +74,10 @@ class RunningSearch(Iterator[SearchEvent]):
 
 
 class Searcher:
-    """Searches gists, many searches concurrently on one event loop.
+    """Runs searches, many of them concurrently, on one event loop.
 
-    `limiter` bounds the requests to GitHub, `deadline_seconds` and `bounds` one search,
-    `max_searches` how many run at once.
+    `limiter` bounds the requests to GitHub; `deadline_seconds` and `bounds` bound each search;
+    `max_searches` is the number of searches that may run at once.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Searcher:
         bounds: SearchBounds = SearchBounds(),  # noqa: B008 - frozen
         observe: Observer = ignore,
     ) -> None:
-        self._compile = lru_cache(maxsize=COMPILED)(compile_pattern)
+        self._compile = lru_cache(maxsize=MAX_COMPILED)(compile_pattern)
         self._source = source
         self._matching = matching
         self._limiter = limiter
@@ -120,15 +120,17 @@ class Searcher:
         caller_token: str | None = None,
         kept: bool = True,
     ) -> RunningSearch:
-        """Yield the events of one search: Begin, then Match, Incomplete and Progress, last End.
+        """Start a search and return its events: Begin, then the others in any order, and End last.
 
-        With `query.limit`, matches come in the order of the listing, otherwise as they are found.
-        The searches of one `caller` share the turns of one. Closing the iterator stops the search
-        and its downloads, and has to come once the answer has been sent: until then it counts as
-        memory in use. With `kept` false a match does so only until the next event is asked for, and
-        the search stays close to its reader. Raises, from the iterator, before anything is sent to
-        GitHub: OverloadedError, InvalidCursorError, InvalidPatternError; where nothing could be
-        searched: GithubError and its kinds, RateLimitedError, ByteQuotaError.
+        With `query.limit`, matches are in the order of the listing, otherwise in the order in which
+        they are found. Searches of the same `caller` share one turn at the limiter. Close the
+        iterator once the answer has been sent: its results occupy memory until then. With `kept`
+        false, a match does so only until the next event is requested, and the search runs only a
+        little ahead of its reader. Closing the iterator earlier stops the search.
+
+        The iterator raises OverloadedError, InvalidCursorError or InvalidPatternError before the
+        first request to GitHub. If nothing could be searched, it raises GithubError or a subclass,
+        RateLimitedError or ByteQuotaError.
         """
         share = AnswerShare(self._answers, kept=kept)
 
@@ -148,7 +150,7 @@ class Searcher:
         return RunningSearch(events, self._portal, share, kept=kept)
 
     def read_file(self, gist_id: str, name: str) -> FileText:
-        """One file of a gist, read like a search's. Blocks.
+        """Download one file of a gist, within the deadline of a search. Blocks.
 
         Raises DeadlineError, OverloadedError, and what `file_text.read_file` raises.
         """
@@ -169,7 +171,7 @@ class Searcher:
 
     @property
     def running(self) -> int:
-        """How many searches run now."""
+        """The number of searches, and of files being read, that have not ended."""
         return self._admitted
 
     @property
@@ -178,7 +180,10 @@ class Searcher:
         return self._stopping
 
     def shut_down(self, grace_seconds: float) -> None:
-        """Refuse new searches; after the grace, end those still running with what they have."""
+        """Refuse new searches, and stop those that still run after `grace_seconds`. Blocks.
+
+        A search that is stopped ends with a partial answer.
+        """
         with self._changed:
             self._stopping = True
             self._changed.wait_for(lambda: not self._admitted, grace_seconds)
@@ -186,7 +191,7 @@ class Searcher:
                 self._portal.loop.call_soon_threadsafe(self._stop_all)
 
     def close(self) -> None:
-        """End the threads that read the cache and compile patterns. Idempotent."""
+        """Stop the threads that read the cache and compile patterns. Idempotent."""
         self._cache_threads.close()
         self._compiler.close()
 

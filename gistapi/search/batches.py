@@ -1,4 +1,4 @@
-"""How many cached files are read and searched together."""
+"""Divides cached files into batches that are read and searched together."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from gistapi.search.gist_state import GistState
 from gistapi.search.sizes import cost_bytes
 
 BATCH_BYTES = 2 * 2**20
-"""Cached contents that are read and searched together."""
+"""A batch ends with the content that brings it to this size."""
 BATCH_COST_BYTES = 8 * 2**20
-"""The same with all the matches there may be in them."""
+"""The same for the memory of the contents and of all matches that they may have."""
 
 
 def batches(
     places: dict[str, list[tuple[GistState, int]]], max_count: int | None, context: int
 ) -> Iterator[tuple[dict[str, int | None], int]]:
-    """Cut the wanted contents into batches of about these sizes: sizes by SHA, and their cost."""
+    """Yield batches of the wanted contents: their sizes by blob SHA, and the memory they may take.
+
+    `places` maps a blob SHA to the gists that have it, each with the file's index in the gist.
+    """
     batch: dict[str, int | None] = {}
     size = cost = 0
     for sha, found in places.items():

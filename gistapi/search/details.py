@@ -1,4 +1,4 @@
-"""Where a gist matched, in the shape of the JSON answer."""
+"""Builds the JSON object of a gist that matches: its files, and the matches in them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from gistapi.models import FileMatch, Gist, Hit, Match
 from gistapi.search.times import format_time
 
 MAX_TEXT = 300
+"""Characters shown of the lines of a match."""
 MANY_HITS = 32
-"""Of one file: as objects 1,000 take 1 MiB."""
-GistUrl = Annotated[str, Field(description="The gist's address, as GitHub gave it.")]
+"""Number of matches in a file from which they are built as they are read: 1,000 take 1 MiB."""
+GistUrl = Annotated[str, Field(description="URL of the gist, as GitHub returned it.")]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Place = Annotated[int, Field(ge=1)]
 Offset = Annotated[int, Field(ge=0, le=MAX_TEXT)]
@@ -28,24 +29,24 @@ class MatchDetail(TypedDict):
 
     line: Place
     column: Place
-    end_line: Annotated[int, Field(ge=1, description="Of the offset behind the match.")]
+    end_line: Annotated[int, Field(ge=1, description="Line of the position after the match.")]
     end_column: Place
     text: Annotated[
         str,
         Field(
             max_length=MAX_TEXT,
-            description="The line or lines of the match, cut to 300 characters around its start.",
+            description="Line or lines of the match, cut to 300 characters around its start.",
         ),
     ]
     start: Annotated[int, Field(ge=0, le=MAX_TEXT, description="Offset of the match in `text`.")]
     end: Offset
-    cut: Annotated[bool, Field(description="Whether `text` is not all of these lines.")]
+    cut: Annotated[bool, Field(description="Whether `text` is only a part of these lines.")]
     before: NotRequired[Annotated[list[Line], Field(description="With `context`.")]]
     after: NotRequired[Annotated[list[Line], Field(description="With `context`.")]]
-    url: Annotated[str, Field(description="Leads to the line.")]
+    url: Annotated[str, Field(description="Link to the lines on GitHub.")]
 
 
-# `in` is a word of Python's
+# `in` is a keyword of Python
 _In = TypedDict(
     "_In",
     {
@@ -60,23 +61,23 @@ _In = TypedDict(
 
 
 class FileDetail(_In):
-    """The matches in one file, or in its name or the gist's description."""
+    """The matches in a file, in its name, or in the gist's description."""
 
-    file: Annotated[str | None, Field(description="Its name; null for the description.")]
-    language: Annotated[str | None, Field(description="As GitHub names it.")]
+    file: Annotated[str | None, Field(description="Name of the file; null for the description.")]
+    language: Annotated[str | None, Field(description="Language, as GitHub names it.")]
     size_bytes: Annotated[int | None, Field(ge=0)]
     more: Annotated[
         bool | None,
         Field(
-            description="Whether there are further matches; true also where the search for them"
-            " took too long, null if it was not searched for: without `max_count`."
+            description="Whether the file has further matches. Also true if the search for them"
+            " took too long; null if they were not searched for."
         ),
     ]
     matches: list[MatchDetail]
 
 
 class Detail(TypedDict):
-    """Where a gist matched."""
+    """A gist that matches, and where."""
 
     gist: GistUrl
     owner: str | None
@@ -85,14 +86,14 @@ class Detail(TypedDict):
     updated_at: Time
     files: Annotated[
         list[FileDetail],
-        Field(description="In GitHub's order. Without `max_count`, the first that matches."),
+        Field(description="In GitHub's order. Without `max_count`, the first one that matches."),
     ]
 
 
-class Made(Sequence[Any]):
-    """Objects of the answer, each made when it is read: all take more than what they are made of.
+class LazyObjects(Sequence[Any]):
+    """Objects of an answer, each built when it is read, since they take more than their sources.
 
-    `json_parts` reads them one by one.
+    `json_parts` reads them one at a time.
     """
 
     def __init__(self, items: Sequence[Any], make: Callable[[Any], object]) -> None:
@@ -107,9 +108,10 @@ class Made(Sequence[Any]):
 
 
 def detail(match: Match, *, context: bool, whole: bool = True) -> Detail:
-    """A match of the contract; with `context` it has the lines around, even if there are none.
+    """Return the JSON object of a gist that matches.
 
-    Unless it is to be `whole`, the matches of a file with many of them are `Made`.
+    With `context`, its matches have `before` and `after`, even if these are empty. With `whole`
+    false, the matches of a file with MANY_HITS are `LazyObjects`.
     """
     gist = match.gist
     return {
@@ -130,7 +132,7 @@ def _file(gist: Gist, found: FileMatch, *, context: bool, whole: bool) -> FileDe
     def make(hit: Hit) -> MatchDetail:
         return _match(hit, url + _lines(hit) if has_lines else url, context=context)
 
-    matches: Sequence[MatchDetail] = Made(found.hits, make)
+    matches: Sequence[MatchDetail] = LazyObjects(found.hits, make)
     if whole or len(matches) < MANY_HITS:
         matches = list(matches)
     entry: FileDetail = {
@@ -163,8 +165,8 @@ def _match(hit: Hit, url: str, *, context: bool) -> MatchDetail:
 
 
 def _lines(hit: Hit) -> str:
-    """The lines of a match, as the end of its address."""
-    # A match that ends with a newline ends at the beginning of a line that it has nothing of.
+    """Return the end of a URL that names the lines of a match."""
+    # A match that ends with a newline ends at column 1 of a line that it does not contain.
     last = hit.end_line - (hit.end_column == 1 and hit.end_line > hit.line)
     return f"-L{hit.line}-L{last}" if last > hit.line else f"-L{hit.line}"
 

@@ -1,4 +1,4 @@
-"""The text of one file of a gist: to be read, not searched."""
+"""Downloads one file of a gist as text, without searching it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from gistapi.search.sizes import is_small
 from gistapi.search.source import GistSource
 
 MAX_BYTES = 8 * 2**20
-"""What is read of a file at most."""
+"""The size up to which a file is read."""
 MAX_NAMES = 20
+"""File names in the message about a file that the gist does not have."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileText:
-    """A file's text, up to MAX_BYTES of it; `is_cut` if the file is longer."""
+    """The text of a file, or of its first MAX_BYTES if it is larger: then `is_cut` is true."""
 
     gist: Gist
     name: str
@@ -29,9 +30,10 @@ class FileText:
 
 
 async def read_file(source: GistSource, gist_id: str, name: str, scope: Scope) -> FileText:
-    """Read one file of a gist.
+    """Return the text of one file of a gist.
 
-    Raises GoneError if the gist has no such file, IncompleteError, GithubError and its kinds.
+    Raises GoneError if the gist has no such file; IncompleteError, GithubError or a subclass if it
+    cannot be read.
     """
     gist = await _gist(source, gist_id, scope)
     file = next((file for file in gist.files if file.name == name), None)
@@ -42,7 +44,7 @@ async def read_file(source: GistSource, gist_id: str, name: str, scope: Scope) -
         try:
             return await _from_host(source, gist, file, scope)
         except RawRefusedError:
-            pass  # git may have it
+            pass  # git has files that are too large for this host
     async with source.clone(gist, scope) as files:
         async for cloned in files:
             if cloned.name == name:

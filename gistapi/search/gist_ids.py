@@ -1,4 +1,4 @@
-"""The ID in any form of a gist's address that GitHub shows."""
+"""Finds the ID of a gist in any form of its address."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _REMOTE = re.compile(r"(https?://|git://|ssh://)?(git@)?(?P<host>[A-Za-z0-9.-]+)
 
 
 def gist_id(text: str) -> str:
-    """The ID, in lower case, of a gist named by its ID or by an address.
+    """Return the ID, in lower case, of a gist that is given by its ID or its address.
 
-    An address is that of the page, with or without user, revision, query and fragment, or that
-    of the git repository. Raises ValueError with a message for people.
+    An address is that of the gist's page, with or without user, revision, query and fragment, or
+    of its git repository. Raises ValueError with a message for the caller.
     """
     text = text.strip()
     if _ID.fullmatch(text):
@@ -22,9 +22,9 @@ def gist_id(text: str) -> str:
     if len(text) <= MAX_ADDRESS_CHARACTERS and (remote := _REMOTE.match(text)):
         path = re.split(r"[?#]", text[remote.end() :], maxsplit=1)[0]
         parts = [part.removesuffix(".git") for part in path.split("/") if part]
-        if parts[:1] == ["gist"]:  # on Enterprise Server gists are a folder of the host
+        if parts[:1] == ["gist"]:  # Enterprise Server has gists at /gist
             parts = parts[1:]
-        # USER/ID comes first: a user's name may look like an ID, a revision never does.
+        # USER/ID is tried before ID: a user name may look like an ID, a revision cannot.
         for part in (*parts[1:2], *parts[:1]):
             if "gist" in text and _ID.fullmatch(part):
                 return part.lower()

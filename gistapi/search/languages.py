@@ -1,7 +1,7 @@
-"""GitHub's names of languages, to find misspelt ones.
+"""Recognises misspelt names of languages.
 
-languages.txt has the names of https://github.com/github-linguist/linguist 9.5, one a line. GitHub
-adds names, so one that is not there and like no other is not an error.
+languages.txt has the names in https://github.com/github-linguist/linguist 9.5, one per line. GitHub
+adds languages, so an unknown name that resembles no known one is not misspelt.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from functools import cache
 from importlib.resources import files
 
 MAX_COMPARED = 5
-"""Unknown names of one request that are compared with the known ones: each takes 3 ms."""
+"""Unknown names of a request that are compared with the known ones; each takes 3 ms."""
 _SIMILAR = 0.75
 
 
 def first_misspelt(names: Iterable[str]) -> tuple[str, str] | None:
-    """The first name that is misspelt, and the language that is probably meant.
+    """Return the first misspelt name and the language that it probably means; None without one.
 
-    Only the first MAX_COMPARED unknown names are compared.
+    Only the first MAX_COMPARED unknown names are examined.
     """
     unknown = [name for name in names if name.lower() not in _known()]
     for name in unknown[:MAX_COMPARED]:
@@ -30,7 +30,7 @@ def first_misspelt(names: Iterable[str]) -> tuple[str, str] | None:
 
 
 def misspelt(name: str) -> str | None:
-    """The language that `name` is probably meant to be; None if it is known or like no other."""
+    """Return the language that a misspelt name probably means; None if it is not misspelt."""
     known = _known()
     lower = name.lower()
     if lower in known:
@@ -41,6 +41,6 @@ def misspelt(name: str) -> str | None:
 
 @cache
 def _known() -> dict[str, str]:
-    """Each name by its lower-case form."""
+    """Return the known names by their lower-case forms."""
     text = (files("gistapi.search") / "languages.txt").read_text("utf-8")
     return {name.lower(): name for name in text.splitlines()}

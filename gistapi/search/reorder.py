@@ -1,7 +1,8 @@
-"""Reorder buffer: gists finish in any order, and the cursor marks how far they were begun.
+"""Reorder buffer: gists finish in any order, and the buffer decides when to release their results.
 
-Without a limit, results are released as they come. With one, a result is released once every
-earlier gist is decided, so that the answer is a prefix of the listing.
+Without a limit, a result is released at once. With a limit, it is released when all earlier gists
+are decided, so that the answer is a prefix of the listing. The cursor marks the far end, up to
+which gists were begun, and names the gists before it that are still owed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from gistapi.search.cursor import MAX_OWED, Cursor, Place
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of a gist's search. A gist that matches has nothing incomplete."""
+    """The result of searching one gist: a match, or what could not be searched, or neither."""
 
     match: Match | None = None
     incomplete: tuple[Incomplete, ...] = ()
@@ -24,9 +25,9 @@ class Outcome:
 
 @dataclass(eq=False, slots=True)
 class Slot:
-    """One gist of the listing. `number` counts the gists of all listings from 0.
+    """One gist in the buffer. `number` counts the gists of all listings from 0.
 
-    `began_at` is when its search began in `loop.time()` seconds, `size_bytes` what was read for it.
+    `began_at` is when its search began, in `loop.time()` seconds; `size_bytes` is what was read.
     """
 
     gist: Gist
@@ -38,22 +39,22 @@ class Slot:
     released: bool = False
 
     def is_beyond(self, other: Slot) -> bool:
-        """Whether this gist lies farther in the listings than another, by a second or more."""
-        if self.place is not other.place and self.place != other.place:  # as a rule it is the same
+        """Whether this gist comes after another in the listings and is of another second."""
+        if self.place is not other.place and self.place != other.place:  # mostly one object
             return self.place > other.place
         return self.gist.created_at < other.gist.created_at
 
 
 class ReorderBuffer:
-    """The gists of one search that are not yet behind its cursor.
+    """Holds the gists of one search until they are decided and released. Used only on the loop.
 
-    Invariants: `_slots` are in listing order; every slot that left the buffer lies before or at
-    those in `_last`; slots are begun in listing order. For the loop alone.
+    Invariants: `_slots` are in listing order; slots are begun in listing order; `_last` holds the
+    farthest of the slots that have left, all of one second.
     """
 
     def __init__(self, cursor: Cursor, limit: int | None) -> None:
         self._start = cursor
-        self._last: list[Slot] = []  # those of one second, farthest in the listing
+        self._last: list[Slot] = []
         self._awaited = set(cursor.owed)  # owed gists that the listing has not shown yet
         self._anchor_seen = False
         self._limit = limit
@@ -65,7 +66,7 @@ class ReorderBuffer:
 
     @property
     def is_full(self) -> bool:
-        """Whether as many matches were released as asked for."""
+        """Whether as many matches were released as the limit allows."""
         return self._limit is not None and self.matches >= self._limit
 
     @property
@@ -74,7 +75,7 @@ class ReorderBuffer:
         return not self._slots
 
     def add(self, place: Place, gist: Gist) -> Slot | None:
-        """Append a gist of the listing; None if an earlier answer dealt with it."""
+        """Append a gist of the listing; returns None if an earlier answer has decided it."""
         self.listed += 1
         if self._is_covered(place, gist):
             if gist.id not in self._start.owed:
@@ -82,7 +83,7 @@ class ReorderBuffer:
                 return None
             self._awaited.discard(gist.id)
         elif self._awaited and place >= self._start.place:
-            self._awaited.clear()  # the listing has passed the far end: they were deleted
+            self._awaited.clear()  # the listing is past the far end: they were deleted
         slot = Slot(gist, place, self.listed - 1)
         self._slots.append(slot)
         return slot
@@ -101,9 +102,9 @@ class ReorderBuffer:
         slot.began_at = now
 
     def complete(self, slot: Slot, outcome: Outcome) -> Iterator[Match | Incomplete]:
-        """Decide a gist; yield what may be released now."""
+        """Record the outcome of a gist; yield the results that can now be released."""
         slot.outcome = outcome
-        if self._slots[0] is not slot:  # it stays until older ones are decided, without its files
+        if self._slots[0] is not slot:  # it stays until earlier ones are decided: drop its files
             slot.gist = replace(slot.gist, files=())
         self.done += 1
         self.decided += 1
@@ -112,21 +113,21 @@ class ReorderBuffer:
         yield from self.release_ready()
 
     def release_ready(self) -> Iterator[Match | Incomplete]:
-        """Yield the results of the decided gists at the front, and move the far end past them."""
+        """Remove the decided gists at the front, and yield those of their results not released."""
         while self._slots and self._slots[0].outcome is not None and not self.is_full:
             slot = self._slots.popleft()
             self._pass(slot)
             yield from self._release(slot)
 
     def _pass(self, slot: Slot) -> None:
-        """Remember a slot that leaves the buffer, if none that left lies farther."""
+        """Remember a slot that leaves the buffer if none that left comes after it."""
         if not self._last or slot.is_beyond(self._last[0]):
             self._last = [slot]
         elif not self._last[0].is_beyond(slot):
             self._last.append(slot)
 
     def flush(self) -> Iterator[Match | Incomplete]:
-        """Yield the results beyond an undecided gist: the search stops, and they were found."""
+        """Yield the results that wait for an undecided gist. For a search that stops early."""
         for slot in self._slots:
             if self.is_full:
                 return
@@ -137,7 +138,7 @@ class ReorderBuffer:
         if slot.released or slot.outcome is None:
             return
         slot.released = True
-        outcome, slot.outcome = slot.outcome, Outcome()  # the slot may stay for long
+        outcome, slot.outcome = slot.outcome, Outcome()  # frees the match: the slot may stay
         if outcome.match is not None:
             self.matches += 1
             yield outcome.match
@@ -145,13 +146,13 @@ class ReorderBuffer:
             yield from outcome.incomplete
 
     def undecided(self) -> Iterator[Slot]:
-        """The gists that were begun and not decided, in listing order."""
+        """Yield the gists that were begun and are not decided, in listing order."""
         return (slot for slot in self._slots if slot.began_at is not None and slot.outcome is None)
 
     def cursor(self) -> tuple[Cursor, list[Slot]]:
-        """Where the search goes on, and the gists that find no room in it.
+        """Return the cursor from which the search continues, and the gists that it cannot name.
 
-        Those are owed gists beyond MAX_OWED, which only a listing that shows many gists late has.
+        Those are owed gists beyond MAX_OWED. Only a listing that shows many gists late has them.
         """
         slots = list(self._slots)
         end = self._begun_up_to(slots)
@@ -171,7 +172,7 @@ class ReorderBuffer:
         return replace(far, owed=frozenset(ids), floor=floor), late[room:]
 
     def _begun_up_to(self, slots: list[Slot]) -> int:
-        """How many slots lie before the far end; under a limit that is the last match released."""
+        """Return the number of slots up to the far end; at the limit, that is the last match."""
         if self.is_full:
             return max((n for n, slot in enumerate(slots, 1) if slot.released), default=0)
         open_slots = (

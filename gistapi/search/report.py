@@ -1,6 +1,6 @@
-"""The answers' JSON shapes: a plain answer, or the lines of a stream.
+"""Builds the JSON of an answer: one object, or the lines of a stream.
 
-The shapes are types, so that /openapi.json describes exactly what is built here.
+/openapi.json is generated from the types in this module, so that it describes what is built here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gistapi.models import (
     SearchEvent,
     TargetEnd,
 )
-from gistapi.search.details import Detail, GistUrl, Made, detail
+from gistapi.search.details import Detail, GistUrl, LazyObjects, detail
 from gistapi.search.summary import (
     Explain,
     SearchedData,
@@ -73,32 +73,32 @@ ErrorCode = Literal[
 Count = Annotated[int, Field(ge=0)]
 Cursor = Annotated[
     str,
-    Field(description="The search goes on: send the same query with this as its `cursor`."),
+    Field(description="To continue the search, send the same query with this as its `cursor`."),
 ]
 
 
 class IncompleteEntry(TypedDict):
     """What could not be searched, and why."""
 
-    gist: Annotated[str | None, Field(description="null: the search as a whole.")]
+    gist: Annotated[str | None, Field(description="null for the search as a whole.")]
     file: str | None
     reason: Annotated[str, Field(json_schema_extra={"enum": list(REASONS)})]
     message: str
 
 
 class SearchAnswer(TypedDict):
-    """The plain answer. Without `incomplete` and `next`, all was searched."""
+    """The plain answer. Without `incomplete` and `next`, everything was searched."""
 
     status: Annotated[Status, Field(description="`partial`: see `incomplete`.")]
-    username: NotRequired[Annotated[str, Field(description="As sent, if it was.")]]
+    username: NotRequired[Annotated[str, Field(description="As sent; absent if it was not.")]]
     pattern: Annotated[str, Field(description="As sent.")]
-    matches: Annotated[list[GistUrl], Field(description="Each once; newest created first.")]
+    matches: Annotated[list[GistUrl], Field(description="Each once, newest created first.")]
     details: NotRequired[
-        Annotated[list[Detail], Field(description="When asked for; in the order of `matches`.")]
+        Annotated[list[Detail], Field(description="On request; in the order of `matches`.")]
     ]
     searched: NotRequired[Annotated[SearchedData, Field(description="With `details`.")]]
     targets: NotRequired[
-        Annotated[list[TargetData], Field(description="When more than `username` was sent.")]
+        Annotated[list[TargetData], Field(description="Unless `username` alone was sent.")]
     ]
     incomplete: NotRequired[list[IncompleteEntry]]
     next: NotRequired[Cursor]
@@ -110,29 +110,29 @@ class FieldError(TypedDict):
     field: str
     message: str
     position: NotRequired[
-        Annotated[int, Field(ge=0, description="0-based offset in `pattern` as it was sent.")]
+        Annotated[int, Field(ge=0, description="Offset in `pattern` as sent, from 0.")]
     ]
 
 
 class ErrorAnswer(TypedDict):
-    """Every error has this shape."""
+    """The answer to a request that failed, whatever the error is."""
 
     status: Literal["error"]
     code: ErrorCode
     message: str
     errors: NotRequired[list[FieldError]]
-    request_id: Annotated[str, Field(description="That of the X-Request-ID header.")]
+    request_id: Annotated[str, Field(description="As in the X-Request-ID header.")]
 
 
 class BeginData(TypedDict):
-    """The first page of the listing has come, or GitHub has been silent for two seconds."""
+    """The first page of the listing has arrived, or GitHub has not answered for two seconds."""
 
     username: NotRequired[str]
     pattern: str
 
 
 class ProgressData(TypedDict):
-    """How far the search is."""
+    """How far the search has got."""
 
     gists_done: Count
     gists_total: Annotated[Count | None, Field(description="null until it is known.")]
@@ -141,31 +141,31 @@ class ProgressData(TypedDict):
 
 
 class EndData(TypedDict):
-    """The search is over."""
+    """The search has ended."""
 
     status: Status
-    matches: Annotated[int, Field(ge=0, description="How many gists were sent.")]
+    matches: Annotated[int, Field(ge=0, description="Number of gists that were sent.")]
     searched: SearchedData
     next: NotRequired[Cursor]
     elapsed_seconds: float
 
 
 class BeginLine(TypedDict):
-    """Always first."""
+    """The first line."""
 
     type: Literal["begin"]
     data: BeginData
 
 
 class MatchLine(TypedDict):
-    """A gist matches; never withdrawn."""
+    """A gist that matches. It is never withdrawn."""
 
     type: Literal["match"]
     data: Detail
 
 
 class ProgressLine(TypedDict):
-    """At least every second."""
+    """Sent at least once a second."""
 
     type: Literal["progress"]
     data: ProgressData
@@ -193,7 +193,7 @@ class EndLine(TypedDict):
 
 
 class ErrorLine(TypedDict):
-    """The last line of a search that failed after its first."""
+    """The last line of a search that failed after its first line."""
 
     type: Literal["error"]
     data: ErrorAnswer
@@ -209,7 +209,7 @@ def plain_answer(
     details: bool,
     explain: Explain = unexplained,
 ) -> SearchAnswer:
-    """The answer as one JSON object, its keys in the contract's order."""
+    """Return the plain answer, with its keys in the contract's order."""
     kinds: dict[type, list[Any]] = {}
     for event in events:
         kinds.setdefault(type(event), []).append(event)
@@ -224,7 +224,7 @@ def plain_answer(
         answer = {"status": answer["status"], "username": query.username, **answer}
     if details:
         make = partial(detail, context=query.context > 0, whole=False)
-        answer["details"] = Made(matches, make)  # type: ignore[typeddict-item]
+        answer["details"] = LazyObjects(matches, make)  # type: ignore[typeddict-item]
     if details and end is not None:
         answer["searched"] = searched_data(end.searched)
     if TargetEnd in kinds:
@@ -239,7 +239,7 @@ def plain_answer(
 def line(
     query: Query, event: SearchEvent, explain: Explain = unexplained, *, whole: bool = True
 ) -> Line:
-    """One event as an object of the stream. See `details.detail` for `whole`."""
+    """Return an event as an object of the stream; `whole` as in `details.detail`."""
     match event:
         case Begin():
             return {"type": "begin", "data": _begin(query)}

@@ -1,4 +1,4 @@
-"""What memory a search takes: files that are searched, matches that are found."""
+"""Estimates the memory that a search takes for files and for matches."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from gistapi.search.details import MAX_TEXT
 from gistapi.search.reorder import Outcome
 
 SMALL_BYTES = 2**20
-"""Files up to this size are read whole, checked, kept and then searched; larger ones streamed."""
+"""Files up to this size are read whole, verified, cached and searched; larger ones are streamed."""
 HIT_BYTES = 512
-"""What one match takes beside the lines that it shows."""
+"""Memory of one match without the lines that it shows."""
 _ENTRY_BYTES = 1024
-"""What a gist that matches takes beside its matches, or a gap, each with its short texts."""
+"""Memory of a gap, of a gist without its matches, or of a file without its matches."""
 _EMPTY_BYTES = getsizeof("\U0001f600")
 _LINE_BYTES = _EMPTY_BYTES + 4 * MAX_TEXT
-"""The most that a line takes which is shown: four bytes a character."""
+"""Maximum memory of one line that is shown: four bytes per character."""
 _POINTER_BYTES = 8
 
 
 def is_small(file: GistFile) -> bool:
-    """Whether a file is read whole; one of unknown size is not."""
+    """Whether a file is read whole. A file of unknown size is not."""
     return file.size_bytes is not None and file.size_bytes <= SMALL_BYTES
 
 
 def cost_bytes(file: GistFile, max_count: int | None, context: int) -> int:
-    """The most memory that a file takes while it is searched whole."""
+    """Return the maximum memory, in bytes, of a file that is read whole and of its matches."""
     return (file.size_bytes or 0) + most_bytes(file.size_bytes, max_count, context)
 
 
 def most_bytes(size_bytes: int | None, max_count: int | None, context: int) -> int:
-    """The most memory that the matches of a file of this size take, None for any size.
+    """Return the maximum memory of the matches in one file; `size_bytes` is None if unknown.
 
-    The lines around matches are shared, and together no more than the file.
+    Matches share the lines around them, which together are no larger than the file.
     """
     count, line = max_count or 1, _LINE_BYTES
     if size_bytes is not None:
@@ -51,7 +51,7 @@ def most_bytes(size_bytes: int | None, max_count: int | None, context: int) -> i
 
 
 def hits_bytes(hits: Iterable[Hit]) -> int:
-    """What matches in one file take; each line that several of them show counts once."""
+    """Return the memory of the matches in one file; a line shown by several of them counts once."""
     lines: dict[int, str] = {}
     size = 0
     for hit in hits:
@@ -62,7 +62,7 @@ def hits_bytes(hits: Iterable[Hit]) -> int:
 
 
 def outcome_bytes(outcome: Outcome) -> int:
-    """What is remembered of a gist until the answer has been sent."""
+    """Return the memory of a gist's outcome, which is held until the answer has been sent."""
     size = sum(map(_gap_bytes, outcome.incomplete))
     if outcome.match is not None:
         size += _ENTRY_BYTES + getsizeof(outcome.match.gist.description)

@@ -1,4 +1,4 @@
-"""Reasons why a search stops before its end, and which of several errors is reported."""
+"""The reasons for which a search stops early, and the choice among several errors."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ GO_ON = "Continue with the cursor in `next`."
 
 
 @dataclass(eq=False)
-class Stop(Exception):  # noqa: N818 - it is no error
-    """Ends a search early, for one of the contract's reasons.
+class Stop(Exception):  # noqa: N818 - it is not an error
+    """Ends a search early; `reason` is one of `report.REASONS`.
 
-    `error` is raised if the search has found nothing. With `lets_work_end`, the search waits for
-    files that are being read. `blames` is the message for a gist that used up a search alone.
+    `error` is raised instead of a partial answer if no gist was decided. With `lets_work_end`, the
+    search first waits for the files that are being read. `blames` is the message of the gap for a
+    gist that used up the whole search by itself; None if no gist can be the cause.
     """
 
     reason: str
@@ -34,7 +35,7 @@ class Stop(Exception):  # noqa: N818 - it is no error
 
     @classmethod
     def deadline(cls) -> Stop:
-        """The search reached its deadline."""
+        """Return the stop of a search that reached its deadline."""
         return cls(
             "deadline",
             f"The search reached its deadline. {GO_ON}",
@@ -43,35 +44,35 @@ class Stop(Exception):  # noqa: N818 - it is no error
 
     @classmethod
     def too_large(cls) -> Stop:
-        """The search has read as much as one search may."""
+        """Return the stop of a search that has read the maximum number of bytes."""
         return cls(
             "search_too_large",
-            f"The search has read as much as one search may. {GO_ON}",
+            f"The search has read the maximum number of bytes. {GO_ON}",
             blames="This gist alone is larger than one search may read.",
         )
 
     @classmethod
     def too_many_matches(cls) -> Stop:
-        """The answer has as many matches, or as much of their text, as one may."""
-        return cls("too_many_matches", f"The answer has as many matches as one may. {GO_ON}")
+        """Return the stop of a search whose answer has the maximum of matches or of their text."""
+        return cls("too_many_matches", f"The answer has the maximum number of matches. {GO_ON}")
 
     @classmethod
     def found_too_much(cls) -> Stop:
-        """The search has found more in gists that it has not decided than one answer may have."""
+        """Return the stop of a search that found too many matches in gists not yet decided."""
         stop = cls.too_many_matches()
-        stop.blames = "This gist alone has more matches than one answer may."
+        stop.blames = "This gist alone has more matches than one answer may have."
         return stop
 
 
 class Full(Stop):
-    """As many matches were released as the caller asked for."""
+    """Ends a search that has released as many matches as its limit."""
 
     def __init__(self) -> None:
         super().__init__("limit", "")
 
 
 def stop_of(error: GistapiError) -> Stop:
-    """The stop that an error of a listing or a limit leads to."""
+    """Return the stop for an error of a listing or of a limit."""
     message = f"{error} {GO_ON}"
     match error:
         case GithubRateLimitedError():
@@ -86,7 +87,7 @@ def stop_of(error: GistapiError) -> Stop:
 
 
 def stop_or_raise(error: BaseException) -> Stop:
-    """The stop that an error leads to; raises an unforeseen error."""
+    """Return the stop for an error; raises the error itself if it is unforeseen."""
     if isinstance(error, Stop):
         return error
     if isinstance(error, GistapiError):
@@ -95,7 +96,7 @@ def stop_or_raise(error: BaseException) -> Stop:
 
 
 def cause(group: BaseException) -> BaseException:
-    """The error to report for a group: an unforeseen one, else Full, else the first."""
+    """Return the error to report for a group: an unforeseen one, else Full, else the first."""
     errors = list(_leaves(group))
     unforeseen = [error for error in errors if not isinstance(error, Stop | GistapiError)]
     full = [error for error in errors if isinstance(error, Full)]

@@ -1,4 +1,4 @@
-"""What a search covered, as JSON has it: how much was read, and each of several targets."""
+"""Builds the JSON of what a search covered: how much was searched, and how each target ended."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class SearchedData(TypedDict):
     files: Count
     size_bytes: Count
     listing_age_seconds: Annotated[
-        int, Field(ge=0, description="How long ago GitHub was asked for the oldest of the lists.")
+        int, Field(ge=0, description="Seconds since GitHub was asked for the oldest listing used.")
     ]
 
 
 class TargetData(TypedDict):
-    """What became of one target; exactly one of the first five names it."""
+    """How the search of one target ended. Exactly one of the first five fields names it."""
 
     username: NotRequired[str]
     organization: NotRequired[str]
@@ -33,23 +33,23 @@ class TargetData(TypedDict):
     mine: NotRequired[Literal[True]]
     starred: NotRequired[Literal[True]]
     status: Literal["success", "partial", "error"]
-    code: NotRequired[Annotated[str, Field(description="That of an error.")]]
-    message: NotRequired[str]
-    gists: Annotated[int, Field(ge=0, description="Searched.")]
+    code: NotRequired[Annotated[str, Field(description="With an error.")]]
+    message: NotRequired[Annotated[str, Field(description="With an error.")]]
+    gists: Annotated[int, Field(ge=0, description="Number of gists that were searched.")]
     matches: Count
 
 
 Explain = Callable[[Exception], tuple[str, str]]
-"""An error's code and message, as `web.problems` has them."""
+"""Returns the code and the message of an error, as in `web.problems`."""
 
 
 def unexplained(error: Exception) -> tuple[str, str]:
-    """An error whose code is not looked up."""
+    """Return a general code and the error's own message."""
     return "github_error", str(error)
 
 
 def searched_data(searched: Searched) -> SearchedData:
-    """How much was searched, as JSON has it."""
+    """Return the JSON object of how much was searched."""
     return {
         "gists": searched.gists,
         "files": searched.files,
@@ -59,7 +59,7 @@ def searched_data(searched: Searched) -> SearchedData:
 
 
 def target_data(end: TargetEnd, explain: Explain) -> TargetData:
-    """What became of a target, as JSON has it."""
+    """Return the JSON object of how the search of a target ended."""
     data: TargetData = {"status": "success", "gists": end.gists, "matches": end.matches}
     if end.error is not None:
         data["status"] = "error"

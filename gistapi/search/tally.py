@@ -1,4 +1,4 @@
-"""What becomes of each target of a search for several."""
+"""Counts what was searched of each target."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _Count:
 
 
 class TargetTally:
-    """Counts gists and matches by target. For the loop alone."""
+    """Counts gists, matches and errors by target, for one search. Used only on the loop."""
 
     def __init__(self, targets: Sequence[Target]) -> None:
         self._targets = targets
@@ -28,12 +28,12 @@ class TargetTally:
 
     @property
     def is_reported(self) -> bool:
-        """Whether the answer lists its targets: it does unless there is one user alone."""
+        """Whether the answer lists its targets, which it does unless the only one is a user."""
         return [target.kind for target in self._targets] != ["username"]
 
     @property
     def error(self) -> GistapiError | None:
-        """The first target's error, if none of them could be listed."""
+        """The first target's error if no target could be listed, else None."""
         if all(count.error is not None and not count.gists for count in self._counts):
             return self._counts[0].error
         return None
@@ -43,7 +43,7 @@ class TargetTally:
         self._counts[target].open += 1
 
     def decided(self, target: int, outcome: Outcome | None) -> None:
-        """Count a gist as decided; without an outcome, by an earlier answer."""
+        """Count a gist as decided; `outcome` is None if an earlier answer decided it."""
         count = self._counts[target]
         count.open -= 1
         if outcome is not None:
@@ -52,13 +52,13 @@ class TargetTally:
             count.partial |= bool(outcome.incomplete)
 
     def failed(self, target: int, error: GistapiError) -> None:
-        """Record that a target, or a member of it, could not be listed."""
+        """Record that the listing of a target, or of a member of it, failed."""
         count = self._counts[target]
         count.partial = True
         count.error = count.error or error
 
     def ends(self) -> Iterator[TargetEnd]:
-        """Yield what became of each target."""
+        """Yield how the search of each target ended."""
         for target, count in zip(self._targets, self._counts, strict=True):
             error = None if count.gists else count.error
             yield TargetEnd(

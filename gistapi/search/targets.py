@@ -1,4 +1,4 @@
-"""The targets of a search, listed side by side and handed on in the order of the answer."""
+"""Lists the targets of a search concurrently, and yields their pages in the order of the answer."""
 
 from __future__ import annotations
 
@@ -15,17 +15,14 @@ from gistapi.search.cursor import Place
 from gistapi.search.source import GistSource
 
 AHEAD = 8
-"""Targets that are listed at the same time."""
+"""Targets that are listed concurrently."""
 PAGES_AHEAD = 1
-"""Of each; the task that reads has another in hand."""
+"""Pages that wait in the queue of one target; its task holds one more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page of one target's listing; without a page, its end, because of `error` if there is one.
-
-    `is_first`: nothing of this target was listed before.
-    """
+    """A page of a target's listing; without a page, its end, with `error` if the listing failed."""
 
     place: Place
     page: Page | None = None
@@ -41,8 +38,8 @@ async def listed(
 ) -> AsyncGenerator[Listed]:
     """Yield the pages of every target from `floor` on, in order.
 
-    Each target ends with an item without a page. The next AHEAD listings are read ahead by tasks
-    of `group`. Errors of a listing are values.
+    The last item of each target has no page; if the listing failed, it has the error. Tasks in
+    `group` read up to AHEAD listings concurrently.
     """
     todo = _places(source, targets, floor, scope)
     reading: deque[asyncio.Queue[Listed]] = deque()
@@ -71,9 +68,10 @@ async def listed(
 async def _places(
     source: GistSource, targets: Sequence[Target], floor: Place, scope: Scope
 ) -> AsyncGenerator[tuple[Listed, Target | None]]:
-    """Yield each listing's place and target; an organization's members stand for it.
+    """Yield the place and the target of each listing, with an organization's members in its place.
 
-    Members come in alphabetical order, so that a cursor knows its place among them.
+    Members are in alphabetical order, so that a cursor can name one. If they cannot be listed, the
+    item has the error and no target.
     """
     for index, target in enumerate(targets):
         if index < floor.target:

@@ -1,4 +1,4 @@
-"""Times as callers write and read them: RFC 3339, or a date."""
+"""Parses and formats times in requests and answers: RFC 3339, or a date."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:
 
 
 def parse_time(text: str, *, end_of_day: bool = False) -> datetime:
-    """The time in UTC. A date is the beginning of its day in UTC, or its end.
+    """Return the time in UTC. Raises ValueError with a message for the caller.
 
-    Raises ValueError with a message for people.
+    A date means the start of that day in UTC, or with `end_of_day` the end.
     """
     try:
         if _DATE.fullmatch(text):
@@ -28,5 +28,5 @@ def parse_time(text: str, *, end_of_day: bool = False) -> datetime:
 
 
 def format_time(moment: datetime) -> str:
-    """The time in UTC, to the second: `2024-01-31T12:00:00Z`."""
+    """Return the time in UTC, to the second: `2024-01-31T12:00:00Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -38,7 +38,7 @@ ODD_NAMES = [
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_a_file_of_any_name_is_read(github: FakeGithub, name: str) -> None:
-    """The address is used exactly as listed."""
+    """The request has the address exactly as it was listed."""
     gist = github.add_user("octocat").add_gist({name: "a needle"})
     with bench(github) as ours:
         answer = ours.search(NEEDLE)
@@ -72,7 +72,7 @@ def test_a_file_of_any_name_is_read(github: FakeGithub, name: str) -> None:
 def test_contents_are_decoded_as_the_contract_says(
     github: FakeGithub, content: bytes, pattern: str, *, matches: bool
 ) -> None:
-    """They are UTF-8 with invalid bytes replaced, or UTF-16 by its mark; `re.search` decides."""
+    """UTF-8 with invalid bytes replaced, or UTF-16 by its mark, is what `re.search` searches."""
     utf_16 = content[:2] in {b"\xff\xfe", b"\xfe\xff"}
     text = content.decode("utf-16" if utf_16 else "utf-8-sig", "replace")
     assert bool(re.search(pattern, text)) is matches
@@ -189,7 +189,7 @@ def test_a_hundred_megabytes_without_a_line_end_are_searched(
 
 
 def test_a_download_cut_ten_times_gives_the_same_answer(github: FakeGithub) -> None:
-    """It is resumed after the last byte that was read."""
+    """Each further request continues after the last byte that was read."""
     size = 3_000_000
     gist = github.add_user("octocat").add_gist({"a": noise(size, size - 6)})
     github.faults.inject(Fault(cut_body_at=200_000, reset=False), origin="raw", times=10)
@@ -228,7 +228,7 @@ def test_a_search_continued_after_deadlines_reads_nothing_twice(github: FakeGith
 
 
 def test_a_file_that_raw_refuses_is_read_by_git(github: FakeGithub) -> None:
-    """For a file of 12 MB raw answers 403 "too big"; git has all of it."""
+    """For a file of 12 MB, the raw host answers 403 "too big"; a clone has the whole file."""
     gist = github.add_user("octocat").add_gist({"big": noise(12_000_000, 11_999_000), "b": "hay"})
     github.raw.largest_bytes = 10_000_000
     with bench(github) as ours:
@@ -240,7 +240,7 @@ def test_a_file_that_raw_refuses_is_read_by_git(github: FakeGithub) -> None:
 
 @pytest.mark.parametrize("size", [2_000_000, 12_000_000])
 def test_a_large_file_missing_from_raw_is_read_by_git(github: FakeGithub, size: int) -> None:
-    """A 404 for it does not mean that it was deleted."""
+    """A 404 for a large file does not mean that it was deleted."""
     gist = github.add_user("octocat").add_gist({"large": noise(size, size - 1000)})
     github.faults.inject(Fault(answer=text(404, "404: Not Found")), origin="raw")
     with bench(github) as ours:
@@ -265,7 +265,7 @@ def test_a_file_that_neither_raw_nor_git_has_is_a_gap(github: FakeGithub, *, lef
 
 
 def test_a_truncated_gist_without_a_commit_is_a_gap(github: FakeGithub) -> None:
-    """Its listed files are not reported as searched."""
+    """The listed files are not reported as searched."""
     gist = github.add_user("octocat").add_gist({"a": "needle", "b": "hay"}, truncated=True)
     forget_in_git(github, gist, {"a", "b"})
     with bench(github) as ours:

@@ -43,7 +43,7 @@ REVISION = "57a7f021a713b1c5a6a199b54cc514735d2d462f"
     ],
 )
 def test_every_form_names_the_gist(form: str, named: str) -> None:
-    """An ID, a page, a revision, a repository or a file, on github.com or an Enterprise Server."""
+    """An ID, or the address of a page, revision, repository or file, on any GitHub server."""
     assert gist_id(form.format(named)) == named
     assert gist_id(form.format(named.upper())) == named
 

@@ -1,4 +1,4 @@
-"""How many matches a search holds in memory although no answer shows them."""
+"""The number of matches that a search holds in memory although no answer shows them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reorder buffer and its cursor: each gist is released once, in whatever order they finish."""
+"""The reorder buffer and its cursor: each gist is released once, in whatever order gists finish."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def outcome_of(slot: Slot, *, matches: bool) -> Outcome:
 
 @dataclass
 class Searched:
-    """The results of one answer, which leaves some gists undecided."""
+    """One answer of a search, which leaves some gists undecided."""
 
     cursor: Cursor
     limit: int | None
@@ -136,7 +136,7 @@ def test_without_a_limit_results_are_released_as_they_come() -> None:
 
 
 def test_with_a_limit_results_wait_for_earlier_gists() -> None:
-    """They are released in the order of the listing, at most as many as the limit."""
+    """Results are released in the order of the listing, up to the limit."""
     buffer = ReorderBuffer(Cursor(), 2)
     slots = [buffer.add(Place(), gist_of(3 * number + 1, number)) for number in range(4)]
     for slot in slots:

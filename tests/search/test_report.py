@@ -1,4 +1,4 @@
-"""The JSON of an answer is exactly the contract's."""
+"""The JSON of an answer is exactly that of the contract."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_details_have_the_contracts_keys() -> None:
 
 
 def test_context_lines_need_context() -> None:
-    """Their keys are missing without `context`, and present with it even if the lists are empty."""
+    """Without `context` the keys are missing; with it they are present, even for empty lists."""
     bare = Hit(1, 1, 1, 2, "a", 0, 1, cut=False)
     (without,) = details_of(FileMatch(FILE, (bare,)), context=False)["files"][0]["matches"]
     (having,) = details_of(FileMatch(FILE, (bare,)))["files"][0]["matches"]
@@ -98,13 +98,13 @@ def test_context_lines_need_context() -> None:
     ],
 )
 def test_urls_lead_to_the_lines(hit: Hit, anchor: str) -> None:
-    """They name all lines of a match, but not the line after a final newline."""
+    """The URL names all lines of a match, but not the line after a final newline."""
     (match,) = details_of(FileMatch(FILE, (hit,)))["files"][0]["matches"]
     assert match["url"] == f"{URL}#file-status-py-{anchor}"
 
 
 def test_matches_in_names_and_descriptions_are_labelled() -> None:
-    """Their URLs lead to the file and to the gist; a description belongs to no file."""
+    """The URLs are those of the file and of the gist; a description belongs to no file."""
     hit = Hit(1, 1, 1, 4, "sta", 0, 3, cut=False)
     name = FileMatch(FILE, (hit,), more=False, found_in="name")
     description = FileMatch(None, (hit,), more=True, found_in="description")
@@ -116,7 +116,7 @@ def test_matches_in_names_and_descriptions_are_labelled() -> None:
 
 
 def test_a_plain_answer_has_only_requested_keys() -> None:
-    """It has four keys when everything was searched; matches are in the order of the listing."""
+    """A complete answer has four keys; matches are in the order of the listing."""
     other = Gist(**{**_fields(GIST), "html_url": f"{URL}2"})
     events: list[SearchEvent] = [
         Begin(),
@@ -144,7 +144,7 @@ def test_a_plain_answer_has_only_requested_keys() -> None:
 
 
 def test_targets_report_each_target() -> None:
-    """They are in a plain answer and are lines of a stream; `username` is echoed only if sent."""
+    """A plain answer lists targets, a stream has their lines; `username` is echoed only if sent."""
     query = Query(None, "x", usernames=("a", "b"), mine=True)
     events: list[SearchEvent] = [
         TargetEnd(Target("username", "a"), 3, 1),
