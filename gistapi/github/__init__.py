@@ -1,7 +1,7 @@
-"""Everything that knows GitHub: listings, contents, limits, git.
+"""Access to GitHub: listings, contents, rate limits and git.
 
-`Github` reads pages of gists and contents of files, all on the loop; `client` is the only module
-that sends requests. May import `errors`, `models`, `events`, `aio` and `setting_values`.
+`Github` reads pages of gists and contents of files, on the loop; only the module `client` sends
+requests. May import `errors`, `models`, `events`, `aio` and `setting_values`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ __all__ = ["Freshness", "Github", "check_environment"]
 
 
 class Github:
-    """The gists of GitHub; everything runs on one loop, and building one opens nothing.
+    """Reads gists from GitHub. Used on one loop, except `hosts`; building one opens no connection.
 
-    `api_url` is the API's origin, `content_hosts` are the `host` or `host:port` that contents may
-    come from, `token` goes to the API alone. `timeout_seconds` bounds connecting and each silence
-    between bytes; `concurrency_total` bounds the requests of the process; `waits` shares what
-    hosts asked for with other instances.
+    `api_url` is the API's origin. `content_hosts` are the hosts from which contents may be read, as
+    `host` or `host:port`. `token` is sent to the API only. `timeout_seconds` bounds connecting and
+    each wait for more bytes. `concurrency_total` bounds the concurrent requests of the process.
+    `waits` shares the waits that hosts ask for with other instances.
     """
 
     def __init__(
@@ -58,35 +58,35 @@ class Github:
         self._contents = Contents(self._client, self._clones, observe)
 
     def pages(self, target: Target, scope: Scope) -> AsyncGenerator[Page]:
-        """The pages of a target's gists (`listing.Listings.pages`)."""
+        """Yield the pages of a target's gists; see `listing.Listings.pages`."""
         return self._listings.pages(target, scope)
 
     def members(self, organization: str, scope: Scope) -> AsyncGenerator[str]:
-        """The logins of an organization's members (`listing.Listings.members`)."""
+        """Yield the logins of an organization's members; see `listing.Listings.members`."""
         return self._listings.members(organization, scope)
 
     async def read(self, gist: Gist, file: GistFile, scope: Scope) -> bytes:
-        """A small file whole (`contents.Contents.read`)."""
+        """Return the content of a small file; see `contents.Contents.read`."""
         return await self._contents.read(gist, file, scope)
 
     def stream(
         self, gist: Gist, file: GistFile, scope: Scope
     ) -> AsyncGenerator[AsyncGenerator[bytes]]:
-        """Passes over a large file (`contents.Contents.stream`)."""
+        """Yield passes over a large file; see `contents.Contents.stream`."""
         return self._contents.stream(gist, file, scope)
 
     def clone(
         self, gist: Gist, scope: Scope
     ) -> AbstractAsyncContextManager[AsyncGenerator[ClonedFile]]:
-        """All files of a gist, by git (`git.clone.Clones.files`)."""
+        """Yield all files of a gist from a clone; see `git.clone.Clones.files`."""
         return self._clones.files(gist.git_pull_url, scope)
 
     def hosts(self) -> tuple[HostState, ...]:
-        """What is known of each host that was asked; for any thread."""
+        """Return the state of each host to which requests were sent. Thread-safe."""
         return self._client.limits.states()
 
     async def close(self) -> None:
-        """Close the idle connections and threads."""
+        """Close idle connections and stop the threads."""
         self._listings.close()
         self._clones.close()
         await self._client.close()

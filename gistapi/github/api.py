@@ -1,6 +1,6 @@
-"""Reads limits, links and errors from GitHub's answers: no I/O, no clock.
+"""Reads rate limits, links and errors from GitHub's answers. No I/O, no clock.
 
-`entries` reads the contents of lists.
+`entries` parses the bodies of lists.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "202
 LIMITED = re.compile(r"rate limit|abuse detection|too many requests", re.IGNORECASE)
 MAX_MESSAGE = 300
 WINDOW_SECONDS = 3600.0
-"""GitHub's limits are by the hour: a wait beyond that is not believed."""
+"""GitHub's limits are per hour, so that a longer wait is cut to this."""
 MAX_DIGITS = 18
-"""Of a number in a header; a larger one has no meaning here."""
+"""Digits that are read of a number in a header."""
 ANONYMOUS_LIMIT = 60
-"""Requests an hour without a token."""
+"""Requests per hour without a token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The address of a page of a list; None if there is no such page."""
+    """The URLs of the next and of the last page of a list; None where there is no such page."""
 
     next: str | None
     last: str | None
@@ -39,7 +39,7 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """GitHub asks for a wait: `wait_seconds` is None where it doesn't say how long.
+    """A rate limit that was exceeded. `wait_seconds` is None if GitHub does not say how long.
 
     https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
     """
@@ -50,9 +50,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The primary limit's state, as in every answer of the API.
+    """The state of the primary rate limit, which every answer of the API has in its headers.
 
-    `limit` and `remaining` are at least 0, `reset_seconds` is within WINDOW_SECONDS from now.
+    `limit` and `remaining` count requests and are at least 0; `reset_seconds` is the time until the
+    reset, from 0 to WINDOW_SECONDS.
     """
 
     limit: int
@@ -61,7 +62,7 @@ class Budget:
 
 
 def links(headers: Headers) -> Links:
-    """The addresses of the next and of the last page in `Link` (RFC 8288)."""
+    """Return the URLs of the next and of the last page in `Link` (RFC 8288)."""
     found: dict[str, str | None] = {}
     for link in parse_header_links(headers.get("Link", "")):
         for relation in link.get("rel", "").lower().split():
@@ -70,15 +71,15 @@ def links(headers: Headers) -> Links:
 
 
 def date(headers: Headers) -> float | None:
-    """When the answer was made, by GitHub's clock (epoch seconds)."""
+    """Return the answer's `Date`, in epoch seconds by GitHub's clock; None without a valid one."""
     return _http_date(headers.get("Date", ""))
 
 
 def budget(headers: Headers, now: float) -> Budget | None:
-    """What is left of the primary limit; `now` in epoch seconds stands in for a missing `Date`.
+    """Return the state of the primary limit; None if a header is missing or not a valid number.
 
-    `reset` is in GitHub's time, so it is measured against GitHub's own clock. None where a field
-    is missing or no number in range.
+    `X-RateLimit-Reset` is in GitHub's time, so it is compared with `Date`; without `Date`, with
+    `now`, in epoch seconds.
     """
     remaining = _count(headers.get("X-RateLimit-Remaining"))
     reset = _count(headers.get("X-RateLimit-Reset"))
@@ -88,24 +89,24 @@ def budget(headers: Headers, now: float) -> Budget | None:
     return Budget(
         limit=remaining if limit is None else limit,
         remaining=remaining,
-        reset_seconds=_believed(reset - _date(headers, now)),
+        reset_seconds=_capped(reset - _date(headers, now)),
     )
 
 
 def _count(value: str | None) -> int | None:
-    """A number in a header, of at most MAX_DIGITS digits."""
+    """Return a header's number; None if it is not a number of at most MAX_DIGITS digits."""
     value = (value or "").strip()
     if not (value.isascii() and value.isdigit() and len(value) <= MAX_DIGITS):
         return None
     return int(value)
 
 
-def _believed(seconds: float) -> float:
+def _capped(seconds: float) -> float:
     return min(max(0.0, seconds), WINDOW_SECONDS)
 
 
 def limit(status: int, headers: Headers, body: bytes, now: float) -> Limit | None:
-    """Whether this answer asks for a wait, and for how long; None when it is something else."""
+    """Return the rate limit that an answer reports; None if it reports none."""
     if status not in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
         return None
     left = budget(headers, now)
@@ -119,19 +120,19 @@ def limit(status: int, headers: Headers, body: bytes, now: float) -> Limit | Non
 
 
 def retry_after(headers: Headers, now: float) -> float | None:
-    """The seconds that `Retry-After` asks for, as a number or as a date (RFC 9110, 10.2.3).
+    """Return the wait in `Retry-After`, in seconds, at most WINDOW_SECONDS; None without one.
 
-    At most WINDOW_SECONDS.
+    The header has a number of seconds or a date (RFC 9110, 10.2.3).
     """
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
-        return _believed(float(value[:MAX_DIGITS]))
+        return _capped(float(value[:MAX_DIGITS]))
     when = _http_date(value)
-    return None if when is None else _believed(when - _date(headers, now))
+    return None if when is None else _capped(when - _date(headers, now))
 
 
 def error_message(status: int, headers: Headers, body: bytes) -> str:
-    """GitHub's message about a failure, in one short line without control characters."""
+    """Return the status and GitHub's own message, as one short line without control characters."""
     words = _words(headers.get("Content-Type", ""), body)
     line = " ".join("".join(c if c.isprintable() else " " for c in words).split())
     return f"GitHub answered {status}" + (f": {line[:MAX_MESSAGE]}" if line else ".")
@@ -143,14 +144,14 @@ def _words(content_type: str, body: bytes) -> str:
     if "json" not in content_type:
         return ""
     try:
-        said = json.loads(body)
+        data = json.loads(body)
     except (ValueError, RecursionError):
         return ""
-    if not isinstance(said, dict):
+    if not isinstance(data, dict):
         return ""
-    block = said.get("block")
+    block = data.get("block")
     reason = _text(block.get("reason")) if isinstance(block, dict) else None
-    return (_text(said.get("message")) or "") + (f" ({reason})" if reason else "")
+    return (_text(data.get("message")) or "") + (f" ({reason})" if reason else "")
 
 
 def _text(value: object) -> str | None:

@@ -1,6 +1,7 @@
-"""Reads the environment's proxies and certificates for requests to GitHub, as requests does.
+"""Reads proxies and certificates for requests to GitHub from the environment, as requests does.
 
-`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE` and `CURL_CA_BUNDLE`.
+The variables are `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`, `REQUESTS_CA_BUNDLE` and
+`CURL_CA_BUNDLE`.
 https://requests.readthedocs.io/en/latest/user/advanced/#proxies
 """
 
@@ -20,9 +21,9 @@ BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def proxy_of(origin: str) -> str | None:
-    """The URL of the proxy for an origin, with its credentials; None to connect directly.
+    """Return the URL of the proxy for an origin, with its credentials; None to connect directly.
 
-    Raises SettingsError for a proxy that cannot be used. The message shows no credentials.
+    Raises SettingsError, without the credentials, for a proxy that cannot be used.
     """
     chosen = select_proxy(origin, get_environ_proxies(origin))
     if not chosen:
@@ -41,7 +42,7 @@ def proxy_of(origin: str) -> str | None:
 
 
 def tls_context() -> ssl.SSLContext:
-    """The certificates to trust. Raises SettingsError if they cannot be read."""
+    """Return a context with the certificates to trust; raises SettingsError for unreadable ones."""
     name, path = next(
         ((name, value) for name in BUNDLES if (value := os.environ.get(name))),
         ("certifi", DEFAULT_CA_BUNDLE_PATH),
@@ -58,7 +59,7 @@ def tls_context() -> ssl.SSLContext:
 
 
 def check_environment(api_url: str, content_hosts: Iterable[str]) -> None:
-    """Raise SettingsError, with a line for each fault, if GitHub cannot be reached this way."""
+    """Raise SettingsError, with one line for each proxy or certificate file that cannot be used."""
     scheme = api_url.partition("://")[0]
     origins = [api_url, *(f"{scheme}://{host}" for host in content_hosts)]
     faults: dict[str, None] = {}

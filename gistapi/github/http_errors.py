@@ -1,7 +1,7 @@
-"""Maps errors of aiohttp, TLS and the operating system to ours, with a cause in plain words.
+"""Maps errors of aiohttp, TLS and the operating system to ours.
 
-Our message names the cause for a caller. The library's own words are for the operator's log only:
-`cause_of` returns them without credentials.
+The message of our error names the cause in plain words, for the caller. The library's own message
+is for the operator's log only; `cause_of` returns it without credentials.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ PROXY_AUTHENTICATION_REQUIRED = 407
 
 
 class TransientError(GithubError):
-    """GitHub failed in a way that may be over soon.
+    """A failure of GitHub after which another attempt may succeed.
 
-    `status` is the status of its answer, if there was one; `retry_after_seconds` the wait that the
-    answer asked for.
+    `status` is that of GitHub's answer, None without an answer; `retry_after_seconds` is the wait
+    that the answer asked for.
     """
 
     def __init__(
@@ -38,12 +38,12 @@ class TransientError(GithubError):
 
 
 class SilenceError(TransientError):
-    """Nothing arrived for the timeout."""
+    """No byte arrived within the timeout."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """Maps errors of `classes`, or with one of `errnos`, to a `kind` of ours with these words."""
+    """Maps errors of `classes`, or with one of `errnos`, to an error of class `kind`."""
 
     words: str
     classes: tuple[type[Exception], ...]
@@ -102,11 +102,11 @@ RULES = (
     ),
     _Rule("GitHub could not be reached: the connection failed.", (aiohttp.ClientError, OSError)),
 )
-"""The first rule that applies is used. An error that would occur again is no TransientError."""
+"""The first rule that applies is used. Errors that a retry would repeat are not transient."""
 
 
 def map_error(error: Exception) -> GithubError | None:
-    """Our error for one of the libraries'; None for any other, which is a fault of the code."""
+    """Return our error for one of a library's; None for any other, which is a bug."""
     if isinstance(error, aiohttp.ClientHttpProxyError):
         words = f"GitHub could not be reached: the proxy answered {error.status}."
         is_final = error.status == PROXY_AUTHENTICATION_REQUIRED
@@ -119,7 +119,7 @@ def map_error(error: Exception) -> GithubError | None:
 
 
 class mapped_errors:  # noqa: N801 - a context manager, as contextlib's
-    """Raise the libraries' errors as ours; ours and all others pass as they are."""
+    """Context manager that raises a library's error as ours, and leaves all others unchanged."""
 
     __slots__ = ()
 
@@ -132,7 +132,7 @@ class mapped_errors:  # noqa: N801 - a context manager, as contextlib's
 
 
 def cause_of(error: BaseException) -> str:
-    """One short line for the operator's log: the library's error if there is one, else ours."""
+    """Return a short line for the operator's log: a library's error if there is one, else ours."""
     cause = error.__cause__ or error
     words = " ".join(f"{type(cause).__name__}: {cause}".split())
     return CREDENTIALS.sub("//***@", words)[:MAX_CAUSE]

@@ -1,4 +1,4 @@
-"""Contents read together with another file of their gist, kept until they are needed."""
+"""Keeps contents that came together with another file of their gist until they are needed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def is_proved(file: GistFile, content: bytes) -> bool:
 
 
 class KeptContents:
-    """Proved contents by blob SHA, the least recently used ones dropped beyond MAX_BYTES."""
+    """Verified contents by blob SHA. Beyond MAX_BYTES, the least recently used ones are dropped."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
@@ -29,14 +29,14 @@ class KeptContents:
         self._contents: OrderedDict[str, tuple[bytes, ContentWay]] = OrderedDict()
 
     def get(self, blob_sha: str | None) -> tuple[bytes, ContentWay] | None:
-        """A content and the way that it came."""
+        """Return a content and the way in which it was read; None if it is not kept."""
         if blob_sha is None or blob_sha not in self._contents:
             return None
         self._contents.move_to_end(blob_sha)
         return self._contents[blob_sha]
 
     def put(self, blob_sha: str, content: bytes, way: ContentWay) -> None:
-        """Keep a proved content."""
+        """Keep a content that `is_proved`, unless it is too large."""
         if blob_sha in self._contents or len(content) > self._max_bytes:
             return
         self._contents[blob_sha] = content, way

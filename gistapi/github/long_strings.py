@@ -1,4 +1,4 @@
-"""A body of JSON without its long strings: the metadata of a gist without its contents."""
+"""Removes long strings from JSON, so that a gist's metadata is read without its contents."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ _QUOTE = b'"'
 
 
 class ShortStrings:
-    """Passes JSON on in pieces; a string of more than `most` bytes becomes the empty one.
+    """Replaces strings of more than `most` bytes in JSON by empty ones, as the JSON arrives.
 
-    What is no JSON is passed on as it is, or cut: nothing is checked.
+    The syntax is not checked: a body that is not JSON is returned as it is, or with parts missing.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._inside = False
-        self._string = bytearray()  # of the string that is not complete yet
+        self._string = bytearray()  # the beginning of an incomplete string
         self._too_long = False
-        self._rest = b""  # a backslash whose next byte has not come
+        self._rest = b""  # a backslash whose next byte has not arrived
 
     def feed(self, chunk: bytes) -> bytes:
-        """What can be passed on of the next bytes."""
+        """Take the next bytes, and return the output that they complete."""
         passed = bytearray()
         data, at = self._rest + chunk, 0
         self._rest = b""

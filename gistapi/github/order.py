@@ -1,4 +1,4 @@
-"""A listing's gists in one order: each once, newest created first, with later changes put in."""
+"""Orders the gists of a listing: each once, newest created first, with later changes merged."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from gistapi.models import Gist
 
 
 class Order:
-    """Puts gists in order as they come.
+    """Orders the gists of a listing as they arrive.
 
-    No `created_at` is later than the one before it, also where GitHub's is missing or out of
-    place. `changed` are gists as they are now, newest created first: each takes the place of an
-    older state, or of its time of creation. `hidden` are the ids of gists that are not shown.
+    `created_at` never rises from one gist to the next: a time that GitHub leaves out or that is out
+    of order is replaced. `changed` are the current states of gists, newest created first: each
+    replaces an older state, or is inserted by its time of creation. `hidden` are the IDs of gists
+    to leave out.
     """
 
     def __init__(self, changed: Iterable[Gist] = (), hidden: Collection[str] = ()) -> None:
@@ -23,7 +24,7 @@ class Order:
         self._latest: datetime | None = None
 
     def take(self, gists: Iterable[Gist]) -> tuple[Gist, ...]:
-        """The next gists of the list, without those that came before."""
+        """Return the next gists of the listing, ordered, without those already returned."""
         placed: list[Gist] = []
         for gist in gists:
             if self._changed and gist.id not in self._seen:
@@ -35,21 +36,21 @@ class Order:
         return tuple(placed)
 
     def rest(self) -> tuple[Gist, ...]:
-        """The changed gists that belong after the end of the list."""
+        """Return the changed gists that belong after the end of the listing."""
         placed: list[Gist] = []
         self._put(self._changed.values(), placed)
         self._changed.clear()
         return tuple(placed)
 
     def _newer(self, gist: Gist) -> list[Gist]:
-        """The changed gists that were created after this one; they do not change any more."""
+        """Remove and return the changed gists that were created after this one."""
         newer = [new for new in self._changed.values() if new.created_at > gist.created_at]
         for new in newer:
             del self._changed[new.id]
         return newer
 
     def _put(self, gists: Iterable[Gist], placed: list[Gist]) -> None:
-        """Append those that did not come before, with times that fall."""
+        """Append the gists that are not in the listing yet, with times that never rise."""
         for gist in gists:
             if gist.id in self._seen:
                 continue

@@ -1,4 +1,4 @@
-"""One search's reading of one list: what of it is trusted, what GitHub is asked for."""
+"""Reads one list for one search: stored pages while they are fresh, all others from GitHub."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from gistapi.github.paging import FIRST, Numbers, smaller
 from gistapi.github.sources import Source, suffix
 
 UNAVAILABLE = (TransientError, GithubRateLimitedError, GithubTimeoutError)
-"""Errors for which a known list stands in, if it is not too old."""
+"""Errors after which a stored list is used instead, if it is not too old."""
 OVERLAP_SECONDS = 10
-"""How much earlier than a page was read changes to it are asked for."""
+"""Changes are requested from this many seconds before the stored page was read."""
 
 
 class Reading:
     """The pages of one list for one search.
 
-    `order` puts their gists in order, with what has changed since. `age_seconds`: how long ago
-    GitHub was asked for changes. `stale_seconds`: the same where it could not be asked now.
+    `order` orders their gists and merges later changes. `age_seconds` is the time since GitHub was
+    asked for changes. `stale_seconds` is the same if GitHub could not be asked now, else None.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class Reading:
         self._scope = scope
         now = reader.now()
         self._key = source.key(scope.caller_token)
-        self._fresh_after = now  # pages confirmed since then are used unasked
+        self._fresh_after = now  # pages confirmed since then are used without a request
 
     async def pages(self) -> AsyncGenerator[StoredPage]:
-        """The pages that make up the list; raises as `Listings.pages`."""
+        """Yield the pages of the list; raises what `Listings.pages` raises."""
         first = await self._first()
         if first.missing:
             raise self._source.unknown()
@@ -55,7 +55,7 @@ class Reading:
     async def _first(self) -> StoredPage:
         known = await self._reader.load(self._key, self._scope.lane)
         if known is not None:
-            await self._judge(known)
+            await self._choose_fresh(known)
             if self._is_fresh(known):
                 return known
         numbers = None if self._source.is_single else self._first_numbers(known)
@@ -74,14 +74,14 @@ class Reading:
 
     @staticmethod
     def _first_numbers(known: StoredPage | None) -> Numbers:
-        """As many entries as are likely to fit a page."""
+        """Return the numbers of a first page that is likely to have at most PAGE_BYTES."""
         if known is None or known.numbers is None or not known.ids:
             return FIRST
         full = known.size_bytes / len(known.ids) * FIRST.per_page
         return FIRST if full <= PAGE_BYTES else known.numbers
 
-    async def _judge(self, known: StoredPage) -> None:
-        """Decide what of a list is trusted, given its first page as it was."""
+    async def _choose_fresh(self, known: StoredPage) -> None:
+        """Decide which stored pages are fresh, given the stored first page."""
         trust = self._freshness.trust(self._reader.budget_of(self._scope))
         age = self._age(known)
         changes = await self._known_changes(known)
@@ -89,7 +89,7 @@ class Reading:
         if change_age < trust.seconds:
             self._fresh_after = min(self._reader.now() - trust.seconds, known.confirmed_at)
         elif known.next_url is None or age >= trust.deletions_seconds:
-            return  # one page shows all; and deletions only the pages show
+            return  # the only page shows changes itself; deletions show in the pages alone
         else:
             changes = await self._changes(known, changes, change_age)
             if changes is None:
@@ -102,7 +102,7 @@ class Reading:
             self.order = Order(gists, hidden=changes.ids)
 
     def _changes_url(self, known: StoredPage) -> str | None:
-        """Where GitHub shows what has changed since `known` was read; None if it can't be asked."""
+        """Return the URL of the changes since `known` was read; None if the list has none."""
         if not self._source.shows_updates or known.date is None or known.next_url is None:
             return None
         return self._source.since(FIRST, known.date - OVERLAP_SECONDS)
@@ -117,7 +117,7 @@ class Reading:
     async def _changes(
         self, known: StoredPage, before: StoredPage | None, age: float
     ) -> StoredPage | None:
-        """What has changed since `known` was read, by one request; None if that proves nothing."""
+        """Request the changes since `known` was read; None if one page does not show them all."""
         url = self._changes_url(known)
         if url is None:
             return None
@@ -132,7 +132,7 @@ class Reading:
         return None if changes.missing or changes.next_url is not None else changes
 
     async def _page(self, url: str, numbers: Numbers | None, *, again: bool = False) -> StoredPage:
-        """A page after the first, or the first one again (`chain.Fetch`)."""
+        """Return a page after the first, or the first one again (`chain.Fetch`)."""
         if numbers is not None and numbers.page == 1:
             url = self._source.first(numbers)
         known = await self._reader.load(self._key_of(url, numbers), self._scope.lane)
@@ -146,7 +146,7 @@ class Reading:
         return page
 
     async def _ask(self, url: str, numbers: Numbers | None, known: StoredPage | None) -> StoredPage:
-        """Ask GitHub; `known` stands in for it where it can't be asked, if it is not too old."""
+        """Request a page; return `known` if GitHub can't be asked and `known` is not too old."""
         key = self._key_of(url, numbers)
         source = self._source
         wanted = WantedPage(url, key, source.parse, numbers, known, source.is_single)
@@ -160,7 +160,7 @@ class Reading:
             return known
 
     def _use_stale(self, age_seconds: float) -> None:
-        """From now on use what is known, if it is not too old."""
+        """From now on use stored pages that are not too old, since GitHub can't be asked."""
         self.stale_seconds = self.age_seconds = max(age_seconds, self.age_seconds)
         self._fresh_after = self._reader.now() - self._freshness.stale_if_error_seconds
 

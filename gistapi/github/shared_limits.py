@@ -1,4 +1,4 @@
-"""Shares with other instances the waits that GitHub's hosts ask for."""
+"""Shares the waits that GitHub's hosts ask for with other instances."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Protocol
 from gistapi.github.host_limits import Host
 
 READ_SECONDS = 1.0
-"""How long the waits of other instances are used before they are read again."""
+"""How long waits that were read from the store are used before they are read again."""
 
 
 class Waits(Protocol):
-    """A store of waits, shared by instances. Called from a thread; raises nothing."""
+    """A store of waits that instances share. Called from a thread; raises nothing."""
 
     def put(self, key: str, seconds: float) -> None:
-        """Remember a wait, unless a longer one is known."""
+        """Store a wait, unless a longer one is stored."""
 
     def get(self, keys: Sequence[str]) -> list[float]:
-        """Return the seconds that are left of each wait."""
+        """Return the remaining seconds of each wait, 0 without one."""
 
 
 class SharedLimits:
-    """Keeps hosts' waits in step with the other instances. For the loop alone."""
+    """Exchanges hosts' waits with the other instances. Used only on the loop."""
 
     def __init__(self, waits: Waits, token: str | None) -> None:
         self._waits = waits
@@ -37,7 +37,7 @@ class SharedLimits:
         self._tasks: set[asyncio.Future[None]] = set()
 
     async def learn(self, hosts: tuple[Host, ...]) -> None:
-        """Learn the waits of the other instances, at most once in READ_SECONDS for each host."""
+        """Apply the waits of the other instances; reads them at most once in READ_SECONDS."""
         loop = asyncio.get_running_loop()
         if self._reading is None:
             is_known = self._known.issuperset(hosts)
@@ -59,17 +59,17 @@ class SharedLimits:
             self._reading = None
 
     def share(self, host: Host, seconds: float) -> None:
-        """Share a wait with the other instances, in the background."""
+        """Store a wait for the other instances, in the background."""
         loop = asyncio.get_running_loop()
         task = loop.run_in_executor(self._executor, self._waits.put, self._key(host), seconds)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def _key(self, host: Host) -> str:
-        """The store's key for a host: the API's limits belong to a token."""
+        """Return the store's key for a host; limits of the API are per token."""
         of_token = host.resource in {"api", "graphql"}
         return f"{host.name}:{host.resource}" + (f":{self._token_digest}" if of_token else "")
 
     def close(self) -> None:
-        """End the thread."""
+        """Stop the thread."""
         self._executor.shutdown(wait=False)

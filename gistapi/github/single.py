@@ -1,4 +1,4 @@
-"""The contents of one gist from the REST API, up to 1 MB a file.
+"""Reads the contents of one gist from the REST API, which sends up to 1 MB of each file.
 
 https://docs.github.com/en/rest/gists/gists#get-a-gist
 """
@@ -22,9 +22,9 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 
 
 async def single_gist(client: Client, gist_id: str, scope: Scope) -> Mapping[str, bytes]:
-    """The contents that the API shows whole, by file name: of the gist as it is now.
+    """Return the contents that the API sends whole, by file name, as the gist is now.
 
-    Raises GoneError (404), and what `Client.get` raises.
+    Raises GoneError (404), GithubError, and what `Client.get` raises.
     """
     url = f"{client.api_url}/gists/{quote(gist_id, safe='')}"
     retries = FileRetries(scope)
@@ -46,7 +46,10 @@ async def single_gist(client: Client, gist_id: str, scope: Scope) -> Mapping[str
 
 
 def parse_contents(body: bytes) -> Mapping[str, bytes]:
-    """The whole contents in a single gist's JSON, by file name; raises GithubError for no gist."""
+    """Return the complete contents in a gist's JSON, by file name.
+
+    Raises GithubError if the body is not a gist.
+    """
     try:
         gist = json.loads(body)
     except (ValueError, RecursionError):

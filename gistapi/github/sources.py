@@ -1,4 +1,4 @@
-"""Which lists of GitHub's there are, and how each is asked for and read."""
+"""The lists that GitHub has of gists and of members: their URLs and their parsers."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ NO_SCOPE = (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One list: its address without a query, and how the body of a page is read.
+    """One list: its URL without a query, and the parser of a page's body.
 
-    `shows_updates`: asked for what was updated `since`, it shows all that was added or edited.
-    `unknown` makes the error of a list that GitHub does not know. `is_single`: the one gist at the
-    address, which comes with its contents.
+    `unknown` returns the error for a list that GitHub does not have. `shows_updates`: with the
+    parameter `since`, the list shows all gists that were added or edited. `is_single`: the URL is
+    that of one gist, which is sent with its contents.
     """
 
     url: str
@@ -36,25 +36,25 @@ class Source:
     is_single: bool = False
 
     def first(self, numbers: Numbers | None) -> str:
-        """The address of the first page."""
+        """Return the URL of the first page."""
         return self.url if numbers is None else f"{self.url}?per_page={numbers.per_page}"
 
     def since(self, numbers: Numbers, moment: float) -> str:
-        """The address of what was updated after a moment (epoch seconds, GitHub's clock)."""
+        """Return the URL of what was updated after a moment (epoch seconds, GitHub's clock)."""
         since = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         query = urlencode({"per_page": numbers.per_page, "since": since}, safe=":")
         return f"{self.url}?{query}"
 
     def key(self, caller_token: str | None) -> str:
-        """The key of its first page in the cache; with a caller's token it is that caller's own."""
+        """Return the cache key of the first page, which differs for each caller's token."""
         return self.url.lower() + suffix(caller_token)
 
 
 def source_of(api_url: str, target: Target, caller_token: str | None) -> Source:
-    """The list that holds a target's gists, or an organization's members.
+    """Return the list of a target's gists, or of an organization's members.
 
-    Raises UnauthorizedError for the caller's own lists without the caller's token: with another
-    token they would be another user's, and without one GitHub lists everybody's gists.
+    Raises UnauthorizedError for the caller's own lists without the caller's token: with the
+    service's token they would be another user's, and without a token GitHub lists everybody's.
     """
     name = quote(target.name, safe="")
     match target.kind:
@@ -90,7 +90,7 @@ def source_of(api_url: str, target: Target, caller_token: str | None) -> Source:
 
 
 def suffix(caller_token: str | None) -> str:
-    """What keeps a caller's pages apart in the store: a digest that does not show the token."""
+    """Return the end of the keys of a caller's pages: a digest, which does not reveal the token."""
     if caller_token is None:
         return ""
     return "#" + hashlib.sha256(b"gistapi listing\0" + caller_token.encode()).hexdigest()

@@ -1,9 +1,9 @@
-"""How fast a host may be asked: concurrency and pace that follow what the host shows.
+"""Adapts the concurrency and the pace of requests to what a host accepts.
 
-Additive increase and multiplicative decrease, as TCP: https://www.rfc-editor.org/rfc/rfc5681.
-Concurrency alone cannot hold a host's limit of requests a second where answers are fast, so a
-refusal also sets a pace: a part of the rate at which the host has just accepted requests, which
-rises slowly near that rate and faster beyond it.
+Additive increase and multiplicative decrease, as in TCP: https://www.rfc-editor.org/rfc/rfc5681.
+If answers are fast, concurrency alone cannot keep to a host's limit of requests per second. So a
+refusal also sets a pace: a fraction of the rate at which the host has just accepted requests. The
+pace rises slowly near that rate and faster beyond it.
 """
 
 from __future__ import annotations
@@ -14,35 +14,36 @@ from collections import deque
 from gistapi.aio.limiter import FairLimiter, Lane, Places
 
 PACE_FACTOR = 0.75
-"""Of the rate at which a host has refused, where the pace begins after a refusal."""
+"""The pace after a refusal, as a fraction of the rate at which requests were accepted before it."""
 PACE_GAIN = 1.002
-"""For each accepted request: some 120 of them lead to the rate of the last refusal …"""
+"""Growth of the pace per accepted request: 120 requests bring it near the rate of the refusal."""
 NEAR = 0.05
+"""How close to that rate, as a fraction of it, the pace grows by NEAR_GAIN instead."""
 NEAR_GAIN = 1.0002
-"""… and 500 past it, as CUBIC does: https://www.rfc-editor.org/rfc/rfc9438"""
-HEARD = 0.25
-"""Of the time that the first answer took: the others of its round are heard before more is sent."""
+"""500 requests bring it past that rate, as in CUBIC: https://www.rfc-editor.org/rfc/rfc9438."""
+FIRST_PAUSE = 0.25
+"""Pause after the first answer, as a fraction of its time: the rest of its round arrives in it."""
 FASTEST_PACE = 200.0
-"""Faster than that, only the concurrency bounds."""
+"""Requests per second above which there is no pace: only the concurrency is bounded."""
 SLOWEST_PACE = 0.1
 MEASURED_SECONDS = 1.0
 SLOW_FACTOR = 4.0
 SLOW_SECONDS = 1.0
-"""A host has slowed down when its answers take longer than both say."""
+"""A host has slowed down if answers take over SLOW_SECONDS and SLOW_FACTOR times the usual time."""
 SMOOTHING = 8
 
 
 class Throttle:
-    """One host's concurrency in force, at most `most`, and pace. Times are `loop.time()` seconds.
+    """Bounds the concurrency, at most `most`, and the pace of the requests to one host.
 
-    Only answers to requests sent after the last decrease decrease again: requests that were under
-    way together count once.
+    Only the answer to a request that was sent after the last decrease causes another, so that
+    requests in progress together count once. Times are in `loop.time()` seconds.
     """
 
     def __init__(self, most: int) -> None:
         self._loop = asyncio.get_running_loop()
         self._most = most
-        self._window = float(most)  # one search gets its share of it at most
+        self._window = float(most)
         self._limiter = FairLimiter(most, most)
         self._decreased_at = float("-inf")
         self._limit: float | None = None
@@ -55,36 +56,36 @@ class Throttle:
 
     @property
     def concurrency(self) -> int:
-        """How many requests may be under way at once."""
+        """The number of requests that may be in progress at once."""
         return int(self._window)
 
     @property
     def pace(self) -> float | None:
-        """Requests a second: a part of the rate of the last refusal; None without one."""
+        """Requests per second, a fraction of the rate at the last refusal; None if unbounded."""
         return None if self._limit is None else max(SLOWEST_PACE, self._limit * self._part)
 
     def place(self, lane: Lane) -> Places:
-        """A context that holds one of the places in force, which go round the searches in turn."""
+        """Return a context that holds one place; searches get places in turn."""
         self._limiter.per_lane = lane.most  # the same for all searches
         return self._limiter.beside(lane).place()
 
     def delay_seconds(self) -> float:
-        """How long a new request would wait for the pace."""
+        """Return how long a new request would wait for the pace."""
         return max(0.0, self._next_at - self._loop.time()) if self._limit is not None else 0.0
 
     async def keep_pace(self) -> None:
-        """Wait for this request's moment."""
+        """Wait until the pace allows this request."""
         decreased_at = None
         while decreased_at != self._decreased_at:
             decreased_at, now = self._decreased_at, self._loop.time()
-            mine = max(now, self._next_at)
+            due_at = max(now, self._next_at)
             if (pace := self.pace) is not None:
-                self._next_at = mine + 1 / pace
-            if mine > now:
-                await asyncio.sleep(mine - now)
+                self._next_at = due_at + 1 / pace
+            if due_at > now:
+                await asyncio.sleep(due_at - now)
 
     def accepted(self, sent_at: float) -> None:
-        """Count an answer that is no refusal."""
+        """Record an answer that is not a refusal."""
         now = self._loop.time()
         self._accepted.append(now)
         if self._limit is not None:
@@ -94,30 +95,30 @@ class Throttle:
             if self._limit * self._part > FASTEST_PACE:
                 self._limit = None
         if self._usual is None and self._limiter.held > 1:
-            self._next_at = now + HEARD * (now - sent_at)
+            self._next_at = now + FIRST_PAUSE * (now - sent_at)
         if self._has_slowed(now - sent_at):
             self._decrease(sent_at)
-        elif self._limiter.free <= 0:  # else the bound has not been tried
+        elif self._limiter.free <= 0:  # else nothing shows that the host allows the present bound
             self._window = min(self._most, self._window + 1 / self._window)
             self._limiter.resize(int(self._window))
 
     def refused(self, sent_at: float) -> None:
-        """Halve the concurrency, and set a pace below what the host has accepted."""
+        """Halve the concurrency, and set a pace below the rate that the host has accepted."""
         if sent_at <= self._decreased_at:
             return
         since = self._loop.time() - MEASURED_SECONDS
         rate = sum(at >= since for at in self._accepted) / MEASURED_SECONDS
         pace = self.pace
-        self._is_measuring = pace is None and rate > 0  # what is under way counts later
-        if pace is not None:  # a pause before may have left few to measure
+        self._is_measuring = pace is None and rate > 0  # `accepted` adds requests in progress
+        if pace is not None:  # after a pause, few requests were accepted in the measured time
             rate = min(pace, max(rate, pace / 2))
-        if rate:  # else nothing has been accepted that could be measured
+        if rate:  # else no rate is known
             self._limit, self._part = rate, PACE_FACTOR
         self._next_at = self._loop.time()
         self._decrease(sent_at)
 
     def failed(self, sent_at: float) -> None:
-        """Halve the concurrency: the host answers with errors, or not at all."""
+        """Halve the concurrency, since the host answers with errors or not at all."""
         self._decrease(sent_at)
 
     def _decrease(self, sent_at: float) -> None:
@@ -133,5 +134,5 @@ class Throttle:
         self._smoothed += (seconds - self._smoothed) / SMOOTHING
         if self._smoothed < max(SLOW_SECONDS, SLOW_FACTOR * self._usual):
             return False
-        self._smoothed = self._usual  # measured again after the decrease
+        self._smoothed = self._usual  # measure again after the decrease
         return True

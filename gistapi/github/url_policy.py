@@ -1,4 +1,4 @@
-"""Decides which addresses requests may be sent to: GitHub's answers name them."""
+"""Decides to which URLs requests may be sent. Most of the URLs come from GitHub's answers."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ __all__ = ["API_KINDS", "Kind", "Origin", "UrlPolicy", "origin_of", "redirected"
 
 Kind = RequestKind
 API_KINDS = frozenset({"list", "gist", "graphql"})
-"""Requests that go to the API's origin, with the token."""
+"""Requests that are sent to the API's origin, with the token."""
 
 
 class UrlPolicy:
-    """The API's origin, for listings, and the hosts that contents may come from.
+    """Allows requests to the API's origin, and for contents to `content_hosts`.
 
-    `content_hosts` are `host`, which stands for its scheme's own port, or `host:port`. Raises
-    ValueError when `api_url` is no plain http URL.
+    A content host is `host`, for the default port of its scheme, or `host:port`. Raises ValueError
+    if `api_url` is not a plain HTTP URL.
     """
 
     def __init__(self, api_url: str, content_hosts: tuple[str, ...]) -> None:
         api = origin_of(api_url)
         if api is None:
-            raise ValueError("the API's address is no plain http URL")
+            raise ValueError("the API's address is not a plain HTTP URL")
         self._api = api
         self._content_hosts = frozenset(host.lower() for host in content_hosts)
-        self._lately = lru_cache(maxsize=256)(self._allowed)  # each file's address is checked twice
+        self._cached = lru_cache(maxsize=256)(self._allowed)  # each file's URL is checked twice
 
     def allowed(self, url: str, kind: Kind) -> Origin:
-        """The origin to send a request for `url` to; raises IncompleteError `host_not_allowed`."""
-        return self._lately(url, kind)
+        """Return the origin of an allowed URL; raises IncompleteError `host_not_allowed`."""
+        return self._cached(url, kind)
 
     def _allowed(self, url: str, kind: Kind) -> Origin:
         origin = origin_of(url)
         if origin is None:
             raise IncompleteError(
-                "host_not_allowed", "GitHub named an address that is no HTTP URL."
+                "host_not_allowed", "GitHub named an address that is not an HTTP URL."
             )
         if kind in API_KINDS:
             allowed = origin == self._api
@@ -55,11 +55,11 @@ class UrlPolicy:
 
 
 def redirected(url: str, location: str) -> str:
-    """Where `Location` leads from `url`; raises IncompleteError when that is from https to http."""
+    """Return the target of a redirect; raises IncompleteError if it leads from https to http."""
     try:
         target = urljoin(url, location)
     except ValueError:
-        target = location  # no valid address, which `allowed` refuses
+        target = location  # not a valid URL, which `allowed` refuses
     if url[:6].lower() == "https:" and target[:6].lower() != "https:":
         raise IncompleteError("host_not_allowed", "A redirect led from https to http.")
     return target

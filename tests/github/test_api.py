@@ -47,7 +47,7 @@ def limited(remaining: object, reset: object, **more: object) -> CaseInsensitive
     ],
 )
 def test_the_next_page_is_named_by_link(link: str, url: str | None) -> None:
-    """It is the address with `rel="next"`; without one the list ends."""
+    """The URL with `rel="next"` is that of the next page; without one the list ends."""
     found = api.links(fields(link=link)).next
     assert (found is None) if url is None else (found or "").endswith(url)
 
@@ -81,7 +81,7 @@ def test_the_reset_is_relative_to_githubs_clock() -> None:
 
 
 def test_a_limit_that_is_not_stated_is_at_least_what_remains() -> None:
-    """The remaining requests and the reset are enough."""
+    """The number of remaining requests and the reset are enough for a budget."""
     headers = limited(0, int(NOW) + 10)
     del headers["X-RateLimit-Limit"]
     assert api.budget(headers, NOW) == Budget(0, 0, 10)
@@ -191,14 +191,14 @@ def test_other_statuses_are_no_limit(status: int) -> None:
 def test_an_error_has_githubs_message(
     status: int, content_type: str, body: bytes, message: str
 ) -> None:
-    """It is the message of JSON or plain text, as one short line; never HTML."""
+    """The message in JSON or plain text becomes one short line; HTML is never shown."""
     said = api.error_message(status, fields(content_type=content_type), body)
     assert said == f"GitHub answered {status}{message}"
 
 
 @given(st.binary(), st.sampled_from(["application/json", "text/plain", "", "text/html"]))
 def test_any_error_can_be_reported(body: bytes, content_type: str) -> None:
-    """Whatever the body is, the message is one printable line."""
+    """For any body the message is one printable line."""
     said = api.error_message(500, fields(content_type=content_type), body)
     assert said.startswith("GitHub answered 500")
     assert said.isprintable()

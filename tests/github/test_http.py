@@ -113,7 +113,7 @@ async def test_a_silent_server_is_given_up(github: FakeGithub, fault: Fault) -> 
 async def test_a_file_without_progress_is_given_up_after_two_timeouts(
     github: FakeGithub, bytes_per_second: float | None
 ) -> None:
-    """Only this file is then unavailable."""
+    """Only that file is unavailable."""
     hanging, other = add_file(github, "x" * 5000, "a"), add_file(github, "found", "b")
     files = RawFiles(client_of(github, timeout_seconds=1))
     fault = Fault(cut_body_at=0, hang=True)
@@ -355,7 +355,7 @@ THEIRS = sorted(
 
 @pytest.mark.parametrize("error", THEIRS, ids=lambda error: f"{error.__module__}.{error.__name__}")
 def test_every_error_of_the_libraries_is_one_of_ours(error: type[Exception]) -> None:
-    """Whatever aiohttp or the standard library raises becomes a GithubError in plain words."""
+    """Every error of aiohttp and of the standard library becomes a GithubError in plain words."""
     raised = error.__new__(error)
     if issubclass(error, aiohttp.ClientHttpProxyError):
         raised.status = 503  # type: ignore[attr-defined]
@@ -463,7 +463,7 @@ async def test_an_unknown_authority_is_not_trusted() -> None:
 async def test_an_unreadable_ca_bundle_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundle: str
 ) -> None:
-    """It stops the start; a request that finds it unreadable fails at once."""
+    """The service does not start; a request that finds the bundle unreadable fails at once."""
     (tmp_path / "empty.pem").write_text("nothing")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / bundle))
     with pytest.raises(SettingsError, match=rf"REQUESTS_CA_BUNDLE: .*{bundle}"):
@@ -485,7 +485,7 @@ async def test_an_unreadable_ca_bundle_is_reported(
 async def test_an_unusable_proxy_is_reported(
     github: FakeGithub, monkeypatch: pytest.MonkeyPatch, proxy_url: str, words: str
 ) -> None:
-    """It stops the start with one message for all hosts, fails requests, and shows no secret."""
+    """The service does not start, and requests fail; one message for all hosts has no secret."""
     monkeypatch.setenv("HTTP_PROXY", proxy_url)
     monkeypatch.setenv("NO_PROXY", "")
     with pytest.raises(SettingsError, match=words) as raised:
@@ -522,7 +522,7 @@ async def test_https_goes_through_the_proxy(
 async def test_a_proxys_refusal_is_reported(
     authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, *, status: int, is_final: bool
 ) -> None:
-    """The error has its status; a missing password is not retried."""
+    """The error has the proxy's status; a missing password is not retried."""
     del authority
 
     def talk(connected: socket.socket) -> None:

@@ -35,7 +35,7 @@ gists = st.lists(
 
 @given(st.lists(gists, max_size=4))
 def test_gists_are_unique_and_ordered_by_time(pages: list[list[Gist]]) -> None:
-    """Each id stays at its first position; no gist is newer than the one before it."""
+    """Each ID stays at its first position, and no gist is newer than the one before it."""
     order = Order()
     made = [placed for page in pages for placed in order.take(page)]
     assert order.rest() == ()
@@ -77,14 +77,14 @@ def test_a_change_is_merged_at_its_position() -> None:
 
 
 def test_a_changed_gist_older_than_the_list_comes_last() -> None:
-    """It is appended if no page has it."""
+    """A changed gist that no page has is appended."""
     order = Order([gist("old", 1, 9)])
     assert [each.id for each in order.take([gist("a", 8)])] == ["a"]
     assert [each.id for each in order.rest()] == ["old"]
 
 
 def test_the_latest_state_is_listed() -> None:
-    """A page that was read after the changes has newer files than they have."""
+    """A page that was read after the changes has newer files than the changes."""
     order = Order([gist("a", 5, 6, "then")])
     assert order.take([gist("a", 5, 7, "now")])[0].description == "now"
 

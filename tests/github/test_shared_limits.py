@@ -32,7 +32,7 @@ async def shared(client: Client) -> None:
 
 @on_loop
 async def test_ten_instances_obey_one_refusal(github: FakeGithub, valkey: ValkeyServer) -> None:
-    """After one was refused, the others send no request."""
+    """After one instance was refused, the others send no request."""
     file = add_file(github)
     github.faults.inject(Fault(answer=answers.raw_limit("300")), origin="raw")
     first = client_of(github, waits=waits(valkey.port))
@@ -81,7 +81,7 @@ async def test_without_redis_each_instance_has_its_own_waits(github: FakeGithub)
 
 
 def test_the_longer_wait_is_kept(valkey: ValkeyServer) -> None:
-    """A shorter wait does not replace it."""
+    """A shorter wait does not replace a longer one."""
     known = waits(valkey.port)
     known.put("host", 100)
     known.put("host", 50)

@@ -59,7 +59,7 @@ async def test_every_member_is_listed(github: FakeGithub, count: int, requests: 
 
 @on_loop
 async def test_concealed_members_are_listed_for_members(github: FakeGithub) -> None:
-    """With a member's token they are listed, for that member alone."""
+    """A request with a member's token lists concealed members, for that member alone."""
     with_members(github, 2)
     insider = github.add_user("insider")
     github.world.organizations["acme"].add(insider, public=False)
@@ -109,7 +109,7 @@ async def test_an_unknown_organization(github: FakeGithub) -> None:
 @pytest.mark.parametrize("public", [True, False])
 @on_loop
 async def test_a_gist_is_found_by_its_id(github: FakeGithub, public: bool) -> None:  # noqa: FBT001 - a case
-    """This includes secret ones: a caller who knows the address may read it."""
+    """Secret gists are included: a caller who knows the address may read the gist."""
     gist = user_of(github).add_gist({"a.py": "x", "b.py": "y"}, public=public)
     listings = listings_of(github, TRUSTING)
     (found,) = await listed(listings, Target("gist", gist.id))
@@ -197,7 +197,7 @@ async def test_the_callers_own_gists_are_listed(github: FakeGithub) -> None:
 
 @on_loop
 async def test_starred_gists_are_listed(github: FakeGithub) -> None:
-    """They may belong to anyone; the newest star comes first, and their times are put in order."""
+    """Starred gists may be anyone's; GitHub lists the newest star first; times are put in order."""
     user, other = user_of(github), github.add_user("other")
     user.starred = [other.add_gist(), user.add_gist(public=False), other.add_gist()]
     github.api.grant("canary-token", user)

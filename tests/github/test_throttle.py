@@ -1,4 +1,4 @@
-"""Adaptive concurrency and rate. The clock is simulated: minutes take no time."""
+"""Adaptive concurrency and pace, on a simulated clock: minutes take no time."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_concurrent_refusals_halve_once() -> None:
 
 
 def test_after_a_decrease_concurrency_rises_slowly() -> None:
-    """By one for each round of requests, not for each request."""
+    """Concurrency rises by one for each round of requests, not for each request."""
 
     async def main() -> None:
         throttle, host = Throttle(16), Host()
@@ -178,7 +178,7 @@ def test_a_rate_limit_is_found(rate: int, latency_seconds: float) -> None:
 
 @pytest.mark.parametrize(("rate", "refused"), [(2, 14), (10, 6), (50, 16)])
 def test_no_request_follows_a_round_that_is_refused(rate: int, refused: int) -> None:
-    """The first refusal finds sixteen requests under way, and is heard before more are sent."""
+    """The first refusal finds sixteen requests in progress, and arrives before more are sent."""
 
     async def main() -> None:
         throttle, host = Throttle(64), Host(rate, 0.04, apart_seconds=0.0005)
@@ -189,7 +189,7 @@ def test_no_request_follows_a_round_that_is_refused(rate: int, refused: int) -> 
 
 
 def test_a_first_request_alone_delays_no_other() -> None:
-    """There is nothing to be heard: the pages of a list follow each other."""
+    """Nothing else is in progress: the pages of a list are requested one after another."""
 
     async def main() -> None:
         throttle, host = Throttle(64), Host(latency_seconds=1.0)

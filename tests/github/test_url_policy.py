@@ -1,4 +1,4 @@
-"""Which addresses requests may be sent to."""
+"""The URLs to which requests may be sent."""
 
 from __future__ import annotations
 
@@ -104,14 +104,14 @@ def test_another_host_is_not_allowed(addresses: UrlPolicy, kind: Kind, url: str)
 def test_an_ambiguous_address_is_not_allowed(url: str) -> None:
     """If two URL parsers could read it differently, no request is sent."""
     assert origin_of(url) is None
-    with pytest.raises(IncompleteError, match="no HTTP URL") as raised:
+    with pytest.raises(IncompleteError, match="not an HTTP URL") as raised:
         GITHUB.allowed(url, "raw")
     assert raised.value.reason == "host_not_allowed"
 
 
 def test_the_apis_address_must_be_valid() -> None:
     """An invalid one is refused when the policy is built."""
-    with pytest.raises(ValueError, match="no plain http URL"):
+    with pytest.raises(ValueError, match="not a plain HTTP URL"):
         UrlPolicy("api.github.com", ())
 
 
@@ -134,6 +134,6 @@ def test_a_redirect_is_resolved(url: str, location: str, target: str) -> None:
 
 @pytest.mark.parametrize("location", ["http://a.example/z", "ftp://a.example", "//["])
 def test_a_redirect_from_https_leads_to_https(location: str) -> None:
-    """A weaker scheme is refused, whatever its case."""
+    """Any other scheme is refused, in upper or lower case."""
     with pytest.raises(IncompleteError, match="https to http"):
         redirected("HTTPS://a.example/x", location)
