@@ -1,4 +1,4 @@
-"""One memory budget for holders that grow, shared without deadlock."""
+"""A memory budget for holders that grow, without deadlock."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class _Waiter(NamedTuple):
 
 
 class GrowingBudget:
-    """Bytes that holders have together; a holder may ask for more while it has some.
+    """Bounds the bytes that all holders have together; a holder may ask for more while it has some.
 
-    The banker's algorithm, for one resource and the same largest claim for all: a grant is safe
-    when the holder of most could still get all it may ever need. That one will end, and
-    what it releases is enough for the next. For the loop alone; waiting holds no thread.
+    The banker's algorithm for one resource, with the same largest claim for every holder: a grant
+    is safe if the largest holder could still get its whole claim. That holder will then end, and
+    release enough for the next. Used only on the loop.
     """
 
     def __init__(self, total_bytes: int, largest_claim_bytes: int) -> None:
@@ -35,13 +35,13 @@ class GrowingBudget:
         return bool(self._waiters)
 
     def held_bytes(self, holder: object) -> int:
-        """What a holder has."""
+        """Return how much a holder has."""
         return self._held.get(holder, 0)
 
     async def grow(self, holder: object, more_bytes: int) -> None:
-        """Give `holder` more, up to the largest claim, as soon as it is free.
+        """Wait until `holder` can have more, up to the largest claim, and grant it.
 
-        Whatever ends the wait, `release` gives everything back.
+        Call `release` also after a wait that was cancelled or failed.
         """
         if self.try_grow(holder, more_bytes):
             return
@@ -55,12 +55,12 @@ class GrowingBudget:
                 self._serve()
 
     def try_grow(self, holder: object, more_bytes: int) -> bool:
-        """Give `holder` more if it is free and, for one that holds nothing, nobody waits."""
+        """Grant `holder` more if that is possible now; new holders get none while others wait."""
         is_first = holder not in self._held
         return not (is_first and self._waiters) and self._grant(holder, more_bytes)
 
     def shrink(self, holder: object, less_bytes: int) -> None:
-        """Give back a part of what `holder` has."""
+        """Release a part of what `holder` has."""
         if less_bytes >= self._held.get(holder, 0):
             self.release(holder)
         elif less_bytes > 0:
@@ -69,17 +69,17 @@ class GrowingBudget:
             self._serve()
 
     def release(self, holder: object) -> None:
-        """Give back all that `holder` has. Idempotent."""
+        """Release all that `holder` has. Idempotent."""
         freed = self._held.pop(holder, 0)
         if freed:
             self._free += freed
             self._serve()
 
     def _serve(self) -> None:
-        """Grant what can be granted, in the order in which it was asked for.
+        """Grant what can be granted, in the order of the requests.
 
-        New holders wait for those before them; growing holders wait for nobody,
-        since they release memory when they end.
+        A new holder waits for all requests before it. A holder that grows waits for none of them,
+        since it releases memory only when it ends.
         """
         left: deque[_Waiter] = deque()
         for waiter in self._waiters:

@@ -1,4 +1,4 @@
-"""Contents by git blob SHA-1, and listings, kept between requests (docs/decisions/cache.md).
+"""Keeps contents, by git blob SHA-1, and listings between requests (docs/decisions/cache.md).
 
 Offers `open_cache` and `redis_server`. May import `errors` and `events`.
 """
@@ -24,7 +24,7 @@ MAX_FILE_BYTES = 100 * 2**20
 """GitHub accepts no larger files."""
 
 _SQLITE = "sqlite:///"
-_KNOWN = "sqlite:///path, redis://, rediss://, unix://, memory: and off"
+_KNOWN = "sqlite:///path, redis://, rediss://, unix://, memory: or off"
 
 
 def open_cache(
@@ -36,7 +36,7 @@ def open_cache(
     hot_bytes: int = 0,
     observe: Observer = ignore,
 ) -> Cache:
-    """Return the cache that `url` names; no file, socket or thread is made before its first use.
+    """Return the cache that `url` names. It opens no file, socket or thread before its first use.
 
     `sqlite:///relative/path`, `sqlite:////absolute/path`, `redis://`, `rediss://`, `unix://` (as
     redis-py reads them; `server` is the result of `redis_server`), `memory:` or `off`.
@@ -55,7 +55,7 @@ def open_cache(
 
 
 def redis_server(url: str) -> RedisServer | None:
-    """Return the server of a cache's URL, to be shared by all its users; None for other URLs."""
+    """Return the Redis server of a cache's URL, which all its users share; None for other URLs."""
     if not url.startswith(("redis://", "rediss://", "unix://")):
         return None
     from gistapi.cache.redis import RedisServer  # noqa: PLC0415 - redis-py is slow to load
@@ -74,4 +74,4 @@ def _store(url: str, server: RedisServer | None, max_bytes: int, observe: Observ
         path = Path(url.removeprefix(_SQLITE))
         if path.name and path.name != ":memory:" and "\0" not in url:
             return SqliteStore(path, max_bytes, observe)
-    raise SettingsError(f"the cache's URL has none of the known forms: {_KNOWN}")
+    raise SettingsError(f"the cache's URL is none of {_KNOWN}")

@@ -1,4 +1,4 @@
-"""A circuit breaker: stops using what fails, and allows another attempt after a while."""
+"""A circuit breaker: stops the use of a store that fails, and allows an attempt after a while."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ RETRY_AFTER_SECONDS = 5.0
 
 
 class Breaker:
-    """Whether one kind of work (`reading`, `writing`) on one store may be tried. Thread-safe."""
+    """Decides whether one kind of work on a store, `reading` or `writing`, may be tried.
+
+    Thread-safe.
+    """
 
     def __init__(self, kind: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._kind = kind
@@ -22,12 +25,12 @@ class Breaker:
 
     @property
     def cause(self) -> str | None:
-        """Why the work is suspended, in words without a path or host; None while it works."""
+        """Why the work fails, in words without a path or host; None while it succeeds."""
         return self._cause
 
     @property
     def message(self) -> str | None:
-        """The kind of work and the cause, as a sentence; None while it works."""
+        """The kind of work and the cause, as a sentence; None while it succeeds."""
         cause = self._cause
         return None if cause is None else f"{self._kind.capitalize()} fails: {cause}."
 
@@ -36,7 +39,7 @@ class Breaker:
         return self._cause is not None and self._clock() >= self._retry_at
 
     def allows(self) -> bool:
-        """Whether to try: always while it works, else one caller every RETRY_AFTER_SECONDS."""
+        """Whether to try: always while it succeeds, else once in RETRY_AFTER_SECONDS."""
         with self._lock:
             if self._cause is None:
                 return True

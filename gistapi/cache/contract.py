@@ -1,7 +1,7 @@
-"""The interface of a cache to the search, and of a store to the cache.
+"""The interfaces of a cache, for the search, and of a store, for the cache.
 
-Both handle bytes only: how fresh a listing is, and where a missing content is read, is decided
-elsewhere.
+Both handle bytes only. The search decides how fresh a listing is, and where to read a content that
+is not stored.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Cache(Protocol):
     def put_content(self, blob_sha: str, content: bytes) -> None:
         """Keep a content of at most MAX_CONTENT_BYTES; returns at once.
 
-        It is written in the background, and dropped if it is larger, does not hash to `blob_sha`
-        (old addresses carry a commit's SHA-1), or too much is waiting.
+        The content is written in the background. It is dropped if it is larger, if it does not hash
+        to `blob_sha` (old addresses carry a commit's SHA-1), or if too much is waiting.
         """
         ...
 
@@ -63,7 +63,7 @@ class Cache(Protocol):
         ...
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Wait until all that was put is written or dropped; False if the time was too short."""
+        """Wait until everything put is written or dropped; returns False after the timeout."""
         ...
 
     def status(self) -> CacheStatus:
@@ -71,9 +71,9 @@ class Cache(Protocol):
         ...
 
     def close(self) -> None:
-        """Write what is queued, for a second at most, and release everything. Idempotent.
+        """Write what is queued, for at most a second, and release everything. Idempotent.
 
-        A closed cache misses and drops.
+        In a closed cache every read is a miss, and every write is dropped.
         """
         ...
 
@@ -87,24 +87,24 @@ class StoreError(Exception):
 
 
 class Store(Protocol):
-    """Where a cache keeps its bytes. Opens nothing before its first use; raises only StoreError.
+    """Stores a cache's bytes. Opens nothing before its first use; raises only StoreError.
 
-    `reading` and `writing` are the breakers of its server or file, shared by all who use that.
+    `reading` and `writing` are the breakers of the server or file, shared by all its users.
     """
 
     reading: Breaker
     writing: Breaker
     max_content_bytes: int
-    """Larger contents are not stored; less than 0: none is."""
+    """Maximum size of a content that is stored; negative if none is."""
 
     def read(self, keys: Sequence[str]) -> tuple[list[tuple[str, bytes]], list[str]]:
-        """Return the stored entries, in any order, and the keys whose use has to be recorded."""
+        """Return the stored entries, in any order, and the keys to pass to `write` as `used`."""
         ...
 
     def write(self, entries: Sequence[tuple[str, bytes | None]], used: Sequence[str]) -> None:
-        """Store entries in place of earlier ones, remove those of None, record the use of others.
+        """Store entries, or remove those whose value is None, and record that keys were used.
 
-        It is called by one thread at a time. An entry too large for the store is dropped.
+        Called by one thread at a time. An entry that is too large for the store is dropped.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Large contents: stored in parts as they arrive, and readable once complete and verified."""
+"""Stores large contents in parts, as they arrive. They can be read once complete and verified."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _ID_BYTES = 8
 class ContentSink:
     """Stores one content as it arrives. Never blocks: what cannot be stored is dropped.
 
-    Parts are stored under a random id, so that neither a failed attempt nor another sink for the
-    same content disturbs a complete one; the last entry names the id. `put` writes an entry,
-    removes one (None), and returns whether it was accepted.
+    Parts are stored under a random id, so that a failed attempt or another sink for the same
+    content does not disturb a complete one; the entry written last names the id. `put` writes an
+    entry, or removes it if the value is None, and returns whether it was accepted.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class ContentSink:
             self._put_part()
 
     def close(self) -> None:
-        """Store the content if it is complete and hashes to its name; else drop it. Idempotent."""
+        """Store a content that is complete and hashes to `blob_sha`, else drop it. Idempotent."""
         if self._kept and not self._left_bytes and self._hash.hexdigest() == self._blob_sha:
             if self._small:
                 self._put(f"blob:{self._blob_sha}", bytes(self._buffer))
@@ -93,20 +93,20 @@ class ContentSink:
 def read_parts(
     read: Callable[[str], bytes | None], blob_sha: str, size_bytes: int, name: bytes
 ) -> Iterator[bytes]:
-    """Yield the parts stored under an id; the last one only if all of them verify the content.
+    """Yield the parts stored under an id; the last one only if they all hash to `blob_sha`.
 
-    `read` returns an entry, None if it is missing. Raises CacheMissError for a missing or damaged
-    part.
+    `read` returns an entry, or None if it is missing. Raises CacheMissError if a part is missing or
+    damaged.
     """
     digest = blob_hash(size_bytes)
     for number in range(-(-size_bytes // PART_BYTES)):
         part = read(_part_key(name, number))
         is_last = (number + 1) * PART_BYTES >= size_bytes
         if part is None:
-            raise CacheMissError("A part of a large content is gone from the cache.")
+            raise CacheMissError("A part of a large content is missing in the cache.")
         digest.update(part)
         if is_last and digest.hexdigest() != blob_sha:
-            raise CacheMissError("A large content of the cache is damaged.")
+            raise CacheMissError("A large content in the cache is damaged.")
         yield part
 
 

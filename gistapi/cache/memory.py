@@ -1,4 +1,4 @@
-"""The store in memory, which ends with its process."""
+"""A store in the memory of the process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cachetools import LRUCache
 from gistapi.cache.breaker import Breaker
 
 _ENTRY_BYTES = 300
-"""What Python needs for an entry besides its value: key, two headers, a slot in the mapping."""
+"""Memory of an entry besides its value: the key, two object headers, a slot in the mapping."""
 
 
 def entry_bytes(value: bytes) -> int:
@@ -19,7 +19,7 @@ def entry_bytes(value: bytes) -> int:
 
 
 class MemoryStore:
-    """A Store that evicts the least recently used entries beyond `max_bytes`; 0 stores none."""
+    """A Store that evicts the least recently used entries beyond `max_bytes`; 0 stores nothing."""
 
     def __init__(self, max_bytes: int) -> None:
         self.reading, self.writing = Breaker("reading"), Breaker("writing")

@@ -1,4 +1,4 @@
-"""The embedded store: one SQLite file, from which the least recently used entries are evicted."""
+"""The embedded store: one SQLite file, which evicts the least recently used entries."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from gistapi.cache.sqlite_file import PAGE_BYTES, SqliteFile
 from gistapi.events import Observer
 
 TOUCH_SECONDS = 600
-"""A use is recorded if the last recorded one is older."""
+"""A use is recorded if the last one recorded is older than this."""
 
 _MAX_WAL_BYTES = 16 * 2**20
 _SHM_BYTES = 2**16
 _ENTRY_PAGES = 2
-"""What an entry needs besides its value, rounded up: its rows in two tables and two indexes."""
+"""Pages of an entry besides its value, rounded up: its rows in two tables and two indexes."""
 
 _STEP = 64
 _READ_KEYS = 128
 
-# One row for all entries: the interpreter lock is released for every row, and with one busy thread
-# each attempt to get it back can take 5 ms: 2,000 rows took up to 14 s, this 0.1 s.
+# All entries are one row, since sqlite3 releases the interpreter lock for every row. Beside a busy
+# thread, getting it back can take 5 ms: 2,000 rows took up to 14 s, this takes 0.1 s.
 _READ = f"""
 SELECT group_concat(hex(key) || ' ' || used_at || ' ' || size),
     CAST(group_concat(value, '') AS BLOB)
@@ -46,8 +46,8 @@ _OLDEST = "SELECT id, size FROM entry ORDER BY used_at, id LIMIT ?"
 class SqliteStore:
     """A Store in one file, safe for several threads and processes.
 
-    File and log together stay below `max_bytes`: before an entry is written, the least recently
-    used ones are removed in small steps. `clock` returns seconds since the epoch.
+    The file and its log together stay below `max_bytes`: before an entry is written, the least
+    recently used ones are removed in small steps. `clock` returns seconds since the epoch.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class SqliteStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run a transaction; raises StoreError while the log cannot be kept short."""
+        """Run a transaction; raises StoreError while readers keep the log from being shortened."""
         # pylint: disable-next=contextmanager-generator-missing-cleanup  # `with` ends it
         with self._file.connection() as connection:
             if self._file.wal_bytes() > self._wal_bytes // 4:
@@ -138,7 +138,7 @@ class SqliteStore:
 
 
 def _split(facts: bytes | None, values: bytes | None) -> Iterator[tuple[str, int, bytes]]:
-    """Split one row of _READ: key, time of last use in seconds, value."""
+    """Yield the entries in a row of _READ: key, time of last use in epoch seconds, value."""
     start = 0
     values = values or b""
     for fact in facts.split(b",") if facts else ():
@@ -155,7 +155,7 @@ def _pages(entry: tuple[str, bytes]) -> int:
 def _parts(
     entries: Sequence[tuple[str, bytes]], room_bytes: int
 ) -> Iterator[list[tuple[str, bytes]]]:
-    """Yield what one transaction may write; drops entries that are too large."""
+    """Yield the entries of one transaction at a time; drops entries that are too large."""
     part: list[tuple[str, bytes]] = []
     free = room = room_bytes // PAGE_BYTES
     for entry in entries:
@@ -178,7 +178,7 @@ def _put(connection: sqlite3.Connection, entries: list[tuple[str, bytes]], now: 
 
 
 def _forget_oldest(connection: sqlite3.Connection, pages: int) -> bool:
-    """Remove the least recently used entries, about this many pages, one step at most."""
+    """Remove the least recently used entries, about this many pages and at most _STEP entries."""
     ids: list[tuple[int]] = []
     for row, size_bytes in connection.execute(_OLDEST, (_STEP,)).fetchall():
         if pages <= 0:

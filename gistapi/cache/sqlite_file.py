@@ -1,4 +1,4 @@
-"""The embedded cache's file: recognised, created, opened, replaced when it is damaged."""
+"""Creates, recognises and opens the embedded cache's file, and replaces it if it is damaged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ APPLICATION_ID = 0x67697374
 PAGE_BYTES = 4096
 _BUSY_SECONDS = 0.25
 _OPEN_SECONDS = 1.0
-"""How long to wait while another process creates the file."""
+"""How long to wait while another process opens or creates the file."""
 
 _SCHEMA = f"""
 PRAGMA page_size = {PAGE_BYTES};
@@ -64,21 +64,21 @@ _BESIDE = {
     "-shm": ((3_007_000).to_bytes(4, sys.byteorder),),
     "-journal": (b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7",),
 }
-"""The first bytes of SQLite's files beside a database, unless zeros: it overwrites all others."""
+"""The first bytes of SQLite's files beside a database, if not zero. It overwrites other files."""
 _FOREIGN = "the file there is not gistapi's"
 
 _Identity = tuple[int, int]
 
 
 class SqliteFile:
-    """Hands out connections to one file in WAL mode; each serves one thread at a time.
+    """Provides connections to one file in WAL mode; each serves one thread at a time.
 
-    The file for `cache.sqlite3` is `cache-2.sqlite3`: versions never share one. Only a file with
-    our mark is ever written or removed; a damaged one is replaced. It may be deleted or replaced
-    while it is open: connections to the old one, which stay intact, are then abandoned.
+    The file for `cache.sqlite3` is `cache-2.sqlite3`, since versions never share one. Only a file
+    with our mark is written or removed; a damaged one is replaced. The file may be deleted or
+    replaced while it is open: connections to the old file, which stay valid, are then closed.
     Opening and removing hold a lock on the folder, so that no file is joined with another's log.
 
-    Raises SettingsError if there is already a file that we did not create.
+    Raises SettingsError if there is already a file that gistapi did not create.
     """
 
     def __init__(self, path: Path, max_bytes: int, observe: Observer) -> None:
@@ -135,7 +135,7 @@ class SqliteFile:
             connection.close()
 
     def _take(self) -> tuple[_Identity, sqlite3.Connection]:
-        """Return a connection to the file that has the name now."""
+        """Return a connection to the file that is at the path now."""
         identity = _identity(self._path)
         left: list[sqlite3.Connection] = []
         try:
@@ -187,20 +187,20 @@ class SqliteFile:
         connection.execute(f"PRAGMA max_page_count = {self._max_bytes // PAGE_BYTES}").fetchone()
 
     def _begin_again(self) -> None:
-        if not _is_ours(self._path):  # too damaged to prove that it is ours
+        if not _is_ours(self._path):  # the mark itself is damaged
             raise StoreError(_FOREIGN)
         for end in _FILES:
             self._beside(end).unlink(missing_ok=True)
-        self._observe(CacheFailed("open", "the file is damaged and is begun again"))
+        self._observe(CacheFailed("open", "the file is damaged and is replaced"))
 
     def _is_ours_alone(self, path: Path) -> bool:
-        """Look again: another process may have been creating the file."""
+        """Check again under the lock: another process may have been creating the file."""
         with self._alone():
             return _is_ours(path)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Prevent all other processes from opening or removing the file."""
+        """Hold the lock on the folder, so that no other process opens or removes the file."""
         descriptor = os.open(self._path.parent, os.O_RDONLY)
         try:
             ends_at = time.monotonic() + _OPEN_SECONDS
@@ -222,8 +222,8 @@ class SqliteFile:
 
 def _refusal(path: Path) -> SettingsError:
     return SettingsError(
-        f"{path} is not a cache of gistapi, which leaves it as it is. Name another"
-        " file in GISTAPI_CACHE_URL, or remove this one if it is a damaged cache."
+        f"{path} was not created by gistapi and stays unchanged. Name another file in"
+        " GISTAPI_CACHE_URL, or remove this one if it is a damaged cache."
     )
 
 
@@ -234,9 +234,10 @@ def _begins_with(path: Path, marks: tuple[bytes, ...]) -> bool:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file has our mark, or is empty, or is the cache of version 0.1.
+    """Whether a file has our mark, is empty, or is the cache of version 0.1.
 
-    Not for a file with a connection in this process: closing it here would drop SQLite's locks.
+    Must not be called for a file with a connection in this process: closing the file drops SQLite's
+    locks.
     """
     if path.exists() and not path.is_file():
         return False

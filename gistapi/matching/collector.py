@@ -1,4 +1,4 @@
-"""Collects the wanted matches of one text, with the lines around them, as the text arrives."""
+"""Collects the wanted matches of a text, with the lines around them, as the text arrives."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _but_after: Callable[[Hit], Any] = attrgetter(
 
 
 class _After:
-    """The lines behind one line, which has begun already."""
+    """Collects the lines after the line in which a match ends."""
 
     def __init__(self, wanted: int, window: Window) -> None:
         self.lines: list[str] = []
@@ -29,7 +29,7 @@ class _After:
         self._begun = b""
 
     def begin(self, at: int) -> None:
-        """Read what the window has, from an offset in the match's last line."""
+        """Read what the window holds, from an offset in the match's last line."""
         end = self._window.data.find(b"\n", at)
         if end >= 0:
             self._in_match, at = False, end + 1
@@ -41,7 +41,7 @@ class _After:
             self.feed(self._window.data, at)
 
     def feed(self, text: bytes | bytearray, at: int = 0) -> None:
-        """Read on, from an offset of `text`."""
+        """Read further text, from an offset in it."""
         while not self.is_complete and (end := text.find(b"\n", at)) >= 0:
             self._read(text, at, end)
             self._end_line(ended=True)
@@ -50,7 +50,7 @@ class _After:
             self._read(text, at, len(text))
 
     def finish(self) -> None:
-        """The text is at its end; what is behind its last newline is a line unless empty."""
+        """End the text; what follows its last newline is a line unless it is empty."""
         if self._begun and not self.is_complete:
             self._end_line(ended=False)
         self.is_complete = True
@@ -70,7 +70,7 @@ class _After:
 class Collector:
     """Takes spans in order and turns them into Hits.
 
-    `window` holds the text around; `left` is how many spans are still wanted.
+    `window` holds the text around them; `left` is the number of spans that are still wanted.
     """
 
     def __init__(self, wanted: Wanted, line_characters: int) -> None:
@@ -78,8 +78,8 @@ class Collector:
         self.left = wanted.spans
         self._wanted = wanted
         self._hits: list[Hit] = []
-        self._afters: list[_After] = []  # of each hit, shared by those that end in one line
-        self._open: list[_After] = []  # those that need more text, at most one a line of context
+        self._afters: list[_After] = []  # one per hit; hits that end in one line share it
+        self._open: list[_After] = []  # those that need more text, at most `wanted.context`
         self._after_line = -1
         self._has_more = False
 
@@ -94,13 +94,13 @@ class Collector:
         return self.left == 0 and not self._open
 
     def feed(self, text: bytes) -> None:
-        """Read on behind the matches."""
+        """Read further text, for the lines after matches."""
         for after in self._open:
             after.feed(text)
         self._open = [after for after in self._open if not after.is_complete]
 
     def add(self, spans: Sequence[worker.Span]) -> None:
-        """Take matches, as offsets in the window."""
+        """Add matches, given as offsets in the window."""
         self.left -= len(spans)
         for start, end in spans:
             if len(self._hits) == (self._wanted.max_count or 1):
@@ -111,12 +111,12 @@ class Collector:
                 self._afters.append(self._after(start, end))
 
     def give_up(self) -> None:
-        """Stop looking: there may be further matches."""
+        """Stop looking for matches, although there may be more."""
         self.left = 0
         self._has_more = True
 
     def finish(self) -> Hits | None:
-        """The hits, with no more text to come."""
+        """Return the hits at the end of the text; None without a match."""
         for after in self._afters:
             after.finish()
         hits = self._hits
@@ -130,7 +130,7 @@ class Collector:
         return Hits(tuple(hits), more=None if self._wanted.spans == 1 else self._has_more)
 
     def _after(self, start: int, end: int) -> _After:
-        """What is behind a match, as far as the window has it."""
+        """Return the lines after the last hit, as far as the window holds them."""
         last = self.window.last(start, end)
         hit = self._hits[-1]
         line = hit.end_line - (last < end)

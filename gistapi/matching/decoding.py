@@ -49,7 +49,7 @@ class Utf8Stream:
         self._clean = True  # the decoder holds no part of a character
 
     def feed(self, chunk: bytes | memoryview) -> bytes:
-        """Return the text that is certain by now and was not returned before."""
+        """Return the text that this chunk completes."""
         data = self._begin(bytes(chunk), final=False)
         if self._decoder is None:
             return b""

@@ -15,7 +15,7 @@ def is_nullable(body: worker.Tree) -> bool:
 
 
 def prefers_empty(nodes: Sequence[Node]) -> bool:
-    """Whether a pattern tries to match the empty string before something longer anywhere.
+    """Whether some part of a pattern tries the empty string before something longer.
 
     Greedy repeats do not, nor do alternatives of which only the last can be empty.
     """

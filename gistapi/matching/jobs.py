@@ -1,4 +1,4 @@
-"""The jobs of workers: one text each, queued by search, sent in batches."""
+"""Jobs for worker processes: one text each, queued per search and sent in batches."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ SMALL_BYTES = 64 << 10
 BATCH_BYTES = 1 << 20
 BATCH_TEXTS = 256
 SLICE_SECONDS = 0.05
-"""Of a worker's processor time, for a batch's first try."""
+"""CPU time of a worker for the first attempt at a batch."""
 MAX_TIMEOUTS = 3
 MAX_SECONDS = 10.0
 TOO_LONG = "The pattern took too long on this file."
-GIVEN_UP = "The pattern took too long on other files, so this search gave it up."
+GIVEN_UP = "The pattern took too long on other files, so it was not tried on this one."
 
 
 @dataclass(eq=False)
 class Job:
-    """One text that a worker has to search within `seconds`.
+    """One text that a worker searches within `seconds`.
 
-    When it is done, `spans` has the matches as offsets in bytes; if there is no result, `failure`
-    says why, or `error` is an internal error. `spent_seconds` is the time it took. `is_long`: it
-    needs more than a short slice. `alone`: it may not share a batch.
+    When the job is done, `spans` has the matches as byte offsets. Without a result, `failure` says
+    why, or `error` is an internal error. `spent_seconds` is the time that the job took. `is_long`:
+    it needs more than SLICE_SECONDS. `alone`: it must not share a batch.
     """
 
     engine: Engine
@@ -49,11 +49,11 @@ class Job:
 
     @property
     def may_share(self) -> bool:
-        """Whether it may share a batch."""
+        """Whether the job may share a batch."""
         return not (self.alone or self.is_long) and len(self.text) <= SMALL_BYTES
 
     def end(self, answer: worker.Answer | Exception) -> None:
-        """Set its answer. Dropped if no search waits for it any more."""
+        """Set the answer; dropped if no search waits for it any more."""
         if self.done.done():
             return
         if isinstance(answer, Exception):
@@ -68,8 +68,8 @@ class Job:
 class Batch:
     """The jobs that one worker does together: small texts of one search, or a single text.
 
-    `is_long`: it is one job that needs more than a short slice. `process` is its worker, None
-    until it has one.
+    `is_long`: the only job needs more than SLICE_SECONDS. `process` is the worker, None until the
+    batch has one.
     """
 
     def __init__(self, jobs: Sequence[Job]) -> None:
@@ -80,11 +80,11 @@ class Batch:
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether no search waits for any of its jobs."""
+        """Whether no search waits for any job of the batch."""
         return all(job.done.done() for job in self.jobs)
 
     def fail(self, failure: str, *, final: bool) -> None:
-        """Handle the failure of its worker: each text is tried again alone, or fails if `final`."""
+        """Handle a failure of the worker: each text is tried again alone, or fails if `final`."""
         for job in self.jobs:
             job.alone = True
             if final:
@@ -93,10 +93,10 @@ class Batch:
 
 @dataclass(eq=False)
 class Share:
-    """One search's use of the workers: its jobs, and the cost of its pattern.
+    """One search's use of the workers: its queued jobs, and what its pattern has cost.
 
     `turn` orders the searches, the lowest first. It is the time that workers have spent on the
-    search; a search that begins to wait starts at the turn that is being served.
+    search; a search that begins to wait starts at the turn of the search being served.
     """
 
     short: deque[Job] = field(default_factory=deque)
@@ -108,16 +108,16 @@ class Share:
 
     @property
     def is_given_up(self) -> bool:
-        """Whether the pattern has cost this search too much already."""
+        """Whether the pattern has reached this search's limit of timeouts or of time."""
         return self.timeouts >= MAX_TIMEOUTS or self.seconds >= MAX_SECONDS
 
     def charge(self, seconds: float, timeouts: int = 0) -> None:
-        """Count the cost of its pattern against the search's limit."""
+        """Count what the pattern has cost against the search's limits."""
         self.seconds += seconds
         self.timeouts += timeouts
 
     def add(self, jobs: Sequence[Job], *, first: bool = False) -> None:
-        """Queue jobs, `first` before the others."""
+        """Queue jobs, with `first` before all others."""
         for job in reversed(jobs) if first else jobs:
             queue = self.long if job.is_long else self.short
             if first:
@@ -126,7 +126,7 @@ class Share:
                 queue.append(job)
 
     def next_batch(self, *, may_be_long: bool) -> Batch | None:
-        """Take the next jobs out of the queues, if there are any; short ones first."""
+        """Take the next jobs out of the queues, short ones first; None if there are none."""
         for queue in (self.short, self.long) if may_be_long else (self.short,):
             while queue and queue[0].done.done():  # cancelled
                 queue.popleft()
@@ -135,7 +135,7 @@ class Share:
         return None
 
     def fail_waiting(self) -> None:
-        """Fail every job that is not running, because the pattern was given up."""
+        """Fail every queued job, since the pattern was given up."""
         for queue in (self.short, self.long):
             while queue:
                 queue.popleft().end(GIVEN_UP)

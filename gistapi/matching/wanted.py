@@ -1,4 +1,4 @@
-"""The number of matches and lines that a search wants of each text."""
+"""The number of matches and of lines around them that a search wants of each text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Wanted:
 
     @property
     def spans(self) -> int:
-        """How many matches have to be found."""
+        """The number of matches that have to be found."""
         if self.max_count is None:
             return 1 + self.more
         return self.max_count + 1

@@ -1,4 +1,4 @@
-"""The part of a text that is held, and where in the text that part is."""
+"""Holds a part of a text, and its position in the text: line and column."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from gistapi.models import Hit
 
 LINE_CHARACTERS = 300
-"""How much of a line is shown: a third before the match, where there is enough behind it."""
+"""Characters shown of a line: a third of them before the match if enough follow it."""
 MAX_BYTES = 4
-"""Of one character in UTF-8."""
+"""Maximum size of a character in UTF-8."""
 NEWLINE = ord("\n")
 PART_BYTES = 64 << 10
-"""What a scanner takes at once."""
+"""Bytes that a scanner takes at once."""
 KEPT_LINES = 8
-"""Times the lines of context: those around the last matches, which the next ones may show too."""
+"""Lines that are kept for the next matches, as a multiple of the lines of context."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """How much text a scanner holds, in bytes of UTF-8.
 
-    A match up to `overlap_bytes` long is found wherever it lies; a window holds twice that and
-    little more. The first search comes after `first_bytes`. Of a line `line_characters` are shown.
+    A match of up to `overlap_bytes` is found wherever it is; a window holds little more than twice
+    that. The first search is after `first_bytes`. At most `line_characters` of a line are shown.
     """
 
     overlap_bytes: int = 8 << 20
@@ -31,17 +31,17 @@ class Sizes:
 
     @property
     def window_bytes(self) -> int:
-        """The most that one scanner ever holds."""
+        """The maximum size of the text that one scanner holds."""
         return 2 * self.overlap_bytes + self.first_bytes + 4 * PART_BYTES
 
 
 class Window:
-    """What is held, in `data`: valid UTF-8 that begins at a character.
+    """Part of a text. `data` is the part that is held: valid UTF-8 that begins at a character.
 
-    Hits are asked for in their order, so the position in the text (`_line` and `_column`, from 0,
-    of the offset `_at` in `data`) only moves forward. `_line_at` is where that line begins, less
-    than 0 if that was dropped. Of what was dropped, `_head` is how the line at the beginning of
-    `data` began, and `_dropped` are the lines before it, as many as are context.
+    Hits are requested in order, so the current position only moves forward. `_at` is its offset in
+    `data`; `_line` and `_column` are its place in the text, from 0; `_line_at` is the offset at
+    which its line begins, negative if that was dropped. `_head` is the dropped beginning of the
+    first line in `data`; `_dropped` are the lines of context before that line.
     """
 
     def __init__(self, line_characters: int = LINE_CHARACTERS, context: int = 0) -> None:
@@ -53,24 +53,26 @@ class Window:
         self._head = b""
         self._dropped: list[str] = []
         self._known: dict[str, str] = {}
-        self._lines: dict[int, tuple[str, int]] = {}  # in `data`, and where the next ones begin
-        self._begins: dict[int, int] = {}  # where the line before the one at an offset begins
-        # Behind a match: enough to show its line, and to tell whether CR LF ends it there.
+        # Both by the offset of a line in `data`: its text and the next line's offset; the offset
+        # of the line before it.
+        self._lines: dict[int, tuple[str, int]] = {}
+        self._begins: dict[int, int] = {}
+        # After a match: enough to show its line, and to see whether CR LF ends it there.
         self.tail_bytes = MAX_BYTES * (line_characters + 2)
 
     def line(self, raw: bytes, *, ended: bool) -> str:
-        """A line of context from its first bytes; `ended` by a newline, which a CR may precede.
+        """Return a line of context from its first bytes; if `ended` by LF, a CR before it is cut.
 
-        The same line is the same object: each of the matches around it shows it.
+        Equal lines are one object, since each match around a line shows it.
         """
         text = raw[: self.tail_bytes].decode("utf-8", "ignore")
         text = (text.removesuffix("\r") if ended else text)[: self._shown]
         return self._known.setdefault(text, text)
 
     def line_at(self, begin: int) -> tuple[str, int] | None:
-        """The line that begins at an offset of `data`, and where the next does; None without end.
+        """Return the line at an offset of `data` and the next line's offset; None if it has no end.
 
-        Each is looked up once, though all matches around it show it.
+        Each line is read once, although each match around it shows it.
         """
         known = self._lines.get(begin)
         if known is None and (end := self.data.find(b"\n", begin)) >= 0:
@@ -89,14 +91,14 @@ class Window:
         self._begins.clear()
 
     def align(self, offset: int) -> int:
-        """The nearest offset in `data` at or before this one at which a character begins."""
+        """Return the last offset in `data`, up to this one, at which a character begins."""
         offset = max(0, offset)
         while 0 < offset < len(self.data) and self.data[offset] & 0xC0 == 0x80:  # noqa: PLR2004
             offset -= 1
         return offset
 
     def drop(self, size: int) -> int:
-        """Drop about `size` bytes at the beginning; returns how many (never more)."""
+        """Drop at most `size` bytes at the beginning, whole characters; returns how many."""
         size = self.align(size)
         if size == 0:
             return 0
@@ -111,7 +113,7 @@ class Window:
         return size
 
     def hit(self, start: int, end: int) -> Hit:
-        """The match between two offsets of `data`, with the lines before it."""
+        """Return the match between two offsets of `data`, with the lines before it."""
         if len(self._lines) > KEPT_LINES * self._context:
             self._forget_lines()
         self._advance(start)
@@ -124,11 +126,11 @@ class Window:
         return Hit(line, column, self._line + 1, self._column + 1, text, at, stop, cut, before)
 
     def last(self, start: int, end: int) -> int:
-        """An offset in the last line of a match: one that ends with a newline ends before it."""
+        """Return an offset in the last line of a match, of which a final newline is a part."""
         return end - 1 if start < end and self.data[end - 1] == NEWLINE else end
 
     def _advance(self, offset: int) -> None:
-        """Move the position forward; backward it stays where it is."""
+        """Move the current position forward; an earlier offset leaves it unchanged."""
         if offset <= self._at:
             return
         last = self.data.rfind(b"\n", self._at, offset)
@@ -141,8 +143,8 @@ class Window:
         self._at = offset
 
     def _excerpt(self, start: int, end: int) -> tuple[str, int, bool]:
-        """The lines of a match, the match's offset in them, and whether they were cut."""
-        # Offsets in bytes may cut a character at the far ends: those are beyond what is shown.
+        """Return the lines of a match, the match's offset in them, and whether they were cut."""
+        # A character that is split at either end is beyond the part that is shown.
         data, shown = self.data, self._shown
         lead_start = max(0, self._line_at, start - MAX_BYTES * (shown + 1))
         head = data[lead_start:start].decode("utf-8", "ignore")
@@ -157,7 +159,7 @@ class Window:
         return self._known.setdefault(text, text), at - first, len(line) > shown
 
     def _lines_before(self, at: int) -> list[str]:
-        """The lines of context before the one that begins at this offset."""
+        """Return the lines of context before the line that begins at this offset."""
         lines: list[str] = []
         while at > 0 and len(lines) < self._context:
             begin = self._begins.get(at)
@@ -170,7 +172,7 @@ class Window:
         return [*(self._dropped[-missing:] if missing else ()), *reversed(lines)]
 
     def _remember(self, size: int) -> None:
-        """Keep what is context of what is about to be dropped."""
+        """Keep the lines of context in the bytes that are about to be dropped."""
         line_at = self.data.rfind(b"\n", 0, size) + 1
         if line_at:
             self._dropped = self._lines_before(line_at)

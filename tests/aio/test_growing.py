@@ -39,7 +39,7 @@ def test_growing_holders_never_deadlock() -> None:
 
 
 def test_waiters_are_served_in_order() -> None:
-    """A small new holder does not pass a waiting one; a holder that grows passes both."""
+    """A small new holder does not overtake a waiting one; a holder that grows overtakes both."""
     served: list[str] = []
 
     async def grow(budget: GrowingBudget, holder: str, more: int) -> None:
@@ -63,7 +63,7 @@ def test_waiters_are_served_in_order() -> None:
 
 
 def test_a_cancelled_wait_holds_nothing() -> None:
-    """A wait may be cancelled even as it is granted; the waiters behind it are served."""
+    """A wait may be cancelled even as it is granted; the later waiters are served."""
 
     async def main() -> None:
         budget = GrowingBudget(10, 10)
@@ -87,7 +87,7 @@ def test_a_cancelled_wait_holds_nothing() -> None:
 
 
 def test_a_budget_smaller_than_one_claim_is_refused() -> None:
-    """It could never be enough for one holder."""
+    """Such a budget could never satisfy one holder."""
     with pytest.raises(ValueError, match="smaller"):
         GrowingBudget(1, 2)
 

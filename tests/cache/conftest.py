@@ -29,7 +29,7 @@ class Clock:
 
 
 def blob_of(content: bytes) -> str:
-    """Return a content's blob name, as `git hash-object` does."""
+    """Return a content's blob SHA-1, as `git hash-object` does."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 

@@ -15,7 +15,7 @@ from gistapi.errors import CacheMissError, SettingsError
 from gistapi.events import CacheRead
 from tests.cache.conftest import KINDS, Events, blob_of
 
-EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"  # git's name of the empty blob
+EMPTY = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"  # the empty blob
 STORED = tuple(kind for kind in KINDS if kind != "memory")
 LARGEST = b"x" * 2**20
 
@@ -49,7 +49,7 @@ def test_contents_come_back(cache: Cache, events: Events) -> None:
 
 
 def test_no_blobs_return_no_contents(cache: Cache) -> None:
-    """An empty request is no error."""
+    """A request for nothing is not an error."""
     assert get(cache) == {}
 
 
@@ -136,7 +136,7 @@ def test_a_content_of_any_size_is_read_in_chunks(
 
 
 def test_a_small_content_of_a_sink_is_read_in_bulk_too(cache: Cache) -> None:
-    """It makes no difference how a content was written."""
+    """A small content is the same entry, whether a sink or `put_content` wrote it."""
     assert get(cache, stored(cache, b"from git")) == {blob_of(b"from git"): b"from git"}
 
 
@@ -232,7 +232,7 @@ def test_any_key_is_a_key(cache: Cache) -> None:
 
 
 def test_a_content_can_be_read_before_it_is_written(cache: Cache) -> None:
-    """It is found as soon as `put_content` has returned."""
+    """A content is found as soon as `put_content` has returned."""
     for number in range(200):
         content = b"%d" % number
         cache.put_content(blob_of(content), content)
@@ -301,7 +301,7 @@ def test_off_keeps_nothing(events: Events) -> None:
 def test_open_cache_is_lazy(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: Events
 ) -> None:
-    """It creates no file, thread or connection, nor does closing an unused cache."""
+    """Neither opening nor closing an unused cache creates a file, thread or connection."""
     files, threads = set(tmp_path.rglob("*")), threading.active_count()
     monkeypatch.setattr("socket.socket.connect", None)
     open_cache(url, observe=events.append).close()

@@ -81,7 +81,7 @@ def test_the_bound_is_kept(cache: ResilientCache, store: RecordingStore) -> None
 def test_a_content_is_read_from_the_store_again_after_a_while(
     cache: ResilientCache, store: RecordingStore, clock: Clock
 ) -> None:
-    """So the store records its use, and a content that the store lost does not stay for ever."""
+    """So the store records the use, and a content that the store lost does not stay for ever."""
     for _ in range(2):
         read(cache, *BLOBS[:4])
         clock.seconds += REFRESH_SECONDS / 2
@@ -92,7 +92,7 @@ def test_a_content_is_read_from_the_store_again_after_a_while(
 
 
 def test_a_closed_cache_keeps_nothing(cache: ResilientCache, store: RecordingStore) -> None:
-    """It misses even what was in memory."""
+    """Even contents that were in memory are misses."""
     read(cache, *BLOBS[:4])
     cache.close()
     store.asked.clear()

@@ -21,7 +21,7 @@ def test_the_most_recently_used_entries_stay() -> None:
 
 
 def test_an_entry_over_the_bound_displaces_nothing() -> None:
-    """It is not kept, and all others are."""
+    """Only that entry is not kept."""
     cache = open_cache("memory:", max_bytes=2000)
     cache.put_listing("small", b"listing")
     cache.put_listing("large", b"x" * 2000)

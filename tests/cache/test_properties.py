@@ -97,7 +97,7 @@ class CacheMachine(RuleBasedStateMachine):
 
     @invariant()
     def fits(self) -> None:
-        """It never exceeds its bound, and no operation fails."""
+        """The cache never exceeds its bound, and no operation fails."""
         assert self.events.failures() == []
         assert (self.cache.status().size_bytes or 0) <= self.max_bytes
 

@@ -233,7 +233,7 @@ def test_the_write_queue_is_bounded(
     own_server: ValkeyServer, events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While 32 MiB wait for the server, new entries are dropped at once, which is reported."""
-    monkeypatch.setattr("gistapi.cache.redis.READ_SECONDS", HANG_SECONDS)  # it never gives up
+    monkeypatch.setattr("gistapi.cache.redis.READ_SECONDS", HANG_SECONDS)  # reading never times out
     cache = open_cache(own_server.connection_url, observe=events.append)
     put(cache)
     contents = [number.to_bytes(2) * 2**19 for number in range(50)]

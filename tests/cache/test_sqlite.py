@@ -237,7 +237,7 @@ def test_the_status_recovers_without_searches(cache: Cache, file: Path) -> None:
 def test_a_damaged_file_is_replaced_when_opened(
     path: Path, file: Path, damage: str, events: Events
 ) -> None:
-    """This is reported once."""
+    """The replacement is reported once."""
     cache = open_cache(f"sqlite:///{path}")
     for number in range(50):
         put(cache, b"%d" % number * 1000)
@@ -335,7 +335,7 @@ KINDS = ["text", "short", "database", "an older version's number", "our version'
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("where", ["named", "versioned"])
 def test_a_foreign_file_stops_the_start(path: Path, file: Path, kind: str, where: str) -> None:
-    """It stays unchanged, and the message names it and the remedy."""
+    """The file stays unchanged, and the message names it and the remedy."""
     taken = path if where == "named" else file
     content = foreign(kind, taken)
     with pytest.raises(SettingsError, match="Name another file in GISTAPI_CACHE_URL") as refused:
@@ -347,7 +347,7 @@ def test_a_foreign_file_stops_the_start(path: Path, file: Path, kind: str, where
 
 @pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
 def test_a_file_in_place_of_the_log_stops_the_start(path: Path, file: Path, end: str) -> None:
-    """SQLite would overwrite or remove it."""
+    """SQLite would overwrite or remove such a file."""
     taken = file.with_name(file.name + end)
     content = foreign("text", taken)
     with pytest.raises(SettingsError, match="Name another file in GISTAPI_CACHE_URL") as refused:
@@ -381,7 +381,7 @@ def test_a_foreign_file_that_appears_later_is_left_alone(
 
 @pytest.mark.usefixtures("soon")
 def test_a_file_without_its_mark_is_left_alone(cache: Cache, file: Path) -> None:
-    """Nothing proves that it is ours, so it is not replaced, however damaged it is."""
+    """A damaged file that is not proved to be ours is not replaced."""
     put(cache)
     with sqlite3.connect(file) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -471,7 +471,7 @@ def _child(path: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def test_a_full_disk_drops_writes(path: Path) -> None:
-    """What was written before stays readable."""
+    """Entries that were written before can still be read."""
     with _child(path, "a", "full") as child:
         found, state, *operations = child.communicate(timeout=60)[0].split()
     assert child.returncode == 0
@@ -500,7 +500,7 @@ def test_a_read_only_folder_drops_writes() -> None:
 
 
 def test_several_processes_create_and_write_one_file(path: Path, file: Path) -> None:
-    """They lose and damage nothing."""
+    """Processes that start together lose and damage nothing."""
     names = ["a", "b", "c", "a"]
     children = [_child(path, name) for name in names]
     answers = [child.communicate(timeout=90)[0] for child in children]

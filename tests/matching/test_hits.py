@@ -166,7 +166,7 @@ def test_matches_share_lines() -> None:
 def test_the_loop_looks_up_few_matches_at_once(
     pattern: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """1,000 with the lines around them take 15 ms: those are for a thread."""
+    """1,000 matches with the lines around them take 15 ms, so a thread looks them up."""
     loop = threading.get_ident()
     at_once: list[tuple[bool, int]] = []
     add = Collector.add

@@ -81,7 +81,7 @@ def wishes() -> SearchStrategy[Wanted]:
 
 
 def test_every_chunking_has_the_same_result(runner: asyncio.Runner, matching: Matching) -> None:
-    """Whole, byte by byte, or in two or three parts: the result is `re.finditer`'s on the text."""
+    """Whole, byte by byte, or in two or three parts: the result is that of `re.finditer`."""
     seen: Counter[str] = Counter()
     sizes = Sizes(overlap_bytes=1 << 20, first_bytes=1, line_characters=5)
     small = Matching(sizes=sizes)
@@ -145,7 +145,7 @@ def test_tiny_windows_miss_no_short_match(runner: asyncio.Runner) -> None:
             case = (pattern, flags, chunks, overlap)
             assert first == reference.hits(text, spans, FIRST, shown=3), case
             answer = reference.hits(text, spans, AROUND, shown=3)
-            if every is not None and every.more:  # a gap behind the first of them
+            if every is not None and every.more:  # a gap after the first match
                 assert answer is not None
                 assert every.hits == answer.hits[: len(every.hits)], case
                 seen["part"] += 1
