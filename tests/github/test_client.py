@@ -303,35 +303,6 @@ async def test_a_limited_host_gets_no_requests(github: FakeGithub, refusal: Answ
 
 
 @on_loop
-async def test_a_short_limit_is_waited_for(github: FakeGithub) -> None:
-    """If the deadline allows, the request is sent when the limit ends."""
-    github.faults.inject(Fault(answer=answers.raw_limit("1")), times=1)
-    file, client = add_file(github), client_of(github)
-    with pytest.raises(LimitedError):
-        await ask(client, file.raw_url)
-    assert (await ask(client, file.raw_url))[0] == 200
-    first, second = github.requests
-    assert second.started - (first.ended or 0) > 0.9
-
-
-@on_loop
-async def test_the_fakes_own_budget_is_obeyed(github: FakeGithub) -> None:
-    """The last request of the budget succeeds, and the next one is not sent."""
-    github.add_user("octocat")
-    github.rate_limit.limit = 2
-    client = client_of(github)
-    url = f"{github.api_url}/users/octocat/gists"
-    for _ in range(2):
-        async with client.get(url, kind="list", scope=scope_of(), headers={}) as answer:
-            assert answer.status == 200
-    with pytest.raises(GithubRateLimitedError) as raised:
-        async with client.get(url, kind="list", scope=scope_of(), headers={}):
-            pass
-    assert raised.value.retry_after_seconds == pytest.approx(3600, abs=5)
-    assert len(github.requests) == 2
-
-
-@on_loop
 async def test_every_request_is_reported(github: FakeGithub) -> None:
     """An event has host, status, error, cause and size; a redirect causes two."""
     file = add_file(github, "x" * 100)

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from gistapi.errors import (
     GithubError,
-    GithubRateLimitedError,
     GoneError,
     IncompleteError,
     RawRefusedError,
@@ -32,7 +31,7 @@ from tests.fake_github import (
     answers,
 )
 from tests.fake_github.message import text
-from tests.github.asking import add_file, client_of, listed, on_loop, scope_of, user_of
+from tests.github.asking import add_file, client_of, on_loop, scope_of, user_of
 
 CONTENT = bytes(random.Random(1).randbytes(100_000))
 
@@ -78,15 +77,6 @@ async def test_the_listed_content_is_read(github: FakeGithub) -> None:
     file = add_file(github, "old", "a.txt")
     user_of(github).gists[0].edit({"a.txt": "new"})
     assert await read(github, file) == b"old"
-
-
-@on_loop
-async def test_files_of_any_name_can_be_read(github: FakeGithub) -> None:
-    """The listing's address leads to the file, whatever its name."""
-    names = ["a b", "#", "%41", "'\"'", "new\nline", "🦑", "..", "-"]
-    gist = user_of(github).add_gist({name: f"in {name}" for name in names})
-    for name in names:
-        assert await read(github, listed(github, gist, name)) == f"in {name}".encode()
 
 
 # broken downloads
@@ -381,24 +371,6 @@ async def test_a_refusal_is_not_retried(
 
 
 @on_loop
-async def test_a_deleted_gist_is_gone(github: FakeGithub) -> None:
-    """The fake answers its own 404."""
-    file = add_file(github)
-    user_of(github).gists[0].delete()
-    with pytest.raises(GoneError):
-        await read(github, file)
-
-
-@on_loop
-async def test_a_file_that_raw_refuses_is_reported(github: FakeGithub) -> None:
-    """The fake answers its own 403 for a file that is too large for raw; git may have it."""
-    file = add_file(github, CONTENT)
-    github.raw.largest_bytes = 1000
-    with pytest.raises(RawRefusedError):
-        await read(github, file)
-
-
-@on_loop
 async def test_a_file_without_an_address_is_a_gap(github: FakeGithub) -> None:
     """No request is sent."""
     file = GistFile("a", None, 1, None, None)
@@ -423,18 +395,6 @@ async def test_a_transient_failure_is_retried(
     github.faults.inject(fault, times=failures)
     assert await read(github, file) == b"import requests\n"
     assert len(github.requests) == failures + 1
-
-
-@on_loop
-async def test_a_limit_is_reported_with_its_wait(github: FakeGithub) -> None:
-    """No other file is requested from the raw host before the wait is over."""
-    files, scope = files_of(github), scope_of(30)
-    github.faults.inject(Fault(answer=answers.raw_limit("50")))
-    for name in "ab":
-        with pytest.raises(GithubRateLimitedError) as raised:
-            await files.read(add_file(github, "x", name), scope)
-        assert 40 < raised.value.retry_after_seconds <= 50
-    assert len(github.requests) == 1
 
 
 @on_loop

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import re
 from collections.abc import Callable
@@ -112,19 +111,6 @@ def test_an_incomplete_listing_is_searched(
     assert [gap.reason for gap in answer.gaps] == reasons
 
 
-def test_the_listed_content_is_searched(github: FakeGithub) -> None:
-    """A file that is replaced after it was listed is searched as listed."""
-    gist = github.add_user("octocat").add_gist({"a": "needle"})
-
-    def replace(request: Request) -> None:
-        if request.origin == "raw":
-            gist.edit({"a": "hay"})
-
-    github.on_request(replace)
-    with bench(github) as ours:
-        assert ours.search(NEEDLE).matches == [gist.html_url]
-
-
 def test_an_old_address_with_a_commits_hash_is_searched(github: FakeGithub) -> None:
     """A content that does not hash to its address is accepted if it is the same twice."""
     user = github.add_user("octocat")
@@ -188,21 +174,6 @@ def test_a_hundred_megabytes_without_a_line_end_are_searched(
     assert hit.text.endswith("needle")
 
 
-def test_a_download_cut_ten_times_gives_the_same_answer(github: FakeGithub) -> None:
-    """Each further request continues after the last byte that was read."""
-    size = 3_000_000
-    gist = github.add_user("octocat").add_gist({"a": noise(size, size - 6)})
-    github.faults.inject(Fault(cut_body_at=200_000, reset=False), origin="raw", times=10)
-    with bench(github) as ours:
-        answer = ours.search(Query("octocat", r"needle\Z"))
-    assert answer.matches == [gist.html_url]
-    first, *rest = [request.headers.get("range") for request in github.requests_to("raw")]
-    assert first is None
-    starts = [int(str(asked).removeprefix("bytes=").removesuffix("-")) for asked in rest]
-    assert all(0 < later - start <= 200_000 for start, later in itertools.pairwise([0, *starts]))
-    assert len(starts) == 10
-
-
 def test_a_search_continued_after_deadlines_reads_nothing_twice(github: FakeGithub) -> None:
     """Following `next`, later requests find in the cache what arrived before a deadline."""
     user = github.add_user("octocat")
@@ -225,17 +196,6 @@ def test_a_search_continued_after_deadlines_reads_nothing_twice(github: FakeGith
     assert len([request for request in read if request.error is None]) <= len(files)
     # a request that a deadline cut was in progress or about to be sent
     assert len(asked) <= len(files) + 2 * 16 * calls
-
-
-def test_a_file_that_raw_refuses_is_read_by_git(github: FakeGithub) -> None:
-    """For a file of 12 MB, the raw host answers 403 "too big"; a clone has the whole file."""
-    gist = github.add_user("octocat").add_gist({"big": noise(12_000_000, 11_999_000), "b": "hay"})
-    github.raw.largest_bytes = 10_000_000
-    with bench(github) as ours:
-        answer = ours.search(NEEDLE)
-    assert answer.matches == [gist.html_url]
-    assert not answer.gaps
-    assert github.requests_to("git")
 
 
 @pytest.mark.parametrize("size", [2_000_000, 12_000_000])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from contextlib import closing
 from datetime import timedelta
@@ -20,8 +19,8 @@ from gistapi.errors import (
 )
 from gistapi.events import SearchEnded
 from gistapi.github import Freshness
-from gistapi.models import Begin, End, Flags, Match, Progress, Query, SearchEvent
-from tests.fake_github import FakeGithub, Fault, Repeated, Response
+from gistapi.models import Begin, Flags, Match, Query
+from tests.fake_github import FakeGithub, Fault, Response
 from tests.fake_github.message import Request, text
 from tests.search.searching import Answer, bench
 from tests.waiting import HANG_SECONDS, until
@@ -119,19 +118,6 @@ def test_a_gist_hidden_by_a_deletion_is_found(github: FakeGithub) -> None:
     assert answer.matches == expected
 
 
-def test_a_limit_stops_a_search_and_its_cursor_continues_it(github: FakeGithub) -> None:
-    """Answers of one match each add up to all matches, in order, and end."""
-    user = github.add_user("octocat")
-    for number in range(120):
-        user.add_gist({"a": "needle" if number % 40 == 0 else "hay"})
-    with bench(github) as ours:
-        answers = list(ours.follow(Query("octocat", "needle", limit=1)))
-    assert [answer.matches for answer in answers if answer.matches] == [
-        [url] for url in user.matching("needle")
-    ]
-    assert not any(answer.end.partial for answer in answers)
-
-
 def test_an_invalid_query_causes_no_request(github: FakeGithub) -> None:
     """Pattern and cursor are checked before the first request to GitHub."""
     with bench(github) as ours:
@@ -150,24 +136,6 @@ def test_an_unknown_user_is_an_error(github: FakeGithub) -> None:
             ours.search(NEEDLE)
         (ended,) = [event for event in ours.seen if isinstance(event, SearchEnded)]
     assert ended.outcome == "UserNotFoundError"
-
-
-def test_a_file_that_fails_is_a_gap_unless_its_gist_matches(github: FakeGithub) -> None:
-    """It is reported after its retries."""
-    user = github.add_user("octocat")
-    matching = user.add_gist({"bad": "x", "good": "needle"})
-    failing = user.add_gist({"bad": "y", "other": "hay"})
-    user.add_gist({"fine": "hay"})
-    github.faults.inject(Fault(answer=Response(500)), path=is_raw_of("bad"))
-    refuse_other_sources(github)
-    with bench(github) as ours:
-        answer = ours.search(NEEDLE)
-    assert answer.matches == [matching.html_url]
-    assert [(gap.gist, gap.file, gap.reason) for gap in answer.gaps] == [
-        (failing.html_url, "bad", "file_unavailable")
-    ]
-    assert answer.end.partial
-    assert answer.end.next is None
 
 
 def test_a_deleted_file_or_gist_is_no_gap(github: FakeGithub) -> None:
@@ -246,42 +214,6 @@ def test_a_failure_before_the_first_page_is_an_error(github: FakeGithub) -> None
         ours.search(NEEDLE)
 
 
-def test_a_deadline_returns_the_matches_and_a_cursor(github: FakeGithub) -> None:
-    """All matches are returned, except that of a gist that hangs, which the cursor owes."""
-    user = github.add_user("octocat")
-    for number in range(30):
-        user.add_gist({f"f{number}": "needle"})
-    rule = github.faults.inject(HELD, path=is_raw_of("f20"))
-    with bench(github) as ours:
-        answer = ours.search(NEEDLE, expires=lambda sent: len(sent.matches) == 29)
-        assert [(gap.gist, gap.reason) for gap in answer.gaps] == [(None, "deadline")]
-        github.faults.remove(rule)
-        rest = ours.search(Query("octocat", "needle", cursor=answer.end.next))
-    assert rest.matches == [user.gists[20].html_url]
-    assert sorted(answer.matches + rest.matches) == sorted(user.matching("needle"))
-    assert not rest.end.partial
-
-
-def test_a_gist_slower_than_the_deadline_becomes_a_gap(github: FakeGithub) -> None:
-    """The search reaches its end, and every other match is returned once."""
-    user = github.add_user("octocat")
-    for number in range(10):
-        user.add_gist({f"f{number}": "needle"})
-    github.faults.inject(HELD, path=is_raw_of("f5"))
-
-    def all_but_one(sent: Answer) -> bool:
-        last = sent.events[-1]
-        return isinstance(last, Progress) and last.gists_done == len(user.gists) - 1
-
-    with bench(github) as ours:
-        answers = list(ours.follow(NEEDLE, expires=all_but_one))
-    sent = [url for answer in answers for url in answer.matches]
-    slow = user.gists[5].html_url
-    assert sorted(sent) == sorted(set(user.matching("needle")) - {slow})
-    assert [gap for answer in answers for gap in answer.gaps if gap.gist == slow]
-    assert len(answers) <= 5
-
-
 def test_a_match_cancels_the_rest_of_its_gist(github: FakeGithub) -> None:
     """A file of the same gist that hangs delays nothing."""
     user = github.add_user("octocat")
@@ -316,25 +248,6 @@ def test_closing_a_search_stops_its_requests(github: FakeGithub) -> None:
         assert len(github.requests_to("raw")) == 1 + 4 + 1
         ended, _ = [event for event in ours.seen if isinstance(event, SearchEnded)]
     assert ended.outcome == "cancelled"
-
-
-def test_progress_is_sent_every_second(github: FakeGithub) -> None:
-    """A search that waits reports its progress."""
-    user = github.add_user("octocat")
-    user.add_gist({"slow": "x"})
-    user.add_gist({"a": "x"})
-    gate = threading.Event()
-    github.faults.inject(Fault(held=gate), path=is_raw_of("slow"))
-    expected = Progress(gists_done=1, gists_total=2, files_done=1, bytes_done=1)
-    sent: list[SearchEvent] = []
-    with bench(github) as ours:
-        for event in ours.searcher.search(NEEDLE):
-            sent.append(event)
-            if sent.count(expected) == 2:
-                gate.set()
-    assert sent.count(expected) >= 2
-    assert isinstance(sent[-1], End)
-    assert not sent[-1].partial
 
 
 def test_a_large_search_does_not_delay_a_small_one(github: FakeGithub) -> None:
@@ -479,16 +392,3 @@ def test_a_stale_listing_is_reported(github: FakeGithub) -> None:
         assert answer.matches == user.matching("needle")
         assert [gap.reason for gap in answer.gaps] == ["stale_listing"]
         assert answer.end.next is None
-
-
-def test_an_early_match_ends_the_download_of_a_large_file(github: FakeGithub) -> None:
-    """The rest of the file is not read."""
-    user = github.add_user("octocat")
-    user.add_gist(
-        {"big": Repeated(random.Random(1).randbytes(65536), 20_000_000, {1000: b"needle"})}
-    )
-    with bench(github) as ours:
-        assert ours.search(NEEDLE).matches == [user.gists[0].html_url]
-    (request,) = github.requests_to("raw")
-    github.wait_quiet(HANG_SECONDS)
-    assert request.aborted

@@ -11,7 +11,7 @@ import pytest
 from gistapi.models import Gist, GistFile, Query, Searched
 from gistapi.search import SearchBounds
 from gistapi.search.reader import Reader
-from tests.fake_github import FakeGithub, Fault, Repeated
+from tests.fake_github import FakeGithub, Fault
 from tests.search.searching import Answer, bench
 from tests.waiting import until
 
@@ -47,19 +47,6 @@ def test_following_next_gives_every_match_once(
     assert answers[-1].gaps == []
     found = [url for answer in answers for url in answer.matches]
     assert sorted(found) == sorted(expected)
-
-
-def test_a_gist_over_the_bounds_becomes_a_gap(github: FakeGithub) -> None:
-    """The search continues with the gists after it."""
-    user = github.add_user("octocat")
-    user.add_gist({"small": "needle"})
-    small = user.in_order()[0].html_url
-    large = user.add_gist({"large": Repeated(b"hay\n", 90 * MIB)}).html_url
-    with bench(github, bounds=SearchBounds(size_bytes=5 * MIB)) as ours:
-        answers = list(ours.follow(NEEDLE))
-    assert (large, "search_too_large") in reasons(answers[1])
-    assert [url for answer in answers for url in answer.matches] == [small]
-    assert not answers[-1].end.next
 
 
 def test_a_search_that_ends_at_its_bound_is_complete(github: FakeGithub) -> None:

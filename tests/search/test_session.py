@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 from gistapi.errors import (
     ByteQuotaError,
     GistapiError,
-    GithubError,
     GithubRateLimitedError,
-    GithubTimeoutError,
     IncompleteError,
     OverloadedError,
     RateLimitedError,
@@ -244,50 +242,6 @@ def test_progress_is_sent_while_github_is_silent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "raised"),
-    [
-        (UserNotFoundError("no such user"), UserNotFoundError),
-        (GithubError("500"), GithubError),
-        (GithubRateLimitedError("wait", 99), GithubRateLimitedError),
-    ],
-)
-def test_a_failing_listing_fails_the_search(
-    error: GistapiError, raised: type[GistapiError]
-) -> None:
-    """It fails before its first page, so nothing could be searched."""
-    github = Github(errors={"octocat": error})
-    with pytest.raises(raised):
-        search(github, NEEDLE)
-
-
-def test_a_listing_that_never_answers_is_a_timeout() -> None:
-    """The error is raised at the deadline."""
-    github = Github(page_seconds=FOREVER)
-    with pytest.raises(GithubTimeoutError):
-        search(github, NEEDLE)
-
-
-def test_a_listing_that_breaks_off_leaves_a_cursor() -> None:
-    """Gists listed before are searched; the rest is for the next request."""
-    github = Github()
-    for _ in range(25):
-        github.add("octocat", HIT)
-
-    def fail(number: int) -> None:
-        if number == 2:
-            github.errors["octocat"] = GithubError("GitHub answered 500.")
-
-    github.on_page = fail
-    answer = search(github, NEEDLE)
-    assert len(answer.matches) == 10
-    assert reasons(answer) == [(None, "listing_unavailable")]
-    github.errors.clear()
-    github.on_page = lambda _number: None
-    rest = search(github, replace(NEEDLE, cursor=answer.end.next))
-    assert len(rest.matches) == 15
-
-
-@pytest.mark.parametrize(
     ("error", "reason"),
     [
         (RateLimitedError("Request quota used up.", 5), "github_rate_limited"),
@@ -317,21 +271,6 @@ def test_a_limited_host_does_not_stop_other_gists() -> None:
     answer = search(github, NEEDLE)
     assert len(answer.matches) == 30
     assert reasons(answer) == [(None, "github_rate_limited")]
-    assert answer.end.next is not None
-
-
-def test_a_shutdown_ends_a_search_with_a_cursor() -> None:
-    """It returns what it has."""
-    github = Github()
-    for number in range(10):
-        github.add("octocat", HANGS if number == 5 else HIT)
-
-    def stop_soon(session: Session) -> None:
-        session._loop.call_later(3, session.stop, Stop("shutting_down", "The service stops."))
-
-    answer = search(github, NEEDLE, during=stop_soon)
-    assert len(answer.matches) == 9
-    assert reasons(answer) == [(None, "shutting_down")]
     assert answer.end.next is not None
 
 
