@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from gistapi.errors import SettingsError
 from gistapi.settings import Settings, load_settings
@@ -37,135 +37,61 @@ def loaded(monkeypatch: pytest.MonkeyPatch, **environ: str) -> Settings:
     return load_settings()
 
 
-def test_defaults_are_the_contracts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable has to be set."""
+def test_default_paths_are_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache and the keys are in the folders for such files; docs/settings.md has the rest."""
     monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
     monkeypatch.setenv("XDG_DATA_HOME", "/data")
     settings = load_settings()
-    assert settings.model_dump() == {
-        "host": "127.0.0.1",
-        "port": 9876,
-        "allowed_hosts": ("localhost", "127.0.0.1", "::1"),
-        "github_api_url": "https://api.github.com",
-        "github_content_hosts": ("gist.githubusercontent.com", "gist.github.com"),
-        "github_token": None,
-        "caller_tokens": False,
-        "github_concurrency": 16,
-        "github_concurrency_total": 64,
-        "github_timeout_seconds": 10,
-        "cache_url": "sqlite:////cache/gistapi/cache.sqlite3",
-        "cache_max_bytes": 2**30,
-        "cache_max_file_bytes": 100 * 2**20,
-        "listing_ttl_seconds": 60,
-        "listing_reconcile_seconds": 600,
-        "listing_stale_seconds": 0,
-        "search_deadline_seconds": 60,
-        "search_max_bytes": 2**30,
-        "pattern_timeout_seconds": 2,
-        "keys_file": Path("/data/gistapi/keys.json"),
-        "keys_required": False,
-        "keys_optional": False,
-        "metrics_access": "open",
-        "rate_limit": None,
-        "daily_limit": None,
-        "key_total_limit": None,
-        "caller_searches": None,
-        "caller_github_requests": None,
-        "caller_github_bytes": None,
-        "limits_fail_closed": False,
-        "allowed_addresses": (),
-        "denied_addresses": (),
-        "trusted_proxies": 0,
-        "cors_origins": (),
-        "captcha_key": None,
-        "log_level": "info",
-        "log_format": "json",
-    }
+    assert settings.cache_url == "sqlite:////cache/gistapi/cache.sqlite3"
+    assert settings.keys_file == Path("/data/gistapi/keys.json")
+
+
+READ: dict[str, tuple[str, object]] = {
+    "HOST": ("::", "::"),
+    "PORT": ("80", 80),
+    "ALLOWED_HOSTS": ("Gists.example.com, [::1]", ("gists.example.com", "::1")),
+    "GITHUB_API_URL": (" http://127.0.0.1:9999/\n", "http://127.0.0.1:9999"),
+    "GITHUB_CONTENT_HOSTS": (" 127.0.0.1:9998, [::1]:80", ("127.0.0.1:9998", "[::1]:80")),
+    "GITHUB_TOKEN": (" ghp_canary\n", SecretStr("ghp_canary")),
+    "CALLER_TOKENS": ("true", True),
+    "GITHUB_CONCURRENCY": ("1", 1),
+    "GITHUB_CONCURRENCY_TOTAL": ("100", 100),
+    "GITHUB_TIMEOUT_SECONDS": ("0.5", 0.5),
+    "CACHE_URL": ("memory:", "memory:"),
+    "CACHE_MAX_BYTES": ("5MiB", 5 * 2**20),
+    "CACHE_MAX_FILE_BYTES": ("20MB", 20_000_000),
+    "LISTING_TTL_SECONDS": ("0", 0),
+    "LISTING_RECONCILE_SECONDS": ("30", 30),
+    "LISTING_STALE_SECONDS": ("86400", 86400),
+    "SEARCH_DEADLINE_SECONDS": ("1.5", 1.5),
+    "SEARCH_MAX_BYTES": ("2MiB", 2 * 2**20),
+    "PATTERN_TIMEOUT_SECONDS": ("3", 3),
+    "KEYS_FILE": ("keys.json", Path("keys.json")),
+    "KEYS_REQUIRED": ("yes", True),
+    "KEYS_OPTIONAL": ("true", True),
+    "METRICS_ACCESS": ("key", "key"),
+    "RATE_LIMIT": ("30/minute", "30/minute"),
+    "DAILY_LIMIT": ("1000", 1000),
+    "KEY_TOTAL_LIMIT": ("10000", 10000),
+    "CALLER_SEARCHES": ("2", 2),
+    "CALLER_GITHUB_REQUESTS": ("500 per 2 hours", "500 per 2 hours"),
+    "CALLER_GITHUB_BYTES": ("100MB", 100_000_000),
+    "LIMITS_FAIL_CLOSED": ("1", True),
+    "ALLOWED_ADDRESSES": ("10.0.0.0/8, 2001:DB8::/32", ("10.0.0.0/8", "2001:db8::/32")),
+    "DENIED_ADDRESSES": ("10.1.2.3", ("10.1.2.3/32",)),
+    "TRUSTED_PROXIES": ("2", 2),
+    "CORS_ORIGINS": ("https://A.com,http://b:3000", ("https://a.com", "http://b:3000")),
+    "CAPTCHA_KEY": (f" {CAPTCHA_KEY}\n", SecretStr(CAPTCHA_KEY)),
+    "LOG_LEVEL": ("DEBUG", "debug"),
+    "LOG_FORMAT": ("Text", "text"),
+}
+"""A value of each variable, and the setting that it is read as."""
 
 
 def test_every_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each is converted to the type of its setting."""
-    settings = loaded(
-        monkeypatch,
-        HOST="::",
-        PORT="80",
-        ALLOWED_HOSTS="Gists.example.com, [::1]",
-        CALLER_TOKENS="true",
-        GITHUB_API_URL=" http://127.0.0.1:9999/\n",
-        GITHUB_CONTENT_HOSTS=" 127.0.0.1:9998, GIST.github.com ,[::1]:80",
-        GITHUB_TOKEN=" ghp_canary\n",
-        GITHUB_CONCURRENCY="1",
-        GITHUB_CONCURRENCY_TOTAL="100",
-        GITHUB_TIMEOUT_SECONDS="0.5",
-        CACHE_URL="memory:",
-        CACHE_MAX_BYTES="5MiB",
-        CACHE_MAX_FILE_BYTES="20MB",
-        LISTING_TTL_SECONDS="0",
-        LISTING_RECONCILE_SECONDS="30",
-        LISTING_STALE_SECONDS="86400",
-        SEARCH_DEADLINE_SECONDS="1.5",
-        SEARCH_MAX_BYTES="2MiB",
-        PATTERN_TIMEOUT_SECONDS="3",
-        KEYS_FILE="keys.json",
-        KEYS_REQUIRED="yes",
-        KEYS_OPTIONAL="true",
-        METRICS_ACCESS="key",
-        RATE_LIMIT="30/minute",
-        DAILY_LIMIT="1000",
-        KEY_TOTAL_LIMIT="10000",
-        CALLER_SEARCHES="2",
-        CALLER_GITHUB_REQUESTS="500 per 2 hours",
-        CALLER_GITHUB_BYTES="100MB",
-        LIMITS_FAIL_CLOSED="1",
-        ALLOWED_ADDRESSES="10.0.0.0/8, 2001:DB8::/32",
-        DENIED_ADDRESSES="10.1.2.3",
-        TRUSTED_PROXIES="2",
-        CORS_ORIGINS="https://Example.com,http://localhost:3000",
-        CAPTCHA_KEY=f" {CAPTCHA_KEY}\n",
-        LOG_LEVEL="DEBUG",
-        LOG_FORMAT="Text",
-    )
-    assert settings.github_token is not None
-    assert settings.github_token.get_secret_value() == "ghp_canary"
-    assert settings.captcha_key is not None
-    assert settings.captcha_key.get_secret_value() == CAPTCHA_KEY
-    assert settings.model_dump(exclude={"github_token", "captcha_key"}) == {
-        "host": "::",
-        "port": 80,
-        "allowed_hosts": ("gists.example.com", "::1"),
-        "caller_tokens": True,
-        "github_api_url": "http://127.0.0.1:9999",
-        "github_content_hosts": ("127.0.0.1:9998", "gist.github.com", "[::1]:80"),
-        "github_concurrency": 1,
-        "github_concurrency_total": 100,
-        "github_timeout_seconds": 0.5,
-        "cache_url": "memory:",
-        "cache_max_bytes": 5 * 2**20,
-        "cache_max_file_bytes": 20_000_000,
-        "listing_ttl_seconds": 0,
-        "listing_reconcile_seconds": 30,
-        "listing_stale_seconds": 86400,
-        "search_deadline_seconds": 1.5,
-        "search_max_bytes": 2 * 2**20,
-        "pattern_timeout_seconds": 3,
-        "keys_file": Path("keys.json"),
-        "keys_required": True,
-        "keys_optional": True,
-        "metrics_access": "key",
-        "rate_limit": "30/minute",
-        "daily_limit": 1000,
-        "key_total_limit": 10000,
-        "caller_searches": 2,
-        "caller_github_requests": "500 per 2 hours",
-        "caller_github_bytes": 100_000_000,
-        "limits_fail_closed": True,
-        "allowed_addresses": ("10.0.0.0/8", "2001:db8::/32"),
-        "denied_addresses": ("10.1.2.3/32",),
-        "trusted_proxies": 2,
-        "cors_origins": ("https://example.com", "http://localhost:3000"),
-        "log_level": "debug",
-        "log_format": "text",
-    }
+    settings = loaded(monkeypatch, **{name: value for name, (value, _) in READ.items()})
+    assert settings.model_dump() == {name.lower(): read for name, (_, read) in READ.items()}
 
 
 def test_an_empty_variable_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,84 +197,41 @@ def test_without_a_home_directory_the_message_names_the_settings(
         ("PORT", ["0", "65536", "-1", "9876.5", "x"]),
         ("ALLOWED_HOSTS", [",", "a b", "x:80", "http://x", "[::1", "[g]", "a,*.b"]),
         ("CALLER_TOKENS", ["perhaps"]),
-        (
-            "GITHUB_API_URL",
-            [
-                "api.github.com",
-                "ftp://x",
-                "https://",
-                "https://x/?a=1",
-                "https://x/#a",
-                "https://u@x",
-                "x y",
-                "https://x/a b",
-                "https://x/\na",
-                "https://x\t.org",
-                "https://x:0",
-                "https://x:99999",
-                "https://x:port",
-                "https://x:",
-                "https://[::1",
-                "https://[1]",
-                "https://[:::]",
-                "https://x\\y",
-                "https://ä.org",
-                "https://a..b",
-                "https://.a",
-                f"https://{64 * 'a'}.org",
-            ],
-        ),
+        ("GITHUB_API_URL", ["x y", "https://x/a b", "https://x/\na", "https://x\t.org"]),
+        ("GITHUB_API_URL", ["api.github.com", "ftp://x", "https://", "https://u@x"]),
+        ("GITHUB_API_URL", ["https://x/?a=1", "https://x/#a", "https://ä.org", "https://a..b"]),
+        ("GITHUB_API_URL", ["https://x:0", "https://x:99999", "https://x:port", "https://x:"]),
+        ("GITHUB_API_URL", ["https://[::1", "https://[1]", "https://[:::]", "https://x\\y"]),
+        ("GITHUB_API_URL", ["https://.a", f"https://{64 * 'a'}.org"]),
         ("GITHUB_CONTENT_HOSTS", [",", "https://x", "a b", "x:port", "user@x", "x:0", "x:"]),
         ("GITHUB_CONTENT_HOSTS", ["x/", "x?", "x:65536", "[:::]", "a\nb", "a..b", 64 * "a"]),
         ("GITHUB_TOKEN", ["a b", "a\nb", "ä"]),
-        ("GITHUB_CONCURRENCY", ["0", "101"]),
         ("GITHUB_CONCURRENCY_TOTAL", ["0", "101", "many"]),
         ("GITHUB_TIMEOUT_SECONDS", ["0", "-1", "inf", "nan", "3601"]),
         ("CACHE_URL", ["sqlite:", "sqlite:///", "redis:x", "mysql://x", "OFF", "unix://"]),
         ("CACHE_URL", ["redis://h:port", "redis://h:99999", "redis://h?db=x"]),
         ("CACHE_MAX_BYTES", ["0", "1MB of it", "-5"]),
-        ("CACHE_MAX_FILE_BYTES", ["0", "1000"]),
         ("LISTING_TTL_SECONDS", ["-1", "inf"]),
         ("LISTING_RECONCILE_SECONDS", ["-1", "nan", "86401"]),
         ("SEARCH_DEADLINE_SECONDS", ["0", "nan"]),
-        ("PATTERN_TIMEOUT_SECONDS", ["0"]),
-        ("SEARCH_MAX_BYTES", ["0", "1000"]),
         ("KEYS_REQUIRED", ["maybe"]),
         ("KEYS_OPTIONAL", ["maybe"]),
-        ("METRICS_ACCESS", ["none"]),
         ("RATE_LIMIT", ["30", "0/minute", "30/fortnight", "1/second;30/minute", "a lot"]),
         ("DAILY_LIMIT", ["0", "many"]),
-        ("KEY_TOTAL_LIMIT", ["-1"]),
-        ("CALLER_SEARCHES", ["0"]),
         ("CALLER_GITHUB_REQUESTS", ["60"]),
         ("CALLER_GITHUB_BYTES", ["1000", "lots"]),
-        (
-            "ALLOWED_ADDRESSES",
-            [",", " , ,", "10.0.0.1/8", "example.com", "10.0.0.0/33", "::ffff:10.0.0.1"],
-        ),
+        ("ALLOWED_ADDRESSES", [",", " , ,", "10.0.0.1/8", "example.com", "10.0.0.0/33"]),
+        ("ALLOWED_ADDRESSES", ["::ffff:10.0.0.1"]),
         ("DENIED_ADDRESSES", [",", "10.0.0", "10.0.0.1:80", "[::1]", "10.0.0.1;10.0.0.2"]),
         ("TRUSTED_PROXIES", ["-1", "11", "all"]),
-        (
-            "CORS_ORIGINS",
-            [
-                ",",
-                "http://x:0",
-                "*",
-                "null",
-                "example.com",
-                "https://example.com/",
-                "https://*.x.org",
-            ],
-        ),
-        ("CAPTCHA_KEY", ["too short"]),
-        ("LOG_LEVEL", ["5"]),
-        ("LOG_FORMAT", ["xml"]),
+        ("CORS_ORIGINS", [",", "http://x:0", "*", "null"]),
+        ("CORS_ORIGINS", ["example.com", "https://x.com/", "https://*.x.org"]),
     ],
 )
 def test_a_malformed_value_is_a_fault(
     monkeypatch: pytest.MonkeyPatch, name: str, values: list[str]
 ) -> None:
-    """Every setting has a type and a range."""
+    """Every setting has a type; documentation/test_settings tries the bounds in the page."""
     for value in values:
         (line,) = faults(monkeypatch, **{name: value})
         assert line.startswith(f"GISTAPI_{name}: "), value
