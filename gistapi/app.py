@@ -70,10 +70,6 @@ class Service:
         finally:
             self._warming = False
 
-    def shut_down(self, grace_seconds: float) -> None:
-        """Refuse new searches; after the grace, end those still running with what they have."""
-        self.searcher.shut_down(grace_seconds)
-
     def close(self) -> None:
         """End worker processes, threads and connections, and write what the cache has queued."""
         self.portal.call(self._close_async())

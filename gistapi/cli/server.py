@@ -92,7 +92,7 @@ async def _serve(
     threading.Thread(target=_warm, args=(service,), daemon=True).start()
     await stop.wait()
     server.stop_accepting()
-    await asyncio.to_thread(service.shut_down, GRACE_SECONDS)
+    await asyncio.to_thread(service.searcher.shut_down, GRACE_SECONDS)
     await server.close(LINGER_SECONDS)
     threading.Thread(target=_exit_soon, daemon=True).start()
     await asyncio.to_thread(service.close)

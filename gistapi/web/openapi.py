@@ -21,6 +21,8 @@ from gistapi.web.schema import SearchRequest
 # Where no key is required, none has to be sent.
 _BY_KEY: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"header": []}]
 _OF_BODIES = {"request_too_large", "unsupported_media_type"}
+_TEXT = {"type": "string"}
+_OBJECT = {"type": "object"}
 # draft-inadarei-api-health-check-06
 _HEALTH = {
     "type": "object",
@@ -112,7 +114,7 @@ def _search_by_parameters() -> dict[str, Any]:
 
 
 def _feed() -> dict[str, Any]:
-    feed = _text("The feed; `If-None-Match` works.", ATOM, examples.FEED)
+    feed = _answer("The feed; `If-None-Match` works.", ATOM, _TEXT, examples.FEED)
     return {
         "operationId": "feed",
         "tags": ["search"],
@@ -156,8 +158,8 @@ def _found() -> dict[str, Any]:
 
 
 def _operation() -> dict[str, Any]:
-    alive = {"200": _text("The body is exactly `pong`.", "text/plain", "pong")}
-    description = {"200": _object("OpenAPI 3.1.")}
+    alive = {"200": _answer("The body is exactly `pong`.", "text/plain", _TEXT, "pong")}
+    description = {"200": _answer("OpenAPI 3.1.", JSON, _OBJECT)}
     verbose = {
         "name": "verbose",
         "in": "query",
@@ -166,15 +168,18 @@ def _operation() -> dict[str, Any]:
         "allowEmptyValue": True,
     }
     ready = {
-        "200": _health("Searches are welcome; `warn` says that something needs a look."),
+        "200": _health("Searches are accepted; `warn` if something needs attention."),
         "503": _health("The service is starting or stopping."),
     }
     metrics = {
-        "200": _text("Or OpenMetrics, when `Accept` asks for it.", "text/plain", "# HELP …"),
+        "200": _answer(
+            "Or OpenMetrics, when `Accept` asks for it.", "text/plain", _TEXT, "# HELP …"
+        ),
         "401": error(401, [row for row in TABLE if row.code == "unauthorized"]),
     }
+    challenge = "A challenge as https://altcha.org/docs/v2/proof-of-work/ defines it."
     captcha = {
-        "200": _object("A challenge as https://altcha.org/docs/v2/proof-of-work/ defines it."),
+        "200": _answer(challenge, JSON, _OBJECT),
         "404": {"description": "The service asks for no captcha.", "content": {JSON: {}}},
     }
     return {
@@ -201,26 +206,17 @@ def _get(name: str, summary: str, responses: dict[str, Any]) -> dict[str, Any]:
 
 
 def _health(description: str) -> dict[str, Any]:
+    return _answer(description, "application/health+json", _HEALTH)
+
+
+def _answer(
+    description: str, media_type: str, schema: dict[str, Any], example: str | None = None
+) -> dict[str, Any]:
+    content = {"schema": schema} | ({} if example is None else {"example": example})
     return {
         "description": description,
         "headers": header_refs("X-Request-ID"),
-        "content": {"application/health+json": {"schema": _HEALTH}},
-    }
-
-
-def _text(description: str, media_type: str, example: str) -> dict[str, Any]:
-    return {
-        "description": description,
-        "headers": header_refs("X-Request-ID"),
-        "content": {media_type: {"schema": {"type": "string"}, "example": example}},
-    }
-
-
-def _object(description: str) -> dict[str, Any]:
-    return {
-        "description": description,
-        "headers": header_refs("X-Request-ID"),
-        "content": {JSON: {"schema": {"type": "object"}}},
+        "content": {media_type: content},
     }
 
 

@@ -85,14 +85,8 @@ def routes(
             raise NotFound
         return json_response(guard.captcha.challenge())
 
-    @blueprint.route(SEARCH, methods=["GET", "POST", "QUERY"])
-    def search() -> Response:
-        return api.search()
-
-    @blueprint.get(f"{SEARCH}.atom")
-    def feed() -> Response:
-        return api.feed()
-
+    blueprint.add_url_rule(SEARCH, view_func=api.search, methods=["GET", "POST", "QUERY"])
+    blueprint.add_url_rule(f"{SEARCH}.atom", view_func=api.feed)
     blueprint.after_app_request(_accept_query)
     return blueprint
 
@@ -117,10 +111,9 @@ class _Api:
             form = parse_parameters(request.args)
         else:
             form = parse_body(body.json())
-        streamed = named(NDJSON)
         events = self._begin(form)
         watched = self._watched(events, recheck)
-        if streamed:
+        if named(NDJSON):
             response = _stream(form.query(), events, watched)
         else:
             response = _plain(form, events, watched)
@@ -153,16 +146,12 @@ class _Api:
         )
 
     def _watched(self, events: Events, recheck: Callable[[], None]) -> Iterator[SearchEvent]:
-        """The events, while the client is connected and its key is valid.
+        """Yield the events while the client is connected and its key is valid.
 
-        Raises CancelledError and UnauthorizedError.
+        The first has to be read before the view returns. Raises CancelledError and
+        UnauthorizedError.
         """
         left: Callable[[], bool] = request.environ.get("gistapi.client_left", _never)
-        return self._checked(events, left, recheck)
-
-    def _checked(
-        self, events: Events, left: Callable[[], bool], recheck: Callable[[], None]
-    ) -> Iterator[SearchEvent]:
         for event in events:
             if left():
                 raise CancelledError("The client has left.")

@@ -39,7 +39,9 @@ PARTS = {
     ),
     "aio": Part("aio", "errors"),
     "matching": Part("matching", "errors models events aio", "re2"),
-    "github": Part("github", "errors models events aio values", "aiohttp dulwich requests yarl"),
+    "github": Part(
+        "github", "errors models events aio values", "aiohttp cachetools dulwich requests yarl"
+    ),
     "cache": Part("cache", "errors events", "cachetools redis"),
     # Counters and nonces live in the Redis that the cache's URL names.
     "quota": Part("quota", "errors events cache", "cachetools limits"),

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gistapi.events import (
     CacheFailed,
     CacheRead,
+    CacheStatus,
     ContentRead,
     CountingFailed,
     Event,
@@ -30,7 +31,7 @@ from gistapi.events import (
     WorkerKilled,
 )
 from gistapi.settings import Settings, variable
-from gistapi.web import Operation, create_web
+from gistapi.web import Operation, Parts, create_web
 from tests.serving import ROOT
 from tests.web.searches import SEARCH, Searches
 
@@ -107,9 +108,9 @@ def exposed() -> Series:
         ContentRead("graphql", "limited"),
     ]
     host = HostState("host", "raw", 1, 1, 16, 1.0, 1.0, 1, 60, 60.0)
-    operation.metrics.watch(
-        searches=lambda: 0, workers=lambda: 0, cache_bytes=lambda: 0, hosts=lambda: (host,)
-    )
+    cache = CacheStatus("ok", size_bytes=0)
+    parts = Parts(lambda: "ready", lambda: cache, lambda: 0, 64, lambda: 0, hosts=lambda: (host,))
+    operation.watch(parts)
     for event in events:
         operation.observe(event)
     found: Series = {"up": dict(SCRAPED)}

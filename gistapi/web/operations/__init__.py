@@ -55,12 +55,7 @@ class Operation:
     def watch(self, parts: Parts) -> None:
         """Read these whenever health or metrics are requested."""
         self.parts = parts
-        self.metrics.watch(
-            searches=parts.searches,
-            workers=parts.workers,
-            cache_bytes=lambda: _number(parts.cache().size_bytes),
-            hosts=parts.hosts,
-        )
+        self.metrics.watch(parts)
 
     def init_app(self, app: Flask) -> None:
         """Add the operators' routes, and count and log every request."""
@@ -137,7 +132,3 @@ def _trace() -> dict[str, str]:
     """The IDs of the caller's trace, if it sends valid ones."""
     found = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
     return found.groupdict() if found else {}
-
-
-def _number(size: int | None) -> float:
-    return float("nan") if size is None else size

@@ -5,7 +5,7 @@ https://prometheus.io/docs/practices/naming/. No label holds a user's name, a pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import version
 
 from prometheus_client import (
@@ -30,12 +30,12 @@ from gistapi.events import (
     GithubBudgetSeen,
     GithubLimited,
     GithubRequestEnded,
-    HostState,
     NotSearched,
     SearchEnded,
     WorkerKilled,
 )
 from gistapi.web.operations.github_metrics import GithubMetrics
+from gistapi.web.operations.health import Parts
 from gistapi.web.operations.search_metrics import SECONDS, SearchMetrics
 
 
@@ -79,18 +79,16 @@ class Metrics:
         self._http.requests.labels(route, str(status)).inc()
         self._http.duration.labels(route).observe(duration_seconds)
 
-    def watch(
-        self,
-        *,
-        searches: Callable[[], float],
-        workers: Callable[[], float],
-        cache_bytes: Callable[[], float],
-        hosts: Callable[[], tuple[HostState, ...]] = tuple,
-    ) -> None:
-        """Read these whenever the metrics are read."""
-        self._github.watch(hosts)
-        self._search.in_progress.set_function(searches)
-        self._search.workers.set_function(workers)
+    def watch(self, parts: Parts) -> None:
+        """Read the state of these parts whenever the metrics are read."""
+
+        def cache_bytes() -> float:
+            size = parts.cache().size_bytes
+            return float("nan") if size is None else size
+
+        self._github.watch(parts.hosts)
+        self._search.in_progress.set_function(parts.searches)
+        self._search.workers.set_function(parts.workers)
         self._cache.size.set_function(cache_bytes)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
