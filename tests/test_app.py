@@ -59,17 +59,6 @@ def test_an_app_searches_the_github_of_its_settings(github: FakeGithub) -> None:
     }
 
 
-def test_the_token_is_sent_to_the_api_only(github: FakeGithub) -> None:
-    """The raw host never receives the token."""
-    github.add_user("octocat").add_gist({"a": "x"})
-    with service(settings(github, github_token="canary")) as client:
-        client.post(SEARCH, json={"username": "octocat", "pattern": "y"})
-    (listed,) = github.requests_to("api")
-    (read,) = github.requests_to("raw")
-    assert "canary" in listed.headers["authorization"]
-    assert "canary" not in str(read.headers)
-
-
 def test_the_settings_bound_a_search(github: FakeGithub) -> None:
     """With `SEARCH_DEADLINE_SECONDS`, the answer is partial and has `next`."""
     github.add_user("octocat").add_gist({"a": "x"})

@@ -18,7 +18,6 @@ import pytest
 import requests
 
 from tests.fake_github import FakeGithub, Fault, Request
-from tests.fake_github.demo import populate
 from tests.waiting import HANG_SECONDS
 
 
@@ -217,22 +216,3 @@ def test_control_refuses_unknown_switches(
     """A misspelt switch is an error, so no benchmark runs without it."""
     response = http.request(method, f"{github.api_url}/_fake/{what}", json=value, timeout=10)
     assert response.status_code == 400
-
-
-def test_the_demo_has_the_documented_gists(github: FakeGithub) -> None:
-    """Two of octocat's gists import requests, and hubot has none."""
-    populate(github.world)
-    users = github.world.users
-    assert {login: len(user.gists) for login, user in users.items()} == {
-        "octocat": 5,
-        "mona": 3,
-        "hubot": 0,
-    }
-    assert users["octocat"].matching("import requests") == [
-        "https://gist.github.com/d2f6a9f0c8b14e5c9a3b7e81f4560c2d",
-        "https://gist.github.com/6cad326836d38bd3a7ae",
-    ]
-    assert users["octocat"].matching("煎茶") == [
-        "https://gist.github.com/b07c5a1e9d324f68a1c2e3d4f5061728"
-    ]
-    assert users["mona"].matching("import requests") == []

@@ -88,10 +88,13 @@ def test_a_limit_that_is_not_stated_is_at_least_what_remains() -> None:
     assert api.limit(403, headers, b"", NOW) == Limit("primary", 10)
 
 
-@pytest.mark.parametrize("wrong", [None, "", "x", "1.5", "9" * 5000, "9" * 400])
+@pytest.mark.parametrize(
+    "wrong", [None, "", "x", "1.5", "-5", "nan", "1e400", "\u0665", "9" * 5000, "9" * 400]
+)
 def test_a_malformed_budget_is_none(wrong: str | None) -> None:
-    """Without a number of remaining requests nothing is known."""
+    """Without both numbers, of remaining requests and of the reset, nothing is known."""
     assert api.budget(limited(7, wrong), NOW) is None
+    assert api.budget(limited(wrong, int(NOW)), NOW) is None
 
 
 @pytest.mark.parametrize(

@@ -75,25 +75,6 @@ async def test_a_relative_link_is_followed(github: FakeGithub) -> None:
     assert await ids(listings_of(github)) == true_ids(user)
 
 
-@pytest.mark.parametrize("link", ["http://evil.example/gists?page=2", "http://[/", "ftp:x"])
-@on_loop
-async def test_a_link_to_another_host_is_an_error(github: FakeGithub, link: str) -> None:
-    """No request is sent to the other host."""
-    away = {"Link": f'<{link}>; rel="next"'}
-    github.faults.inject(Fault(answer=from_json(200, [], away)))
-    with pytest.raises(GithubError, match=r"not allowed|no HTTP URL"):
-        await listed(listings_of(github))
-    assert len(github.requests) == 1
-
-
-@on_loop
-async def test_secret_gists_are_never_listed(github: FakeGithub) -> None:
-    """With a token of the user's own GitHub lists secret gists, which are ignored."""
-    user = with_gists(github, 2)
-    with_gists(github, 1, public=False)
-    assert await ids(listings_of(github, token="canary")) == true_ids(user)
-
-
 @on_loop
 async def test_many_secret_gists_do_not_end_the_list(github: FakeGithub) -> None:
     """A page without a public gist is followed by the next one (fault A10)."""
@@ -119,20 +100,6 @@ async def test_gists_of_another_user_are_never_listed(github: FakeGithub) -> Non
     with pytest.raises(GithubError, match="another user"):
         await listed(listings_of(github, store=store))
     assert store == {}
-
-
-@pytest.mark.parametrize("owner", [None, {}, {"login": None}, {"login": "OctoCat"}, ...])
-@on_loop
-async def test_an_owner_may_be_missing(github: FakeGithub, owner: object) -> None:
-    """An entry without an owner, or with the user's name in another case, is listed."""
-    user = user_of(github)
-    user.add_gist(
-        listed=lambda entry: (
-            {k: v for k, v in entry.items() if k != "owner"}
-            | ({} if owner is ... else {"owner": owner})
-        )
-    )
-    assert await ids(listings_of(github)) == true_ids(user)
 
 
 @on_loop

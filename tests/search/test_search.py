@@ -12,8 +12,6 @@ from gistapi.errors import (
     GithubError,
     GithubRateLimitedError,
     GithubTimeoutError,
-    InvalidCursorError,
-    InvalidPatternError,
     OverloadedError,
     UserNotFoundError,
 )
@@ -99,34 +97,6 @@ def test_filtered_files_are_not_fetched(github: FakeGithub) -> None:
     assert answer.matches == [gist.html_url]
     assert [request.path.rpartition("/")[2] for request in github.requests_to("raw")] == ["b.md"]
     assert old.html_url not in answer.matches
-
-
-def test_a_gist_hidden_by_a_deletion_is_found(github: FakeGithub) -> None:
-    """A deletion during paging hides another gist, which overlapping pages show."""
-    user = github.add_user("octocat")
-    for number in range(150):
-        user.add_gist({"a": "needle" if number in {48, 49, 50} else "hay"})
-
-    def delete(request: Request) -> None:
-        if "page=2" in request.target and len(user.gists) == 150:
-            user.gists[120].delete()
-
-    github.on_request(delete)
-    expected = user.matching("needle")
-    with bench(github) as ours:
-        answer = ours.search(NEEDLE)
-    assert answer.matches == expected
-
-
-def test_an_invalid_query_causes_no_request(github: FakeGithub) -> None:
-    """Pattern and cursor are checked before the first request to GitHub."""
-    with bench(github) as ours:
-        with pytest.raises(InvalidPatternError) as refused:
-            ours.search(Query("octocat", "a("))
-        assert refused.value.position == 1
-        with pytest.raises(InvalidCursorError):
-            ours.search(Query("octocat", "a", cursor="x"))
-    assert not github.requests
 
 
 def test_an_unknown_user_is_an_error(github: FakeGithub) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
@@ -51,11 +48,6 @@ def ask(service: Serving, key: str | None = None, **fields: object) -> requests.
     )
 
 
-def lines(service: Serving) -> Iterator[dict[str, Any]]:
-    """The log, with each line parsed as JSON."""
-    yield from map(json.loads, service.log.splitlines())
-
-
 def test_keys_are_created_and_revoked_without_a_restart(
     github: FakeGithub, file: Path, tmp_path: Path
 ) -> None:
@@ -89,28 +81,6 @@ def test_the_command_searches_with_a_key(github: FakeGithub, file: Path) -> None
     )
     assert with_key.returncode == 0
     assert with_key.stdout.startswith("https://gist.github.com/")
-
-
-def test_the_log_names_the_callers(github: FakeGithub, file: Path) -> None:
-    """A refusal is logged with its reason, the address, the key's name and the request."""
-    key = command(file, "create", "ci")
-    with serving(github, keys_file=file, rate_limit="1/minute") as service:
-        answers = [ask(service), ask(service, key), ask(service, key)]
-        assert [answer.status_code for answer in answers] == [401, 200, 429]
-        # logged once the answer is sent
-        until(lambda: service.log.count('"message": "request"') >= 3)
-        logged = list(lines(service))
-    ids = [answer.headers["X-Request-ID"] for answer in answers]
-    closing = [line for line in logged if line["message"] == "request"]
-    refusals = [line for line in closing if "address" in line]
-    assert [
-        (line["code"], line["address"], line.get("key"), line["request_id"]) for line in refusals
-    ] == [
-        ("unauthorized", "127.0.0.1", None, ids[0]),
-        ("rate_limited", "127.0.0.1", "ci", ids[2]),
-    ]
-    assert [line.get("key") for line in closing[-3:]] == [None, "ci", "ci"]
-    assert [line["status"] for line in closing[-3:]] == [401, 200, 429]
 
 
 def test_too_many_searches_are_refused_and_ping_answers(
