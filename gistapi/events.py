@@ -92,12 +92,11 @@ class HostState:
 
 @dataclass(frozen=True, slots=True)
 class FileScanned:
-    """`files` texts were matched; `matched` if at least one of them matches."""
+    """`files` texts were searched for a pattern."""
 
     engine: Literal["re2", "re"]
     size_bytes: int
     duration_seconds: float
-    matched: bool
     files: int = 1
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
 
 from gistapi.cli.terminal import say
 from gistapi.cli.tokens import find_token
@@ -76,32 +77,14 @@ def remote(server: str, key: str | None, github_token: str | None) -> Iterator[B
 
 def fields(query: Query) -> Fields:
     """The request for a query: its fields that are not the contract's defaults."""
-    flags = query.flags
-    every: Fields = {
-        "username": query.username or "",
-        "usernames": list(query.usernames),
-        "organization": query.organization or "",
-        "gists": list(query.gists),
-        "mine": query.mine,
-        "starred": query.starred,
-        "pattern": query.pattern,
-        "ignore_case": flags.ignore_case,
-        "multiline": flags.multiline,
-        "dotall": flags.dotall,
-        "fixed_string": flags.fixed_string,
-        "word": flags.word,
-        "files": list(query.files),
-        "languages": list(query.languages),
-        "updated_since": query.updated_since.isoformat() if query.updated_since else "",
-        "updated_until": query.updated_until.isoformat() if query.updated_until else "",
-        "names": query.names,
-        "max_count": query.max_count or 0,
-        "context": query.context,
-        "limit": query.limit or 0,
-    }
-    given: Fields = {"pattern": query.pattern}
-    given.update({name: value for name, value in every.items() if value})  # type: ignore[typeddict-item]
-    return given
+    given: dict[str, object] = {"pattern": query.pattern}
+    for name in Fields.__annotations__:  # as a query and its flags have them
+        value = getattr(query.flags if hasattr(query.flags, name) else query, name)
+        if isinstance(value, datetime):
+            given[name] = value.isoformat()
+        elif value:
+            given[name] = list(value) if isinstance(value, tuple) else value
+    return cast("Fields", given)
 
 
 def _with_token(settings: Settings, *, verbose: bool) -> Settings:

@@ -68,8 +68,8 @@ def tolerate_encoding() -> None:
 class Output:
     """Standard output. Raises OutputError and OutputClosedError, and nothing else."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stdout
+    def __init__(self) -> None:
+        self._stream = sys.stdout
 
     @property
     def is_terminal(self) -> bool:

@@ -24,9 +24,9 @@ def is_proved(file: GistFile, content: bytes) -> bool:
 class KeptContents:
     """Verified contents by blob SHA. Beyond MAX_BYTES, the least recently used ones are dropped."""
 
-    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self) -> None:
         self._contents: LRUCache[str, tuple[bytes, ContentWay]] = LRUCache(
-            max_bytes, lambda kept: len(kept[0])
+            MAX_BYTES, lambda kept: len(kept[0])
         )
 
     def get(self, blob_sha: str | None) -> tuple[bytes, ContentWay] | None:
@@ -35,5 +35,5 @@ class KeptContents:
 
     def put(self, blob_sha: str, content: bytes, way: ContentWay) -> None:
         """Keep a content that `is_proved`, unless it is too large."""
-        if blob_sha not in self._contents and len(content) <= self._contents.maxsize:
+        if blob_sha not in self._contents and len(content) <= MAX_BYTES:
             self._contents[blob_sha] = content, way

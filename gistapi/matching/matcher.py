@@ -45,11 +45,10 @@ class _Tally:
     files: int = 0
     size_bytes: int = 0
     seconds: float = 0.0
-    matched: bool = False
 
     def event(self) -> FileScanned:
         """The event that reports them."""
-        return FileScanned("re2", self.size_bytes, self.seconds, self.matched, self.files)
+        return FileScanned("re2", self.size_bytes, self.seconds, self.files)
 
 
 class Matcher:
@@ -217,7 +216,6 @@ class Matcher:
         tally.files += 1
         tally.size_bytes += len(text)
         tally.seconds += part.seconds
-        tally.matched = tally.matched or bool(part.spans)
         return self._hits(text, part.spans)
 
     async def _scan(self, content: bytes) -> Hits | PatternTimeoutError | None:
@@ -230,8 +228,7 @@ class Matcher:
     async def _result(self, job: Job) -> Hits | PatternTimeoutError | None:
         if job.failure is not None:
             return PatternTimeoutError(job.failure)
-        event = FileScanned(job.engine.name, len(job.text), job.spent_seconds, bool(job.spans))
-        self._work.shared.observe(event)
+        self._work.shared.observe(FileScanned(job.engine.name, len(job.text), job.spent_seconds))
         hits = partial(self._hits, job.text, job.spans)
         return await self._work.in_thread(hits) if len(job.spans) > INLINE_HITS else hits()
 

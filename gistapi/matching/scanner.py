@@ -258,7 +258,7 @@ class Scanner:
         return await self._work.in_thread(work)
 
     def _end(self) -> Hits | None:
-        event = FileScanned(self._engine_name, self._size, self._worked_seconds, self._found.found)
+        event = FileScanned(self._engine_name, self._size, self._worked_seconds)
         self._work.shared.observe(event)
         hits = self._found.finish()
         self.close()

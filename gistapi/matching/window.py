@@ -44,7 +44,7 @@ class Window:
     first line in `data`; `_dropped` are the lines of context before that line.
     """
 
-    def __init__(self, line_characters: int = LINE_CHARACTERS, context: int = 0) -> None:
+    def __init__(self, line_characters: int, context: int) -> None:
         self.data = bytearray()
         self.is_first = True
         self._context = context

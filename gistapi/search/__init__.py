@@ -17,7 +17,7 @@ from gistapi.aio.limiter import FairLimiter
 from gistapi.aio.portal import Outbox, Portal
 from gistapi.aio.scope import UNMETERED, Scope, UsageMeter
 from gistapi.errors import DeadlineError, GistapiError, OverloadedError
-from gistapi.events import Observer, SearchEnded, ignore
+from gistapi.events import Observer, SearchEnded
 from gistapi.matching import Matching, Wanted, compile_pattern
 from gistapi.models import Match, Query, SearchEvent
 from gistapi.search import cursor as cursors
@@ -90,8 +90,8 @@ class Searcher:
         *,
         deadline_seconds: float,
         max_searches: int,
-        bounds: SearchBounds = SearchBounds(),  # noqa: B008 - frozen
-        observe: Observer = ignore,
+        bounds: SearchBounds,
+        observe: Observer,
     ) -> None:
         self._compile = lru_cache(maxsize=MAX_COMPILED)(compile_pattern)
         self._source = source

@@ -10,18 +10,17 @@ from urllib.parse import quote
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads typing's own from Python 3.12 on only
 
+from gistapi.matching.window import LINE_CHARACTERS
 from gistapi.models import FileMatch, Gist, Hit, Match
 from gistapi.search.times import format_time
 
-MAX_TEXT = 300
-"""Characters shown of the lines of a match."""
 MANY_HITS = 32
 """Number of matches in a file from which they are built as they are read: 1,000 take 1 MiB."""
 GistUrl = Annotated[str, Field(description="URL of the gist, as GitHub returned it.")]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Place = Annotated[int, Field(ge=1)]
-Offset = Annotated[int, Field(ge=0, le=MAX_TEXT)]
-Line = Annotated[str, Field(max_length=MAX_TEXT)]
+Offset = Annotated[int, Field(ge=0, le=LINE_CHARACTERS)]
+Line = Annotated[str, Field(max_length=LINE_CHARACTERS)]
 
 
 class MatchDetail(TypedDict):
@@ -34,11 +33,11 @@ class MatchDetail(TypedDict):
     text: Annotated[
         str,
         Field(
-            max_length=MAX_TEXT,
+            max_length=LINE_CHARACTERS,
             description="Line or lines of the match, cut to 300 characters around its start.",
         ),
     ]
-    start: Annotated[int, Field(ge=0, le=MAX_TEXT, description="Offset of the match in `text`.")]
+    start: Annotated[Offset, Field(description="Offset of the match in `text`.")]
     end: Offset
     cut: Annotated[bool, Field(description="Whether `text` is only a part of these lines.")]
     before: NotRequired[Annotated[list[Line], Field(description="With `context`.")]]

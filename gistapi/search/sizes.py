@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from sys import getsizeof
 
+from gistapi.matching.window import LINE_CHARACTERS
 from gistapi.models import GistFile, Hit, Incomplete
-from gistapi.search.details import MAX_TEXT
 from gistapi.search.reorder import Outcome
 
 SMALL_BYTES = 2**20
@@ -16,7 +16,7 @@ HIT_BYTES = 512
 _ENTRY_BYTES = 1024
 """Memory of a gap, of a gist without its matches, or of a file without its matches."""
 _EMPTY_BYTES = getsizeof("\U0001f600")
-_LINE_BYTES = _EMPTY_BYTES + 4 * MAX_TEXT
+_LINE_BYTES = _EMPTY_BYTES + 4 * LINE_CHARACTERS
 """Maximum memory of one line that is shown: four bytes per character."""
 _POINTER_BYTES = 8
 

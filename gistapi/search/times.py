@@ -9,7 +9,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
-def parse_time(text: str, *, end_of_day: bool = False) -> datetime:
+def parse_time(text: str, *, end_of_day: bool) -> datetime:
     """Return the time in UTC. Raises ValueError with a message for the caller.
 
     A date means the start of that day in UTC, or with `end_of_day` the end.

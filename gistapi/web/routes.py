@@ -15,7 +15,7 @@ from werkzeug.exceptions import NotFound
 
 from gistapi.aio.scope import UsageMeter
 from gistapi.errors import CancelledError
-from gistapi.events import NotSearched, Observer, ignore
+from gistapi.events import NotSearched, Observer
 from gistapi.models import End, Incomplete, Query, SearchEvent
 from gistapi.search.report import plain_answer
 from gistapi.web import atom, csv_answer
@@ -69,7 +69,7 @@ class Searches(Protocol):
 
 
 def routes(
-    searcher: Searches, guard: Guard, *, observe: Observer = ignore, caller_tokens: bool = False
+    searcher: Searches, guard: Guard, *, observe: Observer, caller_tokens: bool
 ) -> Blueprint:
     """The routes, which search by this searcher for callers that the guard admits."""
     blueprint = Blueprint("gistapi", __name__)

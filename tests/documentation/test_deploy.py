@@ -98,7 +98,7 @@ def exposed() -> Series:
         GithubRequestEnded("raw", "host", None, "TransientError", 1, 1),
         GithubBudgetSeen(60, 59, 60),
         *(GithubLimited("host", kind, 1) for kind in ("primary", "secondary")),
-        FileScanned("re2", 1, 1, matched=True),
+        FileScanned("re2", 1, 1),
         WorkerKilled("died"),
         CacheRead("content", 1, 1),
         CacheFailed("write", "Full: no room"),

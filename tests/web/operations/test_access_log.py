@@ -127,7 +127,7 @@ def test_failures_are_warnings_and_frequent_events_are_not_logged(
     """GitHub's refusals and a failing cache are logged; files and skipped reads are not."""
     lines = logged(
         capfd,
-        FileScanned("re2", 10, 0.1, matched=True),
+        FileScanned("re2", 10, 0.1),
         GithubLimited("api.github.com", "primary", 60.0),
         CacheFailed("get_contents", "TimeoutError: slow"),
     )
