@@ -21,6 +21,9 @@ URL = re.compile(
 )
 """No user part, no backslash, no space: nothing that two URL parsers could read differently."""
 DEFAULT_PORTS = {"http": "80", "https": "443"}
+REDIS = ("redis://", "rediss://", "unix://")
+SQLITE = "sqlite:///"
+"""How URLs of caches begin. `sqlite:///a` has a relative path, `sqlite:////a` an absolute one."""
 MAX_PORT = 65535
 MAX_FILE_BYTES = 2**20
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"  # 63 characters at most: RFC 1035
@@ -85,6 +88,13 @@ def api_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def sqlite_path(url: str) -> Path | None:
+    """The path in the URL of an SQLite cache; None if it is another URL, or not one of a file."""
+    path = Path(url.removeprefix(SQLITE))
+    names_file = path.name not in {"", ":memory:"} and "\0" not in url
+    return path if url.startswith(SQLITE) and names_file else None
+
+
 def listen_host(value: str) -> str:
     """A host name or an IP address to listen at."""
     try:
@@ -128,7 +138,7 @@ def network(value: str) -> str:
     try:
         found = ip_network(value)
     except ValueError as error:
-        raise ValueError(f"{value!r} is no address or network: {error}") from None
+        raise ValueError(f"{value!r} is not an address or a network: {error}") from None
     if isinstance(found, IPv6Network) and found.subnet_of(_IPV4_MAPPED):
         raise ValueError(f"{value!r} has to be written as an IPv4 address or network")
     return str(found)

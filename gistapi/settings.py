@@ -32,8 +32,6 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 MIN_KEY_CHARACTERS = 32
 
-_REDIS = ("redis://", "rediss://", "unix://")
-_SQLITE = "sqlite:///"
 
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _SERVICE_LINKS_HINT = (
@@ -52,11 +50,10 @@ def _cache_url(value: str) -> str:
     """`memory:`, `off`, a path for SQLite, or an address that redis-py itself can read."""
     if value in {"memory:", "off"}:
         return value
-    if value.startswith(_REDIS):
+    if value.startswith(values.REDIS):
         return _redis_url(value)
-    path = Path(value.removeprefix(_SQLITE))
-    if not value.startswith(_SQLITE) or "\0" in value or path.name in {"", ":memory:"}:
-        known = ", ".join((f"{_SQLITE}PATH", *_REDIS))
+    if values.sqlite_path(value) is None:
+        known = ", ".join((f"{values.SQLITE}PATH", *values.REDIS))
         raise ValueError(f"should be `memory:`, `off`, or one of {known}")
     return value
 
@@ -69,7 +66,7 @@ def _redis_url(value: str) -> str:
         options = pool.connection_kwargs
         pool.connection_class(**options)  # reads the options; connects later
     except Exception:  # noqa: BLE001  redis-py raises what its options' own readers raise
-        raise ValueError("is no address that redis-py can read") from None
+        raise ValueError("is not an address that redis-py can read") from None
     if value.startswith("unix:") and not options.get("path"):
         raise ValueError("names no socket")
     if not 1 <= options.get("port", 1) <= values.MAX_PORT:

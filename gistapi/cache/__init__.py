@@ -1,11 +1,10 @@
 """Keeps contents, by git blob SHA-1, and listings between requests (docs/decisions/cache.md).
 
-Offers `open_cache` and `redis_server`. May import `errors` and `events`.
+Offers `open_cache` and `redis_server`. May import `errors`, `events` and `setting_values`.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gistapi.cache.contract import Cache, Store
@@ -14,6 +13,7 @@ from gistapi.cache.resilient import ResilientCache
 from gistapi.cache.sqlite import SqliteStore
 from gistapi.errors import SettingsError
 from gistapi.events import Observer, ignore
+from gistapi.setting_values import REDIS, SQLITE, sqlite_path
 
 if TYPE_CHECKING:
     from gistapi.cache.redis import RedisServer
@@ -22,9 +22,6 @@ __all__ = ["Cache", "open_cache", "redis_server"]
 
 MAX_FILE_BYTES = 100 * 2**20
 """GitHub accepts no larger files."""
-
-_SQLITE = "sqlite:///"
-_KNOWN = "sqlite:///path, redis://, rediss://, unix://, memory: or off"
 
 
 def open_cache(
@@ -56,7 +53,7 @@ def open_cache(
 
 def redis_server(url: str) -> RedisServer | None:
     """Return the Redis server of a cache's URL, which all its users share; None for other URLs."""
-    if not url.startswith(("redis://", "rediss://", "unix://")):
+    if not url.startswith(REDIS):
         return None
     from gistapi.cache.redis import RedisServer  # noqa: PLC0415 - redis-py is slow to load
 
@@ -70,8 +67,8 @@ def _store(url: str, server: RedisServer | None, max_bytes: int, observe: Observ
         from gistapi.cache.redis import RedisStore  # noqa: PLC0415 - as above
 
         return RedisStore(server)
-    if url.startswith(_SQLITE):
-        path = Path(url.removeprefix(_SQLITE))
-        if path.name and path.name != ":memory:" and "\0" not in url:
-            return SqliteStore(path, max_bytes, observe)
-    raise SettingsError(f"the cache's URL is none of {_KNOWN}")
+    if path := sqlite_path(url):
+        return SqliteStore(path, max_bytes, observe)
+    raise SettingsError(
+        f"the cache's URL is none of {SQLITE}path, {', '.join(REDIS)}, memory:, off"
+    )

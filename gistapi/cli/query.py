@@ -185,12 +185,12 @@ def time(_context: click.Context, parameter: click.Parameter, value: str | None)
 def languages(names: Sequence[str]) -> tuple[str, ...]:
     """GitHub's names of languages; a name that is similar to one of them is refused."""
     if names:
-        from gistapi.search.languages import misspelt  # noqa: PLC0415 - --help needs no search
+        from gistapi.search.languages import first_misspelt  # noqa: PLC0415 - --help needs no search
 
-        for name in names:
-            meant = misspelt(name)
-            if meant is not None:
-                raise click.BadParameter(f"GitHub knows no language {name}; did you mean {meant}?")
+        found = first_misspelt(names)
+        if found is not None:
+            name, meant = found
+            raise click.BadParameter(f"GitHub knows no language {name}; did you mean {meant}?")
     return tuple(names)
 
 

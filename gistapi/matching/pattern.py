@@ -233,7 +233,7 @@ def _check_text(pattern: str) -> None:
         raise InvalidPatternError(f"longer than {MAX_CHARACTERS} characters", MAX_CHARACTERS)
     for position, character in enumerate(pattern):
         if "\ud800" <= character <= "\udfff":
-            raise InvalidPatternError("a lone surrogate is no character", position)
+            raise InvalidPatternError("a lone surrogate is not a character", position)
 
 
 def _python_flags(flags: Flags) -> int:

@@ -21,22 +21,13 @@ def first_misspelt(names: Iterable[str]) -> tuple[str, str] | None:
 
     Only the first MAX_COMPARED unknown names are examined.
     """
-    unknown = [name for name in names if name.lower() not in _known()]
-    for name in unknown[:MAX_COMPARED]:
-        meant = misspelt(name)
-        if meant is not None:
-            return name, meant
-    return None
-
-
-def misspelt(name: str) -> str | None:
-    """Return the language that a misspelt name probably means; None if it is not misspelt."""
     known = _known()
-    lower = name.lower()
-    if lower in known:
-        return None
-    near = get_close_matches(lower, known, n=1, cutoff=_SIMILAR)
-    return known[near[0]] if near else None
+    unknown = [name for name in names if name.lower() not in known]
+    for name in unknown[:MAX_COMPARED]:
+        near = get_close_matches(name.lower(), known, n=1, cutoff=_SIMILAR)
+        if near:
+            return name, known[near[0]]
+    return None
 
 
 @cache

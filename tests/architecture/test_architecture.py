@@ -42,7 +42,7 @@ PARTS = {
     "github": Part(
         "github", "errors models events aio values", "aiohttp cachetools dulwich requests yarl"
     ),
-    "cache": Part("cache", "errors events", "cachetools redis"),
+    "cache": Part("cache", "errors events values", "cachetools redis"),
     # Counters and nonces live in the Redis that the cache's URL names.
     "quota": Part("quota", "errors events cache", "cachetools limits"),
     "search": Part(
