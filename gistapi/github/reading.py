@@ -89,7 +89,7 @@ class Reading:
         if change_age < trust.seconds:
             self._fresh_after = min(self._reader.now() - trust.seconds, known.confirmed_at)
         elif known.next_url is None or age >= trust.deletions_seconds:
-            return  # the only page shows changes itself; deletions show in the pages alone
+            return  # a single page is no longer than its changes; changes show no deletions
         else:
             changes = await self._changes(known, changes, change_age)
             if changes is None:

@@ -22,7 +22,7 @@ NEAR = 0.05
 NEAR_GAIN = 1.0002
 """500 requests bring it past that rate, as in CUBIC: https://www.rfc-editor.org/rfc/rfc9438."""
 FIRST_PAUSE = 0.25
-"""Pause after the first answer, as a fraction of its time: the rest of its round arrives in it."""
+"""Pause after a host's first answer, as a fraction of its time: the rest of the round arrives."""
 FASTEST_PACE = 200.0
 """Requests per second above which there is no pace: only the concurrency is bounded."""
 SLOWEST_PACE = 0.1

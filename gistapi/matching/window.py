@@ -126,7 +126,7 @@ class Window:
         return Hit(line, column, self._line + 1, self._column + 1, text, at, stop, cut, before)
 
     def last(self, start: int, end: int) -> int:
-        """Return an offset in the last line of a match, of which a final newline is a part."""
+        """Return an offset in a match's last line; a final newline belongs to the line it ends."""
         return end - 1 if start < end and self.data[end - 1] == NEWLINE else end
 
     def _advance(self, offset: int) -> None:

@@ -45,7 +45,7 @@ CACHE_THREADS = 4
 class RunningSearch(Iterator[SearchEvent]):
     """Iterator over the events of one search. Close it once the answer has been sent.
 
-    All matches count as unsent until then; with `kept` false, one only until the next event.
+    Matches occupy memory until then; with `kept` false, each only until the next event is read.
     """
 
     def __init__(

@@ -39,7 +39,7 @@ class Slot:
     released: bool = False
 
     def is_beyond(self, other: Slot) -> bool:
-        """Whether this gist comes after another in the listings and is of another second."""
+        """Whether this gist comes after another in the listings; those of one second do not."""
         if self.place is not other.place and self.place != other.place:  # mostly one object
             return self.place > other.place
         return self.gist.created_at < other.gist.created_at
@@ -113,7 +113,7 @@ class ReorderBuffer:
         yield from self.release_ready()
 
     def release_ready(self) -> Iterator[Match | Incomplete]:
-        """Remove the decided gists at the front, and yield those of their results not released."""
+        """Remove the decided gists at the front; yield their results that were not released yet."""
         while self._slots and self._slots[0].outcome is not None and not self.is_full:
             slot = self._slots.popleft()
             self._pass(slot)

@@ -68,7 +68,7 @@ async def listed(
 async def _places(
     source: GistSource, targets: Sequence[Target], floor: Place, scope: Scope
 ) -> AsyncGenerator[tuple[Listed, Target | None]]:
-    """Yield the place and the target of each listing, with an organization's members in its place.
+    """Yield the place and the target of each listing; an organization is replaced by its members.
 
     Members are in alphabetical order, so that a cursor can name one. If they cannot be listed, the
     item has the error and no target.
