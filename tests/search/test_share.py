@@ -76,7 +76,7 @@ def test_a_search_that_found_too_much_in_open_gists_stops() -> None:
             assert not beside.done()
         await beside
         share.keep(1, 6 * MIB)
-        with pytest.raises(Stop, match="as many matches"):
+        with pytest.raises(Stop, match="maximum number of matches"):
             await _have(share, 6 * MIB)
         share.is_alone = True
         await _have(share, 6 * MIB)
