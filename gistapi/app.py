@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from gistapi.aio.limiter import FairLimiter
 from gistapi.aio.portal import Portal
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from gistapi.cache.redis import RedisServer
-    from gistapi.web import Authentication, Guard, Policy, RateLimits
+    from gistapi.web import Authentication, Guard, Policy, RateLimits, State
 
 MAX_SEARCHES = 64
 HOT_BYTES = 16 * 2**20
@@ -52,7 +52,7 @@ class Service:
     _warming: bool = field(default=False, repr=False)
 
     @property
-    def state(self) -> Literal["starting", "ready", "stopping"]:
+    def state(self) -> State:
         """Whether searches are accepted."""
         if self.searcher.is_stopping:
             return "stopping"

@@ -81,7 +81,7 @@ def test_the_bound_is_kept(cache: ResilientCache, store: RecordingStore) -> None
 def test_a_content_is_read_from_the_store_again_after_a_while(
     cache: ResilientCache, store: RecordingStore, clock: Clock
 ) -> None:
-    """So the store records the use, and a content that the store lost does not stay for ever."""
+    """Then the store records the use, and a content that the store lost does not stay for ever."""
     for _ in range(2):
         read(cache, *BLOBS[:4])
         clock.seconds += REFRESH_SECONDS / 2

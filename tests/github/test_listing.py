@@ -85,7 +85,7 @@ async def test_many_secret_gists_do_not_end_the_list(github: FakeGithub) -> None
 
 @on_loop
 async def test_gists_of_another_user_are_never_listed(github: FakeGithub) -> None:
-    """They are an error, and are not stored (fault A1)."""
+    """Gists of another user are an error, and are not stored (fault A1)."""
     with_gists(github, 2)
     other = github.add_user("other")
     other.add_gist({"a.py": "x"})
@@ -104,7 +104,7 @@ async def test_gists_of_another_user_are_never_listed(github: FakeGithub) -> Non
 
 @on_loop
 async def test_gists_without_an_address_are_counted(github: FakeGithub) -> None:
-    """They cannot be named, so their number is reported."""
+    """Gists without an address cannot be named, so their number is reported."""
     user = with_gists(github, 1)
     user.add_gist(listed=lambda entry: entry | {"html_url": None})
     assert sum(page.unreadable for page in await pages(listings_of(github))) == 1
@@ -245,7 +245,7 @@ async def test_a_404_of_a_later_page_is_no_unknown_user(github: FakeGithub) -> N
 async def test_a_refusal_is_reported_with_githubs_message(
     github: FakeGithub, refusal: Response, words: str
 ) -> None:
-    """It is not retried."""
+    """A refusal is not retried."""
     github.faults.inject(Fault(answer=refusal))
     with pytest.raises(GithubError, match=words):
         await listed(listings_of(github))
@@ -547,7 +547,7 @@ async def test_a_deleted_user_is_remembered(github: FakeGithub) -> None:
 
 @on_loop
 async def test_an_old_listing_replaces_an_unavailable_github(github: FakeGithub) -> None:
-    """It has its age; where stale listings are not allowed, the failure is reported."""
+    """The old listing has its age; if stale listings are not allowed, the failure is reported."""
     with_gists(github, 150)
     store, clock = Store(), Clock()
     first = await listed(listings_of(github, store=store, clock=clock))

@@ -106,7 +106,7 @@ async def test_a_search_a_minute_leaves_budget(github: FakeGithub) -> None:
 
 @on_loop
 async def test_with_a_token_the_ttl_holds(github: FakeGithub) -> None:
-    """It is not extended where a 304 costs nothing."""
+    """The TTL is not extended, since a 304 costs nothing."""
     with_gists(github, 150)
     clock = Clock()
     listings = listings_of(github, MINUTES, clock=clock, token="t")

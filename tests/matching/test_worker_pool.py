@@ -201,7 +201,7 @@ def test_texts_prefiltered_in_a_thread_go_to_workers() -> None:
 
 
 def test_a_killed_worker_is_replaced() -> None:
-    """Its text is searched again by another worker."""
+    """The text of a killed worker is searched again by another one."""
     events: list[Event] = []
 
     async def body(matching: Matching) -> None:
@@ -274,7 +274,7 @@ def test_closing_ends_waiting_searches() -> None:
 
 
 def test_a_cancelled_search_frees_its_worker() -> None:
-    """Its running work ends at once."""
+    """The running work of a cancelled search ends at once."""
 
     async def body(matching: Matching) -> None:
         bomb = asyncio.create_task(scan(matcher(matching, BOMB), FUEL))

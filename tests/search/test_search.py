@@ -71,7 +71,7 @@ def test_a_user_without_gists_has_an_empty_answer(github: FakeGithub) -> None:
 
 
 def test_a_match_says_where(github: FakeGithub) -> None:
-    """It has the gist as listed, with file, line and column."""
+    """A match has the gist as listed, with file, line and column."""
     user = github.add_user("octocat")
     user.add_gist({"a.txt": "nothing", "b.txt": "one\n  a Needle\n"}, description="Two files")
     with bench(github) as ours:
@@ -338,7 +338,7 @@ def test_a_search_survives_a_thread_that_cannot_start(
 
 
 def test_an_unexpected_error_is_raised(github: FakeGithub) -> None:
-    """It reaches the caller from any task."""
+    """An error in any task of the search reaches the caller."""
     github.add_user("octocat").add_gist({"a": "needle"})
     with bench(github) as ours:
 

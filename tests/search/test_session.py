@@ -40,7 +40,7 @@ def reasons(answer: Answer) -> list[tuple[str | None, str]]:
 
 
 def test_a_deadline_returns_every_match_found() -> None:
-    """This includes gists after one that hangs, which the cursor owes."""
+    """Gists after one that hangs are included; the cursor owes that one."""
     github = Github()
     gists = [github.add("octocat", HANGS if number == 20 else HIT) for number in range(30)]
     answer = search(github, NEEDLE)
@@ -55,7 +55,7 @@ def test_a_deadline_returns_every_match_found() -> None:
 
 
 def test_a_gist_is_given_up_for_its_own_time_only() -> None:
-    """It is tried once with others and once alone; then it is a gap, and the search ends."""
+    """A gist that hangs is tried once with others and once alone; then it is a gap."""
     github = Github()
     gists = [github.add("octocat", HANGS if number == 5 else HIT) for number in range(10)]
     first, second, last = follow(github, NEEDLE)
@@ -101,7 +101,7 @@ def test_large_gists_make_small_ones_no_gap() -> None:
 
 
 def test_a_gist_over_the_bytes_of_a_search_is_given_up() -> None:
-    """It is tried once with others and once alone; the others are found."""
+    """A gist that is too large is tried once with others and once alone; the others are found."""
     github = Github()
     small = github.add("octocat", HIT)
     large = github.add("octocat", File("large", b"hay" * 2_000_000, seconds=1))
@@ -148,7 +148,7 @@ def test_a_lost_gist_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_end_has_the_age_of_the_listing() -> None:
-    """It is in whole seconds; with several listings, the oldest counts."""
+    """The age is in whole seconds; with several listings, the oldest counts."""
     github = Github(age_seconds=42.7)
     github.add("octocat", HIT)
     assert search(github, NEEDLE).end.searched.listing_age_seconds == 42
@@ -186,7 +186,7 @@ def test_a_narrow_filter_does_not_serialize_requests() -> None:
 
 
 def test_a_single_search_uses_all_its_places() -> None:
-    """It uses sixteen of sixteen, from the first page on."""
+    """A search alone uses sixteen places of sixteen, from the first page on."""
     github = Github()
     for _ in range(100):
         github.add("octocat", replace(HIT, seconds=2))
@@ -249,7 +249,7 @@ def test_progress_is_sent_while_github_is_silent() -> None:
     ],
 )
 def test_a_spent_quota_lets_files_in_progress_finish(error: GistapiError, reason: str) -> None:
-    """They are counted already; no other gist is begun, and the cursor owes the rest."""
+    """Files in progress are counted already; no other gist is begun; the cursor owes the rest."""
     github = Github()
     for number in range(40):
         github.add("octocat", File(error=error) if number == 39 else replace(HIT, seconds=2))
@@ -314,7 +314,7 @@ def test_several_targets_are_searched_concurrently() -> None:
 
 
 def test_when_every_target_fails_the_search_does() -> None:
-    """It raises the first target's error."""
+    """The search raises the first target's error."""
     with pytest.raises(UserNotFoundError):
         search(Github(), replace(NEEDLE, usernames=("hubot",)))
 

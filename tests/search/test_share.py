@@ -46,7 +46,7 @@ def test_few_matches_never_wait() -> None:
 
 
 def test_what_is_not_found_is_given_back() -> None:
-    """So is what a gist held before it was decided, and at the end all of it."""
+    """A gist gives back what it held before it was decided, and a search at its end everything."""
 
     async def main() -> None:
         budget = GrowingBudget(10 * MIB, 10 * MIB)
@@ -66,7 +66,7 @@ def test_what_is_not_found_is_given_back() -> None:
 
 
 def test_a_search_that_found_too_much_in_open_gists_stops() -> None:
-    """It waits for what it looks for beside, not for itself; a gist that is alone goes on."""
+    """The search waits for other gists in progress; a gist that is alone continues."""
 
     async def main() -> None:
         share = AnswerShare(GrowingBudget(10 * MIB, 10 * MIB))
@@ -184,7 +184,7 @@ def test_what_a_stream_has_sent_is_in_memory_no_more(github: FakeGithub) -> None
 
 
 def test_a_stream_stays_close_to_its_reader() -> None:
-    """It waits once AHEAD_BYTES are unread, or anything while others wait for memory."""
+    """A stream waits once AHEAD_BYTES are unread, or any bytes while others wait for memory."""
 
     async def main() -> None:
         budget = GrowingBudget(10 * MIB, 10 * MIB)
