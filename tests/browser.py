@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from tests.browser_path import MISSING, find, in_ci
 
@@ -22,6 +30,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+BLANK = "about:blank"
 WAIT_MS = 15_000  # on a machine that is busy with other tests
 
 expect.set_options(timeout=WAIT_MS)
@@ -51,18 +60,37 @@ class Visit:
     faults: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("console", lambda said: self._note(said.type, said.text))
-        self.page.on("request", lambda request: self._check(request.url))
+        self.page.on("pageerror", self._raised)
+        self.page.on("console", self._said)
+        self.page.on("request", self._requested)
 
-    def _note(self, kind: str, text: str) -> None:
+    def _raised(self, error: Error) -> None:
+        self.faults.append(str(error))
+
+    def _said(self, said: ConsoleMessage) -> None:
         # The page shows an error answer; here it is no fault.
-        if kind in {"error", "warning"} and "the server responded with a status of" not in text:
-            self.faults.append(text)
+        expected = "the server responded with a status of" in said.text
+        if said.type in {"error", "warning"} and not expected:
+            self.faults.append(said.text)
 
-    def _check(self, url: str) -> None:
-        if not url.startswith((self.home, "data:")):
-            self.faults.append(f"asked {url}")
+    def _requested(self, request: Request) -> None:
+        if not request.url.startswith((self.home, "data:")):
+            self.faults.append(f"asked {request.url}")
+
+    def leave(self) -> None:
+        """Leave nothing to the next visit: no tab, route, listener, cookie or stored value."""
+        page, context = self.page, self.page.context
+        page.remove_listener("pageerror", self._raised)
+        page.remove_listener("console", self._said)
+        page.remove_listener("request", self._requested)
+        page.unroute_all(behavior="ignoreErrors")
+        for other in context.pages[1:]:
+            other.close()
+        page.goto(BLANK)
+        context.clear_cookies()
+        session = context.new_cdp_session(page)
+        session.send("Storage.clearDataForOrigin", {"origin": self.home, "storageTypes": "all"})
+        session.detach()
 
 
 @contextmanager
@@ -75,20 +103,26 @@ def visit(
     theme: Literal["light", "dark"] = "light",
     scale: float = 1,
 ) -> Iterator[Visit]:
-    """A page in a context of its own; at the end it must have no faults."""
-    context: BrowserContext = browser.new_context(
-        color_scheme=theme,
-        viewport={"width": width, "height": height},
-        device_scale_factor=scale,
-        reduced_motion="reduce",
-        permissions=["clipboard-read", "clipboard-write"],
+    """A page that knows nothing of earlier visits; at the end it must have no faults.
+
+    A process for each page would take most of a visit's time, so the next visit gets the same one.
+    """
+    idle = (context for context in browser.contexts if context.pages[0].url == BLANK)
+    context = (next(idle, None) if scale == 1 else None) or browser.new_context(
+        device_scale_factor=scale, permissions=["clipboard-read", "clipboard-write"]
     )
     context.set_default_timeout(WAIT_MS)
-    home = "/".join(url.split("/")[:3])
-    visited = Visit(context.new_page(), home)
+    page = context.pages[0] if context.pages else context.new_page()
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    visited = Visit(page, "/".join(url.split("/")[:3]))
     try:
-        visited.page.goto(url)
+        page.goto(url)
         yield visited
         assert visited.faults == []
-    finally:
+        visited.leave()
+    except BaseException:
+        context.close()
+        raise
+    if scale != 1:
         context.close()
