@@ -25,6 +25,9 @@ class Order:
     def take(self, gists: Iterable[Gist]) -> tuple[Gist, ...]:
         """The next gists of the list, without those that came before."""
         placed: list[Gist] = []
+        if not self._changed:  # as a rule
+            self._put(gists, placed)
+            return tuple(placed)
         for gist in gists:
             if self._changed and gist.id not in self._seen:
                 self._put(self._newer(gist), placed)
