@@ -6,7 +6,7 @@ is not stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -30,6 +30,10 @@ class Cache(Protocol):
         as the caller iterates, at most a few MiB ahead. Contents over MAX_CONTENT_BYTES are
         not included.
         """
+        ...
+
+    def contents_in_memory(self, blobs: Iterable[str]) -> dict[str, bytes]:
+        """Return those of these contents that need no store, by their SHA-1. Never waits."""
         ...
 
     def put_content(self, blob_sha: str, content: bytes) -> None:

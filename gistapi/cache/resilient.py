@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing
 
 from cachetools import LRUCache
@@ -66,10 +66,8 @@ class ResilientCache:
 
     def get_contents(self, blobs: Mapping[str, int | None]) -> Iterator[tuple[str, bytes]]:
         """Yield the stored contents; see Cache."""
-        hot = self._hot_contents(blobs)
-        if hot:
-            self._observe(CacheRead("content", len(hot), 0))
-            yield from hot.items()
+        hot = self.contents_in_memory(blobs)
+        yield from hot.items()
         patience_seconds = _PATIENCE_SECONDS
         for batch in _batches({blob: size for blob, size in blobs.items() if blob not in hot}):
             patience_seconds += _PATIENCE_PER_BATCH_SECONDS
@@ -84,6 +82,16 @@ class ResilientCache:
                 self._read_failed("get_contents", StoreError("the store is slow"))
             self._keep_hot(found)
             yield from found
+
+    def contents_in_memory(self, blobs: Iterable[str]) -> dict[str, bytes]:
+        """Return the contents read last; see Cache."""
+        now = self._clock()
+        with self._hot_lock:
+            kept = [(blob, self._hot[blob]) for blob in blobs if blob in self._hot]
+        hot = {blob: content for blob, (content, ends_at) in kept if now < ends_at}
+        if hot:
+            self._observe(CacheRead("content", len(hot), 0))
+        return hot
 
     def put_content(self, blob_sha: str, content: bytes) -> None:
         """Queue a content to be written; see Cache."""
@@ -143,12 +151,6 @@ class ResilientCache:
 
     def _limit_bytes(self, wanted_bytes: int) -> int:
         return min(wanted_bytes, self._store.max_content_bytes)
-
-    def _hot_contents(self, blobs: Mapping[str, int | None]) -> dict[str, bytes]:
-        now = self._clock()
-        with self._hot_lock:
-            kept = [(blob, self._hot[blob]) for blob in blobs if blob in self._hot]
-        return {blob: content for blob, (content, ends_at) in kept if now < ends_at}
 
     def _keep_hot(self, found: list[tuple[str, bytes]]) -> None:
         ends_at = self._clock() + REFRESH_SECONDS

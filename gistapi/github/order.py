@@ -26,6 +26,9 @@ class Order:
     def take(self, gists: Iterable[Gist]) -> tuple[Gist, ...]:
         """Return the next gists of the listing, ordered, without those already returned."""
         placed: list[Gist] = []
+        if not self._changed:  # as a rule
+            self._put(gists, placed)
+            return tuple(placed)
         for gist in gists:
             if self._changed and gist.id not in self._seen:
                 self._put(self._newer(gist), placed)

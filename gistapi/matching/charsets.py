@@ -83,7 +83,7 @@ def _ascii_members(node: tuple[Any, Any], flags: int) -> Ranges:
 
 def ascii_members(node: Node, flags: int) -> Ranges:
     """The ASCII characters that a single-character node matches under these flags."""
-    if node[0] is op.LITERAL and not flags & re.IGNORECASE:
+    if node[0] is op.LITERAL and not flags & op.SRE_FLAG_IGNORECASE:
         return ((node[1], node[1]),) if node[1] < len(ASCII_TEXT) else ()
     return _ascii_members(key(node), flags)
 
@@ -92,11 +92,11 @@ def members(node: Node, flags: int) -> Ranges:
     """All characters that a single-character node matches under these flags."""
     kind, argument = node
     if kind is op.ANY:
-        return complement(() if flags & re.DOTALL else ((10, 10),))
+        return complement(() if flags & op.SRE_FLAG_DOTALL else ((10, 10),))
     if kind is op.NOT_LITERAL:
         return complement(members((op.LITERAL, argument), flags))
     if kind is op.LITERAL:
-        if not flags & re.IGNORECASE or chr(argument) not in _cased_characters():
+        if not flags & op.SRE_FLAG_IGNORECASE or chr(argument) not in _cased_characters():
             return ((argument, argument),)
         return of_characters(_engine(node, flags).findall(_cased()[1]))
     if argument[0][0] is op.NEGATE:
@@ -106,7 +106,7 @@ def members(node: Node, flags: int) -> Ranges:
 
 def _class_members(items: list[Node], flags: int) -> Ranges:
     items = list(dict.fromkeys(items))  # the parser makes \w|\w|… one class
-    if not flags & re.IGNORECASE:
+    if not flags & op.SRE_FLAG_IGNORECASE:
         return union(*(_item(item, flags) for item in items))
     # Case folding has its own rules for what has case: there the engine itself is asked.
     cased, text = _cased()
@@ -165,7 +165,7 @@ def _category(category: Op, flags: int) -> Ranges:
     if category in _NEGATIONS:
         return complement(_category(_NEGATIONS[category], flags))
     engine = _engine((op.IN, [(op.CATEGORY, category)]), flags, repeated=True)
-    text = ASCII_TEXT if flags & re.ASCII else _everything()
+    text = ASCII_TEXT if flags & op.SRE_FLAG_ASCII else _everything()
     return tuple((found.start(), found.end() - 1) for found in engine.finditer(text))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
+from typing import cast
 
 from gistapi.errors import PatternTimeoutError
 from gistapi.events import FileScanned
@@ -84,29 +85,26 @@ class Matcher:
         """Search whole files; returns the results in their order. Raises OverloadedError."""
         tally = _Tally()
         outcomes = await self._look_here(contents, tally)
-        await self._look_in_threads(contents, outcomes, tally)
-        await self._scan_the_rest(contents, outcomes, tally)
+        if any(outcomes):
+            await self._look_in_threads(contents, outcomes, tally)
+            await self._scan_the_rest(contents, outcomes, tally)
         if tally.files:
             self._work.shared.observe(tally.event())
-        jobs = [outcome for outcome in outcomes if isinstance(outcome, Job)]
-        if jobs:
-            await self._work.ask(jobs)
-        return await self._results(outcomes)
+        if any(outcomes):
+            await self._ask_workers(outcomes)
+        return cast("list[Hits | PatternTimeoutError | None]", outcomes)
 
-    async def _results(
-        self, outcomes: Sequence[_Outcome]
-    ) -> list[Hits | PatternTimeoutError | None]:
-        """The results; the loop serves other tasks while many matches are looked up."""
-        results: list[Hits | PatternTimeoutError | None] = []
+    async def _ask_workers(self, outcomes: list[_Outcome]) -> None:
+        """Do the jobs; the loop serves other tasks while many matches are looked up."""
+        jobs = [(index, job) for index, job in enumerate(outcomes) if isinstance(job, Job)]
+        if jobs:
+            await self._work.ask([job for _, job in jobs])
         began = time.perf_counter()
-        for outcome in outcomes:
-            if isinstance(outcome, _Way):
-                continue
-            results.append(await self._result(outcome) if isinstance(outcome, Job) else outcome)
+        for index, job in jobs:
+            outcomes[index] = await self._result(job)
             if time.perf_counter() - began > PAUSE_SECONDS:
                 await asyncio.sleep(0)
                 began = time.perf_counter()
-        return results
 
     async def _look_here(self, contents: Sequence[bytes], tally: _Tally) -> list[_Outcome]:
         """Search on the loop the texts that take microseconds."""

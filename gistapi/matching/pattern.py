@@ -158,7 +158,7 @@ class CompiledPattern:
 
     @cached_property
     def _begins_with_literal(self) -> bool:
-        with_case = not self.flags & re.IGNORECASE
+        with_case = not self.flags & op.SRE_FLAG_IGNORECASE
         return with_case and len(self.tree) > 0 and self.tree[0][0] is op.LITERAL
 
     @cached_property
@@ -167,11 +167,15 @@ class CompiledPattern:
         return empty_matches.is_nullable(self.tree) and empty_matches.prefers_empty(self.tree)
 
     @cached_property
+    def _has_odd_loop(self) -> bool:
+        return empty_matches.has_odd_loop(self.tree)
+
+    @cached_property
     def _has_non_boundary(self) -> bool:
         return _mentions(self.tree, op.AT_NON_BOUNDARY)
 
     def _engine(self, *, ascii_only: bool, loose: bool = False) -> Engine:
-        if empty_matches.has_odd_loop(self.tree) and not loose:
+        if self._has_odd_loop and not loose:
             return self.python
         try:
             source = translate.Translator(ascii_only, loose).translate(self.tree, self.flags)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from re import _constants as op  # type: ignore[attr-defined, unused-ignore]
 
@@ -32,7 +31,7 @@ def _characters(nodes: Sequence[Node], flags: int) -> Iterator[str]:
     The parser has already moved the common beginning of alternatives before them.
     """
     for kind, argument in nodes:
-        if kind is op.LITERAL and not flags & re.IGNORECASE:
+        if kind is op.LITERAL and not flags & op.SRE_FLAG_IGNORECASE:
             yield chr(argument)
         elif kind is op.SUBPATTERN:
             yield from _characters(argument[3], match_bounds.inner_flags(argument, flags))

@@ -10,7 +10,6 @@ The syntax of RE2: https://github.com/google/re2/wiki/Syntax
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from re import _constants as op  # type: ignore[attr-defined, unused-ignore]
@@ -118,7 +117,7 @@ class Translator:
 
     def at(self, where: Op, flags: int, tail: bool) -> Piece:  # noqa: FBT001
         """An anchor or a boundary."""
-        multiline = flags & re.MULTILINE
+        multiline = flags & op.SRE_FLAG_MULTILINE
         if where is op.AT_END and not multiline:
             # Python's $ looks behind a final newline; RE2 can't look, but may eat it at the end.
             if not tail:
@@ -126,7 +125,7 @@ class Translator:
             return Piece(MARK + r"(?:\n?\z)", 4)
         if where in (op.AT_BOUNDARY, op.AT_NON_BOUNDARY):
             # RE2's boundary is one of ASCII bytes, and its \B matches inside a character.
-            ascii_words = self.ascii_only or (flags & re.ASCII and where is op.AT_BOUNDARY)
+            ascii_words = self.ascii_only or (flags & op.SRE_FLAG_ASCII and where is op.AT_BOUNDARY)
             if not ascii_words:
                 return self._left_out("a word boundary in a text that isn't ASCII")
         if where is op.AT_BEGINNING:

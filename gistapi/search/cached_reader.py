@@ -49,7 +49,7 @@ async def read_cached(
                 without = await _searched(reader, room, batch, open_places)
             expected = max(without.values(), default=(most - room.left_bytes) // len(some))
             todo |= without
-            found = [state for wanted in open_places.values() for state, _ in wanted]
+            found = {state: None for wanted in open_places.values() for state, _ in wanted}
             _pass_on(reader, found, left, decided)
     _pass_on(reader, states, left, decided)
     return list(left)
@@ -115,11 +115,13 @@ async def _searched(reader: Reader, room: Room, batch: Batch, places: Places) ->
 
     Returns those whose matches found no room, and what these take.
     """
-    found = await reader.in_thread(partial(reader.kept, {sha: batch[sha] for sha in places}))
-    results = await reader.matcher.search_many([content for _, content in found])
+    found = reader.shared.contents.contents_in_memory(places)
+    if missing := {sha: batch[sha] for sha in places if sha not in found}:
+        found |= await reader.in_thread(partial(reader.kept, missing))
+    results = await reader.matcher.search_many(list(found.values()))
     without: dict[str, int] = {}
-    for (sha, content), result in zip(found, results, strict=True):
+    for (sha, content), result in zip(found.items(), results, strict=True):
         for state, index in places[sha]:
-            if missing := reader.try_note(room, state, index, result, len(content)):
-                without[sha] = without.get(sha, 0) + missing
+            if lacking := reader.try_note(room, state, index, result, len(content)):
+                without[sha] = without.get(sha, 0) + lacking
     return without

@@ -13,7 +13,7 @@ from gistapi.search.cached_reader import read_cached
 from gistapi.search.cursor import Cursor, Place
 from gistapi.search.gist_state import GistState
 from gistapi.search.reader import Reader
-from gistapi.search.reorder import Outcome, ReorderBuffer, Slot
+from gistapi.search.reorder import NOTHING, Outcome, ReorderBuffer, Slot
 from gistapi.search.sender import Sender
 from gistapi.search.sizes import outcome_bytes
 from gistapi.search.stop import Full, Stop, cause, stop_of, stop_or_raise
@@ -109,7 +109,7 @@ class Feeder:
                 continue
             state = self._reader.prepare(slot)
             if state is None:
-                self._complete(slot, Outcome())
+                self._complete(slot, NOTHING)
             else:
                 wanted.append(state)
         while wanted and self._soft is None:

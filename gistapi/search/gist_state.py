@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
 from gistapi.errors import GistapiError, IncompleteError
 from gistapi.models import FileMatch, GistFile, Hits, Incomplete, Match
-from gistapi.search.reorder import Outcome, Slot
+from gistapi.search.reorder import NOTHING, Outcome, Slot
 from gistapi.search.sizes import hits_bytes
 
 MAX_HITS = 1000
 """Matches that are returned of one gist."""
 Result = Hits | GistapiError | None
 """What the search of one file came to: matches, why it could not be searched, or no match."""
-NOTHING = Outcome()
 NOWHERE = IncompleteError(
     "file_unavailable", "GitHub's raw host refuses the file, and the gist's git does not have it."
 )
@@ -26,25 +25,31 @@ class GistState:
 
     With `wants_all` every file has to be searched. With `wants_first` the first match in the order
     of the files is wanted, so that the same request gets the same answer. Otherwise any match
-    decides. `held_bytes` is what its matches take. For the loop alone.
+    decides. `results` are those so far, by the file's index; `held_bytes` is what its matches take.
+    For the loop alone.
     """
+
+    __slots__ = (
+        *("slot", "files", "results", "held_bytes", "_wants_all", "_wants_first", "_refused"),
+        *("_failure", "_named", "_has_too_many", "_hits"),
+    )
 
     def __init__(
         self,
         slot: Slot,
-        files: Iterable[GistFile],
+        files: tuple[GistFile, ...],
         *,
         wants_all: bool = False,
         wants_first: bool = False,
     ) -> None:
         self.slot = slot
-        self.files = list(files)
+        self.files = files
         self._wants_all = wants_all
         self._wants_first = wants_first
-        self._results: dict[int, Result] = {}
-        self._refused: set[int] = set()
+        self.results: dict[int, Result] = {}
+        self._refused: frozenset[int] = frozenset()
         self._failure: GistapiError | None = None
-        self._named: list[FileMatch] = []
+        self._named: tuple[FileMatch, ...] = ()
         self._has_too_many = False
         self._hits = 0
         self.held_bytes = 0
@@ -52,13 +57,13 @@ class GistState:
     @property
     def is_decided(self) -> bool:
         """Whether no open file can change the outcome."""
-        return len(self._results) == len(self.files) or next(self.open_indexes(), None) is None
+        return len(self.results) == len(self.files) or next(self.open_indexes(), None) is None
 
     @property
     def has_match(self) -> bool:
         """Whether a file matches, or a name."""
         return bool(self._named) or any(
-            isinstance(result, Hits) for result in self._results.values()
+            isinstance(result, Hits) for result in self.results.values()
         )
 
     @property
@@ -70,28 +75,24 @@ class GistState:
     def open_indexes(self) -> Iterator[int]:
         """The files that have no result yet and still matter, in order."""
         end = len(self.files)
-        matched = [index for index, result in self._results.items() if isinstance(result, Hits)]
+        matched = [index for index, result in self.results.items() if isinstance(result, Hits)]
         if self._named and not self._wants_all:
             end = 0
         elif matched and not self._wants_all:
             end = min(matched) if self._wants_first else 0
-        return (index for index in range(end) if index not in self._results)
-
-    def is_noted(self, index: int) -> bool:
-        """Whether a file has a result."""
-        return index in self._results
+        return (index for index in range(end) if index not in self.results)
 
     def note_name(self, file: GistFile | None, hits: Hits) -> None:
         """Record matches in a file's name, or in the gist's description without a file."""
         found_in: Literal["name", "description"] = "description" if file is None else "name"
         left = MAX_HITS + 1 - sum(len(found.hits) for found in self._named)
         if left > 0:
-            self._named.append(FileMatch(file, hits.hits[:left], hits.more, found_in))
+            self._named += (FileMatch(file, hits.hits[:left], hits.more, found_in),)
             self.held_bytes += hits_bytes(hits.hits[:left])
 
     def note(self, index: int, result: Result) -> None:
         """Record a file's result."""
-        self._results[index] = result
+        self.results[index] = result
         if isinstance(result, Hits):
             self._hits += len(result.hits)
             self.held_bytes += hits_bytes(result.hits)
@@ -102,24 +103,24 @@ class GistState:
         """Drop matches beyond the outcome's limit, except one, so that `more` can be reported."""
         self._hits = 0
         self.held_bytes = sum(hits_bytes(found.hits) for found in self._named)
-        for index, result in sorted(self._results.items(), key=lambda item: item[0]):
+        for index, result in sorted(self.results.items(), key=lambda item: item[0]):
             if isinstance(result, Hits):
                 left = max(0, MAX_HITS - self._hits)
                 kept = replace(result, hits=result.hits[: left + 1])
-                self._results[index] = kept
+                self.results[index] = kept
                 self.held_bytes += hits_bytes(kept.hits)
                 self._hits += min(left, len(result.hits))
 
     def refuse(self, index: int) -> None:
         """Record that the raw host does not have a file that git may have."""
-        self._refused.add(index)
+        self._refused |= {index}
 
     def note_git(self, file: GistFile, result: Result) -> None:
         """Record the result of a file that git has; one that was not listed is added."""
         index = next((n for n, known in enumerate(self.files) if known.name == file.name), None)
         if index is None:
             index = len(self.files)
-            self.files.append(file)
+            self.files += (file,)
         self.note(index, result)
 
     def end_git(self, error: GistapiError | None = None) -> None:
@@ -138,12 +139,12 @@ class GistState:
 
     def outcome(self) -> Outcome:
         """The outcome of the gist, of which nothing is remembered here."""
-        if not (self._named or self._failure or any(self._results.values())):
+        if not (self._named or self._failure or any(self.results.values())):
             return NOTHING
         try:
             return self._outcome()
         finally:
-            self._results, self._named = {}, []
+            self.results, self._named = {}, ()
 
     def _outcome(self) -> Outcome:
         matches = tuple(self._file_matches())
@@ -168,7 +169,7 @@ class GistState:
 
     def _all_matches(self) -> Iterator[FileMatch]:
         yield from self._named
-        for index, result in sorted(self._results.items(), key=lambda item: item[0]):
+        for index, result in sorted(self.results.items(), key=lambda item: item[0]):
             if isinstance(result, Hits):
                 yield FileMatch(self.files[index], result.hits, result.more)
 
@@ -176,7 +177,7 @@ class GistState:
         url = self.slot.gist.html_url
         if self._failure is not None:
             yield Incomplete(url, None, reason_of(self._failure), str(self._failure))
-        for index, result in sorted(self._results.items(), key=lambda item: item[0]):
+        for index, result in sorted(self.results.items(), key=lambda item: item[0]):
             if isinstance(result, GistapiError):
                 yield Incomplete(url, self.files[index].name, reason_of(result), str(result))
 

@@ -99,12 +99,15 @@ class Reader:
 
         Returns what they take if there is none.
         """
-        if state.is_noted(index):
+        if index in state.results:
             return 0
-        if isinstance(result, Hits):
-            more = hits_bytes(result.hits)
-            if not self.share.try_keep(room, state.slot.number, state.held_bytes + more):
-                return more
+        if not isinstance(result, Hits):  # as a rule
+            self.count(state.slot, 1, size_bytes)
+            state.note(index, result)
+            return 0
+        more = hits_bytes(result.hits)
+        if not self.share.try_keep(room, state.slot.number, state.held_bytes + more):
+            return more
         self.count(state.slot, 1, size_bytes)
         self.note(state, index, result)
         return 0
@@ -182,7 +185,7 @@ class Reader:
         async def load() -> bytes:
             if raw_url in self.shared.landed:
                 read = partial(self.kept, {blob_sha: file.size_bytes})
-                for _, content in await self.in_thread(read):
+                for content in (await self.in_thread(read)).values():
                     return content
             content = await self.source.read(gist, file, self.scope)
             self.shared.contents.put_content(blob_sha, content)
@@ -261,9 +264,9 @@ class Reader:
         """Hold bytes of the budget, once they are free and it is this search's turn."""
         return self.shared.budget.beside(self.scope.lane).place(size_bytes)
 
-    def kept(self, blobs: dict[str, int | None]) -> list[tuple[str, bytes]]:
-        """Those of these contents that the cache has. Blocks."""
-        return list(self.shared.contents.get_contents(blobs))
+    def kept(self, blobs: dict[str, int | None]) -> dict[str, bytes]:
+        """Those of these contents that the cache has, by their SHA. Blocks."""
+        return dict(self.shared.contents.get_contents(blobs))
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do work that blocks on the cache in one of its threads, when it is this search's turn."""

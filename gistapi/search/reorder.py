@@ -8,7 +8,7 @@ which gists were begun, and names the gists before it that are still owed.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gistapi.models import Gist, Incomplete, Match
@@ -21,6 +21,9 @@ class Outcome:
 
     match: Match | None = None
     incomplete: tuple[Incomplete, ...] = ()
+
+
+NOTHING = Outcome()
 
 
 @dataclass(eq=False, slots=True)
@@ -57,6 +60,7 @@ class ReorderBuffer:
         self._last: list[Slot] = []
         self._awaited = set(cursor.owed)  # owed gists that the listing has not shown yet
         self._anchor_seen = False
+        self._goes_on = cursor != Cursor()
         self._limit = limit
         self._slots: deque[Slot] = deque()
         self.listed = 0
@@ -77,7 +81,7 @@ class ReorderBuffer:
     def add(self, place: Place, gist: Gist) -> Slot | None:
         """Append a gist of the listing; returns None if an earlier answer has decided it."""
         self.listed += 1
-        if self._is_covered(place, gist):
+        if self._goes_on and self._is_covered(place, gist):
             if gist.id not in self._start.owed:
                 self.done += 1
                 return None
@@ -134,16 +138,15 @@ class ReorderBuffer:
             if slot.outcome is not None:
                 yield from self._release(slot)
 
-    def _release(self, slot: Slot) -> Iterator[Match | Incomplete]:
+    def _release(self, slot: Slot) -> Sequence[Match | Incomplete]:
         if slot.released or slot.outcome is None:
-            return
+            return ()
         slot.released = True
-        outcome, slot.outcome = slot.outcome, Outcome()  # frees the match: the slot may stay
-        if outcome.match is not None:
-            self.matches += 1
-            yield outcome.match
-        else:
-            yield from outcome.incomplete
+        outcome, slot.outcome = slot.outcome, NOTHING  # frees the match: the slot may stay
+        if outcome.match is None:
+            return outcome.incomplete
+        self.matches += 1
+        return (outcome.match,)
 
     def undecided(self) -> Iterator[Slot]:
         """Yield the gists that were begun and are not decided, in listing order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from sys import getsizeof
 
 from gistapi.matching.window import LINE_CHARACTERS
@@ -31,6 +32,7 @@ def cost_bytes(file: GistFile, max_count: int | None, context: int) -> int:
     return (file.size_bytes or 0) + most_bytes(file.size_bytes, max_count, context)
 
 
+@lru_cache(4096)  # it is asked for each file
 def most_bytes(size_bytes: int | None, max_count: int | None, context: int) -> int:
     """Return the maximum memory of the matches in one file; `size_bytes` is None if unknown.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
@@ -48,6 +48,9 @@ class ContentStore(Protocol):
 
     def get_contents(self, blobs: dict[str, int | None]) -> Iterator[tuple[str, bytes]]:
         """Yield the small contents that are kept, by blob SHA. Blocks."""
+
+    def contents_in_memory(self, blobs: Iterable[str]) -> dict[str, bytes]:
+        """Return the small contents that need no reading, by blob SHA. Never blocks."""
 
     def put_content(self, blob_sha: str, content: bytes) -> None:
         """Keep a small content. Never blocks."""

@@ -70,6 +70,18 @@ def test_the_second_reading_requests_only_new_contents(
     ]
 
 
+def test_contents_in_memory_need_no_store(
+    cache: ResilientCache, store: RecordingStore, clock: Clock
+) -> None:
+    """Only those read before are returned, and for as long as they may stay in memory."""
+    read(cache, *BLOBS[:2])
+    store.asked.clear()
+    assert cache.contents_in_memory(BLOBS[:4]) == dict(zip(BLOBS[:2], CONTENTS[:2], strict=True))
+    clock.seconds += REFRESH_SECONDS
+    assert cache.contents_in_memory(BLOBS[:4]) == {}
+    assert store.asked == []
+
+
 def test_the_bound_is_kept(cache: ResilientCache, store: RecordingStore) -> None:
     """The contents read most recently stay."""
     read(cache, *BLOBS)

@@ -7,7 +7,7 @@ are real. HTTP is tested elsewhere, with a real server.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -201,6 +201,11 @@ class Github:
         """Return nothing: files here have no blob SHA."""
         del blobs
         return iter(())
+
+    def contents_in_memory(self, blobs: Iterable[str]) -> dict[str, bytes]:
+        """Return nothing."""
+        del blobs
+        return {}
 
     def put_content(self, blob_sha: str, content: bytes) -> None:
         """Keep nothing."""

@@ -13,11 +13,11 @@ from tests.search.test_reorder import gist_of
 def test_a_gist_of_many_matching_files_holds_few_matches() -> None:
     """300 files have 1,000 matches each, of which at most 1,000 are shown."""
     hit = Hit(1, 1, 1, 2, "a", 0, 1, cut=False)
-    files = [GistFile(f"{number}", None, 1000, None, None) for number in range(300)]
+    files = tuple(GistFile(f"{number}", None, 1000, None, None) for number in range(300))
     state = GistState(Slot(gist_of(1, 0), Place(), 0), files, wants_all=True)
     for index in reversed(range(300)):
         state.note(index, Hits((hit,) * 1000, more=False))
-        kept = sum(len(found.hits) for found in state._results.values() if isinstance(found, Hits))
+        kept = sum(len(found.hits) for found in state.results.values() if isinstance(found, Hits))
         assert kept <= 3300
     match = state.outcome().match
     assert match is not None
@@ -28,7 +28,7 @@ def test_a_gist_of_many_matching_files_holds_few_matches() -> None:
 def test_cached_files_are_searched_together_within_the_memory_budget() -> None:
     """300 files of 2 kB with 1,000 matches each would take 150 MB if searched at once."""
     file = GistFile("a", None, 2000, None, None)
-    state = GistState(Slot(gist_of(1, 0), Place(), 0), [file])
+    state = GistState(Slot(gist_of(1, 0), Place(), 0), (file,))
     places = {f"{number}": [(state, 0)] for number in range(300)}
     assert max(len(batch) for batch, _ in batches(places, 1000, 0)) == 5
     assert max(len(batch) for batch, _ in batches(places, None, 0)) == 300

@@ -78,9 +78,9 @@ def test_contents_in_memory_are_counted(
         missing.append(max(0, len(content) - self.shared.budget.held))
         return content
 
-    def keeping(self: Reader, blobs: Mapping[str, int | None]) -> list[tuple[str, bytes]]:
+    def keeping(self: Reader, blobs: Mapping[str, int | None]) -> dict[str, bytes]:
         found = kept(self, dict(blobs))
-        contents = sum(len(content) for _, content in found)
+        contents = sum(map(len, found.values()))
         missing.append(max(0, contents - self.shared.budget.held))
         return found
 

@@ -56,8 +56,8 @@ class WsgiBridge:
     The environ has two additions: `gistapi.client_left`, a function that says whether the client
     has closed its connection, and `REQUEST_URI`, the path and query as they were sent. An answer
     with a Content-Length is sent without a thread, and closed before; if the application sets
-    `gistapi.hold` in the environ, it is closed afterwards, so that large unread answers
-    count as work.
+    `gistapi.hold` in the environ, one of more than PART_BYTES is closed afterwards, so that large
+    unread answers count as work.
     """
 
     def __init__(self, app: WsgiApp, *, threads: int) -> None:
@@ -136,7 +136,7 @@ class _Exchange:
             status, headers = head
             if _is_whole(environ, status, headers):
                 answer = _Whole(status, headers, b"".join(chunks))
-                if not environ.get("gistapi.hold"):
+                if len(answer.body) <= PART_BYTES or not environ.get("gistapi.hold"):
                     return answer
                 self._await(self.send(answer))
                 return None

@@ -173,6 +173,22 @@ def test_a_buffered_answer_is_closed_once_it_is_sent(
             assert slow.recv(65536)
 
 
+def test_a_small_answer_is_sent_without_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No thread waits for it, also if larger ones are to be held."""
+
+    def waiting(*_: object) -> None:
+        raise AssertionError
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        environ["gistapi.hold"] = True
+        start_response("200 OK", [("Content-Length", "3")])
+        return [b"all"]
+
+    monkeypatch.setattr(bridge._Exchange, "_await", waiting)
+    with hosting(app) as host:
+        assert host.ask(POST + b"\r\n").endswith(b"all")
+
+
 def test_the_application_learns_of_a_disconnect() -> None:
     """It learns so while it works, not only when it sends."""
     began: SimpleQueue[Any] = SimpleQueue()
