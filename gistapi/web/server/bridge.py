@@ -185,7 +185,12 @@ class _Exchange:
         if self.left.is_set():
             coroutine.close()
             raise ClientLeftError("the client has left")
-        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        try:
+            sent = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:  # the loop is closed: the server has ended
+            coroutine.close()
+            raise
+        sent.result()
 
     def _cut_if_begun(self) -> None:
         if self.response.prepared:

@@ -8,9 +8,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from aiohttp import web
 
 from gistapi.web.server import bridge
 from gistapi.web.server.bridge import WsgiBridge
@@ -187,6 +188,19 @@ def test_a_small_answer_is_sent_without_a_thread(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(bridge._Exchange, "_await", waiting)
     with hosting(app) as host:
         assert host.ask(POST + b"\r\n").endswith(b"all")
+
+
+def test_an_answer_after_the_end_of_the_server_is_dropped() -> None:
+    """Its thread ends with an error, and nothing is left that was never awaited."""
+    loop = asyncio.new_event_loop()
+
+    async def exchange() -> bridge._Exchange:
+        return bridge._Exchange(cast("web.BaseRequest", None))
+
+    late = loop.run_until_complete(exchange())
+    loop.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        late._await(late.send(cast("Any", None)))
 
 
 def test_the_application_learns_of_a_disconnect() -> None:
