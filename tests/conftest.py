@@ -19,7 +19,7 @@ from tests.serving import free_port
 # No profile has a deadline for an example: it would depend on the speed of the machine.
 _ALL = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 settings.register_profile("fast", _ALL, max_examples=20)
-settings.register_profile("default", _ALL, max_examples=200)
+settings.register_profile("default", _ALL, max_examples=100)
 # Not derandomized: every night would look at the same cases.
 settings.register_profile("nightly", _ALL, max_examples=20_000, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -12,16 +12,14 @@ from bench.attackers import ATTACKS
 from bench.world import github
 
 ROW: dict[str, Any] = {"alive": True, "wrong": [], "refused": 0, "peak_mib": 100.0, "kept": {}}
-CONNECTIONS = ("left", "half bodies", "slow readers")
-FEW_SECONDS = 2
+FEW_SECONDS = 1
 
 
 @pytest.mark.parametrize(
     ("name", "answered"),
     [
-        ("globs", {"attacker 200", "attacker 400 invalid_request"}),
         ("unknown", {"attacker 400 invalid_request"}),
-        *[(name, {"attacker connected"}) for name in CONNECTIONS],
+        ("half bodies", {"attacker connected"}),
     ],
 )
 def test_a_short_attack_harms_nobody(name: str, answered: set[str]) -> None:

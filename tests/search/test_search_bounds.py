@@ -95,10 +95,10 @@ def test_contents_in_memory_are_counted(
 
 
 def test_a_file_in_hand_has_a_place(github: FakeGithub) -> None:
-    """Sixty gists of 100 files have no more tasks than there are places."""
+    """Thirty gists of 30 files have no more tasks than there are places."""
     user, gate = github.add_user("octocat"), threading.Event()
-    for number in range(60):
-        user.add_gist({f"{name}-{number}": f"hay {name} {number}" for name in range(100)})
+    for number in range(30):
+        user.add_gist({f"{name}-{number}": f"hay {name} {number}" for name in range(30)})
     github.faults.inject(Fault(held=gate), origin="raw")
     with bench(github) as ours:
         searching = threading.Thread(target=ours.search, args=(NEEDLE,))
