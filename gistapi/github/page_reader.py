@@ -19,7 +19,7 @@ from gistapi.aio.singleflight import SingleFlight
 from gistapi.errors import GithubError, IncompleteError, UnauthorizedError
 from gistapi.events import CacheRead, Observer
 from gistapi.github import api
-from gistapi.github.chain import SmallerPageError
+from gistapi.github.chain import AHEAD_IN_ALL, SmallerPageError
 from gistapi.github.client import Client, LimitedError, Response, Retries, TransientError
 from gistapi.github.entries import MAX_TEXT_BYTES, Entries, ForeignGistError
 from gistapi.github.listing_codec import StoredPage, decode, encode, pack
@@ -67,7 +67,8 @@ class WantedPage:
 class PageReader:
     """Reads pages for all searches; the same page is asked for once at a time.
 
-    Bodies are read by a thread of its own, so that they do not hold the loop.
+    Bodies are parsed by a thread of its own, so that they do not hold the loop. `ahead` has the
+    places of pages that are read before their turn.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class PageReader:
         self._flights: SingleFlight[StoredPage] = SingleFlight()
         self._bodies = FairLimiter(BODIES_AT_ONCE)
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self.ahead = FairLimiter(AHEAD_IN_ALL)
 
     def close(self) -> None:
         """End the threads; what they are at is finished."""

@@ -48,7 +48,8 @@ class Reading:
         first = await self._first()
         if first.missing:
             raise self._source.unknown()
-        async with aclosing(Chain(self._page).pages(first)) as pages:
+        ahead = self._reader.ahead.lane(self._scope.lane.caller.name)
+        async with aclosing(Chain(self._page, ahead).pages(first)) as pages:
             async for page in pages:
                 yield page
 

@@ -32,6 +32,7 @@ from gistapi.search.reorder import Outcome, Slot
 from gistapi.search.share import AnswerShare, Room
 from gistapi.search.sizes import cost_bytes, hits_bytes, is_small, most_bytes
 from gistapi.search.source import ContentStore, GistSource
+from gistapi.search.targets import AHEAD_IN_ALL
 
 T = TypeVar("T")
 
@@ -43,14 +44,14 @@ class Resources:
     """What the searches of a process share for reading.
 
     `threads` read the cache; `budget` bounds the bytes in hand, with the matches that are being
-    made; `landed` are
-    addresses whose content was put into the cache lately, perhaps after another search had missed
-    it there.
+    made, `ahead` the targets that are listed before their turn; `landed` are addresses whose
+    content was put into the cache lately, perhaps after another search had missed it there.
     """
 
     contents: ContentStore
     threads: Threads
     budget: FairLimiter
+    ahead: FairLimiter = field(default_factory=lambda: FairLimiter(AHEAD_IN_ALL))
     flights: SingleFlight[bytes] = field(default_factory=SingleFlight)
     landed: LRUCache[str, None] = field(default_factory=lambda: LRUCache(LANDED))
 

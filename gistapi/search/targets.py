@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from gistapi.aio.limiter import FairLimiter
 from gistapi.aio.scope import Scope
 from gistapi.errors import GistapiError
 from gistapi.models import Page, Target
@@ -15,7 +16,13 @@ from gistapi.search.cursor import Place
 from gistapi.search.source import GistSource
 
 AHEAD = 8
-"""Targets that are listed at the same time."""
+"""Targets of a search that are listed at the same time, if memory allows."""
+AHEAD_IN_ALL = 24
+"""Targets that all searches together list before their turn, each beside the one it is at.
+
+A user with gists of hundreds of files takes 1 MiB or more; 62 searches that list 8 of them each
+took 140 MiB.
+"""
 PAGES_AHEAD = 1
 """Of each; the task that reads has another in hand."""
 
@@ -37,19 +44,21 @@ async def listed(
     targets: Sequence[Target],
     floor: Place,
     scope: Scope,
+    ahead: FairLimiter,
     group: asyncio.TaskGroup,
 ) -> AsyncGenerator[Listed]:
     """Yield the pages of every target from `floor` on, in order.
 
-    Each target ends with an item without a page. The next AHEAD listings are read ahead by tasks
-    of `group`. Errors of a listing are values.
+    Each target ends with an item without a page. Up to AHEAD listings are read by tasks of `group`:
+    the one whose turn it is, and as many as `ahead` has places for. Errors of a listing are values.
     """
     todo = _places(source, targets, floor, scope)
     reading: deque[asyncio.Queue[Listed]] = deque()
+    places = ahead.lane(scope.lane.caller.name)
     more = True
-    async with aclosing(todo):
+    try:
         while more or reading:
-            while more and len(reading) < AHEAD:
+            while more and len(reading) < AHEAD and places.try_hold(len(reading)):
                 following = await anext(todo, None)
                 more = following is not None
                 if following is not None:
@@ -66,6 +75,10 @@ async def listed(
                 yield item
                 if item.page is None:
                     reading.popleft()
+                    places.try_hold(max(0, len(reading) - 1))
+    finally:
+        places.try_hold(0)
+        await todo.aclose()
 
 
 async def _places(

@@ -22,7 +22,7 @@ from gistapi.errors import (
     UserNotFoundError,
 )
 from gistapi.models import Begin, Match, Progress, Query, TargetEnd
-from gistapi.search.feeder import WINDOW
+from gistapi.search.feeder import FILES_IN_HAND, WINDOW
 from gistapi.search.gist_state import GistState
 from gistapi.search.reader import Reader
 from gistapi.search.reorder import Outcome
@@ -173,6 +173,29 @@ def test_a_listing_is_not_read_far_ahead() -> None:
     search(github, NEEDLE)
     pages = [asked for asked in github.asked if "page" in asked]
     assert len(pages) <= WINDOW / PAGE + PAGES_AHEAD + 3  # both ends of the queue, and a split one
+
+
+def test_a_listing_of_many_files_is_not_read_far_ahead() -> None:
+    """While a few hundred files wait, no further gists are listed, however few gists those are."""
+    github = Github()
+    for _ in range(10 * WINDOW):
+        github.add("octocat", *(File(f"{n}", seconds=FOREVER) for n in range(FILES_IN_HAND // 10)))
+    search(github, NEEDLE)
+    pages = [asked for asked in github.asked if "page" in asked]
+    assert len(pages) <= 1 + PAGES_AHEAD + 2  # that one, and both ends of the queue
+
+
+def test_gists_of_many_files_that_a_limit_leaves_open_hold_up_no_others() -> None:
+    """Their files are not in memory any more, though they are undecided."""
+    github = Github()
+    refused = GithubRateLimitedError("no", 60)
+    found = [github.add("octocat", HIT) for _ in range(3 * PAGE)]
+    for _ in range(3):
+        names = range(FILES_IN_HAND // 2)
+        github.add("octocat", *(File(f"{n}", error=refused) for n in names))
+    answer = search(github, NEEDLE)
+    assert set(answer.matches) == {gist.id for gist in found}
+    assert reasons(answer) == [(None, "github_rate_limited")]
 
 
 def test_a_narrow_filter_does_not_serialize_requests() -> None:
