@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from gistapi.aio.limiter import WorkWindow
 from gistapi.errors import GistapiError
-from gistapi.models import Match, Page, Query
+from gistapi.models import Page, Query
 from gistapi.search.cached_reader import read_cached
 from gistapi.search.cursor import Cursor, Place
 from gistapi.search.gist_state import GistState
@@ -212,10 +212,7 @@ class Feeder:
         if outcome.match is not None:
             self._sender.count_hits(outcome.match)
         self.tally.decided(slot.place.target, outcome)
-        for event in self._buffer.complete(slot, outcome):
-            if isinstance(event, Match):
-                self._reader.share.sending(event.number)
-            self._sender.send(event)
+        self._sender.send_all(self._buffer.complete(slot, outcome))
         if self._buffer.is_full:
             raise Full
 

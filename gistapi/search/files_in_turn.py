@@ -32,16 +32,18 @@ class FilesInTurn:
         tasks: dict[int, asyncio.Task[None]] = {}
 
         async def one(index: int) -> None:
+            end = state.end
             await search(index)
-            matter = set(state.open_indexes())
-            for other, task in tasks.items():
-                if other not in matter and other != index:
-                    task.cancel()
+            del tasks[index]
+            if state.end < end:
+                for other, task in tasks.items():
+                    if other >= state.end:
+                        task.cancel()
 
         async def start() -> None:
             async with self._turn:
                 for index in indexes:
-                    if index not in state.open_indexes():
+                    if index >= state.end:
                         return
                     tasks[index] = starting  # while it waits for this file's place
                     await self._places.acquire()

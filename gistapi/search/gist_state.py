@@ -42,6 +42,7 @@ class GistState:
         self._wants_all = wants_all
         self._wants_first = wants_first
         self._results: dict[int, Result] = {}
+        self._end: int | None = None
         self._refused: set[int] = set()
         self._failure: GistapiError | None = None
         self._named: list[FileMatch] = []
@@ -67,15 +68,14 @@ class GistState:
         matter = set(self.open_indexes())
         return frozenset(self.files[index].name for index in self._refused & matter)
 
+    @property
+    def end(self) -> int:
+        """The first file that does not matter any more, nor do those after it."""
+        return len(self.files) if self._end is None else self._end
+
     def open_indexes(self) -> Iterator[int]:
         """The files that have no result yet and still matter, in order."""
-        end = len(self.files)
-        matched = [index for index, result in self._results.items() if isinstance(result, Hits)]
-        if self._named and not self._wants_all:
-            end = 0
-        elif matched and not self._wants_all:
-            end = min(matched) if self._wants_first else 0
-        return (index for index in range(end) if index not in self._results)
+        return (index for index in range(self.end) if index not in self._results)
 
     def is_noted(self, index: int) -> bool:
         """Whether a file has a result."""
@@ -87,6 +87,7 @@ class GistState:
         left = MAX_HITS + 1 - sum(len(found.hits) for found in self._named)
         if left > 0:
             self._named.append(FileMatch(file, hits.hits[:left], hits.more, found_in))
+            self._end = self._end if self._wants_all else 0
             self.held_bytes += hits_bytes(hits.hits[:left])
 
     def note(self, index: int, result: Result) -> None:
@@ -95,6 +96,8 @@ class GistState:
         if isinstance(result, Hits):
             self._hits += len(result.hits)
             self.held_bytes += hits_bytes(result.hits)
+            if not self._wants_all:
+                self._end = min(self.end, index) if self._wants_first else 0
             if self._hits > 2 * MAX_HITS:
                 self._drop_hits()
 

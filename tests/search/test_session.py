@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -154,6 +155,24 @@ def test_the_end_has_the_age_of_the_listing() -> None:
     github = Github(age_seconds=42.7)
     github.add("octocat", HIT)
     assert search(github, NEEDLE).end.searched.listing_age_seconds == 42
+
+
+def test_the_files_of_a_gist_are_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not again whenever one of them ends: 300 files would be looked at 90,000 times."""
+    looked = 0
+
+    def counting(state: GistState) -> Iterator[int]:
+        nonlocal looked
+        for index in open_indexes(state):
+            looked += 1
+            yield index
+
+    open_indexes = GistState.open_indexes
+    monkeypatch.setattr(GistState, "open_indexes", counting)
+    github = Github()
+    github.add("octocat", *(File(f"{number}") for number in range(300)))
+    assert search(github, NEEDLE).end.searched.files == 300
+    assert looked < 310
 
 
 def test_the_window_counts_undecided_gists() -> None:
