@@ -101,6 +101,12 @@ class Session:
         self._feeder = Feeder(
             self._query, self._start, reader, self.buffer, self._sender, self._bounds.gists
         )
+        try:
+            await self._run()
+        finally:
+            del self._feeder  # its reader counts by this session, which would hold both
+
+    async def _run(self) -> None:
         stop: Stop | None = None
         limit = asyncio.timeout_at(self.ends_at)
         try:

@@ -107,11 +107,11 @@ async def _places(
 async def _read(
     source: GistSource, place: Place, target: Target, scope: Scope, queue: asyncio.Queue[Listed]
 ) -> None:
-    error: GistapiError | None = None
+    error = None
     try:
         async with aclosing(source.pages(target, scope)) as pages:
             async for page in pages:
                 await queue.put(Listed(place, page))
     except GistapiError as raised:
-        error = raised
+        error = raised.with_traceback(None)  # its frames hold it
     await queue.put(Listed(place, None, error))
