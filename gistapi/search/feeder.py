@@ -118,7 +118,7 @@ class Feeder:
             if slot is None:
                 self.tally.decided(place.target, None)
                 continue
-            self._files += _entries(slot)
+            self._files += 1 + len(gist.files)
             state = self._reader.prepare(slot)
             if state is None:
                 self._complete(slot, Outcome())
@@ -135,8 +135,8 @@ class Feeder:
                 gists.create_task(self._search_gists(some, gists), name=name)
 
     async def _few_files(self) -> None:
-        """Wait until few files of undecided gists are in memory, or the search stops."""
-        while self._files > FILES_IN_HAND and self._soft is None:
+        """Wait until few files of gists that are being searched are in memory."""
+        while self._files > FILES_IN_HAND:
             self._fewer_files.clear()
             await self._fewer_files.wait()
 
@@ -203,8 +203,10 @@ class Feeder:
             self._soft = self._soft or stop
 
     def _end_files(self, slot: Slot) -> None:
-        self._files -= _entries(slot)
-        self._fewer_files.set()
+        before = self._files
+        self._files -= 1 + len(slot.gist.files)
+        if self._files <= FILES_IN_HAND < before:
+            self._fewer_files.set()
 
     def _complete(self, slot: Slot, outcome: Outcome) -> None:
         self._end_files(slot)
@@ -212,11 +214,7 @@ class Feeder:
         if outcome.match is not None:
             self._sender.count_hits(outcome.match)
         self.tally.decided(slot.place.target, outcome)
-        self._sender.send_all(self._buffer.complete(slot, outcome))
+        for event in self._buffer.complete(slot, outcome):
+            self._sender.send(event)
         if self._buffer.is_full:
             raise Full
-
-
-def _entries(slot: Slot) -> int:
-    """A gist and its files."""
-    return 1 + len(slot.gist.files)
