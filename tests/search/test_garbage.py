@@ -21,7 +21,6 @@ from tests.fake_github import FakeGithub, Fault
 from tests.search.searching import Bench, bench
 from tests.waiting import until
 
-
 IsThere = Callable[[], bool]
 
 
