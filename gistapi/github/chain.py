@@ -21,7 +21,7 @@ from gistapi.github.paging import SIZES, Numbers, following, number_of, numbered
 AT_ONCE = 3
 """Pages of one list that are asked for side by side: the next one and two ahead."""
 AHEAD_IN_ALL = 24
-"""Pages of all lists together that are in memory before their turn, each beside the next one."""
+"""Pages that all lists together ask for before their turn; each asks for one more, its next."""
 IDLE_PAGES = 20
 """Pages in a row without a new entry: the list grows faster than it is read, or goes in circles."""
 STEP_BACK = 25

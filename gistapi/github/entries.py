@@ -119,7 +119,7 @@ def _array(body: bytes) -> list[Any]:
 
 
 def parse_json(body: bytes, max_values: int = MAX_VALUES) -> Any:  # noqa: ANN401 - whatever it is
-    """What a body says; raises GithubError if it is no JSON, or has too many values."""
+    """The value that a body encodes; raises GithubError if it is no JSON or has too many values."""
     if body.count(b",") > max_values:
         _check_values(body, max_values)
     try:
@@ -135,7 +135,7 @@ def _check_values(body: bytes, max_values: int) -> None:
     for at in range(0, len(body), CHUNK_BYTES):
         values += strings.feed(body[at : at + CHUNK_BYTES]).count(b",")
         if values > max_values:
-            raise GithubError("GitHub answered more values than an answer of its has.")
+            raise GithubError("GitHub answered more values than are read of one answer.")
 
 
 def _is_foreign(entry: Mapping[str, Any], owner: str) -> bool:

@@ -27,9 +27,9 @@ TOGETHER = 32
 """Gists that are begun together if there are as many: the cache is read once for all of them."""
 TOGETHER_SECONDS = 0.02
 FILES_IN_HAND = 600
-"""Files of undecided gists, and these gists, that are in memory when the next ones are begun.
+"""The most undecided gists and files of theirs with which a search begins more gists.
 
-A listing's next part has as many again at most, a few hundred kB. 64 gists may have 19,200.
+A part of a listing adds up to 600, a few hundred kB. 64 gists may have 19,200 files.
 """
 OWED_BY_LIMIT = 32
 """Gists that a limit of GitHub's leaves undecided before the search stops looking for others."""

@@ -18,10 +18,9 @@ from gistapi.search.source import GistSource
 AHEAD = 8
 """Targets of a search that are listed at the same time, if memory allows."""
 AHEAD_IN_ALL = 24
-"""Targets that all searches together list before their turn, each beside the one it is at.
+"""Targets that all searches together list before their turn; each lists one more, whose turn it is.
 
-A user with gists of hundreds of files takes 1 MiB or more; 62 searches that list 8 of them each
-took 140 MiB.
+A user with gists of hundreds of files may take 1 MiB.
 """
 PAGES_AHEAD = 1
 """Of each; the task that reads has another in hand."""
