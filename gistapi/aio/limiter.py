@@ -177,6 +177,13 @@ class Lane:
         """Whether its bound allows this many more; whatever their number, if it holds none."""
         return not self.held or self.held + places <= self.limiter.per_lane
 
+    def try_hold(self, places: int) -> bool:
+        """Hold this many places in all, if that needs no wait; those beyond are given back."""
+        more = places - self.held
+        if more < 0:
+            self.limiter.leave(self, -more)
+        return more <= 0 or self.limiter.take(self, more)
+
     def place(self, places: int = 1) -> Places:
         """A context that holds some places, or all there are if that is fewer."""
         return Places(self, min(places, self.limiter.total))

@@ -66,8 +66,12 @@ class Outbox(Generic[T]):
                 yield items.popleft()  # popped first, so that only the reader keeps it alive
             if ended:
                 break
-        if self._error is not None:
-            raise self._error
+        error, self._error = self._error, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error  # or it would hold this frame, which holds it
 
 
 class Portal:
@@ -111,11 +115,14 @@ class Portal:
             error: BaseException | None = None
             try:
                 await work(outbox)
+            except asyncio.CancelledError as raised:
+                error = raised.with_traceback(None)  # nobody needs it, and frames hold it
             except BaseException as raised:  # noqa: BLE001 - the reader raises it
                 error = raised
             finally:
                 over.set()
                 outbox.end(error)
+                del error  # or it would hold this frame, which holds it
 
         def start() -> None:
             tasks.append(loop.create_task(run(), name=name))

@@ -13,12 +13,15 @@ from collections import deque
 from collections.abc import AsyncGenerator, Coroutine
 from typing import Any, Protocol
 
+from gistapi.aio.limiter import Lane
 from gistapi.errors import GithubError
 from gistapi.github.listing_codec import StoredPage
 from gistapi.github.paging import SIZES, Numbers, following, number_of, numbered, smaller
 
 AT_ONCE = 3
 """Pages of one list that are asked for side by side: the next one and two ahead."""
+AHEAD_IN_ALL = 24
+"""Pages that all lists together ask for before their turn; each asks for one more, its next."""
 IDLE_PAGES = 20
 """Pages in a row without a new entry: the list grows faster than it is read, or goes in circles."""
 STEP_BACK = 25
@@ -42,10 +45,14 @@ class SmallerPageError(GithubError):
 
 
 class Chain:
-    """The pages of one list, each read by `fetch`; for one loop and one reader."""
+    """The pages of one list, each read by `fetch`; for one loop and one reader.
 
-    def __init__(self, fetch: Fetch) -> None:
+    Pages are read ahead as far as `places` has some free; no page waits for one.
+    """
+
+    def __init__(self, fetch: Fetch, places: Lane) -> None:
         self._fetch = fetch
+        self._places = places
         self._known: set[str] = set()
         self._page: StoredPage
         self._place = 0  # the place in the list after the last entry read
@@ -69,8 +76,8 @@ class Chain:
                     raise GithubError(CHANGES)
                 yield await self._next_page(self._page.next_url)
         finally:
-            for task in [task for _, task in self._ahead]:
-                await _cancel(task)
+            self._places.try_hold(0)
+            await self._drop_ahead(len(self._ahead))
 
     def _judge_first(self, first: StoredPage) -> None:
         """Learn from the first page of several how the server counts."""
@@ -140,7 +147,7 @@ class Chain:
         """The page that should come next, with those after it asked for side by side."""
         behind = sum(numbers.end <= self._place for numbers, _ in self._ahead)
         await self._drop_ahead(behind)
-        while len(self._ahead) < AT_ONCE:
+        while len(self._ahead) < AT_ONCE and self._places.try_hold(len(self._ahead)):
             end = self._ahead[-1][0].end if self._ahead else self._place
             if self._ahead and (self._page.total is None or end >= self._page.total):
                 break

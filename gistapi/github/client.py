@@ -7,6 +7,7 @@ from math import inf
 
 from gistapi.aio.scope import Scope
 from gistapi.events import Observer, Resource
+from gistapi.github.bodies import Bodies
 from gistapi.github.exchange import Exchange, Request
 from gistapi.github.host_limits import Host, HostLimits
 from gistapi.github.http import CHUNK_BYTES, Http, TransientError
@@ -60,13 +61,15 @@ class Client:
         self._token = token
         self.observe = observe
         self.http = Http(timeout_seconds)
+        self.bodies = Bodies()
 
     def has_token(self, scope: Scope) -> bool:
         """Whether requests to the API carry a token."""
         return bool(scope.caller_token or self._token)
 
     async def close(self) -> None:
-        """Close the idle connections."""
+        """Close the idle connections, end the thread."""
+        self.bodies.close()
         if self._shared is not None:
             self._shared.close()
         await self.http.close()

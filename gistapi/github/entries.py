@@ -73,7 +73,7 @@ def parse_single(body: bytes, *, gist_id: str) -> Entries:
     Raises ForeignGistError for another gist than `gist_id` (case does not matter), GithubError if
     the body is none.
     """
-    entry = _json(body)
+    entry = parse_json(body)
     gist = parse_gist(entry) if isinstance(entry, dict) else None
     if gist is None:
         raise GithubError("GitHub answered something that is not a gist.")
@@ -112,29 +112,30 @@ def parse_gist(entry: Mapping[str, Any]) -> Gist | None:
 
 
 def _array(body: bytes) -> list[Any]:
-    entries = _json(body)
+    entries = parse_json(body)
     if not isinstance(entries, list):
         raise GithubError("GitHub answered something that is not a list.")
     return entries
 
 
-def _json(body: bytes) -> Any:  # noqa: ANN401 - whatever stands there
-    if body.count(b",") > MAX_VALUES:
-        _check_values(body)
+def parse_json(body: bytes, max_values: int = MAX_VALUES) -> Any:  # noqa: ANN401 - whatever it is
+    """The value that a body encodes; raises GithubError if it is no JSON or has too many values."""
+    if body.count(b",") > max_values:
+        _check_values(body, max_values)
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
         raise GithubError("GitHub answered something that is not JSON.") from None
 
 
-def _check_values(body: bytes) -> None:
-    """Raise GithubError if there are more than MAX_VALUES commas outside of strings."""
+def _check_values(body: bytes, max_values: int) -> None:
+    """Raise GithubError if there are more commas than that outside of strings."""
     strings = ShortStrings(0)
     values = 0
     for at in range(0, len(body), CHUNK_BYTES):
         values += strings.feed(body[at : at + CHUNK_BYTES]).count(b",")
-        if values > MAX_VALUES:
-            raise GithubError("GitHub answered more values than a page of gists has.")
+        if values > max_values:
+            raise GithubError("GitHub answered more values than are read of one answer.")
 
 
 def _is_foreign(entry: Mapping[str, Any], owner: str) -> bool:

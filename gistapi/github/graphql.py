@@ -10,20 +10,22 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from gistapi.aio.limiter import Lane
 from gistapi.aio.scope import Scope
 from gistapi.errors import GistapiError, GithubError, IncompleteError
 from gistapi.github.client import Client, LimitedError, TransientError
+from gistapi.github.entries import parse_json
 from gistapi.github.http import SilenceError
 
 MAX_IDS = 100
 MAX_BATCH_BYTES = 2 * 1024 * 1024
-"""Of the files of a query's gists, as listed: the answer is parsed on the loop."""
-MAX_BODY_BYTES = 16 * 1024 * 1024
+"""Of the files of a query's gists, as listed."""
+MAX_VALUES = 2**17
+"""Of an answer: 100 gists of 300 files have 90,000."""
 GATHER_SECONDS = 0.02
 QUERY = """query($ids: [ID!]!) {
   nodes(ids: $ids) { ... on Gist { files(limit: 300) { name text isTruncated } } }
@@ -109,7 +111,7 @@ class GraphqlGists:
         if not batch:
             return
         try:
-            nodes = await self._query([wanted.node_id for wanted in batch], scope)
+            found = await self._query([wanted.node_id for wanted in batch], scope)
         except (LimitedError, SilenceError) as error:
             _fail(batch, error)
         except TransientError as error:
@@ -122,31 +124,33 @@ class GraphqlGists:
         except GistapiError as error:
             _fail(batch, error)
         else:
-            for wanted, node in zip(batch, nodes, strict=True):
-                _settle(wanted, node)
+            for wanted, contents in zip(batch, found, strict=True):
+                _settle(wanted, contents)
 
-    async def _query(self, ids: list[str], scope: Scope) -> list[Any]:
-        """The node of each id, None where GitHub shows none."""
-        body = json.dumps({"query": QUERY, "variables": {"ids": ids}}).encode()
-        async with self._client.post(
-            self._client.graphql_url,
-            kind="graphql",
-            scope=scope,
-            headers=HEADERS,
-            body=body,
-            max_wait_seconds=0,
-        ) as answer:
-            if answer.status != HTTPStatus.OK:
-                raise GithubError(await answer.error_message())
-            return parse_nodes(await answer.read(MAX_BODY_BYTES), len(ids))
+    async def _query(self, ids: list[str], scope: Scope) -> list[Contents | None]:
+        """The contents of each id's gist, None where GitHub shows none."""
+        query = json.dumps({"query": QUERY, "variables": {"ids": ids}}).encode()
+        async with self._client.bodies.body(scope.lane) as body:
+            async with self._client.post(
+                self._client.graphql_url,
+                kind="graphql",
+                scope=scope,
+                headers=HEADERS,
+                body=query,
+                max_wait_seconds=0,
+            ) as answer:
+                if answer.status != HTTPStatus.OK:
+                    raise GithubError(await answer.error_message())
+                await body.read(answer)
+            return await body.parse(partial(parse_nodes, count=len(ids)))
 
 
-def parse_nodes(body: bytes, count: int) -> list[Any]:
-    """The `count` nodes of an answer; raises TooMuchError, LimitedError and GithubError."""
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        raise GithubError("GitHub answered something that is not JSON.") from None
+def parse_nodes(body: bytes, count: int) -> list[Contents | None]:
+    """The contents in the `count` nodes of an answer.
+
+    Raises TooMuchError, LimitedError and GithubError.
+    """
+    answer = parse_json(body, MAX_VALUES)
     answer = answer if isinstance(answer, dict) else {}
     errors = answer.get("errors")
     kinds = {
@@ -162,25 +166,29 @@ def parse_nodes(body: bytes, count: int) -> list[Any]:
     nodes = data.get("nodes") if isinstance(data, dict) else None
     if not isinstance(nodes, list) or len(nodes) != count:
         raise GithubError("GitHub's GraphQL API did not answer what it was asked.")
-    return nodes
+    return [_contents(node) for node in nodes]
 
 
-def _settle(wanted: _Wanted, node: Any) -> None:  # noqa: ANN401 - whatever stands there
+def _contents(node: object) -> Contents | None:
     files = node.get("files") if isinstance(node, dict) else None
     if not isinstance(files, list):
+        return None
+    return {
+        file["name"]: file["text"].encode("utf-8", "surrogatepass")
+        for file in files
+        if isinstance(file, dict)
+        and isinstance(file.get("name"), str)
+        and isinstance(file.get("text"), str)
+        and file.get("isTruncated") is not True
+    }
+
+
+def _settle(wanted: _Wanted, contents: Contents | None) -> None:
+    if contents is None:
         error = IncompleteError("file_unavailable", "GitHub's GraphQL API does not show the gist.")
         _fail([wanted], error)
     elif not wanted.contents.done():
-        wanted.contents.set_result(
-            {
-                file["name"]: file["text"].encode("utf-8", "surrogatepass")
-                for file in files
-                if isinstance(file, dict)
-                and isinstance(file.get("name"), str)
-                and isinstance(file.get("text"), str)
-                and file.get("isTruncated") is not True
-            }
-        )
+        wanted.contents.set_result(contents)
 
 
 def _fail(batch: Sequence[_Wanted], error: Exception) -> None:

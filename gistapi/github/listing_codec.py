@@ -18,6 +18,8 @@ from gistapi.models import Gist, GistFile
 VERSION = 5
 PIECE_FILES = 300
 """Gists and files in a piece, not counting its last gist: a few hundred kB as objects."""
+FILE_CHARACTERS = 300
+"""Of a description, that count as much as a file."""
 REMEMBERED = 32
 REMEMBERED_BYTES = 128 * 1024
 """Of a piece as JSON; as objects it takes up to five times as much, and compressed next to nothing
@@ -122,7 +124,7 @@ def pack(gists: Iterable[Gist]) -> tuple[bytes, ...]:
     files = 0
     for gist in gists:
         piece.append(_gist(gist))
-        files += 1 + len(gist.files)
+        files += 1 + len(gist.files) + len(gist.description or "") // FILE_CHARACTERS
         if files >= PIECE_FILES:
             pieces.append(_packed(piece))
             piece, files = [], 0

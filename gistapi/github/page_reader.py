@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
@@ -19,21 +17,14 @@ from gistapi.aio.singleflight import SingleFlight
 from gistapi.errors import GithubError, IncompleteError, UnauthorizedError
 from gistapi.events import CacheRead, Observer
 from gistapi.github import api
-from gistapi.github.chain import SmallerPageError
+from gistapi.github.chain import AHEAD_IN_ALL, SmallerPageError
 from gistapi.github.client import Client, LimitedError, Response, Retries, TransientError
 from gistapi.github.entries import MAX_TEXT_BYTES, Entries, ForeignGistError
-from gistapi.github.listing_codec import StoredPage, decode, encode, pack
+from gistapi.github.listing_codec import StoredPage, decode, encode, pack, unpack
 from gistapi.github.long_strings import ShortStrings
 from gistapi.github.paging import SIZES, Numbers, number_of
+from gistapi.models import Gist
 
-PAGE_BYTES = 2**20
-"""A larger page is asked for with fewer entries: 100 gists take about 200 kB."""
-MAX_PAGE_BYTES = 16 * 2**20
-"""Of a page with the fewest entries: gists of 300 files with the longest names take 5 MB."""
-BODIES_AT_ONCE = 32
-"""Bodies in memory at the same time, until they are parsed: up to PAGE_BYTES each, or large."""
-LARGE_AT_ONCE = 2
-"""Bodies over PAGE_BYTES that are in memory at the same time."""
 TRIES_OF_MANY = 2
 """GitHub fails on a page that takes it over 10 s, and fewer entries take less."""
 
@@ -67,7 +58,7 @@ class WantedPage:
 class PageReader:
     """Reads pages for all searches; the same page is asked for once at a time.
 
-    Bodies are read by a thread of its own, so that they do not hold the loop.
+    `ahead` has the places of pages that are read before their turn.
     """
 
     def __init__(
@@ -78,15 +69,12 @@ class PageReader:
         self._client = client
         self._store = store
         self._observe = observe
-        self._parsing = Threads(1, "gistapi-listing-parse")
         self._storing = Threads(4, "gistapi-listing-store")
         self._flights: SingleFlight[StoredPage] = SingleFlight()
-        self._bodies = FairLimiter(BODIES_AT_ONCE)
-        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self.ahead = FairLimiter(AHEAD_IN_ALL)
 
     def close(self) -> None:
         """End the threads; what they are at is finished."""
-        self._parsing.close()
         self._storing.close()
 
     def budget_of(self, scope: Scope) -> api.Budget | None:
@@ -111,6 +99,14 @@ class PageReader:
         page = await self._storing.run(lane, read)
         self._observe(CacheRead("listing", int(page is not None), int(page is None)))
         return page
+
+    async def gists(self, page: StoredPage, lane: Lane) -> tuple[Gist, ...]:
+        """All gists of a page at once; more than one piece of them is not read on the loop."""
+
+        def read() -> tuple[Gist, ...]:
+            return tuple(gist for piece in page.pieces for gist in unpack(piece))
+
+        return read() if len(page.pieces) <= 1 else await self._storing.run(lane, read)
 
     async def ask(self, wanted: WantedPage, scope: Scope) -> StoredPage:
         """Ask GitHub for a page, and keep it. A list that GitHub does not know is `missing`.
@@ -151,7 +147,10 @@ class PageReader:
         else:
             headers = {**api.HEADERS, "If-None-Match": known.etag}
         now = self.now()
-        async with AsyncExitStack() as turns:
+        strings = ShortStrings(MAX_TEXT_BYTES) if wanted.is_single else None
+        can_shrink = wanted.numbers is not None and wanted.numbers.per_page > SIZES[-1]
+        too_large = SmallerPageError("GitHub's page is too large.") if can_shrink else None
+        async with self._client.bodies.body(scope.lane) as body:
             async with self._client.get(
                 wanted.url,
                 kind="gist" if wanted.is_single else "list",
@@ -169,31 +168,13 @@ class PageReader:
                     raise UnauthorizedError("GitHub refused the token in X-GitHub-Token.")
                 if response.status != HTTPStatus.OK:
                     raise GithubError(await response.error_message())
-                await turns.enter_async_context(self._bodies.beside(scope.lane).place())
-                body = await self._body(response, wanted, turns)
+                await body.read(response, strings=strings, too_large=too_large)
             try:
-                return await self._parsing.run(scope.lane, lambda: _filled(page, wanted, body))
+                return await body.parse(partial(_filled, page, wanted))
             except ForeignGistError:
                 raise
             except GithubError as error:
                 raise TransientError(str(error), response.status) from error
-
-    async def _body(self, response: Response, wanted: WantedPage, turns: AsyncExitStack) -> bytes:
-        """The whole body, without contents. One over PAGE_BYTES waits for its turn."""
-        body = bytearray()
-        strings = ShortStrings(MAX_TEXT_BYTES) if wanted.is_single else None
-        may_shrink = wanted.numbers is not None and wanted.numbers.per_page > SIZES[-1]
-        is_large = False
-        async for chunk in response.chunks():
-            body += chunk if strings is None else strings.feed(chunk)
-            if len(body) > PAGE_BYTES and not is_large:
-                if may_shrink:
-                    raise SmallerPageError("GitHub's page is too large.")
-                is_large = True
-                await turns.enter_async_context(self._large)
-            if len(body) > MAX_PAGE_BYTES:
-                raise GithubError(f"GitHub answered more than {MAX_PAGE_BYTES} bytes.")
-        return bytes(body)
 
 
 def _head(wanted: WantedPage, response: Response, now: float) -> StoredPage:

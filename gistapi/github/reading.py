@@ -7,12 +7,13 @@ from contextlib import aclosing
 
 from gistapi.aio.scope import Scope
 from gistapi.errors import GithubError, GithubRateLimitedError, GithubTimeoutError
+from gistapi.github.bodies import SMALL_BYTES
 from gistapi.github.chain import Chain, SmallerPageError
 from gistapi.github.client import TransientError
 from gistapi.github.freshness import Freshness
-from gistapi.github.listing_codec import StoredPage, unpack
+from gistapi.github.listing_codec import StoredPage
 from gistapi.github.order import Order
-from gistapi.github.page_reader import PAGE_BYTES, PageReader, WantedPage
+from gistapi.github.page_reader import PageReader, WantedPage
 from gistapi.github.paging import FIRST, Numbers, smaller
 from gistapi.github.sources import Source, suffix
 
@@ -48,7 +49,8 @@ class Reading:
         first = await self._first()
         if first.missing:
             raise self._source.unknown()
-        async with aclosing(Chain(self._page).pages(first)) as pages:
+        ahead = self._reader.ahead.lane(self._scope.lane.caller.name)
+        async with aclosing(Chain(self._page, ahead).pages(first)) as pages:
             async for page in pages:
                 yield page
 
@@ -78,7 +80,7 @@ class Reading:
         if known is None or known.numbers is None or not known.ids:
             return FIRST
         full = known.size_bytes / len(known.ids) * FIRST.per_page
-        return FIRST if full <= PAGE_BYTES else known.numbers
+        return FIRST if full <= SMALL_BYTES else known.numbers
 
     async def _choose_fresh(self, known: StoredPage) -> None:
         """Decide which stored pages are fresh, given the stored first page."""
@@ -98,7 +100,7 @@ class Reading:
             self._fresh_after = known.confirmed_at
         self.age_seconds = change_age
         if changes is not None:
-            gists = tuple(gist for piece in changes.pieces for gist in unpack(piece))
+            gists = await self._reader.gists(changes, self._scope.lane)
             self.order = Order(gists, hidden=changes.ids)
 
     def _changes_url(self, known: StoredPage) -> str | None:

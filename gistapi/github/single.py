@@ -6,7 +6,6 @@ https://docs.github.com/en/rest/gists/gists#get-a-gist
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -16,9 +15,8 @@ from gistapi.aio.scope import Scope
 from gistapi.errors import GithubError, GoneError
 from gistapi.github.api import HEADERS
 from gistapi.github.client import Client, TransientError
+from gistapi.github.entries import parse_json
 from gistapi.github.retries import FileRetries
-
-MAX_BODY_BYTES = 16 * 1024 * 1024
 
 
 async def single_gist(client: Client, gist_id: str, scope: Scope) -> Mapping[str, bytes]:
@@ -30,15 +28,16 @@ async def single_gist(client: Client, gist_id: str, scope: Scope) -> Mapping[str
     retries = FileRetries(scope)
     while True:
         try:
-            async with client.get(
-                url, kind="gist", scope=scope, headers=HEADERS, max_wait_seconds=0
-            ) as answer:
-                if answer.status == HTTPStatus.NOT_FOUND:
-                    raise GoneError("The gist was deleted since it was listed.")
-                if answer.status != HTTPStatus.OK:
-                    raise GithubError(await answer.error_message())
-                body = await answer.read(MAX_BODY_BYTES)
-            return parse_contents(body)
+            async with client.bodies.body(scope.lane) as body:
+                async with client.get(
+                    url, kind="gist", scope=scope, headers=HEADERS, max_wait_seconds=0
+                ) as answer:
+                    if answer.status == HTTPStatus.NOT_FOUND:
+                        raise GoneError("The gist was deleted since it was listed.")
+                    if answer.status != HTTPStatus.OK:
+                        raise GithubError(await answer.error_message())
+                    await body.read(answer)
+                return await body.parse(parse_contents)
         except TransientError as error:
             if error.retry_after_seconds > 0:
                 raise
@@ -50,10 +49,7 @@ def parse_contents(body: bytes) -> Mapping[str, bytes]:
 
     Raises GithubError if the body is not a gist.
     """
-    try:
-        gist = json.loads(body)
-    except (ValueError, RecursionError):
-        raise GithubError("GitHub answered something that is not JSON.") from None
+    gist = parse_json(body)
     files = gist.get("files") if isinstance(gist, dict) else None
     if not isinstance(files, dict):
         raise GithubError("GitHub answered something that is not a gist.")

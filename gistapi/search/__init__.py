@@ -137,9 +137,8 @@ class Searcher:
         async def run(outbox: Outbox[SearchEvent]) -> None:
             self._admit()
             try:
-                session = Session(
-                    query, cursors.decode(query), self._bounds, self._deadline_seconds, outbox
-                )
+                start = cursors.decode(query)
+                session = Session(query, start, self._bounds, self._deadline_seconds, outbox, share)
                 lane = self._limiter.lane(caller)
                 scope = Scope(lane, session.ends_at, meter, caller_token)
                 await self._run(query, session, scope, share)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from gistapi.aio.limiter import WorkWindow
 from gistapi.errors import GistapiError
-from gistapi.models import Match, Page, Query
+from gistapi.models import Page, Query
 from gistapi.search.cached_reader import read_cached
 from gistapi.search.cursor import Cursor, Place
 from gistapi.search.gist_state import GistState
@@ -25,6 +26,11 @@ WINDOW = 64
 TOGETHER = 32
 """Gists that are begun together if there are as many: the cache is read once for all of them."""
 TOGETHER_SECONDS = 0.02
+FILES_IN_HAND = 600
+"""The most undecided gists and files of theirs with which a search begins more gists.
+
+A part of a listing adds up to 600, a few hundred kB. 64 gists may have 19,200 files.
+"""
 OWED_BY_LIMIT = 32
 """Gists that a limit of GitHub's leaves undecided before the search stops looking for others."""
 
@@ -53,6 +59,8 @@ class Feeder:
         self._sender = sender
         self._max_gists = max_gists
         self._window = WorkWindow(WINDOW)
+        self._files = 0
+        self._fewer_files = asyncio.Event()
         self.tally = TargetTally(query.targets)
         self.has_listed = False
         self.is_listed = False
@@ -73,12 +81,15 @@ class Feeder:
         listed before it.
         """
         floor = self._start.floor
-        pages = listed(self._reader.source, self._query.targets, floor, self._reader.scope, group)
+        reader = self._reader
+        ahead = reader.shared.ahead
+        pages = listed(reader.source, self._query.targets, floor, reader.scope, ahead, group)
         async with aclosing(pages):
             async for item in pages:
                 if item.page is None:
                     self._end_listing(item)
                 else:
+                    await self._few_files()
                     await self._begin_page(item.place, item.page, gists)
                 if self._soft is not None:
                     return
@@ -107,6 +118,7 @@ class Feeder:
             if slot is None:
                 self.tally.decided(place.target, None)
                 continue
+            self._files += 1 + len(gist.files)
             state = self._reader.prepare(slot)
             if state is None:
                 self._complete(slot, NOTHING)
@@ -121,6 +133,12 @@ class Feeder:
                 await self._search_alone(some[0])
             else:
                 gists.create_task(self._search_gists(some, gists), name=name)
+
+    async def _few_files(self) -> None:
+        """Wait until few files of gists that are being searched are in memory."""
+        while self._files > FILES_IN_HAND:
+            self._fewer_files.clear()
+            await self._fewer_files.wait()
 
     async def _admit(self, wanted: Sequence[GistState]) -> Sequence[GistState]:
         """Take as many gists as the window has room for; the one tried before comes alone."""
@@ -161,12 +179,12 @@ class Feeder:
         try:
             outcome = await self._reader.read(state)
         except (GistapiError, BaseExceptionGroup) as error:
-            self._leave_open(stop_or_raise(cause(error)))
+            self._leave_open(state.slot, stop_or_raise(cause(error)))
         else:
             self._complete(state.slot, outcome)
             self._window.release()
 
-    def _leave_open(self, stop: Stop) -> None:
+    def _leave_open(self, slot: Slot, stop: Stop) -> None:
         """Leave a gist undecided because of a limit.
 
         After a limit of the caller's nothing more is begun; what is being read was paid for, and is
@@ -174,6 +192,8 @@ class Feeder:
         """
         if stop.error is None:
             raise stop
+        self._end_files(slot)
+        slot.gist = replace(slot.gist, files=())  # it stays undecided to the end
         if stop.lets_work_end:
             self._soft = self._soft or stop
             return
@@ -182,14 +202,19 @@ class Feeder:
         if self._owed_by_limit >= OWED_BY_LIMIT:
             self._soft = self._soft or stop
 
+    def _end_files(self, slot: Slot) -> None:
+        before = self._files
+        self._files -= 1 + len(slot.gist.files)
+        if self._files <= FILES_IN_HAND < before:
+            self._fewer_files.set()
+
     def _complete(self, slot: Slot, outcome: Outcome) -> None:
+        self._end_files(slot)
         self._reader.share.keep(slot.number, outcome_bytes(outcome))
         if outcome.match is not None:
             self._sender.count_hits(outcome.match)
         self.tally.decided(slot.place.target, outcome)
         for event in self._buffer.complete(slot, outcome):
-            if isinstance(event, Match):
-                self._reader.share.sending(event.number)
             self._sender.send(event)
         if self._buffer.is_full:
             raise Full

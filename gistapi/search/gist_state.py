@@ -30,7 +30,16 @@ class GistState:
     """
 
     __slots__ = (
-        *("slot", "files", "results", "held_bytes", "_wants_all", "_wants_first", "_refused"),
+        *(
+            "slot",
+            "files",
+            "results",
+            "held_bytes",
+            "_wants_all",
+            "_wants_first",
+            "_refused",
+            "_end",
+        ),
         *("_failure", "_named", "_has_too_many", "_hits"),
     )
 
@@ -47,6 +56,7 @@ class GistState:
         self._wants_all = wants_all
         self._wants_first = wants_first
         self.results: dict[int, Result] = {}
+        self._end: int | None = None
         self._refused: frozenset[int] = frozenset()
         self._failure: GistapiError | None = None
         self._named: tuple[FileMatch, ...] = ()
@@ -72,15 +82,14 @@ class GistState:
         matter = set(self.open_indexes())
         return frozenset(self.files[index].name for index in self._refused & matter)
 
+    @property
+    def end(self) -> int:
+        """The first file that does not matter any more, nor do those after it."""
+        return len(self.files) if self._end is None else self._end
+
     def open_indexes(self) -> Iterator[int]:
         """The files that have no result yet and still matter, in order."""
-        end = len(self.files)
-        matched = [index for index, result in self.results.items() if isinstance(result, Hits)]
-        if self._named and not self._wants_all:
-            end = 0
-        elif matched and not self._wants_all:
-            end = min(matched) if self._wants_first else 0
-        return (index for index in range(end) if index not in self.results)
+        return (index for index in range(self.end) if index not in self.results)
 
     def note_name(self, file: GistFile | None, hits: Hits) -> None:
         """Record matches in a file's name, or in the gist's description without a file."""
@@ -88,6 +97,7 @@ class GistState:
         left = MAX_HITS + 1 - sum(len(found.hits) for found in self._named)
         if left > 0:
             self._named += (FileMatch(file, hits.hits[:left], hits.more, found_in),)
+            self._end = self._end if self._wants_all else 0
             self.held_bytes += hits_bytes(hits.hits[:left])
 
     def note(self, index: int, result: Result) -> None:
@@ -96,6 +106,8 @@ class GistState:
         if isinstance(result, Hits):
             self._hits += len(result.hits)
             self.held_bytes += hits_bytes(result.hits)
+            if not self._wants_all:
+                self._end = min(self.end, index) if self._wants_first else 0
             if self._hits > 2 * MAX_HITS:
                 self._drop_hits()
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gistapi.errors import (
     CacheMissError,
@@ -68,19 +67,20 @@ async def _clone(reader: Reader, state: GistState, names: Collection[str] | None
         return
     state.end_git()
     if names is None and room >= 0:
-        reader.shared.contents.put_listing(_tree_key(gist), json.dumps(tree).encode())
+        stored = await reader.in_thread(lambda: json.dumps(tree).encode())
+        reader.shared.contents.put_listing(_tree_key(gist), stored)
 
 
 async def _read_kept(reader: Reader, state: GistState) -> bool:
     """Search a gist that was read by git before; False if the cache does not have all of it."""
     gist = state.slot.gist
     contents = reader.shared.contents
-    stored = await reader.in_thread(partial(contents.get_listing, _tree_key(gist)))
-    if stored is None:
-        return False
     listed = {file.name: file for file in gist.files}
     try:
-        for name, size_bytes, blob_sha in json.loads(stored):
+        tree = await reader.in_thread(lambda: _tree(contents.get_listing(_tree_key(gist))))
+        if tree is None:
+            return False
+        for name, size_bytes, blob_sha in tree:
             shown = listed.get(name) or _unlisted(name, size_bytes, blob_sha)
             if not _is_wanted(reader, state, shown, is_listed=name in listed):
                 continue
@@ -121,6 +121,10 @@ def _unlisted(name: str, size_bytes: int, blob_sha: str) -> GistFile:
 
 def _is_over(reader: Reader, state: GistState) -> bool:
     return not reader.needs_reading(state) or (state.has_match and not reader.wants_all)
+
+
+def _tree(stored: bytes | None) -> Any:  # noqa: ANN401 - whatever the cache has there
+    return None if stored is None else json.loads(stored)
 
 
 def _tree_key(gist: Gist) -> str:

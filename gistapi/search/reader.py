@@ -32,10 +32,13 @@ from gistapi.search.reorder import Outcome, Slot
 from gistapi.search.share import AnswerShare, Room
 from gistapi.search.sizes import cost_bytes, hits_bytes, is_small, most_bytes
 from gistapi.search.source import ContentStore, GistSource
+from gistapi.search.targets import AHEAD_IN_ALL
 
 T = TypeVar("T")
 
 LANDED = 4096
+ASIDE_BYTES = 8 * 2**20
+"""Contents that are kept until there is room for their matches, if the cache keeps none."""
 
 
 @dataclass
@@ -43,16 +46,18 @@ class Resources:
     """What the searches of a process share for reading.
 
     `threads` read the cache; `budget` bounds the bytes in hand, with the matches that are being
-    made; `landed` are
-    addresses whose content was put into the cache lately, perhaps after another search had missed
-    it there.
+    made, `ahead` the targets that are listed before their turn; `landed` are addresses whose
+    content was put into the cache lately, perhaps after another search had missed it there;
+    `aside` are contents by address that wait for room for their matches.
     """
 
     contents: ContentStore
     threads: Threads
     budget: FairLimiter
+    ahead: FairLimiter = field(default_factory=lambda: FairLimiter(AHEAD_IN_ALL))
     flights: SingleFlight[bytes] = field(default_factory=SingleFlight)
     landed: LRUCache[str, None] = field(default_factory=lambda: LRUCache(LANDED))
+    aside: LRUCache[str, bytes] = field(default_factory=lambda: LRUCache(ASIDE_BYTES, len))
 
 
 @dataclass
@@ -173,9 +178,13 @@ class Reader:
             left = most > 0
 
     async def _once(self, room: Room, state: GistState, index: int) -> int:
-        content = await self._content(state.slot.gist, state.files[index])
+        file = state.files[index]
+        content = await self._content(state.slot.gist, file)
         result = await self.matcher.search(content)
-        return self.try_note(room, state, index, result, len(content))
+        most = self.try_note(room, state, index, result, len(content))
+        if most and file.raw_url is not None and file.blob_sha is not None:
+            self.shared.aside[file.raw_url] = content
+        return most
 
     async def _content(self, gist: Gist, file: GistFile) -> bytes:
         raw_url, blob_sha = file.raw_url, file.blob_sha
@@ -183,6 +192,8 @@ class Reader:
             return await self.source.read(gist, file, self.scope)
 
         async def load() -> bytes:
+            if (aside := self.shared.aside.pop(raw_url, None)) is not None:
+                return aside
             if raw_url in self.shared.landed:
                 read = partial(self.kept, {blob_sha: file.size_bytes})
                 for content in (await self.in_thread(read)).values():

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from gistapi.aio.portal import Outbox
 from gistapi.models import Begin, Incomplete, Match, Page, SearchEvent
 from gistapi.search.cursor import Place
+from gistapi.search.share import AnswerShare
 from gistapi.search.stop import Stop
 
 MAX_HITS = 10_000
@@ -18,11 +19,13 @@ MAX_CHARACTERS = 8 * 2**20
 class Sender:
     """Sends the events of one search. For the loop alone.
 
-    `partial` is true once something incomplete was sent, `has_begun` once Begin was.
+    `share` counts what is sent until it has been read. `partial` is true once something incomplete
+    was sent, `has_begun` once Begin was.
     """
 
-    def __init__(self, outbox: Outbox[SearchEvent]) -> None:
+    def __init__(self, outbox: Outbox[SearchEvent], share: AnswerShare) -> None:
         self._outbox = outbox
+        self._share = share
         self.partial = False
         self.has_begun = False
         self._hits = self._characters = 0
@@ -43,6 +46,8 @@ class Sender:
     def send(self, event: SearchEvent) -> None:
         """Send an event."""
         self.partial |= isinstance(event, Incomplete)
+        if isinstance(event, Match):
+            self._share.sending(event.number)
         self._outbox.send(event)
 
     def send_all(self, events: Iterable[Match | Incomplete]) -> None:

@@ -24,6 +24,7 @@ from gistapi.search.feeder import Feeder
 from gistapi.search.reader import Reader
 from gistapi.search.reorder import Outcome, ReorderBuffer, Slot
 from gistapi.search.sender import Sender
+from gistapi.search.share import AnswerShare
 from gistapi.search.stop import Full, Stop, cause, stop_or_raise
 
 PROGRESS_SECONDS = 1.0
@@ -52,6 +53,7 @@ class Session:
         bounds: SearchBounds,
         deadline_seconds: float,
         outbox: Outbox[SearchEvent],
+        share: AnswerShare,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._began_at = self._loop.time()
@@ -59,7 +61,8 @@ class Session:
         self._start = start
         self._bounds = bounds
         self._deadline_seconds = deadline_seconds
-        self._sender = Sender(outbox)
+        self._share = share
+        self._sender = Sender(outbox, share)
         self.buffer = ReorderBuffer(start, query.limit)
         self.files_done = 0
         self.bytes_done = 0
@@ -95,10 +98,15 @@ class Session:
 
     async def run(self, reader: Reader) -> None:
         """Search. Raises what the search as a whole failed with, if nothing was found before."""
-        self._share = reader.share
         self._feeder = Feeder(
             self._query, self._start, reader, self.buffer, self._sender, self._bounds.gists
         )
+        try:
+            await self._run()
+        finally:
+            del self._feeder  # its reader counts by this session, which would hold both
+
+    async def _run(self) -> None:
         stop: Stop | None = None
         limit = asyncio.timeout_at(self.ends_at)
         try:

@@ -104,6 +104,8 @@ def cause(group: BaseException) -> BaseException:
 
 
 def _leaves(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup | Stop | GistapiError):
+        error.__traceback__ = None  # its frames hold it, and with it all that the search had
     if not isinstance(error, BaseExceptionGroup):
         return [error]
     return [leaf for member in error.exceptions for leaf in _leaves(member)]

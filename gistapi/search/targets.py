@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from gistapi.aio.limiter import FairLimiter
 from gistapi.aio.scope import Scope
 from gistapi.errors import GistapiError
 from gistapi.models import Page, Target
@@ -15,7 +16,12 @@ from gistapi.search.cursor import Place
 from gistapi.search.source import GistSource
 
 AHEAD = 8
-"""Targets that are listed concurrently."""
+"""Targets of a search that are listed concurrently, if memory allows."""
+AHEAD_IN_ALL = 24
+"""Targets that all searches together list before their turn; each lists one more, whose turn it is.
+
+A user with gists of hundreds of files may take 1 MiB.
+"""
 PAGES_AHEAD = 1
 """Pages that wait in the queue of one target; its task holds one more."""
 
@@ -34,19 +40,22 @@ async def listed(
     targets: Sequence[Target],
     floor: Place,
     scope: Scope,
+    ahead: FairLimiter,
     group: asyncio.TaskGroup,
 ) -> AsyncGenerator[Listed]:
     """Yield the pages of every target from `floor` on, in order.
 
     The last item of each target has no page; if the listing failed, it has the error. Tasks in
-    `group` read up to AHEAD listings concurrently.
+    `group` read up to AHEAD listings concurrently: the one whose turn it is, and as many as `ahead`
+    has places for.
     """
     todo = _places(source, targets, floor, scope)
     reading: deque[asyncio.Queue[Listed]] = deque()
+    places = ahead.lane(scope.lane.caller.name)
     more = True
-    async with aclosing(todo):
+    try:
         while more or reading:
-            while more and len(reading) < AHEAD:
+            while more and len(reading) < AHEAD and places.try_hold(len(reading)):
                 following = await anext(todo, None)
                 more = following is not None
                 if following is not None:
@@ -63,6 +72,10 @@ async def listed(
                 yield item
                 if item.page is None:
                     reading.popleft()
+                    places.try_hold(max(0, len(reading) - 1))
+    finally:
+        places.try_hold(0)
+        await todo.aclose()
 
 
 async def _places(
@@ -92,11 +105,11 @@ async def _places(
 async def _read(
     source: GistSource, place: Place, target: Target, scope: Scope, queue: asyncio.Queue[Listed]
 ) -> None:
-    error: GistapiError | None = None
+    error = None
     try:
         async with aclosing(source.pages(target, scope)) as pages:
             async for page in pages:
                 await queue.put(Listed(place, page))
     except GistapiError as raised:
-        error = raised
+        error = raised.with_traceback(None)  # its frames hold it
     await queue.put(Listed(place, None, error))

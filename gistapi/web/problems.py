@@ -84,7 +84,18 @@ class Problem:
 
 
 def problem_of(error: Exception, request_id: str) -> Problem:
-    """The answer to an error. One without a row is logged and answered 500."""
+    """The answer to an error. One without a row is logged and answered 500.
+
+    Its traceback is dropped: its frames have the error, and with them all that the search had would
+    be left to the garbage collector, which lets no other thread run.
+    """
+    try:
+        return _problem_of(error, request_id)
+    finally:
+        error.__traceback__ = None
+
+
+def _problem_of(error: Exception, request_id: str) -> Problem:
     if isinstance(error, errors.InvalidPatternError):
         return _invalid_pattern(error)
     if isinstance(error, HTTPException) and error.code is not None:

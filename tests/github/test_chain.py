@@ -9,19 +9,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gistapi.aio.limiter import FairLimiter
 from gistapi.errors import GithubError
-from gistapi.github.chain import AT_ONCE, Chain, SmallerPageError
+from gistapi.github.chain import AHEAD_IN_ALL, AT_ONCE, Chain, Fetch, SmallerPageError
 from gistapi.github.listing_codec import StoredPage
 from gistapi.github.paging import FIRST, SIZES, Numbers
 from tests.aio.looping import run
 from tests.github.shifting import FIRST_URL, ShiftingList
 
 
+def chain(fetch: Fetch, places: FairLimiter | None = None) -> Chain:
+    """A chain with places of its own to read ahead, unless it shares some."""
+    return Chain(fetch, (places or FairLimiter(AHEAD_IN_ALL)).lane())
+
+
 async def read(shifting: ShiftingList) -> list[str]:
     """Read all entries, each once, in the order in which they arrive."""
     first = await shifting.fetch(FIRST_URL, FIRST)
     found: dict[str, None] = {}
-    async with aclosing(Chain(shifting.fetch).pages(first)) as pages:
+    async with aclosing(chain(shifting.fetch).pages(first)) as pages:
         async for page in pages:
             found |= dict.fromkeys(page.ids)
     return list(found)
@@ -154,7 +160,7 @@ def test_closing_the_reader_cancels_prefetching() -> None:
 
     async def read_two() -> None:
         first = await shifting.fetch(FIRST_URL, FIRST)
-        async with aclosing(Chain(shifting.fetch).pages(first)) as pages:
+        async with aclosing(chain(shifting.fetch).pages(first)) as pages:
             await anext(pages)
             await anext(pages)
             assert len(shifting.requests) == 1 + AT_ONCE
@@ -162,6 +168,35 @@ def test_closing_the_reader_cancels_prefetching() -> None:
 
     run(read_two())
     assert len(shifting.stored) == 2
+
+
+def test_lists_read_ahead_as_far_as_all_of_them_may_and_each_to_its_end() -> None:
+    """Twenty lists at once: each has its next page, and the others share what there is."""
+    places = FairLimiter(5)
+    lists = [ShiftingList(1000) for _ in range(20)]
+
+    async def read_two(shifting: ShiftingList) -> None:
+        first = await shifting.fetch(FIRST_URL, FIRST)
+        async with aclosing(chain(shifting.fetch, places).pages(first)) as pages:
+            await anext(pages)
+            await anext(pages)
+            begun.release()
+            await everybody.wait()
+            rest = [page.ids async for page in pages]
+            assert rest[-1][-1] == shifting.entries[-1]
+
+    async def read_all() -> None:
+        async with asyncio.TaskGroup() as group:
+            for shifting in lists:
+                group.create_task(read_two(shifting))
+            for _ in lists:
+                await begun.acquire()
+            assert sum(len(shifting.requests) for shifting in lists) == 2 * len(lists) + 5
+            everybody.set()
+        assert places.held == 0
+
+    begun, everybody = asyncio.Semaphore(0), asyncio.Event()
+    run(read_all())
 
 
 def test_an_error_of_a_prefetched_page_is_raised_in_order() -> None:
@@ -175,7 +210,7 @@ def test_an_error_of_a_prefetched_page_is_raised_in_order() -> None:
         return await answer(url, numbers, again=again)
 
     async def read_three() -> None:
-        async with aclosing(Chain(fetch).pages(await answer(FIRST_URL, FIRST))) as pages:
+        async with aclosing(chain(fetch).pages(await answer(FIRST_URL, FIRST))) as pages:
             await anext(pages)
             await anext(pages)
             with pytest.raises(GithubError, match="no"):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -299,13 +301,38 @@ async def test_any_failure_of_graphql_leads_to_another_source(
     assert reader.ways == {("gist", "limited"): 1}
 
 
+@pytest.mark.parametrize(
+    ("parsing", "token"), [("graphql.parse_nodes", TOKEN), ("single.parse_contents", None)]
+)
+@on_loop
+async def test_answers_with_contents_are_not_parsed_on_the_loop(
+    github: FakeGithub, monkeypatch: pytest.MonkeyPatch, parsing: str, token: str | None
+) -> None:
+    """They may have 16 MiB, and other searches would wait until that is parsed."""
+    module, _, name = parsing.partition(".")
+    parse = getattr(import_module(f"gistapi.github.{module}"), name)
+    threads: list[str] = []
+
+    def noting(*given: Any, **options: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return parse(*given, **options)
+
+    monkeypatch.setattr(f"gistapi.github.{parsing}", noting)
+    refuse(github, "raw")
+    refuse(github, "git")
+    reader = Reader(github, token)
+    assert await reader.read(add(github, {"a": "text"})) == {"a": b"text"}
+    assert [name.startswith("gistapi-json") for name in threads] == [True]
+
+
 @on_loop
 async def test_an_unexpected_error_of_a_query_is_raised(
     github: FakeGithub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It reaches the reader: if it only cancelled the gist, the gist would silently be missing."""
 
-    def fail(_body: bytes, _count: int) -> list[object]:
+    def fail(_body: bytes, *, count: int) -> list[object]:
+        del count
         raise RuntimeError("unforeseen")
 
     refuse(github, "raw")

@@ -7,18 +7,19 @@ import random
 import threading
 from collections.abc import Callable
 from contextlib import aclosing
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from gistapi.errors import GithubError, GithubRateLimitedError, UserNotFoundError
 from gistapi.events import CacheRead, Event
-from gistapi.github import page_reader
+from gistapi.github import bodies, page_reader
+from gistapi.github.bodies import JsonBody
 from gistapi.github.chain import AT_ONCE, IDLE_PAGES
 from gistapi.github.freshness import Freshness
-from gistapi.github.listing_codec import StoredPage
-from gistapi.github.page_reader import PageReader
-from gistapi.models import Page, Target
+from gistapi.github.listing_codec import StoredPage, pack, unpack
+from gistapi.models import Gist, GistFile, Page, Target
 from tests.fake_github import FakeGithub, Fault, Literal, Request, Response, User, answers
 from tests.fake_github.message import from_json
 from tests.github.asking import Store, on_loop, scope_of, user_of
@@ -404,32 +405,55 @@ async def test_few_bodies_are_in_memory_until_they_are_parsed(
     github: FakeGithub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever lists: others' answers wait in their sockets while parsing falls behind."""
-    monkeypatch.setattr(page_reader, "BODIES_AT_ONCE", 3)
+    monkeypatch.setattr(bodies, "AT_ONCE", 3)
     gate = threading.Event()
-    filled, body = page_reader._filled, PageReader._body
-    bodies: list[bytes] = []
+    filled, read = page_reader._filled, JsonBody.read
+    complete: list[JsonBody] = []
 
     def held(*given: Any) -> StoredPage:
         assert gate.wait(HANG_SECONDS)
         return filled(*given)
 
-    async def counting(reader: PageReader, *given: Any) -> bytes:
-        bodies.append(await body(reader, *given))
-        return bodies[-1]
+    async def counting(body: JsonBody, *given: Any, **options: Any) -> None:
+        await read(body, *given, **options)
+        complete.append(body)
 
     monkeypatch.setattr(page_reader, "_filled", held)
-    monkeypatch.setattr(PageReader, "_body", counting)
+    monkeypatch.setattr(JsonBody, "read", counting)
     for number in range(12):
         github.add_user(f"user{number}").add_gist()
     listings = listings_of(github)
     users = [Target("username", f"user{number}") for number in range(12)]
     reading = [asyncio.create_task(listed(listings, user)) for user in users]
-    await asyncio.to_thread(until, lambda: len(github.requests) == 12 and len(bodies) == 3)
+    await asyncio.to_thread(until, lambda: len(github.requests) == 12 and len(complete) == 3)
     for _ in range(100):  # rounds of the loop in which others could be read
         await asyncio.sleep(0)
-    assert len(bodies) == 3
+    assert len(complete) == 3
     gate.set()
     assert [len(gists) for gists in await asyncio.gather(*reading)] == [1] * 12
+
+
+@on_loop
+async def test_a_page_of_many_files_is_not_unpacked_on_the_loop(
+    github: FakeGithub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All changes since a list was read are needed at once: as many as a page may have."""
+    threads: list[str] = []
+
+    def noting(piece: bytes) -> tuple[Gist, ...]:
+        threads.append(threading.current_thread().name)
+        return unpack(piece)
+
+    monkeypatch.setattr(page_reader, "unpack", noting)
+    moment = datetime(2024, 1, 1, tzinfo=UTC)
+    file = GistFile("a", None, None, None, None)
+    gist = Gist("a", "u", None, moment, moment, (file,) * 300, truncated=False, git_pull_url=None)
+    reader = listings_of(github)._reader
+    for count in (1, 2):
+        page = StoredPage("u", 0.0, pieces=pack([gist] * count))
+        assert await reader.gists(page, scope_of().lane) == (gist,) * count
+    assert threads[0] == threading.current_thread().name
+    assert [name.startswith("gistapi-listing") for name in threads[1:]] == [True, True]
 
 
 @on_loop

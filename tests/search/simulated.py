@@ -286,7 +286,8 @@ async def searching(
     """Run one search on the running loop."""
     loop = asyncio.get_running_loop()
     events = Events(loop)
-    session = Session(query, cursors.decode(query), bounds, deadline_seconds, events)
+    share = AnswerShare(GrowingBudget(ANSWER_BYTES, MOST_ANSWER_BYTES))
+    session = Session(query, cursors.decode(query), bounds, deadline_seconds, events, share)
     matching = Matching()
     lane = FairLimiter(64, concurrency).lane()
     scope = Scope(lane, session.ends_at)
@@ -300,7 +301,7 @@ async def searching(
         ),
         wanted=Filter(query),
         scope=scope,
-        share=AnswerShare(GrowingBudget(ANSWER_BYTES, MOST_ANSWER_BYTES)),
+        share=share,
         max_count=query.max_count,
         context=query.context,
         wants_first=query.details,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
+import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -235,6 +238,28 @@ def test_a_truncated_gist_without_a_commit_is_a_gap(github: FakeGithub) -> None:
             (gist.html_url, "file_unavailable")
         ]
         assert answer.end.partial
+
+
+def test_the_names_that_git_showed_are_not_parsed_on_the_loop(
+    github: FakeGithub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may have a MiB, and other searches would wait until that is written or read."""
+    threads: dict[str, str] = {}
+
+    def noting(name: str) -> Callable[[Any], Any]:
+        def run(value: Any) -> Any:
+            threads[name] = threading.current_thread().name
+            return getattr(json, name)(value)
+
+        return run
+
+    names = ("dumps", "loads")
+    monkeypatch.setattr(git_reader, "json", SimpleNamespace(**{n: noting(n) for n in names}))
+    gist = github.add_user("octocat").add_gist({"a": "hay", "b": "needle"}, truncated=True)
+    with bench(github, cache_url="memory:") as ours:
+        for _ in range(2):
+            assert ours.search(Query("octocat", "needle", max_count=1)).matches == [gist.html_url]
+    assert [threads[name].startswith("gistapi-cache") for name in names] == [True, True]
 
 
 def forget_in_git(github: FakeGithub, gist: Gist, names: set[str]) -> None:

@@ -88,7 +88,7 @@ def test_waits_for_githubs_limit_delay_no_cached_search(hub: FakeGithub) -> None
 EXECUTORS: dict[str, Callable[[Bench], object]] = {
     "matching": lambda ours: ours.service.matching._threads._executor,
     "git": lambda ours: ours.source._clones._executor,
-    "parsing of listings": lambda ours: ours.source._listings._reader._parsing._executor,
+    "parsing of listings": lambda ours: ours.source._client.bodies.threads._executor,
 }
 
 

@@ -316,7 +316,7 @@ def test_a_shutdown_ends_searches_with_a_cursor(github: FakeGithub) -> None:
             ours.search(NEEDLE)
 
 
-@pytest.mark.parametrize("name", ["compile", "listing-parse", "listing-store", "git"])
+@pytest.mark.parametrize("name", ["compile", "json", "listing-store", "git"])
 def test_a_search_survives_a_thread_that_cannot_start(
     github: FakeGithub, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

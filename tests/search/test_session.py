@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -20,7 +21,7 @@ from gistapi.errors import (
     UserNotFoundError,
 )
 from gistapi.models import Begin, Match, Progress, Query, TargetEnd
-from gistapi.search.feeder import WINDOW
+from gistapi.search.feeder import FILES_IN_HAND, WINDOW
 from gistapi.search.gist_state import GistState
 from gistapi.search.reader import Reader
 from gistapi.search.reorder import Outcome
@@ -154,6 +155,24 @@ def test_the_end_has_the_age_of_the_listing() -> None:
     assert search(github, NEEDLE).end.searched.listing_age_seconds == 42
 
 
+def test_the_files_of_a_gist_are_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not again whenever one of them ends: 300 files would be looked at 90,000 times."""
+    looked = 0
+
+    def counting(state: GistState) -> Iterator[int]:
+        nonlocal looked
+        for index in open_indexes(state):
+            looked += 1
+            yield index
+
+    open_indexes = GistState.open_indexes
+    monkeypatch.setattr(GistState, "open_indexes", counting)
+    github = Github()
+    github.add("octocat", *(File(f"{number}") for number in range(300)))
+    assert search(github, NEEDLE).end.searched.files == 300
+    assert looked < 310
+
+
 def test_the_window_counts_undecided_gists() -> None:
     """A gist that hangs keeps one place only: the other 299 are searched."""
     github = Github()
@@ -171,6 +190,29 @@ def test_a_listing_is_not_read_far_ahead() -> None:
     search(github, NEEDLE)
     pages = [asked for asked in github.asked if "page" in asked]
     assert len(pages) <= WINDOW / PAGE + PAGES_AHEAD + 3  # both ends of the queue, and a split one
+
+
+def test_a_listing_of_many_files_is_not_read_far_ahead() -> None:
+    """While a few hundred files wait, no further gists are listed, however few gists those are."""
+    github = Github()
+    for _ in range(10 * WINDOW):
+        github.add("octocat", *(File(f"{n}", seconds=FOREVER) for n in range(FILES_IN_HAND // 10)))
+    search(github, NEEDLE)
+    pages = [asked for asked in github.asked if "page" in asked]
+    assert len(pages) <= 1 + PAGES_AHEAD + 2  # that one, and both ends of the queue
+
+
+def test_gists_of_many_files_that_a_limit_leaves_open_hold_up_no_others() -> None:
+    """Their files are not in memory any more, though they are undecided."""
+    github = Github()
+    refused = GithubRateLimitedError("no", 60)
+    found = [github.add("octocat", HIT) for _ in range(3 * PAGE)]
+    for _ in range(3):
+        names = range(FILES_IN_HAND // 2)
+        github.add("octocat", *(File(f"{n}", error=refused) for n in names))
+    answer = search(github, NEEDLE)
+    assert set(answer.matches) == {gist.id for gist in found}
+    assert reasons(answer) == [(None, "github_rate_limited")]
 
 
 def test_a_narrow_filter_does_not_serialize_requests() -> None:

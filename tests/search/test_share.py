@@ -13,16 +13,19 @@ from contextlib import closing
 import pytest
 
 from gistapi.aio.growing import GrowingBudget
+from gistapi.aio.portal import Outbox
 from gistapi.errors import PatternTimeoutError
 from gistapi.matching import Matching, Wanted, compile_pattern
 from gistapi.models import Flags, Hit, Hits, Match, Query
 from gistapi.search import share as module
+from gistapi.search.sender import Sender
 from gistapi.search.share import FREE_BYTES, AnswerShare
 from gistapi.search.sizes import hits_bytes, most_bytes
 from gistapi.search.stop import Stop
 from tests.aio.looping import run
 from tests.fake_github import FakeGithub
 from tests.search.searching import Bench, bench
+from tests.search.test_reorder import gist_of
 from tests.waiting import HANG_SECONDS, until
 
 MIB = 2**20
@@ -111,6 +114,24 @@ def test_searches_that_find_much_take_turns(
         assert next(second) == len([event for event in found if isinstance(event, Match)]) == 6
 
 
+def test_a_file_whose_matches_find_no_room_is_read_once(
+    github: FakeGithub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no cache has it either: it is kept until they do."""
+    _add_gists(github, 6, matches=900)
+    monkeypatch.setattr(module, "FREE_BYTES", 2**16)
+    with bench(github, cache_url="off") as ours:
+        ours.searcher._answers = GrowingBudget(5 * MIB, 5 * MIB)
+        first = ours.searcher.search(ALL)
+        assert sum(isinstance(event, Match) for event in first) == 6
+        second = _reading(ours)
+        assert next(second) == "waits"
+        first.close()
+        assert next(second) == 6
+        assert not ours.searcher._shared.aside
+    assert len(github.requests_to("raw")) == 12
+
+
 def test_sixty_four_searches_that_find_much_are_all_answered(
     github: FakeGithub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,12 +210,13 @@ def test_a_stream_stays_close_to_its_reader() -> None:
     async def main() -> None:
         budget = GrowingBudget(10 * MIB, 10 * MIB)
         stream, other = AnswerShare(budget, kept=False), AnswerShare(budget)
+        sender = Sender(Outbox(asyncio.get_running_loop()), stream)
         for number in (1, 2, 3):
             async with stream.room(MIB) as room:
                 assert stream.try_keep(room, number, MIB)
                 assert number > 1 or not stream.try_keep(room, 9, 1)
             if number < 3:
-                stream.sending(number)
+                sender.send(Match(gist_of(number, 0), (), number))
             if number == 2:
                 waiting = asyncio.create_task(_have(stream, 0))
                 await asyncio.sleep(0)

@@ -19,14 +19,14 @@ from tests.fake_github import FakeGithub
 from tests.search.searching import Bench, bench
 from tests.waiting import HANG_SECONDS, until
 
-SEARCHES = 3  # their lists may all be in memory at once: page_reader.BODIES_AT_ONCE
+SEARCHES = 3  # their lists may all be in memory at once: bodies.AT_ONCE
 USERS = AHEAD
 SMALL = "small"
 _search: ContextVar[str] = ContextVar("search", default="")
 
 POOLS: dict[str, Callable[[Bench], Threads]] = {
     "listings of the cache": lambda ours: ours.source._listings._reader._storing,
-    "parsing of listings": lambda ours: ours.source._listings._reader._parsing,
+    "parsing of listings": lambda ours: ours.source._client.bodies.threads,
     "contents of the cache": lambda ours: ours.searcher._cache_threads,
 }
 
