@@ -51,6 +51,11 @@ class Decompressor:
                 return data
         return b""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the data fed so far is complete and was returned."""
+        return self._stream.eof and not self._has_more
+
     def end(self) -> None:
         """Raise zlib.error if the data ended too early."""
         if self._begun and not self._stream.eof:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
-from typing import Any
 
 import aiohttp
+from aiohttp.connector import Connection
 from yarl import URL
 
 from gistapi.errors import GithubError, SettingsError
@@ -64,16 +64,26 @@ class Answer:
         """Close the connection, unless the answer was read to its end. Idempotent."""
         self._raw.close()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the whole body was returned: there is nothing to wait for or to check."""
+        decompressor = self._decompressor
+        return self._raw.content.at_eof() and (decompressor is None or decompressor.is_over)
+
     async def _receive(self) -> bytes:
         """Bytes as they were sent. aiohttp raises for a body that ends before its length."""
+        content = self._raw.content
         with mapped_errors():
-            chunk = await self._raw.content.read(CHUNK_BYTES)
+            chunk = content.read_nowait(CHUNK_BYTES)  # a small body comes with its head
+            if not chunk and not content.at_eof():
+                async with asyncio.timeout(self._silence_seconds):
+                    chunk = await content.read(CHUNK_BYTES)
         self.received += len(chunk)
         self._check_pace()
         return chunk
 
     def _check_pace(self) -> None:
-        """Raise SilenceError for a body that drips. aiohttp bounds the time without any byte."""
+        """Raise SilenceError for a body that drips."""
         now = asyncio.get_running_loop().time()
         if now - self._slow_since < self._silence_seconds:
             return
@@ -94,13 +104,20 @@ def _decompressor(headers: Mapping[str, str]) -> Decompressor | None:
 class Http:
     """Sends requests from the loop that it is first used on; building one opens nothing.
 
-    `timeout_seconds` bounds connecting and each silence of the server.
+    `timeout_seconds` bounds connecting, the wait for an answer's head, and each silence in its
+    body.
     """
 
     def __init__(self, timeout_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
-        self._session: aiohttp.ClientSession | None = None
-        self._proxies: dict[str, str | None] = {}
+        self._timeout = aiohttp.ClientTimeout(
+            total=None,
+            connect=timeout_seconds,
+            sock_connect=timeout_seconds,
+            sock_read=timeout_seconds,
+        )
+        self._connector: aiohttp.TCPConnector | None = None
+        self._ways: dict[str, tuple[URL | None, ssl.SSLContext | bool]] = {}
         self._tls: ssl.SSLContext | None = None
 
     async def send(
@@ -108,85 +125,82 @@ class Http:
     ) -> Answer:
         """The answer to one request, its head read, to be closed: a POST if there is a body.
 
-        `url` lies in `origin` and is sent byte for byte. Raises GithubError for what another try
-        would meet again, else TransientError.
+        `url` lies in `origin` and is sent byte for byte; `headers` are all but `Host` and
+        `Content-Length`, with `User-Agent`, `Accept` and `Accept-Encoding`. Raises GithubError for
+        what another try would meet again, else TransientError.
         """
-        session = self._session or self._open()
-        proxy, tls = self._way_to(origin)
-        # aiohttp bounds connecting and each silence; this bounds a head that drips.
+        way = self._ways.get(origin)
+        proxy, tls = way if way is not None else self._way_to(origin)
         with mapped_errors():
-            async with asyncio.timeout(3 * self._timeout_seconds):
-                raw = await session.request(
-                    "GET" if body is None else "POST",
-                    URL(url, encoded=True),
-                    headers=headers,
-                    data=body,
-                    proxy=proxy,
-                    ssl=tls,
-                    allow_redirects=False,
-                )
+            request = aiohttp.ClientRequest(
+                "GET" if body is None else "POST",
+                URL(url, encoded=True),
+                headers=headers,
+                data=body,
+                loop=asyncio.get_running_loop(),
+                proxy=proxy,
+                ssl=tls,
+            )
+            raw = await self._begun(request, await self._connection(request))
         try:
             return Answer(raw, self._timeout_seconds)
         except TransientError:
             raw.close()
             raise
 
-    def _way_to(self, origin: str) -> tuple[str | None, ssl.SSLContext | bool]:
-        """The proxy for an origin and the certificates to trust, each looked up once."""
+    async def _connection(self, request: aiohttp.ClientRequest) -> Connection:
+        """A connection that is ready for a request, an idle one if there is one.
+
+        Never one that got bytes while it was idle: they would be taken for the answer.
+        """
+        connector = self._connector
+        if connector is None:
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_SECONDS)
+            self._connector = connector
+        for _ in range(MAX_STRAYS):
+            try:
+                connection = await connector.connect(request, [], self._timeout)
+            except TimeoutError as error:
+                raise aiohttp.ConnectionTimeoutError(str(request.url)) from error
+            protocol = connection.protocol
+            if protocol is not None and not protocol.should_close:
+                protocol.set_response_params(read_until_eof=True, auto_decompress=False)
+                return connection
+            connection.close()
+        raise aiohttp.ClientConnectionError("every connection has unread bytes")
+
+    async def _begun(
+        self, request: aiohttp.ClientRequest, connection: Connection
+    ) -> aiohttp.ClientResponse:
+        """Send a request and read the head of its answer.
+
+        aiohttp's session would do the same, and more that is not wanted here: a second try when a
+        kept connection breaks, cookies, redirects, three timers.
+        """
+        raw = None
         try:
-            if origin not in self._proxies:
-                self._proxies[origin] = proxy_of(origin)
-            proxy = self._proxies[origin]
+            async with asyncio.timeout(self._timeout_seconds):
+                raw = await request.send(connection)
+                await raw.start(connection)
+        except BaseException:
+            (raw or connection).close()
+            raise
+        return raw
+
+    def _way_to(self, origin: str) -> tuple[URL | None, ssl.SSLContext | bool]:
+        """The proxy for an origin and the certificates to trust, looked up once."""
+        try:
+            proxy = proxy_of(origin)
             if self._tls is None and "https://" in {origin[:8], (proxy or "")[:8]}:
                 self._tls = tls_context()
         except SettingsError as error:
             raise GithubError(f"GitHub cannot be reached: {error}") from error
-        return proxy, True if self._tls is None else self._tls
-
-    def _open(self) -> aiohttp.ClientSession:
-        self._session = aiohttp.ClientSession(
-            connector=_Connector(limit=0, keepalive_timeout=KEEP_SECONDS),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(
-                total=None,
-                connect=self._timeout_seconds,
-                sock_connect=self._timeout_seconds,
-                sock_read=self._timeout_seconds,
-            ),
-            auto_decompress=False,
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-            middlewares=(_once,),
-        )
-        return self._session
+        way = URL(proxy) if proxy else None, True if self._tls is None else self._tls
+        self._ways[origin] = way
+        return way
 
     async def close(self) -> None:
         """Close the idle connections. The next request opens new ones."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-
-
-async def _once(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """Map errors where aiohttp does not see them yet.
-
-    Else it would send a request again by itself when a kept connection breaks, uncounted.
-    """
-    with mapped_errors():
-        return await handler(request)
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Never hands out a connection that got bytes while it was idle.
-
-    They would be taken for the answer to the next request.
-    """
-
-    async def connect(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed on
-        for _ in range(MAX_STRAYS):
-            connection = await super().connect(*args, **kwargs)
-            if connection.protocol is None or not connection.protocol.should_close:
-                return connection
-            connection.close()
-        raise aiohttp.ClientConnectionError("every connection has unread bytes")
+        connector, self._connector = self._connector, None
+        if connector is not None:
+            await connector.close()
