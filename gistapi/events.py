@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 RequestKind = Literal["list", "gist", "graphql", "raw", "git"]
 """The first three go to the API: listings, single gists, GraphQL."""
@@ -179,6 +179,8 @@ Event = (
 
 Observer = Callable[[Event], None]
 """Receives every event, from any thread; must be quick and raise nothing."""
+Handler = Callable[[Any], None]
+"""An Observer of one class of events, which a table names: several come for each file."""
 
 
 def ignore(event: Event) -> None:

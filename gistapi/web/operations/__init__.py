@@ -12,7 +12,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from gistapi.events import Event
+from gistapi.events import Event, Handler
 from gistapi.search.report import ErrorCode
 from gistapi.web.operations.health import Health, Parts
 from gistapi.web.operations.metrics import Metrics
@@ -45,12 +45,15 @@ class Operation:
         self._metrics_gate = metrics_gate
         self.health = Health()
         self.parts: Parts | None = None
+        self._handlers: dict[type[Event], list[Handler]] = {}
+        for part in (self.metrics, self.health, self.rejections):
+            for kind, handler in part.handlers.items():
+                self._handlers.setdefault(kind, []).append(handler)
 
     def observe(self, event: Event) -> None:
         """Count and record an event (an Observer)."""
-        self.metrics.observe(event)
-        self.health.observe(event)
-        self.rejections.observe(event)
+        for handler in self._handlers.get(type(event), ()):
+            handler(event)
 
     def watch(self, parts: Parts) -> None:
         """Read these whenever health or metrics are requested."""
