@@ -45,6 +45,7 @@ class GistState:
         self._refused: set[int] = set()
         self._failure: GistapiError | None = None
         self._named: list[FileMatch] = []
+        self._end: int | None = None  # files from this one on do not matter
         self._has_too_many = False
         self._hits = 0
         self.held_bytes = 0
@@ -69,13 +70,16 @@ class GistState:
 
     def open_indexes(self) -> Iterator[int]:
         """The files that have no result yet and still matter, in order."""
-        end = len(self.files)
-        matched = [index for index, result in self._results.items() if isinstance(result, Hits)]
-        if self._named and not self._wants_all:
-            end = 0
-        elif matched and not self._wants_all:
-            end = min(matched) if self._wants_first else 0
-        return (index for index in range(end) if index not in self._results)
+        return filter(self.is_open, range(len(self.files)))
+
+    def is_open(self, index: int) -> bool:
+        """Whether a file has no result yet and still matters."""
+        return index not in self._results and (self._end is None or index < self._end)
+
+    @property
+    def leaves_out_files(self) -> bool:
+        """Whether a match has decided that some files do not matter."""
+        return self._end is not None
 
     def is_noted(self, index: int) -> bool:
         """Whether a file has a result."""
@@ -84,6 +88,8 @@ class GistState:
     def note_name(self, file: GistFile | None, hits: Hits) -> None:
         """Record matches in a file's name, or in the gist's description without a file."""
         found_in: Literal["name", "description"] = "description" if file is None else "name"
+        if not self._wants_all:
+            self._end = 0
         left = MAX_HITS + 1 - sum(len(found.hits) for found in self._named)
         if left > 0:
             self._named.append(FileMatch(file, hits.hits[:left], hits.more, found_in))
@@ -93,6 +99,9 @@ class GistState:
         """Record a file's result."""
         self._results[index] = result
         if isinstance(result, Hits):
+            if not self._wants_all:
+                first = index if self._end is None else min(index, self._end)
+                self._end = first if self._wants_first else 0
             self._hits += len(result.hits)
             self.held_bytes += hits_bytes(result.hits)
             if self._hits > 2 * MAX_HITS:
