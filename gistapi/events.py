@@ -5,7 +5,7 @@ The code that does the work emits them; observers decide what to do with them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -180,7 +180,25 @@ Event = (
 Observer = Callable[[Event], None]
 """Receives every event, from any thread; must be quick and raise nothing."""
 Handler = Callable[[Any], None]
-"""An Observer of one class of events, which a table names: several come for each file."""
+"""An Observer of one class of events."""
+Handlers = Mapping[type[Event], Handler]
+
+
+def observer(*tables: Handlers) -> Observer:
+    """An Observer that hands each event to the handlers of its class, in the tables' order.
+
+    Several events come for each file, and few handlers want all of them.
+    """
+    found: dict[type[Event], list[Handler]] = {}
+    for table in tables:
+        for kind, handler in table.items():
+            found.setdefault(kind, []).append(handler)
+
+    def observe(event: Event) -> None:
+        for handler in found.get(type(event), ()):
+            handler(event)
+
+    return observe
 
 
 def ignore(event: Event) -> None:

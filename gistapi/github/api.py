@@ -81,8 +81,7 @@ def budget(headers: Headers, now: float) -> Budget | None:
     is missing or no number in range.
     """
     remaining = _count(headers.get("X-RateLimit-Remaining"))
-    reset = _count(headers.get("X-RateLimit-Reset"))
-    if remaining is None or reset is None:
+    if remaining is None or (reset := _count(headers.get("X-RateLimit-Reset"))) is None:
         return None
     limit = _count(headers.get("X-RateLimit-Limit"))
     return Budget(

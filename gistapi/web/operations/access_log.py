@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -28,6 +29,7 @@ from gistapi.events import (
     Event,
     GithubLimited,
     GithubRequestEnded,
+    Handlers,
     SearchEnded,
     WorkerKilled,
 )
@@ -50,9 +52,12 @@ MAX_KINDS = 1000
 
 _log = logging.getLogger(__name__)
 
+_Failure = Callable[[Any], str | None]
+"""The kind of failure that an event is, if it is one."""
+
 
 class EventLog:
-    """Logs events (`observe` is an Observer). Thread-safe.
+    """Logs events. Thread-safe.
 
     Failures of GitHub and of a store are warnings: one line a minute for each kind, with its
     number and its latest cause. Each single failure is logged at DEBUG.
@@ -63,12 +68,12 @@ class EventLog:
         self._lock = threading.Lock()
         self._failures: dict[str, _Failures] = {}
 
-    def observe(self, event: Event) -> None:
+    @property
+    def handlers(self) -> Handlers:
         """Log an event, or nothing."""
-        found = _LOGGED.get(type(event))
-        if found is None:
-            return
-        level, message, failure = found
+        return {kind: partial(self._note, *how) for kind, how in _LOGGED.items()}
+
+    def _note(self, level: int, message: str, failure: _Failure | None, event: Event) -> None:
         kind, is_logged = failure and failure(event), _log.isEnabledFor(level)
         if not kind and not is_logged:
             return
@@ -118,7 +123,7 @@ def _failed(event: GithubRequestEnded) -> bool:
     return event.status != HTTPStatus.NOT_FOUND
 
 
-_LOGGED: dict[type[Event], tuple[int, str, Callable[[Any], str | None] | None]] = {
+_LOGGED: dict[type[Event], tuple[int, str, _Failure | None]] = {
     SearchEnded: (logging.INFO, "search", None),
     GithubRequestEnded: (logging.DEBUG, "request to GitHub", _request_failure),
     GithubLimited: (logging.WARNING, "GitHub asks to wait", None),
@@ -127,7 +132,6 @@ _LOGGED: dict[type[Event], tuple[int, str, Callable[[Any], str | None] | None]] 
     CacheFailed: (logging.DEBUG, "cache failed", _cache_failure),
     CountingFailed: (logging.DEBUG, "a limit could not be checked", lambda _: "counting"),
 }
-"""The level and the message of each class, and the kind of failure that an event is, if any."""
 
 
 def _fields(event: Event) -> dict[str, Any]:

@@ -12,11 +12,10 @@ from prometheus_client.registry import Collector
 
 from gistapi.events import (
     ContentRead,
-    Event,
     GithubBudgetSeen,
     GithubLimited,
     GithubRequestEnded,
-    Handler,
+    Handlers,
     HostState,
 )
 from gistapi.web.operations.health import MAX_AHEAD_SECONDS
@@ -83,7 +82,7 @@ class GithubMetrics:
         self._hosts.read = hosts
 
     @property
-    def handlers(self) -> dict[type[Event], Handler]:
+    def handlers(self) -> Handlers:
         """Count requests, limits and contents."""
         return {
             GithubRequestEnded: self._request_ended,

@@ -15,11 +15,10 @@ from typing import Any, Literal
 
 from gistapi.events import (
     CacheStatus,
-    Event,
     GithubBudgetSeen,
     GithubLimited,
     GithubRequestEnded,
-    Handler,
+    Handlers,
     HostState,
 )
 from gistapi.search.times import format_time
@@ -61,7 +60,7 @@ class Health:
         self._token_refused = False
 
     @property
-    def handlers(self) -> dict[type[Event], Handler]:
+    def handlers(self) -> Handlers:
         """Record GitHub's last answer and the state of its limits."""
         return {
             GithubRequestEnded: self._request_ended,

@@ -21,7 +21,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gistapi.events import CacheFailed, CacheRead, Event, Handler, HostState
+from gistapi.events import CacheFailed, CacheRead, Handlers, HostState
 from gistapi.web.operations.github_metrics import GithubMetrics
 from gistapi.web.operations.search_metrics import SECONDS, SearchMetrics
 
@@ -38,9 +38,9 @@ class Metrics:
         self.registry.register(_Process())
 
     @property
-    def handlers(self) -> dict[type[Event], Handler]:
+    def handlers(self) -> Handlers:
         """Count events."""
-        return self._github.handlers | self._search.handlers | self._cache.handlers
+        return {**self._github.handlers, **self._search.handlers, **self._cache.handlers}
 
     def request_began(self) -> None:
         """Count a request that has arrived."""
@@ -124,7 +124,7 @@ class _Cache:
         )
 
     @property
-    def handlers(self) -> dict[type[Event], Handler]:
+    def handlers(self) -> Handlers:
         """Count lookups and failures."""
         return {
             CacheRead: self._read,

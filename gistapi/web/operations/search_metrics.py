@@ -7,9 +7,8 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gistapi.events import (
-    Event,
     FileScanned,
-    Handler,
+    Handlers,
     NotSearched,
     SearchEnded,
     WorkerKilled,
@@ -68,7 +67,7 @@ class SearchMetrics:
             self.not_searched.labels(reason)
 
     @property
-    def handlers(self) -> dict[type[Event], Handler]:
+    def handlers(self) -> Handlers:
         """Count searches, files and what could not be searched."""
         return {
             FileScanned: self._file_scanned,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from prometheus_client import Counter
 from prometheus_client.registry import CollectorRegistry
 
-from gistapi.events import CountingFailed, Event, Handler
+from gistapi.events import CountingFailed, Handlers
 from gistapi.search.report import ErrorCode
 
 REFUSALS: frozenset[ErrorCode] = frozenset(
@@ -57,7 +57,7 @@ class Rejections:
         self._windows: dict[ErrorCode, _Window] = {}
 
     @property
-    def handlers(self) -> dict[type[Event], Handler]:
+    def handlers(self) -> Handlers:
         """Counts limits that could not be checked."""
         return {CountingFailed: lambda _: self._failures.inc()}
 
