@@ -167,13 +167,10 @@ class Reader:
         most, left = 0, True
         while left:
             async with self.share.room(most) as room, self.hold(cost):
-                most = await self._once(room, state, index)
+                content = await self._content(state.slot.gist, state.files[index])
+                result = await self.matcher.search(content)
+                most = self.try_note(room, state, index, result, len(content))
             left = most > 0
-
-    async def _once(self, room: Room, state: GistState, index: int) -> int:
-        content = await self._content(state.slot.gist, state.files[index])
-        result = await self.matcher.search(content)
-        return self.try_note(room, state, index, result, len(content))
 
     async def _content(self, gist: Gist, file: GistFile) -> bytes:
         raw_url, blob_sha = file.raw_url, file.blob_sha

@@ -128,7 +128,8 @@ class AnswerShare:
 
     def _give_back(self) -> None:
         self._left.set()
-        self._budget.shrink(self, -self._missing(0))
+        if self._budget.held_bytes(self):
+            self._budget.shrink(self, -self._missing(0))
 
     async def _grow(self, more_bytes: int) -> None:
         with self._waiting():
