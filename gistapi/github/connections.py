@@ -32,7 +32,10 @@ class Way(NamedTuple):
     target: str
 
     def head(self, url: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
-        """The head of a GET, or of a POST if there is a body (RFC 9112)."""
+        """The head of a GET, or of a POST if there is a body (RFC 9112).
+
+        To be called with a connection in hand: taking one adds the proxy's header.
+        """
         found = PATH.match(url)
         path = found[1] if found else ""
         slash = "" if path.startswith("/") else "/"

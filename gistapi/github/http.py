@@ -129,10 +129,9 @@ class Http:
         """
         with mapped_errors():
             way = self._connections.way_to(origin)
-            request = way.head(url, headers, body)
             connection, protocol, transport = await self._connections.take(way)
             try:
-                transport.write(request if body is None else request + body)
+                transport.write(way.head(url, headers, body) + (body or b""))
                 async with asyncio.timeout(self._timeout_seconds):
                     head, content = await _final(protocol)
                 return Answer(connection, head, content, self._timeout_seconds)

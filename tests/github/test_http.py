@@ -25,6 +25,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from gistapi.errors import GithubError, IncompleteError, SettingsError
 from gistapi.events import Event, GithubRequestEnded
 from gistapi.github.client import Client
+from gistapi.github.connections import Connections
 from gistapi.github.environment import check_environment
 from gistapi.github.http_errors import SilenceError, TransientError, cause_of, mapped_errors
 from gistapi.github.raw import RawFiles
@@ -550,6 +551,47 @@ async def test_http_goes_through_the_proxy(
         assert await ask(client_of(github), file.raw_url) == (200, b"found")
     lines = [head.partition(b"\r\n")[0] for head in forwarded]
     assert lines == ([] if direct else [f"GET {file.raw_url} HTTP/1.1".encode()])
+
+
+@on_loop
+async def test_a_proxys_password_is_sent(
+    github: FakeGithub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proxy of a plain origin gets its password with the request itself."""
+    forwarded: list[bytes] = []
+    file, client = add_file(github, "found"), client_of(github)
+    with proxy(forwarded) as proxy_url:
+        monkeypatch.setenv("HTTP_PROXY", proxy_url.replace("//", "//octo:cat@"))
+        monkeypatch.setenv("NO_PROXY", "elsewhere.example")
+        assert await ask(client, file.raw_url) == (200, b"found")
+    assert b"\r\nProxy-Authorization: Basic b2N0bzpjYXQ=\r\n" in forwarded[0]
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("http://raw.example", "/"),
+        ("http://raw.example?a=/b", "/?a=/b"),
+        ("http://RAW.example:80/a%2Fb?c#d", "/a%2Fb?c"),
+        ("http://raw.example#/d", "/"),
+    ],
+)
+@on_loop
+async def test_a_request_names_the_path_byte_for_byte(url: str, target: str) -> None:
+    """Its fragment stays here."""
+    way = Connections(1).way_to("http://raw.example")
+    lines = way.head(url, {"Accept": "*/*"}, None).decode().split("\r\n")
+    assert lines == [f"GET {target} HTTP/1.1", "Host: raw.example", "Accept: */*", "", ""]
+    assert way.head(url, {}, b"body").endswith(b"\r\nContent-Length: 4\r\n\r\n")
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
+@on_loop
+async def test_a_header_is_one_line(end: str) -> None:
+    """A value cannot add a header or a request."""
+    way = Connections(1).way_to("http://raw.example")
+    with pytest.raises(GithubError, match="one line"):
+        way.head("http://raw.example/", {"If-Range": f'"a"{end}X: b'}, None)
 
 
 @on_loop
