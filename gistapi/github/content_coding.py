@@ -53,7 +53,7 @@ class Decompressor:
 
     @property
     def is_over(self) -> bool:
-        """Whether the data fed so far is complete and was returned."""
+        """Whether what was fed is a complete stream, and `next` has returned all of it."""
         return self._stream.eof and not self._has_more
 
     def end(self) -> None:

@@ -1,9 +1,9 @@
-"""HTTP, without policies of its own: one request, one answer.
+"""HTTP without policies of its own: one request, one answer.
 
-The connections and the parser are aiohttp's. Its session would be asked for each file to do
-nothing of what it does besides: cookies, `.netrc`, redirects, a second try where a kept connection
-breaks. A body is decompressed here, with a bound, and complete or an error. A connection is used
-again only if nothing on it is unread.
+aiohttp provides the connections and the parser. Its session is not used, since cookies, `.netrc`,
+redirects and a second try on a broken connection would have to be switched off. A body is
+decompressed here, within a bound, and is complete or an error. A connection is used again only if
+nothing on it is unread.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http import RawResponseMessage
 
-from gistapi.github.connections import Connections
+from gistapi.github.connection_pool import ConnectionPool
 from gistapi.github.content_coding import CODINGS, Decompressor
 from gistapi.github.http_errors import SilenceError, TransientError, mapped_errors
 
@@ -108,7 +108,7 @@ def _decompressor(headers: Mapping[str, str]) -> Decompressor | None:
 
 
 class Http:
-    """Sends requests from the loop that it is first used on; building one opens nothing.
+    """Sends requests on the loop that first uses it; building one opens nothing.
 
     `timeout_seconds` bounds connecting, the wait for an answer's head, and each silence in its
     body.
@@ -116,7 +116,7 @@ class Http:
 
     def __init__(self, timeout_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
-        self._connections = Connections(timeout_seconds)
+        self._pool = ConnectionPool(timeout_seconds)
 
     async def send(
         self, url: str, origin: str, headers: Mapping[str, str], body: bytes | None
@@ -128,10 +128,10 @@ class Http:
         TransientError.
         """
         with mapped_errors():
-            way = self._connections.way_to(origin)
-            connection, protocol, transport = await self._connections.take(way)
+            route = self._pool.route_to(origin)
+            connection, protocol, transport = await self._pool.take(route)
             try:
-                transport.write(way.head(url, headers, body) + (body or b""))
+                transport.write(route.head(url, headers, body) + (body or b""))
                 async with asyncio.timeout(self._timeout_seconds):
                     head, content = await _final(protocol)
                 return Answer(connection, head, content, self._timeout_seconds)
@@ -141,7 +141,7 @@ class Http:
 
     async def close(self) -> None:
         """Close the idle connections. The next request opens new ones."""
-        await self._connections.close()
+        await self._pool.close()
 
 
 async def _final(protocol: ResponseHandler) -> tuple[RawResponseMessage, aiohttp.StreamReader]:

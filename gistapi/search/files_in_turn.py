@@ -10,7 +10,7 @@ from gistapi.search.gist_state import GistState
 
 
 class _Turn:
-    """One gist's files that have no place yet; `all_begun` is done once none of them waits."""
+    """The files of one gist. Those `left` wait for a place; `all_begun` is done once none does."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class _Turn:
         return task
 
     def end(self) -> None:
-        """Begin no more files."""
+        """Begin no more files. Idempotent."""
         self.left.clear()
         if not self.all_begun.done():
             self.all_begun.set_result(None)

@@ -1,9 +1,10 @@
-"""Connections to origins, by aiohttp: kept ones, proxies and certificates."""
+"""aiohttp's connections to origins, with the environment's proxies and certificates."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -22,19 +23,21 @@ PATH = re.compile(r"\w+://[^/?#]*([^#]*)")
 PROXY_HEADER = "Proxy-Authorization"
 
 
-class Way(NamedTuple):
-    """How an origin is reached; `request` tells aiohttp, and is never sent.
+class OriginRoute(NamedTuple):
+    """How an origin is reached.
 
-    `target` precedes the path in a request: nothing, or the origin where a proxy passes it on.
+    `request` describes that to aiohttp and is never sent. `target` precedes the path in a request
+    line: the origin where a proxy forwards plain HTTP, else nothing.
     """
 
     request: aiohttp.ClientRequest
     target: str
 
     def head(self, url: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
-        """The head of a GET, or of a POST if there is a body (RFC 9112).
+        """The head of a request (RFC 9112): of a POST if there is a body, else of a GET.
 
-        To be called with a connection in hand: taking one adds the proxy's header.
+        Call it after `ConnectionPool.take`, which adds the proxy's header to `request`. Raises
+        GithubError for a header of more than one line.
         """
         found = PATH.match(url)
         path = found[1] if found else ""
@@ -54,8 +57,8 @@ class Way(NamedTuple):
         return f"{text}\r\n\r\n".encode()
 
 
-class Connections:
-    """Connections from the loop that it is first used on; building it opens nothing."""
+class ConnectionPool:
+    """Connections on the loop that first uses them; building the pool opens nothing."""
 
     def __init__(self, timeout_seconds: float) -> None:
         self._timeout = aiohttp.ClientTimeout(
@@ -65,19 +68,40 @@ class Connections:
             sock_read=timeout_seconds,
         )
         self._connector: aiohttp.TCPConnector | None = None
-        self._ways: dict[str, Way] = {}
+        self._routes: dict[str, OriginRoute] = {}
+        self._tls: ssl.SSLContext | None = None
 
-    def way_to(self, origin: str) -> Way:
-        """How an origin is reached, which is looked up once. Raises GithubError."""
-        way = self._ways.get(origin)
-        if way is None:
-            way = self._ways[origin] = _way_to(origin)
-        return way
+    def route_to(self, origin: str) -> OriginRoute:
+        """How to reach an origin; looked up once. Raises GithubError for an unusable proxy."""
+        route = self._routes.get(origin)
+        if route is None:
+            route = self._routes[origin] = self._route_to(origin)
+        return route
 
-    async def take(self, way: Way) -> tuple[Connection, ResponseHandler, asyncio.Transport]:
+    def _route_to(self, origin: str) -> OriginRoute:
+        """Read the proxy for an origin and the certificates to trust from the environment."""
+        is_secure = origin.startswith("https:")
+        try:
+            proxy = proxy_of(origin)
+            if self._tls is None and (is_secure or (proxy or "").startswith("https:")):
+                self._tls = tls_context()
+        except SettingsError as error:
+            raise GithubError(f"GitHub cannot be reached: {error}") from error
+        request = aiohttp.ClientRequest(
+            "GET",
+            URL(f"{origin}/", encoded=True),
+            loop=asyncio.get_running_loop(),
+            proxy=URL(proxy) if proxy else None,
+            ssl=True if self._tls is None else self._tls,
+        )
+        return OriginRoute(request, origin if proxy and not is_secure else "")
+
+    async def take(
+        self, route: OriginRoute
+    ) -> tuple[Connection, ResponseHandler, asyncio.Transport]:
         """A connection for one request, an idle one if there is one.
 
-        Never one that got bytes while it was idle: they would be taken for the answer.
+        Never one that received bytes while it was idle: they would be taken for the answer.
         """
         connector = self._connector
         if connector is None:
@@ -85,9 +109,9 @@ class Connections:
             self._connector = connector
         for _ in range(MAX_STRAYS):
             try:
-                connection = await connector.connect(way.request, [], self._timeout)
+                connection = await connector.connect(route.request, [], self._timeout)
             except TimeoutError as error:
-                raise aiohttp.ConnectionTimeoutError(str(way.request.url)) from error
+                raise aiohttp.ConnectionTimeoutError(str(route.request.url)) from error
             protocol, transport = connection.protocol, connection.transport
             if protocol is not None and transport is not None and not protocol.should_close:
                 protocol.set_response_params(read_until_eof=True, auto_decompress=False)
@@ -100,22 +124,3 @@ class Connections:
         connector, self._connector = self._connector, None
         if connector is not None:
             await connector.close()
-
-
-def _way_to(origin: str) -> Way:
-    """The proxy for an origin and the certificates to trust, by the environment."""
-    is_secure = origin.startswith("https:")
-    try:
-        proxy = proxy_of(origin)
-        needs_tls = is_secure or (proxy or "").startswith("https:")
-        tls = tls_context() if needs_tls else True
-    except SettingsError as error:
-        raise GithubError(f"GitHub cannot be reached: {error}") from error
-    request = aiohttp.ClientRequest(
-        "GET",
-        URL(f"{origin}/", encoded=True),
-        loop=asyncio.get_running_loop(),
-        proxy=URL(proxy) if proxy else None,
-        ssl=tls,
-    )
-    return Way(request, origin if proxy and not is_secure else "")
