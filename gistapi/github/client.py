@@ -17,8 +17,7 @@ from gistapi.github.url_policy import API_KINDS, Kind, Origin, UrlPolicy
 
 __all__ = ["CHUNK_BYTES", "Client", "LimitedError", "Response", "Retries", "TransientError"]
 
-HEADERS = {"User-Agent": "gistapi", "Accept": "*/*", "Accept-Encoding": "gzip"}
-"""What every request carries, unless it names another value."""
+USER_AGENT = "gistapi"
 
 
 RESOURCES: dict[Kind, Resource] = {
@@ -117,7 +116,7 @@ class Client:
 
     def headers(self, request: Request) -> dict[str, str]:
         """All that is sent with a request, the token for the API's origin included."""
-        sent = {**HEADERS, **request.headers}
+        sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **request.headers}
         if request.kind in API_KINDS and (token := request.scope.caller_token or self._token):
             sent["Authorization"] = f"Bearer {token}"
         return sent

@@ -51,11 +51,6 @@ class Decompressor:
                 return data
         return b""
 
-    @property
-    def is_over(self) -> bool:
-        """Whether what was fed is a complete stream, and `next` has returned all of it."""
-        return self._stream.eof and not self._has_more
-
     def end(self) -> None:
         """Raise zlib.error if the data ended too early."""
         if self._begun and not self._stream.eof:

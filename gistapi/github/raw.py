@@ -135,8 +135,6 @@ class _Pass:
         with self:
             while chunk := await self._next_chunk():
                 chunks.append(chunk)
-                if self._answer is not None and self._answer.is_over:  # as a rule
-                    break
         return b"".join(chunks)
 
     async def chunks(self) -> AsyncGenerator[bytes]:

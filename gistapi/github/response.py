@@ -39,11 +39,6 @@ class Response:
             self._meter.spend_bytes(len(chunk))
         return chunk
 
-    @property
-    def is_over(self) -> bool:
-        """Whether `next_chunk` has returned all, so that it could only return b""."""
-        return self._answer.is_over
-
     async def chunks(self) -> AsyncGenerator[bytes]:
         """The decoded body in pieces of at most 64 KiB, as they come; raises as `next_chunk`."""
         while chunk := await self.next_chunk():

@@ -25,7 +25,6 @@ from aiohttp.http_exceptions import HttpProcessingError
 from gistapi.errors import GithubError, IncompleteError, SettingsError
 from gistapi.events import Event, GithubRequestEnded
 from gistapi.github.client import Client
-from gistapi.github.connection_pool import ConnectionPool
 from gistapi.github.environment import check_environment
 from gistapi.github.http_errors import SilenceError, TransientError, cause_of, mapped_errors
 from gistapi.github.raw import RawFiles
@@ -565,33 +564,6 @@ async def test_a_proxys_password_is_sent(
         monkeypatch.setenv("NO_PROXY", "elsewhere.example")
         assert await ask(client, file.raw_url) == (200, b"found")
     assert b"\r\nProxy-Authorization: Basic b2N0bzpjYXQ=\r\n" in forwarded[0]
-
-
-@pytest.mark.parametrize(
-    ("url", "target"),
-    [
-        ("http://raw.example", "/"),
-        ("http://raw.example?a=/b", "/?a=/b"),
-        ("http://RAW.example:80/a%2Fb?c#d", "/a%2Fb?c"),
-        ("http://raw.example#/d", "/"),
-    ],
-)
-@on_loop
-async def test_a_request_names_the_path_byte_for_byte(url: str, target: str) -> None:
-    """Its fragment stays here."""
-    route = ConnectionPool(1).route_to("http://raw.example")
-    lines = route.head(url, {"Accept": "*/*"}, None).decode().split("\r\n")
-    assert lines == [f"GET {target} HTTP/1.1", "Host: raw.example", "Accept: */*", "", ""]
-    assert route.head(url, {}, b"body").endswith(b"\r\nContent-Length: 4\r\n\r\n")
-
-
-@pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
-@on_loop
-async def test_a_header_is_one_line(end: str) -> None:
-    """A value cannot add a header or a request."""
-    route = ConnectionPool(1).route_to("http://raw.example")
-    with pytest.raises(GithubError, match="one line"):
-        route.head("http://raw.example/", {"If-Range": f'"a"{end}X: b'}, None)
 
 
 @on_loop
