@@ -10,7 +10,7 @@ from gistapi.aio.limiter import FairLimiter
 from gistapi.aio.portal import Portal
 from gistapi.cache import Cache, open_cache, redis_server
 from gistapi.errors import OverloadedError
-from gistapi.events import Event, Observer, ignore
+from gistapi.events import Observer, ignore, observer
 from gistapi.github import Freshness, Github, check_environment
 from gistapi.matching import Matching
 from gistapi.quota.counters import Counters, Rate
@@ -151,11 +151,7 @@ def create_app(
     keys = web.Authentication(key_file, optional=settings.keys_optional)
     event_log = EventLog()
     operation = web.Operation(web.metrics_gate(settings.metrics_access, keys))
-
-    def observe(event: Event) -> None:
-        operation.observe(event)
-        event_log.observe(event)
-
+    observe = observer(*operation.tables, event_log.handlers)
     service = build_service(settings, source=source, cache=cache, observe=observe)
     service.counters = Counters(
         service.server, fail_closed=settings.limits_fail_closed, observe=observe

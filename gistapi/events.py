@@ -5,9 +5,9 @@ The code that does the work emits them; observers decide what to do with them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 RequestKind = Literal["list", "gist", "graphql", "raw", "git"]
 """The first three go to the API: listings, single gists, GraphQL."""
@@ -178,6 +178,26 @@ Event = (
 
 Observer = Callable[[Event], None]
 """Receives every event, from any thread; must be quick and raise nothing."""
+Handler = Callable[[Any], None]
+"""An Observer of one class of events."""
+Handlers = Mapping[type[Event], Handler]
+
+
+def observer(*tables: Handlers) -> Observer:
+    """An Observer that hands each event to the handlers of its class, in the tables' order.
+
+    Several events come for each file, and few handlers want all of them.
+    """
+    found: dict[type[Event], list[Handler]] = {}
+    for table in tables:
+        for kind, handler in table.items():
+            found.setdefault(kind, []).append(handler)
+
+    def observe(event: Event) -> None:
+        for handler in found.get(type(event), ()):
+            handler(event)
+
+    return observe
 
 
 def ignore(event: Event) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
@@ -62,10 +62,13 @@ class Origin:
 def origin_of(url: str) -> Origin | None:
     """Where a plain HTTP URL leads; None for anything else."""
     found = URL.fullmatch(url)
-    if found is None:
-        return None
-    scheme = found[1].lower()
-    host, port = found[2].lower(), found[3] or DEFAULT_PORTS[scheme]
+    return None if found is None else _origin(found[1], found[2], found[3])
+
+
+@lru_cache(maxsize=64)  # thousands of addresses have the same
+def _origin(scheme: str, host: str, port: str | None) -> Origin | None:
+    scheme, host = scheme.lower(), host.lower()
+    port = port or DEFAULT_PORTS[scheme]
     if not 1 <= int(port) <= MAX_PORT or (host[0] == "[" and not _is_ipv6(host[1:-1])):
         return None
     return Origin(scheme, host, port)

@@ -4,35 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Generic, TypeVar
+from typing import TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 T = TypeVar("T", "_Caller", "Lane")
 
 
-class _Turns(Generic[T]):
+class _Turns(deque[T]):
     """A queue of those that take turns; who begins to wait goes first, once.
 
-    `queued` of one is true from `join` until it is taken out and not put back. Source:
-    https://www.rfc-editor.org/rfc/rfc8290
+    The `new` ones at its beginning have not had a turn yet. `queued` of one is true from `join`
+    until it is taken out and not put back. Source: https://www.rfc-editor.org/rfc/rfc8290
     """
 
-    def __init__(self) -> None:
-        self.first: deque[T] = deque()
-        self.later: deque[T] = deque()
-
-    def __bool__(self) -> bool:
-        return bool(self.first or self.later)
+    new = 0
 
     def join(self, one: T) -> None:
         """Queue one that begins to wait, if it is not queued."""
         if not one.queued:
             one.queued = True
-            self.first.append(one)
+            self.insert(self.new, one)
+            self.new += 1
 
-    def pop(self) -> T:
+    def take_first(self) -> T:
         """Take the next one out."""
-        return (self.first or self.later).popleft()
+        self.new -= self.new > 0
+        return self.popleft()
+
+    def put_back(self, one: T) -> None:
+        """Make one the next again."""
+        self.new += 1
+        self.appendleft(one)
 
 
 class _Caller:
@@ -97,7 +99,7 @@ class FairLimiter:
         """Grant free places to waiters; who was served goes to the end of the queue."""
         blocked = []
         while self._free > 0 and self._turns:
-            caller = self._turns.pop()
+            caller = self._turns.take_first()
             lane = self._next_lane(caller)
             if lane is None:
                 caller.queued = bool(caller.lanes)
@@ -106,21 +108,22 @@ class FairLimiter:
                 continue
             turn, places = lane.waiting[0]
             if places > self._free:  # what comes later does not overtake it
-                caller.lanes.first.appendleft(lane)
-                self._turns.first.appendleft(caller)
+                caller.lanes.put_back(lane)
+                self._turns.put_back(caller)
                 break
             lane.waiting.popleft()
-            self._grant(lane, places)
+            self._free -= places
+            lane.held += places
             turn.set_result(None)
-            caller.lanes.later.append(lane)
-            self._turns.later.append(caller)
-        self._turns.later.extend(blocked)
+            caller.lanes.append(lane)
+            self._turns.append(caller)
+        self._turns.extend(blocked)
 
     def _next_lane(self, caller: _Caller) -> Lane | None:
         """Take the next lane that may have what it waits for out of the caller's queue."""
         found, blocked = None, []
         while caller.lanes and found is None:
-            lane = caller.lanes.pop()
+            lane = caller.lanes.take_first()
             while lane.waiting and lane.waiting[0][0].done():  # cancelled while it waited
                 lane.waiting.popleft()
             if not lane.waiting:
@@ -129,19 +132,16 @@ class FairLimiter:
                 found = lane
             else:
                 blocked.append(lane)
-        caller.lanes.later.extend(blocked)
+        caller.lanes.extend(blocked)
         return found
 
     def take(self, lane: Lane, places: int) -> bool:
         """Grant places at once, if the lane has no waiters and may have them."""
-        if lane.waiting or self._turns.first or places > self._free or not lane.may_take(places):
+        if lane.waiting or self._turns.new or places > self._free or not lane.may_take(places):
             return False
-        self._grant(lane, places)
-        return True
-
-    def _grant(self, lane: Lane, places: int) -> None:
         self._free -= places
         lane.held += places
+        return True
 
     def enter(self, lane: Lane, turn: asyncio.Future[None], places: int) -> None:
         """Queue a waiter of a lane."""

@@ -6,8 +6,9 @@ requests. May import `errors`, `models`, `events`, `aio` and `setting_values`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from gistapi.aio.scope import Scope
 from gistapi.events import HostState, Observer, ignore
@@ -65,9 +66,9 @@ class Github:
         """Yield the logins of an organization's members; see `listing.Listings.members`."""
         return self._listings.members(organization, scope)
 
-    async def read(self, gist: Gist, file: GistFile, scope: Scope) -> bytes:
+    def read(self, gist: Gist, file: GistFile, scope: Scope) -> Coroutine[Any, Any, bytes]:
         """Return the content of a small file; see `contents.Contents.read`."""
-        return await self._contents.read(gist, file, scope)
+        return self._contents.read(gist, file, scope)
 
     def stream(
         self, gist: Gist, file: GistFile, scope: Scope

@@ -82,8 +82,7 @@ def budget(headers: Headers, now: float) -> Budget | None:
     `now`, in epoch seconds.
     """
     remaining = _count(headers.get("X-RateLimit-Remaining"))
-    reset = _count(headers.get("X-RateLimit-Reset"))
-    if remaining is None or reset is None:
+    if remaining is None or (reset := _count(headers.get("X-RateLimit-Reset"))) is None:
         return None
     limit = _count(headers.get("X-RateLimit-Limit"))
     return Budget(

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from math import inf
+from typing import Any
 
 from gistapi.aio.scope import Scope
 from gistapi.errors import (
@@ -106,12 +107,12 @@ class Contents:
                 self._observe(ContentRead(way, reason))
                 return content
 
-    async def _read(
+    def _read(
         self, way: ContentWay, gist: Gist, file: GistFile, scope: Scope, max_wait_seconds: float
-    ) -> bytes:
+    ) -> Coroutine[Any, Any, bytes]:
         if way == "raw":
-            return await self._raw.read(file, scope, max_wait_seconds=max_wait_seconds)
-        return await self._whole.read(way, gist, file, scope)
+            return self._raw.read(file, scope, max_wait_seconds=max_wait_seconds)
+        return self._whole.read(way, gist, file, scope)
 
     def _choose(
         self, gist: Gist, file: GistFile, scope: Scope, tried: _Tried

@@ -97,9 +97,10 @@ class Exchange:
         permit = self._permit = await self._permitted(host)
         request.scope.meter.spend_request()
         self._is_sent = True
-        quoted = quote(request.url, safe=PRINTABLE_ASCII)  # only what cannot be sent as it is
-        headers = client.headers(request)
-        self._answer = await client.http.send(quoted, origin.url, headers, request.body)
+        url, headers = request.url, client.headers(request)
+        if not url.isascii():  # `allowed` lets nothing else pass that cannot be sent as it is
+            url = quote(url, safe=PRINTABLE_ASCII)
+        self._answer = await client.http.send(url, origin.url, headers, request.body)
         response = Response(self._answer, request.url, request.scope.meter)
         await raise_for_failure(permit, response)
         return response

@@ -76,8 +76,14 @@ class Matcher:
 
     async def search(self, content: bytes) -> Hits | PatternTimeoutError | None:
         """Search one whole file; None without a match. Raises OverloadedError."""
-        (found,) = await self.search_many([content])
-        return found
+        tally = _Tally()
+        outcome = self._look(content, tally, None) if len(content) <= SKIM_BYTES else _Way.THREAD
+        if isinstance(outcome, Job | _Way):
+            (found,) = await self._decided([content], [outcome], tally)
+            return found
+        if tally.files:
+            self._work.shared.observe(tally.event())
+        return outcome
 
     async def search_many(
         self, contents: Sequence[bytes]
@@ -85,6 +91,12 @@ class Matcher:
         """Search whole files; returns the results in their order. Raises OverloadedError."""
         tally = _Tally()
         outcomes = await self._look_here(contents, tally)
+        return await self._decided(contents, outcomes, tally)
+
+    async def _decided(
+        self, contents: Sequence[bytes], outcomes: list[_Outcome], tally: _Tally
+    ) -> list[Hits | PatternTimeoutError | None]:
+        """The results, once the texts that a look did not decide are searched."""
         if any(outcomes):
             await self._look_in_threads(contents, outcomes, tally)
             await self._scan_the_rest(contents, outcomes, tally)
@@ -111,10 +123,8 @@ class Matcher:
         outcomes: list[_Outcome] = []
         began = time.perf_counter()
         for content in contents:
-            if len(content) > SKIM_BYTES:
-                outcomes.append(_Way.THREAD)
-                continue
-            outcomes.append(self._look(content, tally, None))
+            is_short = len(content) <= SKIM_BYTES
+            outcomes.append(self._look(content, tally, None) if is_short else _Way.THREAD)
             if time.perf_counter() - began > PAUSE_SECONDS:
                 await asyncio.sleep(0)
                 began = time.perf_counter()

@@ -82,6 +82,7 @@ class Reader:
     def __post_init__(self) -> None:
         """Bound the files in hand: it keeps memory flat."""
         self._files = FilesInTurn(2 * self.scope.lane.most)
+        self._budget = self.shared.budget.beside(self.scope.lane)
 
     @property
     def wants_all(self) -> bool:
@@ -273,7 +274,7 @@ class Reader:
 
     def hold(self, size_bytes: int) -> Places:
         """Hold bytes of the budget, once they are free and it is this search's turn."""
-        return self.shared.budget.beside(self.scope.lane).place(size_bytes)
+        return self._budget.place(size_bytes)
 
     def kept(self, blobs: dict[str, int | None]) -> dict[str, bytes]:
         """Those of these contents that the cache has, by their SHA. Blocks."""

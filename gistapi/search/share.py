@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
 
 from gistapi.aio.growing import GrowingBudget
 from gistapi.search.stop import Stop
@@ -16,11 +16,22 @@ AHEAD_BYTES = 2**20
 """What a stream finds beyond what its reader has read, unless other searches wait for memory."""
 
 
-@dataclass
 class Room:
-    """What may be found without another wait. `left_bytes` of it are reserved."""
+    """A context in which matches may be found; `left_bytes` are still reserved for them.
 
-    left_bytes: int
+    What they do not take is given back. No generator: there is one for each file.
+    """
+
+    def __init__(self, share: AnswerShare, most_bytes: int) -> None:
+        self.left_bytes = most_bytes
+        self._share = share
+
+    async def __aenter__(self) -> Self:
+        await self._share.reserve(self.left_bytes)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._share.give_back(self.left_bytes)
 
 
 class AnswerShare:
@@ -51,12 +62,20 @@ class AnswerShare:
         """What has been found and is being looked for."""
         return self._found_bytes + self._expected_bytes
 
-    @asynccontextmanager
-    async def room(self, most_bytes: int) -> AsyncIterator[Room]:
-        """Wait until matches of up to this size may be found; what they do not take is given back.
+    def room(self, most_bytes: int) -> Room:
+        """A context in which matches of up to this size may be found."""
+        return Room(self, most_bytes)
+
+    async def reserve(self, most_bytes: int) -> None:
+        """Wait until matches of up to this size may be found.
 
         Raises Stop when the search has found as much as one may.
         """
+        is_first = self._kept and not self._growing.locked()
+        most = FREE_BYTES + self._budget.held_bytes(self)
+        if is_first and self.size_bytes + most_bytes <= most:  # as a rule
+            self._expected_bytes += most_bytes
+            return
         async with self._growing:
             if not self._kept:
                 await self._wait_for_reader()
@@ -67,12 +86,11 @@ class AnswerShare:
             while (more := self._missing(most_bytes)) > 0:
                 await self._grow(more)
             self._expected_bytes += most_bytes
-        room = Room(most_bytes)
-        try:
-            yield room
-        finally:
-            self._expected_bytes -= room.left_bytes
-            self._give_back()
+
+    def give_back(self, expected_bytes: int) -> None:
+        """Give back what was reserved and not found."""
+        self._expected_bytes -= expected_bytes
+        self._give_back()
 
     def try_keep(self, room: Room, number: int, size_bytes: int) -> bool:
         """Count what is found in a gist, if it fits into `room` or what is free now."""
@@ -110,7 +128,8 @@ class AnswerShare:
 
     def _give_back(self) -> None:
         self._left.set()
-        self._budget.shrink(self, -self._missing(0))
+        if self._budget.held_bytes(self):
+            self._budget.shrink(self, -self._missing(0))
 
     async def _grow(self, more_bytes: int) -> None:
         with self._waiting():

@@ -553,6 +553,20 @@ async def test_http_goes_through_the_proxy(
 
 
 @on_loop
+async def test_a_proxys_password_is_sent(
+    github: FakeGithub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proxy of a plain origin gets its password with the request itself."""
+    forwarded: list[bytes] = []
+    file, client = add_file(github, "found"), client_of(github)
+    with proxy(forwarded) as proxy_url:
+        monkeypatch.setenv("HTTP_PROXY", proxy_url.replace("//", "//octo:cat@"))
+        monkeypatch.setenv("NO_PROXY", "elsewhere.example")
+        assert await ask(client, file.raw_url) == (200, b"found")
+    assert b"\r\nProxy-Authorization: Basic b2N0bzpjYXQ=\r\n" in forwarded[0]
+
+
+@on_loop
 async def test_netrc_is_never_read(
     github: FakeGithub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from gistapi.events import Event
+from gistapi.events import observer
 from gistapi.search.report import ErrorCode
 from gistapi.web.operations.health import Health, Parts
 from gistapi.web.operations.metrics import Metrics
@@ -36,7 +36,8 @@ _log = logging.getLogger(__name__)
 class Operation:
     """The metrics, health and request log of one application.
 
-    `metrics_gate` raises for requests that may not read /metrics.
+    `observe`, by `tables`, counts and records events. `metrics_gate` raises for requests that may
+    not read /metrics.
     """
 
     def __init__(self, metrics_gate: Callable[[], None] = lambda: None) -> None:
@@ -45,12 +46,8 @@ class Operation:
         self._metrics_gate = metrics_gate
         self.health = Health()
         self.parts: Parts | None = None
-
-    def observe(self, event: Event) -> None:
-        """Count and record an event (an Observer)."""
-        self.metrics.observe(event)
-        self.health.observe(event)
-        self.rejections.observe(event)
+        self.tables = (self.metrics.handlers, self.health.handlers, self.rejections.handlers)
+        self.observe = observer(*self.tables)
 
     def watch(self, parts: Parts) -> None:
         """Read these whenever health or metrics are requested."""

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -28,21 +29,13 @@ from gistapi.events import (
     Event,
     GithubLimited,
     GithubRequestEnded,
+    Handlers,
     SearchEnded,
     WorkerKilled,
 )
 from gistapi.settings import Settings
 from gistapi.web.operations.github_metrics import CALLED_OFF
 
-_LOGGED = {
-    SearchEnded: (logging.INFO, "search"),
-    GithubRequestEnded: (logging.DEBUG, "request to GitHub"),
-    GithubLimited: (logging.WARNING, "GitHub asks to wait"),
-    ContentRead: (logging.DEBUG, "content read from GitHub"),
-    WorkerKilled: (logging.WARNING, "matching worker ended"),
-    CacheFailed: (logging.DEBUG, "cache failed"),
-    CountingFailed: (logging.DEBUG, "a limit could not be checked"),
-}
 _FIRST = ("time", "level", "logger", "message", "request_id")
 _PLACED: tuple[Processor, ...] = (
     merge_contextvars,
@@ -59,9 +52,12 @@ MAX_KINDS = 1000
 
 _log = logging.getLogger(__name__)
 
+_Failure = Callable[[Any], str | None]
+"""The kind of failure that an event is, if it is one."""
+
 
 class EventLog:
-    """Logs events (`observe` is an Observer). Thread-safe.
+    """Logs events. Thread-safe.
 
     Failures of GitHub and of a store are warnings: one line a minute for each kind, with its
     number and its latest cause. Each single failure is logged at DEBUG.
@@ -72,16 +68,17 @@ class EventLog:
         self._lock = threading.Lock()
         self._failures: dict[str, _Failures] = {}
 
-    def observe(self, event: Event) -> None:
+    @property
+    def handlers(self) -> Handlers:
         """Log an event, or nothing."""
-        if type(event) not in _LOGGED:
-            return
-        level, message = _LOGGED[type(event)]
-        kind, is_logged = _failure(event), _log.isEnabledFor(level)
-        if kind is None and not is_logged:
+        return {kind: partial(self._note, *how) for kind, how in _LOGGED.items()}
+
+    def _note(self, level: int, message: str, failure: _Failure | None, event: Event) -> None:
+        kind, is_logged = failure and failure(event), _log.isEnabledFor(level)
+        if not kind and not is_logged:
             return
         fields = _fields(event)
-        if kind is not None:
+        if kind:
             self._log_failure(kind, message, fields)
         if is_logged:
             _log.log(level, message, extra=fields)
@@ -108,16 +105,15 @@ class _Failures:
     count: int = 0
 
 
-def _failure(event: Event) -> str | None:
-    """The kind of failure that an event is, None if it is none."""
-    match event:
-        case CacheFailed():
-            return f"cache {event.operation}"
-        case CountingFailed():
-            return "counting"
-        case GithubRequestEnded() if _failed(event):
-            return f"{event.host} {event.kind} {event.status} {event.error}"
-    return None
+def _cache_failure(event: CacheFailed) -> str:
+    return f"cache {event.operation}"
+
+
+def _request_failure(event: GithubRequestEnded) -> str | None:
+    """The kind of failure that a request is, None if it is none."""
+    if not _failed(event):
+        return None
+    return f"{event.host} {event.kind} {event.status} {event.error}"
 
 
 def _failed(event: GithubRequestEnded) -> bool:
@@ -125,6 +121,17 @@ def _failed(event: GithubRequestEnded) -> bool:
     if event.status is None or event.status < HTTPStatus.BAD_REQUEST:
         return event.error is not None and event.error not in CALLED_OFF
     return event.status != HTTPStatus.NOT_FOUND
+
+
+_LOGGED: dict[type[Event], tuple[int, str, _Failure | None]] = {
+    SearchEnded: (logging.INFO, "search", None),
+    GithubRequestEnded: (logging.DEBUG, "request to GitHub", _request_failure),
+    GithubLimited: (logging.WARNING, "GitHub asks to wait", None),
+    ContentRead: (logging.DEBUG, "content read from GitHub", None),
+    WorkerKilled: (logging.WARNING, "matching worker ended", None),
+    CacheFailed: (logging.DEBUG, "cache failed", _cache_failure),
+    CountingFailed: (logging.DEBUG, "a limit could not be checked", lambda _: "counting"),
+}
 
 
 def _fields(event: Event) -> dict[str, Any]:

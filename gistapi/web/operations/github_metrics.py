@@ -15,6 +15,7 @@ from gistapi.events import (
     GithubBudgetSeen,
     GithubLimited,
     GithubRequestEnded,
+    Handlers,
     HostState,
 )
 from gistapi.web.operations.health import MAX_AHEAD_SECONDS
@@ -80,20 +81,19 @@ class GithubMetrics:
         """Read the hosts' state whenever the metrics are read."""
         self._hosts.read = hosts
 
-    def observe(
-        self, event: GithubRequestEnded | GithubBudgetSeen | GithubLimited | ContentRead
-    ) -> None:
-        """Count an event."""
-        match event:
-            case GithubRequestEnded():
-                self._request_ended(event)
-            case GithubBudgetSeen():
-                self._budget_seen(event)
-            case GithubLimited():
-                self.limited.labels(event.kind).inc()
-                self.wait.labels(event.kind).inc(max(0.0, event.wait_seconds))
-            case ContentRead():
-                self._contents(event.way, event.reason).inc()
+    @property
+    def handlers(self) -> Handlers:
+        """Count requests, limits and contents."""
+        return {
+            GithubRequestEnded: self._request_ended,
+            GithubBudgetSeen: self._budget_seen,
+            GithubLimited: self._was_limited,
+            ContentRead: lambda event: self._contents(event.way, event.reason).inc(),
+        }
+
+    def _was_limited(self, event: GithubLimited) -> None:
+        self.limited.labels(event.kind).inc()
+        self.wait.labels(event.kind).inc(max(0.0, event.wait_seconds))
 
     def _request_ended(self, event: GithubRequestEnded) -> None:
         requests, duration, received = self._counts(event.kind, _outcome(event))

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 from gistapi.events import (
     CacheStatus,
-    Event,
     GithubBudgetSeen,
     GithubLimited,
     GithubRequestEnded,
+    Handlers,
     HostState,
 )
 from gistapi.search.times import format_time
@@ -50,7 +50,7 @@ class Parts:
 
 
 class Health:
-    """Records GitHub's last answers (an Observer) and reads the parts on request."""
+    """Records GitHub's last answers and reads the parts on request."""
 
     def __init__(self) -> None:
         # Each with the time when it was observed, in seconds since the epoch.
@@ -59,20 +59,27 @@ class Health:
         self._wait: tuple[GithubLimited, float] | None = None
         self._token_refused = False
 
-    def observe(self, event: Event) -> None:
+    @property
+    def handlers(self) -> Handlers:
         """Record GitHub's last answer and the state of its limits."""
-        now = time.time()
-        match event:
-            case GithubRequestEnded(status=None, error="CancelledError" | "DeadlineError"):
-                pass  # the service ended it
-            case GithubRequestEnded():
-                self._contact = event, now
-                if event.kind == "list" and event.status is not None:
-                    self._token_refused = event.status == HTTPStatus.UNAUTHORIZED
-            case GithubBudgetSeen():
-                self._budget = event, now
-            case GithubLimited():
-                self._wait = event, now
+        return {
+            GithubRequestEnded: self._request_ended,
+            GithubBudgetSeen: self._budget_seen,
+            GithubLimited: self._limited,
+        }
+
+    def _request_ended(self, event: GithubRequestEnded) -> None:
+        if event.status is None and event.error in {"CancelledError", "DeadlineError"}:
+            return  # the service ended it
+        self._contact = event, time.time()
+        if event.kind == "list" and event.status is not None:
+            self._token_refused = event.status == HTTPStatus.UNAUTHORIZED
+
+    def _budget_seen(self, event: GithubBudgetSeen) -> None:
+        self._budget = event, time.time()
+
+    def _limited(self, event: GithubLimited) -> None:
+        self._wait = event, time.time()
 
     def report(self, parts: Parts | None, *, verbose: bool) -> dict[str, Any]:
         """The body of an answer; `status` is `fail` while starting or stopping."""

@@ -21,19 +21,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gistapi.events import (
-    CacheFailed,
-    CacheRead,
-    ContentRead,
-    Event,
-    FileScanned,
-    GithubBudgetSeen,
-    GithubLimited,
-    GithubRequestEnded,
-    NotSearched,
-    SearchEnded,
-    WorkerKilled,
-)
+from gistapi.events import CacheFailed, CacheRead, Handlers
 from gistapi.web.operations.github_metrics import GithubMetrics
 from gistapi.web.operations.health import Parts
 from gistapi.web.operations.search_metrics import SECONDS, SearchMetrics
@@ -50,24 +38,10 @@ class Metrics:
         self._cache = _Cache(self.registry)
         self.registry.register(_Process())
 
-    def observe(self, event: Event) -> None:
-        """Count an event (an Observer)."""
-        match event:
-            case FileScanned():
-                self._search.file_scanned(event)
-            case GithubRequestEnded() | GithubBudgetSeen() | GithubLimited() | ContentRead():
-                self._github.observe(event)
-            case WorkerKilled():
-                self._search.workers_killed.labels(event.reason).inc()
-            case CacheRead():
-                self._cache.reads.labels(event.kind, "hit").inc(event.hits)
-                self._cache.reads.labels(event.kind, "miss").inc(event.misses)
-            case CacheFailed():
-                self._cache.failures.labels(event.operation).inc()
-            case SearchEnded():
-                self._search.ended(event)
-            case NotSearched():
-                self._search.missed(event)
+    @property
+    def handlers(self) -> Handlers:
+        """Count events."""
+        return {**self._github.handlers, **self._search.handlers, **self._cache.handlers}
 
     def request_began(self) -> None:
         """Count a request that has arrived."""
@@ -147,3 +121,15 @@ class _Cache:
             "Size of the cache; NaN if it is shared or unknown.",
             registry=registry,
         )
+
+    @property
+    def handlers(self) -> Handlers:
+        """Count lookups and failures."""
+        return {
+            CacheRead: self._read,
+            CacheFailed: lambda event: self.failures.labels(event.operation).inc(),
+        }
+
+    def _read(self, event: CacheRead) -> None:
+        self.reads.labels(event.kind, "hit").inc(event.hits)
+        self.reads.labels(event.kind, "miss").inc(event.misses)

@@ -6,7 +6,13 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from gistapi.events import FileScanned, NotSearched, SearchEnded
+from gistapi.events import (
+    FileScanned,
+    Handlers,
+    NotSearched,
+    SearchEnded,
+    WorkerKilled,
+)
 from gistapi.search.report import REASONS
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -60,19 +66,26 @@ class SearchMetrics:
         for reason in REASONS:
             self.not_searched.labels(reason)
 
-    def file_scanned(self, event: FileScanned) -> None:
-        """Count matched files."""
+    @property
+    def handlers(self) -> Handlers:
+        """Count searches, files and what could not be searched."""
+        return {
+            FileScanned: self._file_scanned,
+            NotSearched: self._missed,
+            SearchEnded: self._ended,
+            WorkerKilled: lambda event: self.workers_killed.labels(event.reason).inc(),
+        }
+
+    def _file_scanned(self, event: FileScanned) -> None:
         files, size, seconds = self._scanned[event.engine]
         files.inc(event.files)
         size.inc(event.size_bytes)
         seconds.inc(event.duration_seconds)
 
-    def missed(self, event: NotSearched) -> None:
-        """Count what could not be searched."""
+    def _missed(self, event: NotSearched) -> None:
         reason = event.reason if event.reason in REASONS else "other"
         self.not_searched.labels(reason).inc()
 
-    def ended(self, event: SearchEnded) -> None:
-        """Count a search."""
+    def _ended(self, event: SearchEnded) -> None:
         self.searches.labels(event.outcome).inc()
         self.duration.observe(event.duration_seconds)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from prometheus_client import Counter
 from prometheus_client.registry import CollectorRegistry
 
-from gistapi.events import CountingFailed, Event
+from gistapi.events import CountingFailed, Handlers
 from gistapi.search.report import ErrorCode
 
 REFUSALS: frozenset[ErrorCode] = frozenset(
@@ -56,10 +56,10 @@ class Rejections:
         self._lock = threading.Lock()
         self._windows: dict[ErrorCode, _Window] = {}
 
-    def observe(self, event: Event) -> None:
-        """Count limits that could not be checked (an Observer)."""
-        if isinstance(event, CountingFailed):
-            self._failures.inc()
+    @property
+    def handlers(self) -> Handlers:
+        """Counts limits that could not be checked."""
+        return {CountingFailed: lambda _: self._failures.inc()}
 
     def level(self, code: ErrorCode) -> int:
         """Count a refusal; returns the level at which its request is logged.

@@ -21,6 +21,7 @@ from gistapi.events import (
     GithubLimited,
     GithubRequestEnded,
     SearchEnded,
+    observer,
 )
 from gistapi.settings import Settings
 from gistapi.web.operations.access_log import EventLog, configuration
@@ -69,7 +70,7 @@ def logged(
     def observe() -> None:
         bind_contextvars(request_id="r-2")
         for event in events:
-            log.observe(event)
+            observer(log.handlers)(event)
         logging.getLogger("other").error("later")
 
     copy_context().run(observe)
