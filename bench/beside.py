@@ -1,7 +1,8 @@
 """This version and another one, measured in turns: only the ratios matter.
 
-Run: python -m bench.beside /path/to/the/other/.venv/bin/gistapi [--rounds 3]. Prints a table: cold
-and warm searches, 16 concurrent clients with /ping meanwhile, start time, and memory when idle.
+Run: python -m bench.beside /path/to/the/other/.venv/bin/gistapi [--rounds 3] [--out FILE]. Writes a
+table: cold and warm searches, 16 concurrent clients with /ping meanwhile, start time, and memory
+when idle.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from bench.load import load
 from bench.measuring import MIB, NEEDLE, measured, note
@@ -25,6 +27,13 @@ GISTS = 1000
 LOGIN = "octocat"
 WARM_SEARCHES = 10
 Readings = dict[str, list[float]]
+AIMS = {
+    "PSS when idle, MiB": ("at most", 1.0),
+    "cold, CPU s": ("at most", 0.75),
+    "16 clients: searches a second": ("at least", 1.3),
+    "16 clients: /ping p99, ms": ("at most", 0.7),
+}
+"""What this version aims at, times the other one's."""
 
 
 def main() -> None:
@@ -33,6 +42,8 @@ def main() -> None:
     parser.add_argument("other", help="the other version's program")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--gists", type=int, default=GISTS)
+    parser.add_argument("--name", default="other", help="what the table calls the other version")
+    parser.add_argument("--out", type=Path, help="a file for the table")
     given = parser.parse_args()
     plan = replace(FULL, clients=(16,))
     commands = {"other": (given.other, "serve"), "this": SERVE}
@@ -44,8 +55,13 @@ def main() -> None:
                 world.real_network()
                 world.generate(LOGIN, given.gists, seed=1000 + turn)
                 _measure(world, command, plan, found[name])
-    sys.stdout.write(f"{given.gists} gists\n\n")
-    sys.stdout.write(_table(found["other"], found["this"]))
+    text = (
+        f"# Beside {given.name}\n\nMedians of {given.rounds} rounds in turns, with"
+        f" {given.gists:,} gists (`python -m bench.beside`).\n\n"
+    ) + table(given.name, found["other"], found["this"])
+    sys.stdout.write(text)
+    if given.out:
+        given.out.write_text(text, "utf-8")
 
 
 def _measure(world: World, command: Sequence[str], plan: Plan, found: Readings) -> None:
@@ -68,11 +84,16 @@ def _measure(world: World, command: Sequence[str], plan: Plan, found: Readings) 
     found["16 clients: PSS at most, MiB"].append(row["peak_mib"])
 
 
-def _table(other: Readings, this: Readings) -> str:
-    lines = ["| | other | this | this / other |", "| --- | --- | --- | --- |"]
+def table(name: str, other: Readings, this: Readings) -> str:
+    """The medians of both and their ratio, and whether it meets its aim."""
+    lines = [f"| | {name} | this | ratio | wanted | met |", "| --- | --- | --- | --- | --- | --- |"]
     for what, readings in this.items():
         own, others = statistics.median(readings), statistics.median(other[what])
-        lines.append(f"| {what} | {others:.4g} | {own:.4g} | {own / others:.2f} |")
+        ratio, (bound, aim) = own / others, AIMS.get(what, ("", 0.0))
+        wanted = f"{bound} {aim}" if bound else ""
+        is_met = ratio >= aim if bound == "at least" else ratio <= aim
+        met = ("yes" if is_met else "**no**") if bound else ""
+        lines.append(f"| {what} | {others:.4g} | {own:.4g} | {ratio:.2f} | {wanted} | {met} |")
     return "\n".join(lines) + "\n"
 
 

@@ -116,13 +116,13 @@ def visit(
     page.set_viewport_size({"width": width, "height": height})
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
     visited = Visit(page, "/".join(url.split("/")[:3]))
+    is_empty = False
     try:
         page.goto(url)
         yield visited
         assert visited.faults == []
         visited.leave()
-    except BaseException:
-        context.close()
-        raise
-    if scale != 1:
-        context.close()
+        is_empty = scale == 1
+    finally:
+        if not is_empty:
+            context.close()

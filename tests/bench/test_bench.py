@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bench import beside
 from bench.aims import Aim, aims
 from bench.report import README, readme_with, summary, table
 from tests.serving import ROOT, environment
@@ -75,6 +76,18 @@ def test_an_aim_is_met_or_not(tiny: dict[str, Any]) -> None:
     judged = {aim.what: aim for aim in aims(found)}
     assert judged["PSS when idle, MiB"] == Aim("PSS when idle, MiB", "at most 120", "120", True)  # noqa: FBT003
     assert not judged["cold search of 5 gists, times the bound"].met
+
+
+def test_the_table_beside_another_version_says_what_is_missed() -> None:
+    """A ratio on the wrong side of its aim is a miss; rows without an aim say nothing."""
+    rows = ("start, s", "PSS when idle, MiB", "16 clients: searches a second")
+    other, ours = ({row: [figure] for row in rows} for figure in (100.0, 120.0))
+    lines = beside.table("0.1", other, ours).splitlines()
+    assert [line.split(" | ")[-2:] for line in lines[2:]] == [
+        ["", " |"],
+        ["at most 1.0", "**no** |"],
+        ["at least 1.3", "**no** |"],
+    ]
 
 
 def test_the_reports_show_what_was_measured() -> None:

@@ -77,7 +77,7 @@ class Case:
 
 
 STARTING = re.compile(
-    r"init_import_site|<frozen runpy>|<frozen site>|<frozen importlib\._bootstrap"
+    r"Fatal Python error: init_|<frozen runpy>|<frozen site>|<frozen importlib\._bootstrap"
 )
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 FULL = "cannot write to standard output: No space left on device"
