@@ -44,10 +44,10 @@ class Stop(Exception):  # noqa: N818 - it is not an error
 
     @classmethod
     def too_large(cls) -> Stop:
-        """Return the stop of a search that has read the maximum number of bytes."""
+        """Return the stop of a search that has read the maximum of gists, files or bytes."""
         return cls(
             "search_too_large",
-            f"The search has read the maximum number of bytes. {GO_ON}",
+            f"The search has read as much as one search may. {GO_ON}",
             blames="This gist alone is larger than one search may read.",
         )
 
