@@ -20,6 +20,7 @@ from pathlib import Path
 from bench.load import load
 from bench.measuring import MIB, NEEDLE, measured, note
 from bench.plan import FULL, Plan
+from bench.tables import markdown
 from bench.world import World, github
 from tests.serving import SERVE
 
@@ -86,15 +87,15 @@ def _measure(world: World, command: Sequence[str], plan: Plan, found: Readings) 
 
 def table(name: str, other: Readings, this: Readings) -> str:
     """The medians of both and their ratio, and whether it meets its aim."""
-    lines = [f"| | {name} | this | ratio | wanted | met |", "| --- | --- | --- | --- | --- | --- |"]
+    rows = []
     for what, readings in this.items():
         own, others = statistics.median(readings), statistics.median(other[what])
         ratio, (bound, aim) = own / others, AIMS.get(what, ("", 0.0))
         wanted = f"{bound} {aim}" if bound else ""
         is_met = ratio >= aim if bound == "at least" else ratio <= aim
         met = ("yes" if is_met else "**no**") if bound else ""
-        lines.append(f"| {what} | {others:.4g} | {own:.4g} | {ratio:.2f} | {wanted} | {met} |")
-    return "\n".join(lines) + "\n"
+        rows.append([what, f"{others:.4g}", f"{own:.4g}", f"{ratio:.2f}", wanted, met])
+    return markdown(["", name, "this", "ratio", "wanted", "met"], rows) + "\n"
 
 
 if __name__ == "__main__":

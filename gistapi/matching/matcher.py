@@ -77,7 +77,7 @@ class Matcher:
     async def search(self, content: bytes) -> Hits | PatternTimeoutError | None:
         """Search one whole file; None without a match. Raises OverloadedError."""
         tally = _Tally()
-        outcome = self._look(content, tally, None) if len(content) <= SKIM_BYTES else _Way.THREAD
+        outcome = self._look_once(content, tally)
         if isinstance(outcome, Job | _Way):
             (found,) = await self._decided([content], [outcome], tally)
             return found
@@ -102,8 +102,7 @@ class Matcher:
             await self._scan_the_rest(contents, outcomes, tally)
         if tally.files:
             self._work.shared.observe(tally.event())
-        if any(outcomes):
-            await self._ask_workers(outcomes)
+        await self._ask_workers(outcomes)
         return cast("list[Hits | PatternTimeoutError | None]", outcomes)
 
     async def _ask_workers(self, outcomes: list[_Outcome]) -> None:
@@ -123,12 +122,14 @@ class Matcher:
         outcomes: list[_Outcome] = []
         began = time.perf_counter()
         for content in contents:
-            is_short = len(content) <= SKIM_BYTES
-            outcomes.append(self._look(content, tally, None) if is_short else _Way.THREAD)
+            outcomes.append(self._look_once(content, tally))
             if time.perf_counter() - began > PAUSE_SECONDS:
                 await asyncio.sleep(0)
                 began = time.perf_counter()
         return outcomes
+
+    def _look_once(self, content: bytes, tally: _Tally) -> _Outcome:
+        return self._look(content, tally, None) if len(content) <= SKIM_BYTES else _Way.THREAD
 
     async def _look_in_threads(
         self, contents: Sequence[bytes], outcomes: list[_Outcome], tally: _Tally

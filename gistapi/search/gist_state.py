@@ -97,7 +97,8 @@ class GistState:
         left = MAX_HITS + 1 - sum(len(found.hits) for found in self._named)
         if left > 0:
             self._named += (FileMatch(file, hits.hits[:left], hits.more, found_in),)
-            self._end = self._end if self._wants_all else 0
+            if not self._wants_all:
+                self._end = 0
             self.held_bytes += hits_bytes(hits.hits[:left])
 
     def note(self, index: int, result: Result) -> None:

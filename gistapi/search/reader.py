@@ -107,13 +107,10 @@ class Reader:
         """
         if index in state.results:
             return 0
-        if not isinstance(result, Hits):  # as a rule
-            self.count(state.slot, 1, size_bytes)
-            state.note(index, result)
-            return 0
-        more = hits_bytes(result.hits)
-        if not self.share.try_keep(room, state.slot.number, state.held_bytes + more):
-            return more
+        if isinstance(result, Hits):
+            more = hits_bytes(result.hits)
+            if not self.share.try_keep(room, state.slot.number, state.held_bytes + more):
+                return more
         self.count(state.slot, 1, size_bytes)
         self.note(state, index, result)
         return 0

@@ -131,8 +131,8 @@ def test_a_page_is_stored_in_pieces_of_a_few_hundred_files() -> None:
     counts = [sum(len(gist.files) for gist in unpack(piece)) for piece in pieces]
     bare = replace(many, files=())
     assert [len(unpack(piece)) for piece in pack([bare] * 1000)] == [300, 300, 300, 100]
-    told = replace(bare, description="x" * 10_000)
-    assert [len(unpack(piece)) for piece in pack([told] * 20)] == [9, 9, 2]
+    described = replace(bare, description="x" * 10_000)
+    assert [len(unpack(piece)) for piece in pack([described] * 20)] == [9, 9, 2]
     assert counts == [500, 500, 500, 250]
     assert max(counts) < PIECE_FILES + 300
 

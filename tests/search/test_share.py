@@ -8,7 +8,7 @@ import threading
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -98,29 +98,14 @@ def _add_gists(github: FakeGithub, count: int, *, matches: int) -> None:
         user.add_gist({"a": f"{number} needle\n" * matches})
 
 
-def test_searches_that_find_much_take_turns(
-    github: FakeGithub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While one answer is not sent, another that needs as much waits, and then has all matches."""
+@contextmanager
+def _taking_turns(
+    github: FakeGithub, monkeypatch: pytest.MonkeyPatch, cache_url: str
+) -> Iterator[Bench]:
+    """Search twice for what fits into memory once: the second waits until the first was sent."""
     _add_gists(github, 6, matches=900)
     monkeypatch.setattr(module, "FREE_BYTES", 2**16)
-    with bench(github, cache_url="memory:") as ours:
-        ours.searcher._answers = GrowingBudget(5 * MIB, 5 * MIB)
-        first = ours.searcher.search(ALL)
-        found = list(first)
-        second = _reading(ours)
-        assert next(second) == "waits"
-        first.close()
-        assert next(second) == len([event for event in found if isinstance(event, Match)]) == 6
-
-
-def test_a_file_whose_matches_find_no_room_is_read_once(
-    github: FakeGithub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where no cache has it either: it is kept until they do."""
-    _add_gists(github, 6, matches=900)
-    monkeypatch.setattr(module, "FREE_BYTES", 2**16)
-    with bench(github, cache_url="off") as ours:
+    with bench(github, cache_url=cache_url) as ours:
         ours.searcher._answers = GrowingBudget(5 * MIB, 5 * MIB)
         first = ours.searcher.search(ALL)
         assert sum(isinstance(event, Match) for event in first) == 6
@@ -128,6 +113,22 @@ def test_a_file_whose_matches_find_no_room_is_read_once(
         assert next(second) == "waits"
         first.close()
         assert next(second) == 6
+        yield ours
+
+
+def test_searches_that_find_much_take_turns(
+    github: FakeGithub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one answer is not sent, another that needs as much waits, and then has all matches."""
+    with _taking_turns(github, monkeypatch, "memory:"):
+        pass
+
+
+def test_a_file_whose_matches_find_no_room_is_read_once(
+    github: FakeGithub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no cache has it either: it is kept until they do."""
+    with _taking_turns(github, monkeypatch, "off") as ours:
         assert not ours.searcher._shared.aside
     assert len(github.requests_to("raw")) == 12
 
