@@ -99,36 +99,38 @@ def _add_gists(github: FakeGithub, count: int, *, matches: int) -> None:
 
 
 @contextmanager
-def _taking_turns(
-    github: FakeGithub, monkeypatch: pytest.MonkeyPatch, cache_url: str
-) -> Iterator[Bench]:
-    """Search twice for what fits into memory once: the second waits until the first was sent."""
+def _tight(github: FakeGithub, monkeypatch: pytest.MonkeyPatch, cache_url: str) -> Iterator[Bench]:
+    """Yield searches that all find 5,400 matches, of which one fits into memory at a time."""
     _add_gists(github, 6, matches=900)
     monkeypatch.setattr(module, "FREE_BYTES", 2**16)
     with bench(github, cache_url=cache_url) as ours:
         ours.searcher._answers = GrowingBudget(5 * MIB, 5 * MIB)
-        first = ours.searcher.search(ALL)
-        assert sum(isinstance(event, Match) for event in first) == 6
-        second = _reading(ours)
-        assert next(second) == "waits"
-        first.close()
-        assert next(second) == 6
         yield ours
+
+
+def _take_turns(ours: Bench) -> None:
+    first = ours.searcher.search(ALL)
+    assert sum(isinstance(event, Match) for event in first) == 6
+    second = _reading(ours)
+    assert next(second) == "waits"
+    first.close()
+    assert next(second) == 6
 
 
 def test_searches_that_find_much_take_turns(
     github: FakeGithub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While one answer is not sent, another that needs as much waits, and then has all matches."""
-    with _taking_turns(github, monkeypatch, "memory:"):
-        pass
+    with _tight(github, monkeypatch, "memory:") as ours:
+        _take_turns(ours)
 
 
 def test_a_file_whose_matches_find_no_room_is_read_once(
     github: FakeGithub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where no cache has it either: it is kept until they do."""
-    with _taking_turns(github, monkeypatch, "off") as ours:
+    with _tight(github, monkeypatch, "off") as ours:
+        _take_turns(ours)
         assert not ours.searcher._shared.aside
     assert len(github.requests_to("raw")) == 12
 
