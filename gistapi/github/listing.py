@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 
+from gistapi.aio.rounds import Rounds
 from gistapi.aio.scope import Scope
 from gistapi.events import Observer
 from gistapi.github.client import Client
@@ -40,6 +41,7 @@ class Listings:
         self._api_url = client.api_url
         self._reader = PageReader(client, store, observe, clock)
         self._freshness = freshness
+        self._rounds = Rounds()
 
     def close(self) -> None:
         """End the threads; idempotent."""
@@ -59,6 +61,8 @@ class Listings:
             async for page in pages:
                 for part in _parts(reading, page):
                     yield part
+                    if not part.last:
+                        await self._rounds.step()
 
     async def members(self, organization: str, scope: Scope) -> AsyncGenerator[str]:
         """The logins of an organization's members, each once, in GitHub's order; raises as `pages`.

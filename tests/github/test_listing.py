@@ -14,11 +14,11 @@ import pytest
 
 from gistapi.errors import GithubError, GithubRateLimitedError, UserNotFoundError
 from gistapi.events import CacheRead, Event
-from gistapi.github import bodies, page_reader
+from gistapi.github import bodies, listing, page_reader
 from gistapi.github.bodies import JsonBody
 from gistapi.github.chain import AT_ONCE, IDLE_PAGES
 from gistapi.github.freshness import Freshness
-from gistapi.github.listing_codec import StoredPage, pack, unpack
+from gistapi.github.listing_codec import PIECE_FILES, StoredPage, pack, unpack
 from gistapi.models import Gist, GistFile, Page, Target
 from tests.fake_github import FakeGithub, Fault, Literal, Request, Response, User, answers
 from tests.fake_github.message import from_json
@@ -454,6 +454,33 @@ async def test_a_page_of_many_files_is_not_unpacked_on_the_loop(
         assert await reader.gists(page, scope_of().lane) == (gist,) * count
     assert threads[0] == threading.current_thread().name
     assert [name.startswith("gistapi-listing") for name in threads[1:]] == [True, True]
+
+
+@on_loop
+async def test_parts_of_long_lists_take_turns(
+    github: FakeGithub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many read at once, a round of the loop has one of their parts after the first."""
+    user = user_of(github)
+    for _ in range(5):
+        user.add_gist({f"{number}.txt": "" for number in range(PIECE_FILES)})
+    listings = listings_of(github, TRUSTING)
+    await listed(listings)
+    rounds = 0
+    parts: dict[object, list[int]] = {}
+
+    def noting(piece: bytes) -> tuple[Gist, ...]:
+        parts.setdefault(asyncio.current_task(), []).append(rounds)
+        return unpack(piece)
+
+    monkeypatch.setattr(listing, "unpack", noting)
+    reading = [asyncio.create_task(listed(listings)) for _ in range(4)]
+    while not all(task.done() for task in reading):
+        await asyncio.sleep(0)
+        rounds += 1
+    assert [len(of_one) for of_one in parts.values()] == [5] * 4
+    later = [number for of_one in parts.values() for number in of_one[1:]]
+    assert len(set(later)) == len(later)
 
 
 @on_loop
