@@ -33,8 +33,11 @@ GRACE_SECONDS = 7.0
 LINGER_SECONDS = 2.0
 # … and the process ends, even if a thread still waits for something.
 EXIT_SECONDS = 2.0
-SWITCH_SECONDS = 0.001
-"""A request passes through three threads, each of which waits this long for a searching one."""
+SWITCH_SECONDS = 0.0002
+"""A request passes through three threads, each of which waits this long for a searching one.
+
+Each wait is after a system call: docs/decisions/speed.md has the figures.
+"""
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # malloc.h
 LARGE_BUFFER_BYTES = 2**20
 ARENAS = 2
