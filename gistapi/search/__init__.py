@@ -33,8 +33,11 @@ __all__ = ["SearchBounds", "Searcher"]
 
 MAX_COMPILED = 16
 """Compiled patterns that are kept: a search continued by its cursor compiles its pattern once."""
-CONTENT_BYTES = 64 * 2**20
-"""Memory of all searches for contents, and for the matches that are being found in them."""
+CONTENT_BYTES, SMALL_CONTENT_BYTES = 48 * 2**20, 16 * 2**20
+"""Memory of all searches for contents, and for the matches that are being found in them.
+
+The second is for small claims: they do not wait until a slow pattern's megabytes are searched.
+"""
 ANSWER_BYTES = 96 * 2**20
 """Memory of all searches for unsent results, in addition to `share.FREE_BYTES` for each search."""
 MOST_ANSWER_BYTES = 40 * 2**20
@@ -100,7 +103,12 @@ class Searcher:
         self._portal = portal
         self._cache_threads = Threads(CACHE_THREADS, "gistapi-cache")
         self._compiler = Threads(1, "gistapi-compile")
-        self._shared = Resources(contents, self._cache_threads, FairLimiter(CONTENT_BYTES))
+        self._shared = Resources(
+            contents,
+            self._cache_threads,
+            FairLimiter(CONTENT_BYTES),
+            FairLimiter(SMALL_CONTENT_BYTES),
+        )
         self._answers = GrowingBudget(ANSWER_BYTES, MOST_ANSWER_BYTES)
         self._deadline_seconds = deadline_seconds
         self._max_searches = max_searches

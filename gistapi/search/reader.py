@@ -37,6 +37,8 @@ from gistapi.search.targets import AHEAD_IN_ALL
 T = TypeVar("T")
 
 LANDED = 4096
+SMALL_CLAIM_BYTES = 2**18
+"""All concurrent requests together may claim this much each of `Resources.small_budget`."""
 ASIDE_BYTES = 8 * 2**20
 """Contents that are kept until there is room for their matches, if the cache keeps none."""
 
@@ -45,15 +47,16 @@ ASIDE_BYTES = 8 * 2**20
 class Resources:
     """What the searches of a process share for reading.
 
-    `threads` read the cache; `budget` bounds the bytes in hand, with the matches that are being
-    made, `ahead` the targets that are listed before their turn; `landed` are addresses whose
-    content was put into the cache lately, perhaps after another search had missed it there;
-    `aside` are contents by address that wait for room for their matches.
+    `threads` read the cache; `budget` and `small_budget` bound the bytes in hand, with the matches
+    that are being made, `ahead` the targets that are listed before their turn; `landed` are
+    addresses whose content was put into the cache lately, perhaps after another search had missed
+    it there; `aside` are contents by address that wait for room for their matches.
     """
 
     contents: ContentStore
     threads: Threads
     budget: FairLimiter
+    small_budget: FairLimiter
     ahead: FairLimiter = field(default_factory=lambda: FairLimiter(AHEAD_IN_ALL))
     flights: SingleFlight[bytes] = field(default_factory=SingleFlight)
     landed: LRUCache[str, None] = field(default_factory=lambda: LRUCache(LANDED))
@@ -83,6 +86,7 @@ class Reader:
         """Bound the files in hand: it keeps memory flat."""
         self._files = FilesInTurn(2 * self.scope.lane.most)
         self._budget = self.shared.budget.beside(self.scope.lane)
+        self._small_budget = self.shared.small_budget.beside(self.scope.lane)
 
     @property
     def wants_all(self) -> bool:
@@ -271,7 +275,8 @@ class Reader:
 
     def hold(self, size_bytes: int) -> Places:
         """Hold bytes of the budget, once they are free and it is this search's turn."""
-        return self._budget.place(size_bytes)
+        budget = self._small_budget if size_bytes <= SMALL_CLAIM_BYTES else self._budget
+        return budget.place(size_bytes)
 
     def kept(self, blobs: dict[str, int | None]) -> dict[str, bytes]:
         """Those of these contents that the cache has, by their SHA. Blocks."""

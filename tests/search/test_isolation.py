@@ -107,6 +107,19 @@ def test_a_flooded_executor_delays_no_cached_search(hub: FakeGithub, name: str) 
             gate.set()
 
 
+def test_contents_that_others_hold_delay_no_small_search(hub: FakeGithub) -> None:
+    """Megabytes of others, which slow patterns search for long, take all their memory."""
+    with bench(hub, cache_url="memory:") as ours:
+        assert len(ours.search(CACHED).matches) == 120
+        budget, portal = ours.searcher._shared.budget, ours.service.portal
+        held = budget.lane("other").place(budget.total)
+        portal.call(held.take())
+        try:
+            assert len(ours.search(CACHED).matches) == 120
+        finally:
+            portal.soon(held.give_back)
+
+
 def test_busy_workers_delay_no_cached_search(hub: FakeGithub) -> None:
     """Endless patterns for Python's `re` keep every worker busy."""
     bomb = hub.add_user("bomb")

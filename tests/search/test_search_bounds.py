@@ -10,7 +10,7 @@ import pytest
 
 from gistapi.models import Gist, GistFile, Query, Searched
 from gistapi.search import SearchBounds
-from gistapi.search.reader import Reader
+from gistapi.search.reader import Reader, Resources
 from tests.fake_github import FakeGithub, Fault
 from tests.search.searching import Answer, bench
 from tests.waiting import until
@@ -71,17 +71,21 @@ def test_contents_in_memory_are_counted(
     for number in range(20):
         user.add_gist({"a.txt": f"{number:{size}}"})
     missing: list[int] = []
+
+    def held(shared: Resources) -> int:
+        return shared.budget.held + shared.small_budget.held
+
     read, kept = Reader._content, Reader.kept
 
     async def reading(self: Reader, gist: Gist, file: GistFile) -> bytes:
         content = await read(self, gist, file)
-        missing.append(max(0, len(content) - self.shared.budget.held))
+        missing.append(max(0, len(content) - held(self.shared)))
         return content
 
     def keeping(self: Reader, blobs: Mapping[str, int | None]) -> dict[str, bytes]:
         found = kept(self, dict(blobs))
         contents = sum(map(len, found.values()))
-        missing.append(max(0, contents - self.shared.budget.held))
+        missing.append(max(0, contents - held(self.shared)))
         return found
 
     monkeypatch.setattr(Reader, "_content", reading)
@@ -89,7 +93,7 @@ def test_contents_in_memory_are_counted(
     with bench(github, cache_url="memory:") as ours:
         for _ in range(2):
             assert ours.search(NEEDLE).end.searched == Searched(20, 20, 20 * size)
-        assert ours.searcher._shared.budget.held == 0
+        assert held(ours.searcher._shared) == 0
     assert len(missing) >= 20
     assert set(missing) == {0}
 
