@@ -295,7 +295,7 @@ async def searching(
         scope = replace(scope, meter=meter)
     reader = Reader(
         source=github,
-        shared=Resources(github, Inline(1, "inline"), FairLimiter(2**26)),
+        shared=Resources(github, Inline(1, "inline"), FairLimiter(2**26), FairLimiter(2**26)),
         matcher=matching.matcher(
             compile_pattern(query.pattern, query.flags), Wanted(query.max_count, query.context)
         ),
