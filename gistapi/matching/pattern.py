@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -37,6 +38,7 @@ MAX_MARKS = 32
 MAX_SKIMMED_BYTES = 16 << 10
 """Up to this size, searching for a literal costs less than calling RE2."""
 
+_REPLACEMENT = "\ufffd".encode()
 _WARNINGS = threading.Lock()
 
 
@@ -130,14 +132,25 @@ class CompiledPattern:
         """The required literal of every match; empty where none is known."""
         return required_literal.required(self.tree, self.flags)
 
-    def lacks_literal(self, text: bytes) -> bool:
-        """Whether the text lacks the pattern's required literal and so cannot match.
+    @cached_property
+    def raw_literal(self) -> bytes:
+        """The required literal if a file that lacks it cannot have it once decoded, else empty.
+
+        Decoding turns bytes that are not UTF-8 into U+FFFD, and changes all others in UTF-16 alone.
+        """
+        return b"" if _REPLACEMENT in self.literal else self.literal
+
+    @cached_property
+    def skimmed_bytes(self) -> int:
+        """The size up to which a text is searched for the required literal.
 
         RE2 by itself is as fast with a literal at the pattern's beginning, except for small texts.
         """
-        if self._begins_with_literal and len(text) > MAX_SKIMMED_BYTES:
-            return False
-        return self.literal not in text
+        return MAX_SKIMMED_BYTES if self._begins_with_literal else sys.maxsize
+
+    def lacks_literal(self, text: bytes) -> bool:
+        """Whether the text lacks the pattern's required literal and so cannot match."""
+        return len(text) <= self.skimmed_bytes and self.literal not in text
 
     def engine(self, *, is_ascii: bool, is_empty: bool, first: bool = True) -> Engine:
         """The engine for such a text, for its `first` match or for all of them."""
