@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gistapi.search.gist_state import GistState
-from gistapi.search.sizes import cost_bytes
+from gistapi.search.sizes import most_bytes
 
 BATCH_BYTES = 2 * 2**20
 """A batch ends with the content that brings it to this size."""
@@ -24,9 +24,9 @@ def batches(
     size = cost = 0
     for sha, found in places.items():
         state, index = found[0]
-        batch[sha] = state.files[index].size_bytes
-        size += state.files[index].size_bytes or 0
-        cost += cost_bytes(state.files[index], max_count, context)
+        size_bytes = batch[sha] = state.files[index].size_bytes
+        size += size_bytes or 0
+        cost += (size_bytes or 0) + most_bytes(size_bytes, max_count, context)
         if size >= BATCH_BYTES or cost >= BATCH_COST_BYTES:
             yield batch, cost
             batch, size, cost = {}, 0, 0

@@ -50,8 +50,8 @@ async def read_cached(
             expected = max(without.values(), default=(most - room.left_bytes) // len(some))
             todo |= without
             found = {state: None for wanted in open_places.values() for state, _ in wanted}
-            _pass_on(reader, found, left, decided)
-    _pass_on(reader, states, left, decided)
+            _pass_on(found, left, decided)
+    _pass_on(tuple(left), left, decided)
     return list(left)
 
 
@@ -62,8 +62,13 @@ def _places(states: Sequence[GistState]) -> Places:
         if state.slot.gist.truncated:
             continue
         for index, file in enumerate(state.files):
-            if file.blob_sha is not None and is_small(file):
-                places.setdefault(file.blob_sha, []).append((state, index))
+            sha = file.blob_sha
+            if sha is None or not is_small(file):
+                continue
+            if sha in places:
+                places[sha].append((state, index))
+            else:
+                places[sha] = [(state, index)]
     return places
 
 
@@ -74,13 +79,12 @@ def _still_open(places: Places, left: dict[GistState, None]) -> Places:
 
 
 def _pass_on(
-    reader: Reader,
     states: Iterable[GistState],
     left: dict[GistState, None],
     decided: Callable[[GistState], None],
 ) -> None:
     for state in states:
-        if state in left and not reader.needs_reading(state):
+        if state in left and not state.needs_reading:
             del left[state]
             decided(state)
 
@@ -122,6 +126,9 @@ async def _searched(reader: Reader, room: Room, batch: Batch, places: Places) ->
     without: dict[str, int] = {}
     for (sha, content), result in zip(found.items(), results, strict=True):
         for state, index in places[sha]:
-            if lacking := reader.try_note(room, state, index, result, len(content)):
+            if result is None and index not in state.results:  # as a rule
+                reader.count(state.slot, 1, len(content))
+                state.results[index] = None
+            elif lacking := reader.try_note(room, state, index, result, len(content)):
                 without[sha] = without.get(sha, 0) + lacking
     return without

@@ -112,8 +112,8 @@ class Feeder:
         self._sender.begin()
         self._sender.remark(place, page)
         wanted: list[GistState] = []
+        self.tally.listed(place.target, len(page.gists))
         for gist in page.gists:
-            self.tally.listed(place.target)
             slot = self._buffer.add(place, gist)
             if slot is None:
                 self.tally.decided(place.target, None)
@@ -144,16 +144,19 @@ class Feeder:
         """Take as many gists as the window has room for; the one tried before comes alone."""
         if self._buffer.decided >= self._max_gists:
             raise Stop.too_large()
-        tried = [state.slot.gist.id == self._start.tried for state in wanted]
-        if tried[0]:
+        most = len(wanted)
+        if self._start.tried is not None:
+            ids = [state.slot.gist.id for state in wanted]
+            most = ids.index(self._start.tried) if self._start.tried in ids else most
+        if most == 0:
             await self._window.take_all()
             self.alone = wanted[0].slot
             some = wanted[:1]
         else:
-            most = tried.index(True) if True in tried else len(wanted)
             some = wanted[: await self._window.take(most, TOGETHER, TOGETHER_SECONDS)]
+        now = self._loop.time()
         for state in some:
-            self._buffer.begin(state.slot, self._loop.time())
+            self._buffer.begin(state.slot, now)
         return some
 
     async def _search_alone(self, state: GistState) -> None:
@@ -210,7 +213,7 @@ class Feeder:
 
     def _complete(self, slot: Slot, outcome: Outcome) -> None:
         self._end_files(slot)
-        self._reader.share.keep(slot.number, outcome_bytes(outcome))
+        self._reader.share.keep(slot.number, 0 if outcome is NOTHING else outcome_bytes(outcome))
         if outcome.match is not None:
             self._sender.count_hits(outcome.match)
         self.tally.decided(slot.place.target, outcome)

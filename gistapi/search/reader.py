@@ -121,11 +121,6 @@ class Reader:
         if isinstance(result, Hits):
             self.share.keep(state.slot.number, state.held_bytes)
 
-    @staticmethod
-    def needs_reading(state: GistState) -> bool:
-        """Whether the cache has not decided a gist; only git knows all files of a truncated one."""
-        return state.slot.gist.truncated or not state.is_decided
-
     async def read(self, state: GistState) -> Outcome:
         """Search the rest of a gist, and return its outcome."""
         if state.slot.gist.truncated:

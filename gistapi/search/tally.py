@@ -38,9 +38,9 @@ class TargetTally:
             return self._counts[0].error
         return None
 
-    def listed(self, target: int) -> None:
-        """Count a gist of a target as listed."""
-        self._counts[target].open += 1
+    def listed(self, target: int, gists: int) -> None:
+        """Count gists of a target as listed."""
+        self._counts[target].open += gists
 
     def decided(self, target: int, outcome: Outcome | None) -> None:
         """Count a gist as decided; `outcome` is None if an earlier answer decided it."""
