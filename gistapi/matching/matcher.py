@@ -181,6 +181,10 @@ class Matcher:
             tally.files += 1
             tally.size_bytes += size
             return None
+        return self._look_closely(content, tally, watch)
+
+    def _look_closely(self, content: bytes, tally: _Tally, watch: Stopwatch | None) -> _Outcome:
+        """Decode a text, and search it."""
         work = self._work
         is_ascii = content.isascii()
         text = content if is_ascii else to_utf8(content)
