@@ -7,7 +7,7 @@ search, `Scanner` to a file. docs/decisions/matching.md says which engine search
 
 from gistapi.matching.engines import Matching
 from gistapi.matching.matcher import Matcher
-from gistapi.matching.pattern import CompiledPattern, compile_pattern
+from gistapi.matching.pattern import CompiledPattern, compile_pattern, is_plain
 from gistapi.matching.scanner import Scanner
 from gistapi.matching.wanted import Wanted
 from gistapi.matching.window import Sizes
@@ -20,4 +20,5 @@ __all__ = [
     "Sizes",
     "Wanted",
     "compile_pattern",
+    "is_plain",
 ]

@@ -38,6 +38,9 @@ MAX_MARKS = 32
 MAX_SKIMMED_BYTES = 16 << 10
 """Up to this size, searching for a literal costs less than calling RE2."""
 
+MAX_PLAIN = 100
+_PLAIN = re.compile(rf"[^\\\[\](){{}}*+?|]{{1,{MAX_PLAIN}}}")
+"""Nothing but characters, `.`, `^` and `$`."""
 _REPLACEMENT = "\ufffd".encode()
 _WARNINGS = threading.Lock()
 
@@ -209,8 +212,17 @@ class CompiledPattern:
         return Engine("re2", source, compiled=compiled, marked=marked, program_size=size * marks)
 
 
+def is_plain(pattern: str, flags: Flags) -> bool:
+    """Whether a pattern is a short text, which takes some 0.1 ms to check and as long to compile."""
+    if flags.ignore_case or flags.word:
+        return False
+    return len(pattern) <= MAX_PLAIN if flags.fixed_string else bool(_PLAIN.fullmatch(pattern))
+
+
 def compile_pattern(pattern: str, flags: Flags) -> CompiledPattern:
     """Check a pattern once, before anything is searched with it.
+
+    If it `is_plain`, its engines are compiled when a text needs them: few texts do.
 
     Raises InvalidPatternError in Python's own words, with the offset in the pattern as it was
     sent; also for a pattern that is too long, too deep, too costly or no valid Unicode.
@@ -222,8 +234,9 @@ def compile_pattern(pattern: str, flags: Flags) -> CompiledPattern:
         all_flags = int(tree.state.flags)
         measured = match_bounds.measure(tree, all_flags)
         compiled = CompiledPattern(source, all_flags, flags.word, tree, measured)
-        # now: otherwise several threads could compute each of them
-        _ = compiled.ascii, compiled.unicode, compiled.literal, compiled._prefers_empty  # noqa: SLF001
+        if not is_plain(pattern, flags):
+            # now: otherwise several threads could compute each of them, or the loop
+            _ = compiled.ascii, compiled.unicode, compiled.literal, compiled._prefers_empty  # noqa: SLF001
     except RecursionError:
         raise InvalidPatternError("too deeply nested") from None
     return compiled

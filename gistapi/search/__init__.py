@@ -18,7 +18,7 @@ from gistapi.aio.portal import Outbox, Portal
 from gistapi.aio.scope import UNMETERED, Scope, UsageMeter
 from gistapi.errors import DeadlineError, GistapiError, OverloadedError
 from gistapi.events import Observer, SearchEnded
-from gistapi.matching import Matching, Wanted, compile_pattern
+from gistapi.matching import Matching, Wanted, compile_pattern, is_plain
 from gistapi.models import Match, Query, SearchEvent
 from gistapi.search import cursor as cursors
 from gistapi.search.file_text import FileText, read_file
@@ -199,9 +199,11 @@ class Searcher:
             session.stop(Stop("shutting_down", f"The service is stopping. {GO_ON}"))
 
     async def _run(self, query: Query, session: Session, scope: Scope, share: AnswerShare) -> None:
-        pattern = await self._compiler.run(
-            scope.lane, partial(self._compile, query.pattern, query.flags)
-        )
+        compiled = partial(self._compile, query.pattern, query.flags)
+        if is_plain(query.pattern, query.flags):
+            pattern = compiled()  # each change of threads waits for the interpreter
+        else:
+            pattern = await self._compiler.run(scope.lane, compiled)
         wanted = Wanted(query.max_count, query.context, more=query.details)
         matcher = self._matching.matcher(pattern, wanted, scope.lane.caller.name)
         reader = Reader(
