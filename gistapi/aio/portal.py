@@ -34,13 +34,21 @@ class Outbox(Generic[T]):
         self._error: BaseException | None = None
         self._has_room = asyncio.Event()
         self._has_room.set()
+        self._wakes = False
 
     def send(self, item: T) -> None:
-        """Append an item. Never waits."""
+        """Append an item; the reader wakes once for all of one round of the loop. Never waits."""
         with self._changed:
             self._items.append(item)
             if len(self._items) >= UNREAD:
                 self._has_room.clear()
+        if not self._wakes:
+            self._wakes = True
+            self._loop.call_soon(self._wake)
+
+    def _wake(self) -> None:
+        self._wakes = False
+        with self._changed:
             self._changed.notify()
 
     async def room(self) -> None:

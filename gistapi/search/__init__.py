@@ -56,21 +56,31 @@ class RunningSearch(Iterator[SearchEvent]):
         self._share = share
         self._kept = kept
         self._sending: int | None = None
+        self._is_released = False
 
     def __next__(self) -> SearchEvent:
         if self._sending is not None:
             self._portal.soon(partial(self._share.forget, self._sending))
-        event = next(self._events)
+        try:
+            event = next(self._events)
+        except StopIteration:
+            self._is_released = self._kept and not self._share.holds_budget  # the task has ended
+            raise
         self._sending = event.number if isinstance(event, Match) and not self._kept else None
         return event
 
     def close(self) -> None:
         """Stop the search and its downloads, and release the memory of its results. Idempotent."""
         self._events.close()
-        self._portal.soon(self._share.release)
+        self._release()
 
     def __del__(self) -> None:
-        self._portal.soon(self._share.release)
+        self._release()
+
+    def _release(self) -> None:
+        if not self._is_released:
+            self._is_released = True
+            self._portal.soon(self._share.release)
 
 
 class Searcher:

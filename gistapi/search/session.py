@@ -146,7 +146,7 @@ class Session:
         while True:
             await asyncio.sleep(PROGRESS_SECONDS)
             if self.elapsed_seconds >= BEGIN_SECONDS:
-                self._sender.begin()
+                self._sender.begin(soon=True)
             if self._sender.has_begun:
                 total = self.buffer.listed if self._feeder.is_listed else None
                 done = self.buffer.done
