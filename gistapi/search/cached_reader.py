@@ -10,7 +10,7 @@ from gistapi.models import GistFile, Hits
 from gistapi.search.batches import batches
 from gistapi.search.gist_state import GistState
 from gistapi.search.share import Room
-from gistapi.search.sizes import is_small
+from gistapi.search.sizes import SMALL_BYTES
 
 if TYPE_CHECKING:
     from gistapi.search.reader import Reader
@@ -24,11 +24,11 @@ Places = dict[str, list[tuple[GistState, int]]]
 
 
 async def read_cached(
-    reader: Reader, states: Sequence[GistState], decided: Callable[[GistState], None]
+    reader: Reader, states: Sequence[GistState], decided: Callable[[list[GistState]], None]
 ) -> list[GistState]:
     """Search what the cache has of these gists, in batches that fit the budget.
 
-    Each gist that is `decided` by it is passed on at once; returns the others.
+    The gists that are `decided` by a batch are passed on at once; returns the others.
     """
     left = dict.fromkeys(states)
     if reader.wants_names:
@@ -62,8 +62,8 @@ def _places(states: Sequence[GistState]) -> Places:
         if state.slot.gist.truncated:
             continue
         for index, file in enumerate(state.files):
-            sha = file.blob_sha
-            if sha is None or not is_small(file):
+            sha, size_bytes = file.blob_sha, file.size_bytes
+            if sha is None or size_bytes is None or size_bytes > SMALL_BYTES:
                 continue
             if sha in places:
                 places[sha].append((state, index))
@@ -81,12 +81,12 @@ def _still_open(places: Places, left: dict[GistState, None]) -> Places:
 def _pass_on(
     states: Iterable[GistState],
     left: dict[GistState, None],
-    decided: Callable[[GistState], None],
+    decided: Callable[[list[GistState]], None],
 ) -> None:
-    for state in states:
-        if state in left and not state.needs_reading:
-            del left[state]
-            decided(state)
+    known = [state for state in states if state in left and not state.needs_reading]
+    for state in known:
+        del left[state]
+    decided(known)
 
 
 async def _search_names(reader: Reader, state: GistState) -> None:
@@ -123,12 +123,22 @@ async def _searched(reader: Reader, room: Room, batch: Batch, places: Places) ->
     if missing := {sha: batch[sha] for sha in places if sha not in found}:
         found |= await reader.in_thread(partial(reader.kept, missing))
     results = await reader.matcher.search_many(list(found.values()))
-    without: dict[str, int] = {}
+    matched = []
+    files = size_bytes = 0
     for (sha, content), result in zip(found.items(), results, strict=True):
+        if result is not None:
+            matched.append((sha, content, result))
+            continue
         for state, index in places[sha]:
-            if result is None and index not in state.results:  # as a rule
-                reader.count(state.slot, 1, len(content))
+            if index not in state.results:
                 state.results[index] = None
-            elif lacking := reader.try_note(room, state, index, result, len(content)):
+                state.slot.size_bytes += len(content)
+                size_bytes += len(content)
+                files += 1
+    reader.count(None, files, size_bytes)
+    without: dict[str, int] = {}
+    for sha, content, result in matched:
+        for state, index in places[sha]:
+            if lacking := reader.try_note(room, state, index, result, len(content)):
                 without[sha] = without.get(sha, 0) + lacking
     return without

@@ -174,9 +174,10 @@ class Feeder:
             name = f"gist {state.slot.gist.id}"
             gists.create_task(self._search_gist(state), name=name)
 
-    def _decide(self, state: GistState) -> None:
-        self._complete(state.slot, state.outcome())
-        self._window.release()
+    def _decide(self, states: Sequence[GistState]) -> None:
+        for state in states:
+            self._complete(state.slot, state.outcome())
+        self._window.release(len(states))
 
     async def _search_gist(self, state: GistState) -> None:
         try:

@@ -110,7 +110,9 @@ class ReorderBuffer:
         slot.outcome = outcome
         self.done += 1
         self.decided += 1
-        released = [] if self._limit is not None else [*self._release(slot)]
+        released: list[Match | Incomplete] = []
+        if self._limit is None:
+            released += self._release(slot)
         if self._slots[0] is slot:
             self._release_ready(released)
         else:  # it stays until earlier ones are decided: drop its files
@@ -123,7 +125,8 @@ class ReorderBuffer:
         while slots and slots[0].outcome is not None and not self.is_full:
             slot = slots.popleft()
             self._pass(slot)
-            released += self._release(slot)
+            if not slot.released:
+                released += self._release(slot)
 
     def _pass(self, slot: Slot) -> None:
         """Remember a slot that leaves the buffer if none that left comes after it."""

@@ -88,11 +88,15 @@ class Session:
         if not self._stopped.done():
             self._stopped.set_result(stop)
 
-    def count(self, slot: Slot, files: int, size_bytes: int) -> None:
-        """Count what was read for a gist. Raises Stop when the search has read too much."""
+    def count(self, slot: Slot | None, files: int, size_bytes: int) -> None:
+        """Count what was read for a gist, or for several, whose slots have it already.
+
+        Raises Stop when the search has read too much.
+        """
         self.files_done += files
         self.bytes_done += size_bytes
-        slot.size_bytes += size_bytes
+        if slot is not None:
+            slot.size_bytes += size_bytes
         if self.files_done > self._bounds.files or self.bytes_done > self._bounds.size_bytes:
             raise Stop.too_large()
 
