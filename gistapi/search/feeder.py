@@ -214,11 +214,13 @@ class Feeder:
 
     def _complete(self, slot: Slot, outcome: Outcome) -> None:
         self._end_files(slot)
-        self._reader.share.keep(slot.number, 0 if outcome is NOTHING else outcome_bytes(outcome))
+        if outcome is not NOTHING:
+            self._reader.share.keep(slot.number, outcome_bytes(outcome))
         if outcome.match is not None:
             self._sender.count_hits(outcome.match)
         self.tally.decided(slot.place.target, outcome)
-        for event in self._buffer.complete(slot, outcome):
-            self._sender.send(event)
-        if self._buffer.is_full:
-            raise Full
+        released = self._buffer.complete(slot, outcome)
+        if released:
+            self._sender.send_all(released)
+            if self._buffer.is_full:
+                raise Full

@@ -122,7 +122,9 @@ class ReorderBuffer:
     def _release_ready(self, released: list[Match | Incomplete]) -> None:
         """Remove the decided gists at the front; add their results that were not released yet."""
         slots = self._slots
-        while slots and slots[0].outcome is not None and not self.is_full:
+        while slots and slots[0].outcome is not None:
+            if self._limit is not None and self.is_full:
+                return
             slot = slots.popleft()
             self._pass(slot)
             if not slot.released:
