@@ -213,7 +213,7 @@ class CompiledPattern:
 
 
 def is_plain(pattern: str, flags: Flags) -> bool:
-    """Whether a pattern is a short text, which takes some 0.1 ms to check and as long to compile."""
+    """Whether a pattern is a short text: checking it takes some 0.1 ms, compiling it the same."""
     if flags.ignore_case or flags.word:
         return False
     return len(pattern) <= MAX_PLAIN if flags.fixed_string else bool(_PLAIN.fullmatch(pattern))
@@ -230,11 +230,17 @@ def compile_pattern(pattern: str, flags: Flags) -> CompiledPattern:
     _check_text(pattern)
     source = re.escape(pattern) if flags.fixed_string else pattern
     try:
-        tree = _checked_tree(source, flags)
+        plain = is_plain(pattern, flags)
+        # What is plain neither nests nor has classes, and the parser warns of nothing in it.
+        tree = (
+            worker.parse(source, _python_flags(flags), word=False)
+            if plain
+            else _checked_tree(source, flags)
+        )
         all_flags = int(tree.state.flags)
         measured = match_bounds.measure(tree, all_flags)
         compiled = CompiledPattern(source, all_flags, flags.word, tree, measured)
-        if not is_plain(pattern, flags):
+        if not plain:
             # now: otherwise several threads could compute each of them, or the loop
             _ = compiled.ascii, compiled.unicode, compiled.literal, compiled._prefers_empty  # noqa: SLF001
     except RecursionError:
