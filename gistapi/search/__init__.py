@@ -155,7 +155,7 @@ class Searcher:
             finally:
                 self._leave()
 
-        events = self._portal.stream(run, name="search")
+        events = self._portal.stream(run, name="search", prompt=not kept)
         return RunningSearch(events, self._portal, share, kept=kept)
 
     def read_file(self, gist_id: str, name: str) -> FileText:
