@@ -119,6 +119,21 @@ class ReorderBuffer:
             slot.gist = replace(slot.gist, files=())
         return released
 
+    def complete_without(self, slots: Sequence[Slot]) -> list[Match | Incomplete]:
+        """Record gists that have no result; return the results that can now be released."""
+        for slot in slots:
+            slot.outcome = NOTHING
+            slot.released = self._limit is None
+        self.done += len(slots)
+        self.decided += len(slots)
+        released: list[Match | Incomplete] = []
+        self._release_ready(released)
+        first = self._slots[0].number if self._slots else self.listed
+        for slot in slots:
+            if slot.number >= first:
+                slot.gist = replace(slot.gist, files=())
+        return released
+
     def _release_ready(self, released: list[Match | Incomplete]) -> None:
         """Remove the decided gists at the front; add their results that were not released yet."""
         slots = self._slots
