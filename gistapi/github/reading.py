@@ -91,7 +91,9 @@ class Reading:
         """Decide which stored pages are fresh, given the stored first page."""
         trust = self._freshness.trust(self._reader.budget_of(self._scope))
         age = self._age(known)
-        changes = await self._known_changes(known)
+        # A list that is as fresh as it has to be was not asked for changes.
+        is_new = age < self._freshness.ttl_seconds
+        changes = None if is_new else await self._known_changes(known)
         change_age = age if changes is None else min(age, self._age(changes))
         if change_age < trust.seconds:
             self._fresh_after = min(self._reader.now() - trust.seconds, known.confirmed_at)

@@ -5,9 +5,10 @@ search, `Scanner` to a file. docs/decisions/matching.md says which engine search
 `errors`, `models`, `events` and `aio`.
 """
 
+from gistapi.matching.checks import is_plain
 from gistapi.matching.engines import Matching
 from gistapi.matching.matcher import Matcher
-from gistapi.matching.pattern import CompiledPattern, compile_pattern, is_plain
+from gistapi.matching.pattern import CompiledPattern, compile_pattern
 from gistapi.matching.scanner import Scanner
 from gistapi.matching.wanted import Wanted
 from gistapi.matching.window import Sizes

@@ -1,11 +1,9 @@
-"""Checks a caller's pattern, measures it, and compiles it for the engines that can match it."""
+"""Measures a caller's pattern, and compiles it for the engines that can match it."""
 
 from __future__ import annotations
 
 import re
 import sys
-import threading
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +13,7 @@ from typing import Any, Literal
 from gistapi.errors import InvalidPatternError
 from gistapi.matching import (
     charsets,
+    checks,
     empty_matches,
     match_bounds,
     required_literal,
@@ -24,12 +23,6 @@ from gistapi.matching import (
 from gistapi.matching.charsets import Node, Op
 from gistapi.models import Flags
 
-MAX_CHARACTERS = 1_000
-MAX_DEPTH = 200
-"""Of nested groups and repeats, so that neither `re` nor we run out of stack."""
-MAX_IN_RANGES = 1_000_000
-"""Characters in ranges of classes: `re` takes them one by one, some 100 ns each."""
-
 MAX_BEHIND = 100_000
 """Characters of lookbehind that fit beside a window."""
 MAX_MARKS = 32
@@ -38,11 +31,7 @@ MAX_MARKS = 32
 MAX_SKIMMED_BYTES = 16 << 10
 """Up to this size, searching for a literal costs less than calling RE2."""
 
-MAX_PLAIN = 100
-_PLAIN = re.compile(rf"[^\\\[\](){{}}*+?|]{{1,{MAX_PLAIN}}}")
-"""Nothing but characters, `.`, `^` and `$`."""
 _REPLACEMENT = "\ufffd".encode()
-_WARNINGS = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +201,6 @@ class CompiledPattern:
         return Engine("re2", source, compiled=compiled, marked=marked, program_size=size * marks)
 
 
-def is_plain(pattern: str, flags: Flags) -> bool:
-    """Whether a pattern is a short text: checking it takes some 0.1 ms, compiling it the same."""
-    if flags.ignore_case or flags.word:
-        return False
-    return len(pattern) <= MAX_PLAIN if flags.fixed_string else bool(_PLAIN.fullmatch(pattern))
-
-
 def compile_pattern(pattern: str, flags: Flags) -> CompiledPattern:
     """Check a pattern once, before anything is searched with it.
 
@@ -227,73 +209,17 @@ def compile_pattern(pattern: str, flags: Flags) -> CompiledPattern:
     Raises InvalidPatternError in Python's own words, with the offset in the pattern as it was
     sent; also for a pattern that is too long, too deep, too costly or no valid Unicode.
     """
-    _check_text(pattern)
-    source = re.escape(pattern) if flags.fixed_string else pattern
     try:
-        plain = is_plain(pattern, flags)
-        # What is plain neither nests nor has classes, and the parser warns of nothing in it.
-        tree = (
-            worker.parse(source, _python_flags(flags), word=False)
-            if plain
-            else _checked_tree(source, flags)
-        )
+        source, tree = checks.checked(pattern, flags)
         all_flags = int(tree.state.flags)
         measured = match_bounds.measure(tree, all_flags)
         compiled = CompiledPattern(source, all_flags, flags.word, tree, measured)
-        if not plain:
+        if not checks.is_plain(pattern, flags):
             # now: otherwise several threads could compute each of them, or the loop
             _ = compiled.ascii, compiled.unicode, compiled.literal, compiled._prefers_empty  # noqa: SLF001
     except RecursionError:
         raise InvalidPatternError("too deeply nested") from None
     return compiled
-
-
-def _checked_tree(source: str, flags: Flags) -> worker.Tree:
-    try:
-        tree = _parse(source, _python_flags(flags), word=flags.word)
-        _check_depth(tree, MAX_DEPTH)
-        match_bounds.check_lookbehind(tree)
-    except re.error as error:
-        raise InvalidPatternError(error.msg, error.pos) from None
-    except (OverflowError, ValueError) as error:
-        raise InvalidPatternError(str(error)) from None
-    if _in_ranges(tree) > MAX_IN_RANGES:
-        raise InvalidPatternError("too costly: too many characters in ranges of classes")
-    return tree
-
-
-def _check_text(pattern: str) -> None:
-    if not pattern:
-        raise InvalidPatternError("empty pattern", 0)
-    if len(pattern) > MAX_CHARACTERS:
-        raise InvalidPatternError(f"longer than {MAX_CHARACTERS} characters", MAX_CHARACTERS)
-    for position, character in enumerate(pattern):
-        if "\ud800" <= character <= "\udfff":
-            raise InvalidPatternError("a lone surrogate is not a character", position)
-
-
-def _python_flags(flags: Flags) -> int:
-    wanted = re.NOFLAG
-    wanted |= re.IGNORECASE if flags.ignore_case else re.NOFLAG
-    wanted |= re.MULTILINE if flags.multiline else re.NOFLAG
-    wanted |= re.DOTALL if flags.dotall else re.NOFLAG
-    return int(wanted)
-
-
-def _parse(source: str, flags: int, *, word: bool) -> worker.Tree:
-    # The parser warns of syntax that may change one day, which no caller could see. The filters are
-    # the process's, so one thread at a time changes them.
-    with _WARNINGS, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return worker.parse(source, flags, word=word)
-
-
-def _check_depth(nodes: Sequence[Node], left: int) -> None:
-    if left == 0:
-        raise RecursionError
-    for kind, argument in nodes:
-        for body in match_bounds.children(kind, argument):
-            _check_depth(body, left - 1)
 
 
 def _mentions(nodes: Sequence[Node], anchor: Op) -> bool:
@@ -302,21 +228,6 @@ def _mentions(nodes: Sequence[Node], anchor: Op) -> bool:
         or any(_mentions(body, anchor) for body in match_bounds.children(kind, argument))
         for kind, argument in nodes
     )
-
-
-def _in_ranges(nodes: Sequence[Node]) -> int:
-    """How many characters `re` puts one by one into its tables when it compiles."""
-    total = 0
-    for kind, argument in nodes:
-        if kind is op.IN:
-            total += sum(_bmp_size(*v) for what, v in argument if what is op.RANGE)
-        total += sum(_in_ranges(body) for body in match_bounds.children(kind, argument))
-    return total
-
-
-def _bmp_size(first: int, last: int) -> int:
-    """The part of a range in the Basic Multilingual Plane, which is all that its tables hold."""
-    return max(0, min(last, 0xFFFF) - first + 1)
 
 
 def warm() -> None:

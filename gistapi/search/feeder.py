@@ -236,7 +236,7 @@ class Feeder:
 
     def _complete_without(self, slots: Sequence[Slot]) -> None:
         """Complete gists of one page that have neither a match nor a gap."""
-        self._end_files(len(slots) + sum([len(slot.gist.files) for slot in slots]))
+        self._end_files(len(slots) + sum(len(slot.gist.files) for slot in slots))
         self.tally.decided(slots[0].place.target, NOTHING, len(slots))
         self._release(self._buffer.complete_without(slots))
 
