@@ -23,17 +23,20 @@ CANCEL_SECONDS = 2.0
 class Outbox(Generic[T]):
     """Items from one task to one thread. `send` and `room` are for the loop, `read` for the thread.
 
-    The reader raises what the task raised, after all items.
+    The reader raises what the task raised, after all items. It wakes for each of them, or if not
+    `prompt`, once for all that are sent in one round of the loop.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, prompt: bool = True) -> None:
         self._loop = loop
+        self._prompt = prompt
         self._changed = threading.Condition()
         self._items: deque[T] = deque()
         self._ended = False
         self._error: BaseException | None = None
         self._has_room = asyncio.Event()
         self._has_room.set()
+        self._wakes = False
 
     def send(self, item: T) -> None:
         """Append an item. Never waits."""
@@ -41,6 +44,15 @@ class Outbox(Generic[T]):
             self._items.append(item)
             if len(self._items) >= UNREAD:
                 self._has_room.clear()
+            if self._prompt:
+                self._changed.notify()
+        if not self._prompt and not self._wakes:
+            self._wakes = True
+            self._loop.call_soon(self._wake)
+
+    def _wake(self) -> None:
+        self._wakes = False
+        with self._changed:
             self._changed.notify()
 
     async def room(self) -> None:
@@ -99,15 +111,19 @@ class Portal:
             return self._loop
 
     def stream(
-        self, work: Callable[[Outbox[T]], Awaitable[None]], name: str = "stream"
+        self,
+        work: Callable[[Outbox[T]], Awaitable[None]],
+        name: str = "stream",
+        *,
+        prompt: bool = True,
     ) -> Generator[T]:
-        """Run `work` as a task and yield what it sends.
+        """Run `work` as a task and yield what it sends; `prompt` as in Outbox.
 
         Closing the generator cancels the task and waits up to CANCEL_SECONDS for its end. The task
         has a copy of the caller's context variables. Raises what the task raises.
         """
         loop = self.loop
-        outbox: Outbox[T] = Outbox(loop)
+        outbox: Outbox[T] = Outbox(loop, prompt=prompt)
         over = threading.Event()
         tasks: list[asyncio.Task[None]] = []
 

@@ -8,18 +8,13 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing
 
-from cachetools import LRUCache
-
 from gistapi.cache.blobs import MAX_CONTENT_BYTES, is_blob
 from gistapi.cache.contract import Store, StoreError
+from gistapi.cache.hot import HotContents
 from gistapi.cache.large import ContentSink, read_parts
-from gistapi.cache.memory import entry_bytes
 from gistapi.cache.writer import Writer
 from gistapi.errors import CacheMissError
 from gistapi.events import CacheFailed, CacheRead, CacheStatus, Observer
-
-REFRESH_SECONDS = 600
-"""How long a content stays in memory; when it is read from its store again, that records a use."""
 
 _BATCH_BYTES = 4 * 2**20
 _BATCH_KEYS = 500
@@ -58,11 +53,7 @@ class ResilientCache:
         self._asked = False
         self._closed = False
         self._writer = Writer(store, observe, self._probe)
-        self._hot_lock = threading.Lock()
-        # With the time until which each stays: a TTLCache takes four times as long.
-        self._hot: LRUCache[str, tuple[bytes, float]] = LRUCache(
-            hot_bytes, lambda kept: entry_bytes(kept[0])
-        )
+        self._hot = HotContents(hot_bytes)
 
     def get_contents(self, blobs: Mapping[str, int | None]) -> Iterator[tuple[str, bytes]]:
         """Yield the stored contents; see Cache."""
@@ -80,15 +71,13 @@ class ResilientCache:
             self._observe(CacheRead("content", len(found), len(batch) - len(found)))
             if patience_seconds < 0:
                 self._read_failed("get_contents", StoreError("the store is slow"))
-            self._keep_hot(found)
+            if not self._closed:
+                self._hot.put(found, self._clock())
             yield from found
 
     def contents_in_memory(self, blobs: Iterable[str]) -> dict[str, bytes]:
         """Return the contents read last; see Cache."""
-        now = self._clock()
-        with self._hot_lock:
-            kept = [(blob, self._hot[blob]) for blob in blobs if blob in self._hot]
-        hot = {blob: content for blob, (content, ends_at) in kept if now < ends_at}
+        hot = self._hot.get(blobs, self._clock())
         if hot:
             self._observe(CacheRead("content", len(hot), 0))
         return hot
@@ -146,18 +135,10 @@ class ResilientCache:
         self._closed = True
         self._writer.close()
         self._store.close()
-        with self._hot_lock:
-            self._hot.clear()
+        self._hot.clear()
 
     def _limit_bytes(self, wanted_bytes: int) -> int:
         return min(wanted_bytes, self._store.max_content_bytes)
-
-    def _keep_hot(self, found: list[tuple[str, bytes]]) -> None:
-        ends_at = self._clock() + REFRESH_SECONDS
-        with self._hot_lock:
-            for blob, content in found:
-                if entry_bytes(content) <= self._hot.maxsize and not self._closed:
-                    self._hot[blob] = content, ends_at
 
     def _large(self, blob_sha: str, size_bytes: int, name: bytes) -> Generator[bytes]:
         def read(key: str) -> bytes | None:

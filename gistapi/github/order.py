@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -23,8 +23,10 @@ class Order:
         self._seen = set(hidden) - self._changed.keys()
         self._latest: datetime | None = None
 
-    def take(self, gists: Iterable[Gist]) -> tuple[Gist, ...]:
+    def take(self, gists: Sequence[Gist]) -> tuple[Gist, ...]:
         """Return the next gists of the listing, ordered, without those already returned."""
+        if not self._changed and self._follow(gists):
+            return tuple(gists)
         placed: list[Gist] = []
         if not self._changed:  # as a rule
             self._put(gists, placed)
@@ -37,6 +39,18 @@ class Order:
             else:
                 self._put([gist], placed)
         return tuple(placed)
+
+    def _follow(self, gists: Sequence[Gist]) -> bool:
+        """Whether all of these gists come next, as they are; then the last of them is the last."""
+        ids = [gist.id for gist in gists]
+        times = [gist.created_at for gist in gists]
+        in_order = not times or self._latest is None or times[0] <= self._latest
+        in_order = in_order and times == sorted(times, reverse=True)
+        if not in_order or len(set(ids)) < len(ids) or not self._seen.isdisjoint(ids):
+            return False
+        self._seen.update(ids)
+        self._latest = times[-1] if times else self._latest
+        return True
 
     def rest(self) -> tuple[Gist, ...]:
         """Return the changed gists that belong after the end of the listing."""

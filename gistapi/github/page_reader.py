@@ -10,6 +10,8 @@ from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import urljoin
 
+from cachetools import LRUCache
+
 from gistapi.aio.executors import Threads
 from gistapi.aio.limiter import FairLimiter, Lane
 from gistapi.aio.scope import Scope
@@ -25,6 +27,10 @@ from gistapi.github.long_strings import ShortStrings
 from gistapi.github.paging import SIZES, Numbers, number_of
 from gistapi.models import Gist
 
+RECENT_BYTES = 4 * 2**20
+"""Memory for the pages used last: some 200 of 100 gists, of which one search may read 100."""
+_ID_BYTES = 100
+_PAGE_BYTES = 1000
 TRIES_OF_MANY = 2
 """GitHub fails on a page that takes it over 10 s, and fewer entries take less."""
 
@@ -69,6 +75,7 @@ class PageReader:
         self._client = client
         self._store = store
         self._observe = observe
+        self._recent: LRUCache[str, StoredPage] = LRUCache(RECENT_BYTES, _size_bytes)
         self._storing = Threads(4, "gistapi-listing-store")
         self._flights: SingleFlight[StoredPage] = SingleFlight()
         self.ahead = FairLimiter(AHEAD_IN_ALL)
@@ -98,7 +105,26 @@ class PageReader:
 
         page = await self._storing.run(lane, read)
         self._observe(CacheRead("listing", int(page is not None), int(page is None)))
+        if page is not None:
+            self._remember(key, page)
         return page
+
+    def recent(self, key: str, confirmed_after: float) -> StoredPage | None:
+        """The page that was last kept under `key`, if it is in memory and was confirmed later.
+
+        Another process may have stored a newer one.
+        """
+        page = self._recent.get(key)
+        if page is None or not confirmed_after < page.confirmed_at <= self.now():
+            return None
+        self._observe(CacheRead("listing", 1, 0))
+        return page
+
+    def _remember(self, key: str, page: StoredPage) -> None:
+        if _size_bytes(page) <= RECENT_BYTES:
+            self._recent[key] = page
+        else:
+            self._recent.pop(key, None)
 
     async def gists(self, page: StoredPage, lane: Lane) -> tuple[Gist, ...]:
         """All gists of a page at once; more than one piece of them is not read on the loop."""
@@ -134,6 +160,7 @@ class PageReader:
                 raise GithubError(str(error)) from error
             else:
                 await self._storing.run(scope.lane, partial(self._keep, wanted.key, page))
+                self._remember(wanted.key, page)
                 return page
 
     def _keep(self, key: str, page: StoredPage) -> None:
@@ -175,6 +202,11 @@ class PageReader:
                 raise
             except GithubError as error:
                 raise TransientError(str(error), response.status) from error
+
+
+def _size_bytes(page: StoredPage) -> int:
+    """Approximate memory of a page."""
+    return _PAGE_BYTES + _ID_BYTES * len(page.ids) + sum(map(len, page.pieces))
 
 
 def _head(wanted: WantedPage, response: Response, now: float) -> StoredPage:

@@ -55,7 +55,7 @@ class Reading:
                 yield page
 
     async def _first(self) -> StoredPage:
-        known = await self._reader.load(self._key, self._scope.lane)
+        known = await self._load(self._key)
         if known is not None:
             await self._choose_fresh(known)
             if self._is_fresh(known):
@@ -67,6 +67,11 @@ class Reading:
             except SmallerPageError:
                 most = FIRST.per_page if numbers is None else numbers.per_page
                 numbers = Numbers(smaller(most) or most, 1)
+
+    async def _load(self, key: str) -> StoredPage | None:
+        """The page kept under `key`: from memory while it would be trusted, else from the store."""
+        recent = self._reader.recent(key, self._reader.now() - self._freshness.ttl_seconds)
+        return recent or await self._reader.load(key, self._scope.lane)
 
     def _age(self, page: StoredPage) -> float:
         return page.age_seconds(self._reader.now())
@@ -86,7 +91,9 @@ class Reading:
         """Decide which stored pages are fresh, given the stored first page."""
         trust = self._freshness.trust(self._reader.budget_of(self._scope))
         age = self._age(known)
-        changes = await self._known_changes(known)
+        # A list that is as fresh as it has to be was not asked for changes.
+        is_new = age < self._freshness.ttl_seconds
+        changes = None if is_new else await self._known_changes(known)
         change_age = age if changes is None else min(age, self._age(changes))
         if change_age < trust.seconds:
             self._fresh_after = min(self._reader.now() - trust.seconds, known.confirmed_at)
@@ -113,7 +120,7 @@ class Reading:
         url = self._changes_url(known)
         if url is None:
             return None
-        changes = await self._reader.load(f"{self._key}#since", self._scope.lane)
+        changes = await self._load(f"{self._key}#since")
         return changes if changes is not None and changes.url == url else None
 
     async def _changes(
@@ -137,7 +144,7 @@ class Reading:
         """Return a page after the first, or the first one again (`chain.Fetch`)."""
         if numbers is not None and numbers.page == 1:
             url = self._source.first(numbers)
-        known = await self._reader.load(self._key_of(url, numbers), self._scope.lane)
+        known = await self._load(self._key_of(url, numbers))
         if known is not None and (known.missing or known.url != url):
             known = None
         if known is not None and not again and self._is_fresh(known):

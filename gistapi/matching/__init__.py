@@ -5,6 +5,7 @@ search, `Scanner` to a file. docs/decisions/matching.md says which engine search
 `errors`, `models`, `events` and `aio`.
 """
 
+from gistapi.matching.checks import is_plain
 from gistapi.matching.engines import Matching
 from gistapi.matching.matcher import Matcher
 from gistapi.matching.pattern import CompiledPattern, compile_pattern
@@ -20,4 +21,5 @@ __all__ = [
     "Sizes",
     "Wanted",
     "compile_pattern",
+    "is_plain",
 ]

@@ -71,12 +71,19 @@ class _Measurer:
         self._groups: dict[int, Extent] = {}
 
     def sequence(self, nodes: Sequence[Node], flags: int) -> Extent:
-        width = ahead = 0
-        parts = [self.node(node, flags) for node in nodes]
-        for part in parts:
+        width = ahead = takes = 0
+        parts = []
+        for node in nodes:
+            if node[0] is op.LITERAL:  # as a rule
+                takes |= _mask(node, flags)
+                width += 1
+                ahead = max(ahead, width)
+                continue
+            part = self.node(node, flags)
+            parts.append(part)
             ahead = max(ahead, width + part.ahead)
             width += part.width
-        return _combine(parts, width, ahead)
+        return _combine(parts, width, ahead, takes)
 
     def node(self, node: Node, flags: int) -> Extent:
         kind, argument = node
@@ -104,8 +111,8 @@ class _Measurer:
         return Extent(width, width, loops=_ALL if target.loops else 0, takes=_ALL)
 
 
-def _combine(parts: Sequence[Extent], width: int, ahead: int) -> Extent:
-    loops = takes = 0
+def _combine(parts: Sequence[Extent], width: int, ahead: int, takes: int = 0) -> Extent:
+    loops = 0
     for part in parts:
         loops |= part.loops
         takes |= part.takes

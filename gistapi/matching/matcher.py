@@ -14,7 +14,7 @@ from gistapi.errors import PatternTimeoutError
 from gistapi.events import FileScanned
 from gistapi.matching import worker
 from gistapi.matching.collector import Collector
-from gistapi.matching.decoding import to_utf8
+from gistapi.matching.decoding import UTF16_MARKS, to_utf8
 from gistapi.matching.jobs import GIVEN_UP, SMALL_BYTES, Job
 from gistapi.matching.pattern import Engine
 from gistapi.matching.scanner import Scanner
@@ -60,6 +60,8 @@ class Matcher:
 
     def __init__(self, work: Work) -> None:
         self._work = work
+        self._raw_literal = work.pattern.raw_literal
+        self._skimmed_bytes = work.pattern.skimmed_bytes
 
     def scanner(self) -> Scanner:
         """A scanner for one file, whose bytes come in chunks.
@@ -77,7 +79,7 @@ class Matcher:
     async def search(self, content: bytes) -> Hits | PatternTimeoutError | None:
         """Search one whole file; None without a match. Raises OverloadedError."""
         tally = _Tally()
-        outcome = self._look_once(content, tally)
+        outcome = self._look(content, tally, None)
         if isinstance(outcome, Job | _Way):
             (found,) = await self._decided([content], [outcome], tally)
             return found
@@ -122,14 +124,11 @@ class Matcher:
         outcomes: list[_Outcome] = []
         began = time.perf_counter()
         for content in contents:
-            outcomes.append(self._look_once(content, tally))
+            outcomes.append(self._look(content, tally, None))
             if time.perf_counter() - began > PAUSE_SECONDS:
                 await asyncio.sleep(0)
                 began = time.perf_counter()
         return outcomes
-
-    def _look_once(self, content: bytes, tally: _Tally) -> _Outcome:
-        return self._look(content, tally, None) if len(content) <= SKIM_BYTES else _Way.THREAD
 
     async def _look_in_threads(
         self, contents: Sequence[bytes], outcomes: list[_Outcome], tally: _Tally
@@ -171,6 +170,21 @@ class Matcher:
 
     def _look(self, content: bytes, tally: _Tally, watch: Stopwatch | None) -> _Outcome:
         """Search a text, if it is not too much for a thread, or for the loop without `watch`."""
+        size = len(content)
+        if watch is None and size > SKIM_BYTES:
+            return _Way.THREAD
+        if (
+            size <= self._skimmed_bytes
+            and self._raw_literal not in content
+            and not content.startswith(UTF16_MARKS)
+        ):
+            tally.files += 1
+            tally.size_bytes += size
+            return None
+        return self._look_closely(content, tally, watch)
+
+    def _look_closely(self, content: bytes, tally: _Tally, watch: Stopwatch | None) -> _Outcome:
+        """Decode a text, and search it."""
         work = self._work
         is_ascii = content.isascii()
         text = content if is_ascii else to_utf8(content)

@@ -1,10 +1,9 @@
-"""Checks a caller's pattern, measures it, and compiles it for the engines that can match it."""
+"""Measures a caller's pattern, and compiles it for the engines that can match it."""
 
 from __future__ import annotations
 
 import re
-import threading
-import warnings
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +13,7 @@ from typing import Any, Literal
 from gistapi.errors import InvalidPatternError
 from gistapi.matching import (
     charsets,
+    checks,
     empty_matches,
     match_bounds,
     required_literal,
@@ -23,12 +23,6 @@ from gistapi.matching import (
 from gistapi.matching.charsets import Node, Op
 from gistapi.models import Flags
 
-MAX_CHARACTERS = 1_000
-MAX_DEPTH = 200
-"""Of nested groups and repeats, so that neither `re` nor we run out of stack."""
-MAX_IN_RANGES = 1_000_000
-"""Characters in ranges of classes: `re` takes them one by one, some 100 ns each."""
-
 MAX_BEHIND = 100_000
 """Characters of lookbehind that fit beside a window."""
 MAX_MARKS = 32
@@ -37,7 +31,7 @@ MAX_MARKS = 32
 MAX_SKIMMED_BYTES = 16 << 10
 """Up to this size, searching for a literal costs less than calling RE2."""
 
-_WARNINGS = threading.Lock()
+_REPLACEMENT = "\ufffd".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +124,25 @@ class CompiledPattern:
         """The required literal of every match; empty where none is known."""
         return required_literal.required(self.tree, self.flags)
 
-    def lacks_literal(self, text: bytes) -> bool:
-        """Whether the text lacks the pattern's required literal and so cannot match.
+    @cached_property
+    def raw_literal(self) -> bytes:
+        """The required literal if a file that lacks it cannot have it once decoded, else empty.
+
+        Decoding turns bytes that are not UTF-8 into U+FFFD, and changes all others in UTF-16 alone.
+        """
+        return b"" if _REPLACEMENT in self.literal else self.literal
+
+    @cached_property
+    def skimmed_bytes(self) -> int:
+        """The size up to which a text is searched for the required literal.
 
         RE2 by itself is as fast with a literal at the pattern's beginning, except for small texts.
         """
-        if self._begins_with_literal and len(text) > MAX_SKIMMED_BYTES:
-            return False
-        return self.literal not in text
+        return MAX_SKIMMED_BYTES if self._begins_with_literal else sys.maxsize
+
+    def lacks_literal(self, text: bytes) -> bool:
+        """Whether the text lacks the pattern's required literal and so cannot match."""
+        return len(text) <= self.skimmed_bytes and self.literal not in text
 
     def engine(self, *, is_ascii: bool, is_empty: bool, first: bool = True) -> Engine:
         """The engine for such a text, for its `first` match or for all of them."""
@@ -199,69 +204,22 @@ class CompiledPattern:
 def compile_pattern(pattern: str, flags: Flags) -> CompiledPattern:
     """Check a pattern once, before anything is searched with it.
 
+    If it `is_plain`, its engines are compiled when a text needs them: few texts do.
+
     Raises InvalidPatternError in Python's own words, with the offset in the pattern as it was
     sent; also for a pattern that is too long, too deep, too costly or no valid Unicode.
     """
-    _check_text(pattern)
-    source = re.escape(pattern) if flags.fixed_string else pattern
     try:
-        tree = _checked_tree(source, flags)
+        source, tree = checks.checked(pattern, flags)
         all_flags = int(tree.state.flags)
         measured = match_bounds.measure(tree, all_flags)
         compiled = CompiledPattern(source, all_flags, flags.word, tree, measured)
-        # now: otherwise several threads could compute each of them
-        _ = compiled.ascii, compiled.unicode, compiled.literal, compiled._prefers_empty  # noqa: SLF001
+        if not checks.is_plain(pattern, flags):
+            # now: otherwise several threads could compute each of them, or the loop
+            _ = compiled.ascii, compiled.unicode, compiled.literal, compiled._prefers_empty  # noqa: SLF001
     except RecursionError:
         raise InvalidPatternError("too deeply nested") from None
     return compiled
-
-
-def _checked_tree(source: str, flags: Flags) -> worker.Tree:
-    try:
-        tree = _parse(source, _python_flags(flags), word=flags.word)
-        _check_depth(tree, MAX_DEPTH)
-        match_bounds.check_lookbehind(tree)
-    except re.error as error:
-        raise InvalidPatternError(error.msg, error.pos) from None
-    except (OverflowError, ValueError) as error:
-        raise InvalidPatternError(str(error)) from None
-    if _in_ranges(tree) > MAX_IN_RANGES:
-        raise InvalidPatternError("too costly: too many characters in ranges of classes")
-    return tree
-
-
-def _check_text(pattern: str) -> None:
-    if not pattern:
-        raise InvalidPatternError("empty pattern", 0)
-    if len(pattern) > MAX_CHARACTERS:
-        raise InvalidPatternError(f"longer than {MAX_CHARACTERS} characters", MAX_CHARACTERS)
-    for position, character in enumerate(pattern):
-        if "\ud800" <= character <= "\udfff":
-            raise InvalidPatternError("a lone surrogate is not a character", position)
-
-
-def _python_flags(flags: Flags) -> int:
-    wanted = re.NOFLAG
-    wanted |= re.IGNORECASE if flags.ignore_case else re.NOFLAG
-    wanted |= re.MULTILINE if flags.multiline else re.NOFLAG
-    wanted |= re.DOTALL if flags.dotall else re.NOFLAG
-    return int(wanted)
-
-
-def _parse(source: str, flags: int, *, word: bool) -> worker.Tree:
-    # The parser warns of syntax that may change one day, which no caller could see. The filters are
-    # the process's, so one thread at a time changes them.
-    with _WARNINGS, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return worker.parse(source, flags, word=word)
-
-
-def _check_depth(nodes: Sequence[Node], left: int) -> None:
-    if left == 0:
-        raise RecursionError
-    for kind, argument in nodes:
-        for body in match_bounds.children(kind, argument):
-            _check_depth(body, left - 1)
 
 
 def _mentions(nodes: Sequence[Node], anchor: Op) -> bool:
@@ -270,21 +228,6 @@ def _mentions(nodes: Sequence[Node], anchor: Op) -> bool:
         or any(_mentions(body, anchor) for body in match_bounds.children(kind, argument))
         for kind, argument in nodes
     )
-
-
-def _in_ranges(nodes: Sequence[Node]) -> int:
-    """How many characters `re` puts one by one into its tables when it compiles."""
-    total = 0
-    for kind, argument in nodes:
-        if kind is op.IN:
-            total += sum(_bmp_size(*v) for what, v in argument if what is op.RANGE)
-        total += sum(_in_ranges(body) for body in match_bounds.children(kind, argument))
-    return total
-
-
-def _bmp_size(first: int, last: int) -> int:
-    """The part of a range in the Basic Multilingual Plane, which is all that its tables hold."""
-    return max(0, min(last, 0xFFFF) - first + 1)
 
 
 def warm() -> None:

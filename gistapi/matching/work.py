@@ -139,18 +139,10 @@ class Work:
     share: Share = field(default_factory=Share)
     switch: CancelSwitch = field(default_factory=CancelSwitch)
 
-    def __post_init__(self) -> None:
-        """Choose the engines once: they are needed for every text."""
-        first = self.wanted.spans == 1
-        self._empty = self.pattern.engine(is_ascii=True, is_empty=True, first=first)
-        self._ascii = self.pattern.engine(is_ascii=True, is_empty=False, first=first)
-        self._unicode = self.pattern.engine(is_ascii=False, is_empty=False, first=first)
-
     def engine(self, *, is_ascii: bool, is_empty: bool) -> Engine:
         """The engine for a text."""
-        if is_empty:
-            return self._empty
-        return self._ascii if is_ascii else self._unicode
+        first = self.wanted.spans == 1
+        return self.pattern.engine(is_ascii=is_ascii, is_empty=is_empty, first=first)
 
     def search(
         self,

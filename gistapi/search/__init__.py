@@ -18,7 +18,7 @@ from gistapi.aio.portal import Outbox, Portal
 from gistapi.aio.scope import UNMETERED, Scope, UsageMeter
 from gistapi.errors import DeadlineError, GistapiError, OverloadedError
 from gistapi.events import Observer, SearchEnded
-from gistapi.matching import Matching, Wanted, compile_pattern
+from gistapi.matching import Matching, Wanted, compile_pattern, is_plain
 from gistapi.models import Match, Query, SearchEvent
 from gistapi.search import cursor as cursors
 from gistapi.search.file_text import FileText, read_file
@@ -59,21 +59,31 @@ class RunningSearch(Iterator[SearchEvent]):
         self._share = share
         self._kept = kept
         self._sending: int | None = None
+        self._is_released = False
 
     def __next__(self) -> SearchEvent:
         if self._sending is not None:
             self._portal.soon(partial(self._share.forget, self._sending))
-        event = next(self._events)
+        try:
+            event = next(self._events)
+        except StopIteration:
+            self._is_released = self._kept and not self._share.holds_budget  # the task has ended
+            raise
         self._sending = event.number if isinstance(event, Match) and not self._kept else None
         return event
 
     def close(self) -> None:
         """Stop the search and its downloads, and release the memory of its results. Idempotent."""
         self._events.close()
-        self._portal.soon(self._share.release)
+        self._release()
 
     def __del__(self) -> None:
-        self._portal.soon(self._share.release)
+        self._release()
+
+    def _release(self) -> None:
+        if not self._is_released:
+            self._is_released = True
+            self._portal.soon(self._share.release)
 
 
 class Searcher:
@@ -153,7 +163,7 @@ class Searcher:
             finally:
                 self._leave()
 
-        events = self._portal.stream(run, name="search")
+        events = self._portal.stream(run, name="search", prompt=not kept)
         return RunningSearch(events, self._portal, share, kept=kept)
 
     def read_file(self, gist_id: str, name: str) -> FileText:
@@ -207,9 +217,11 @@ class Searcher:
             session.stop(Stop("shutting_down", f"The service is stopping. {GO_ON}"))
 
     async def _run(self, query: Query, session: Session, scope: Scope, share: AnswerShare) -> None:
-        pattern = await self._compiler.run(
-            scope.lane, partial(self._compile, query.pattern, query.flags)
-        )
+        compiled = partial(self._compile, query.pattern, query.flags)
+        if is_plain(query.pattern, query.flags):
+            pattern = compiled()  # each change of threads waits for the interpreter
+        else:
+            pattern = await self._compiler.run(scope.lane, compiled)
         wanted = Wanted(query.max_count, query.context, more=query.details)
         matcher = self._matching.matcher(pattern, wanted, scope.lane.caller.name)
         reader = Reader(

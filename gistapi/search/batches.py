@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gistapi.search.gist_state import GistState
-from gistapi.search.sizes import cost_bytes
+from gistapi.search.sizes import SMALL_BYTES, most_bytes
 
 BATCH_BYTES = 2 * 2**20
 """A batch ends with the content that brings it to this size."""
 BATCH_COST_BYTES = 8 * 2**20
 """The same for the memory of the contents and of all matches that they may have."""
+Places = dict[str, list[tuple[GistState, int]]]
+"""The files of each content, by its SHA: a gist and the file's index in it."""
 
 
 def batches(
-    places: dict[str, list[tuple[GistState, int]]], max_count: int | None, context: int
-) -> Iterator[tuple[dict[str, int | None], int]]:
-    """Yield batches of the wanted contents: their sizes by blob SHA, and the memory they may take.
-
-    `places` maps a blob SHA to the gists that have it, each with the file's index in the gist.
-    """
-    batch: dict[str, int | None] = {}
+    states: Sequence[GistState], max_count: int | None, context: int
+) -> Iterator[tuple[Places, int]]:
+    """Yield batches of the files that the cache may have, and the memory that each may take."""
+    places: Places = {}
     size = cost = 0
-    for sha, found in places.items():
-        state, index = found[0]
-        batch[sha] = state.files[index].size_bytes
-        size += state.files[index].size_bytes or 0
-        cost += cost_bytes(state.files[index], max_count, context)
-        if size >= BATCH_BYTES or cost >= BATCH_COST_BYTES:
-            yield batch, cost
-            batch, size, cost = {}, 0, 0
-    if batch:
-        yield batch, cost
+    for state in states:
+        if state.slot.gist.truncated:
+            continue
+        for index, file in enumerate(state.files):
+            sha, size_bytes = file.blob_sha, file.size_bytes
+            if sha is None or size_bytes is None or size_bytes > SMALL_BYTES:
+                continue
+            if sha in places:
+                places[sha].append((state, index))
+                continue
+            places[sha] = [(state, index)]
+            size += size_bytes
+            cost += size_bytes + most_bytes(size_bytes, max_count, context)
+            if size >= BATCH_BYTES or cost >= BATCH_COST_BYTES:
+                yield places, cost
+                places, size, cost = {}, 0, 0
+    if places:
+        yield places, cost

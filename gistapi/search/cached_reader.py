@@ -7,37 +7,31 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gistapi.models import GistFile, Hits
-from gistapi.search.batches import batches
+from gistapi.search.batches import Places, batches
 from gistapi.search.gist_state import GistState
 from gistapi.search.share import Room
-from gistapi.search.sizes import is_small
 
 if TYPE_CHECKING:
     from gistapi.search.reader import Reader
 
 ROOM_BYTES = 2**19
 """What is waited for at once where many matches are expected: a stream finds a few at a time."""
-Batch = dict[str, int | None]
-"""Sizes of contents by their SHA."""
-Places = dict[str, list[tuple[GistState, int]]]
-"""The files of each content, by its SHA."""
 
 
 async def read_cached(
-    reader: Reader, states: Sequence[GistState], decided: Callable[[GistState], None]
+    reader: Reader, states: Sequence[GistState], decided: Callable[[list[GistState]], None]
 ) -> list[GistState]:
     """Search what the cache has of these gists, in batches that fit the budget.
 
-    Each gist that is `decided` by it is passed on at once; returns the others.
+    The gists that are `decided` by a batch are passed on at once; returns the others.
     """
     left = dict.fromkeys(states)
     if reader.wants_names:
         for state in states:
             await _search_names(reader, state)
-    places = _places(states)
     expected = 0
-    for batch, cost in batches(places, reader.max_count, reader.context):
-        todo = dict.fromkeys(batch, expected)
+    for places, cost in batches(states, reader.max_count, reader.context):
+        todo = dict.fromkeys(places, expected)
         while todo:
             some, most = _few(todo)
             open_places = {sha: places[sha] for sha in some}
@@ -46,25 +40,13 @@ async def read_cached(
             if not open_places:
                 continue
             async with reader.share.room(most) as room, reader.hold(cost):
-                without = await _searched(reader, room, batch, open_places)
+                without = await _searched(reader, room, open_places)
             expected = max(without.values(), default=(most - room.left_bytes) // len(some))
             todo |= without
             found = {state: None for wanted in open_places.values() for state, _ in wanted}
-            _pass_on(reader, found, left, decided)
-    _pass_on(reader, states, left, decided)
+            _pass_on(found, left, decided)
+    _pass_on(tuple(left), left, decided)
     return list(left)
-
-
-def _places(states: Sequence[GistState]) -> Places:
-    """The files that the cache may have."""
-    places: Places = {}
-    for state in states:
-        if state.slot.gist.truncated:
-            continue
-        for index, file in enumerate(state.files):
-            if file.blob_sha is not None and is_small(file):
-                places.setdefault(file.blob_sha, []).append((state, index))
-    return places
 
 
 def _still_open(places: Places, left: dict[GistState, None]) -> Places:
@@ -74,15 +56,14 @@ def _still_open(places: Places, left: dict[GistState, None]) -> Places:
 
 
 def _pass_on(
-    reader: Reader,
     states: Iterable[GistState],
     left: dict[GistState, None],
-    decided: Callable[[GistState], None],
+    decided: Callable[[list[GistState]], None],
 ) -> None:
-    for state in states:
-        if state in left and not reader.needs_reading(state):
-            del left[state]
-            decided(state)
+    known = [state for state in states if state in left and not state.needs_reading]
+    for state in known:
+        del left[state]
+    decided(known)
 
 
 async def _search_names(reader: Reader, state: GistState) -> None:
@@ -110,17 +91,35 @@ def _few(left: dict[str, int]) -> tuple[list[str], int]:
     return some, most
 
 
-async def _searched(reader: Reader, room: Room, batch: Batch, places: Places) -> dict[str, int]:
+async def _searched(reader: Reader, room: Room, places: Places) -> dict[str, int]:
     """Search the contents of some places once.
 
     Returns those whose matches found no room, and what these take.
     """
     found = reader.shared.contents.contents_in_memory(places)
-    if missing := {sha: batch[sha] for sha in places if sha not in found}:
+    if len(found) < len(places):
+        missing = {
+            sha: wanted[0][0].files[wanted[0][1]].size_bytes
+            for sha, wanted in places.items()
+            if sha not in found
+        }
         found |= await reader.in_thread(partial(reader.kept, missing))
     results = await reader.matcher.search_many(list(found.values()))
-    without: dict[str, int] = {}
+    matched = []
+    files = size_bytes = 0
     for (sha, content), result in zip(found.items(), results, strict=True):
+        if result is not None:
+            matched.append((sha, content, result))
+            continue
+        for state, index in places[sha]:
+            if index not in state.results:
+                state.results[index] = None
+                state.slot.size_bytes += len(content)
+                size_bytes += len(content)
+                files += 1
+    reader.count(None, files, size_bytes)
+    without: dict[str, int] = {}
+    for sha, content, result in matched:
         for state, index in places[sha]:
             if lacking := reader.try_note(room, state, index, result, len(content)):
                 without[sha] = without.get(sha, 0) + lacking

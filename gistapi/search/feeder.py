@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from gistapi.aio.limiter import WorkWindow
 from gistapi.errors import GistapiError
-from gistapi.models import Page, Query
+from gistapi.models import Incomplete, Match, Page, Query
 from gistapi.search.cached_reader import read_cached
 from gistapi.search.cursor import Cursor, Place
 from gistapi.search.gist_state import GistState
@@ -112,8 +112,9 @@ class Feeder:
         self._sender.begin()
         self._sender.remark(place, page)
         wanted: list[GistState] = []
+        excluded: list[Slot] = []
+        self.tally.listed(place.target, len(page.gists))
         for gist in page.gists:
-            self.tally.listed(place.target)
             slot = self._buffer.add(place, gist)
             if slot is None:
                 self.tally.decided(place.target, None)
@@ -121,9 +122,11 @@ class Feeder:
             self._files += 1 + len(gist.files)
             state = self._reader.prepare(slot)
             if state is None:
-                self._complete(slot, NOTHING)
+                excluded.append(slot)
             else:
                 wanted.append(state)
+        if excluded:
+            self._complete_without(excluded)
         while wanted and self._soft is None:
             await self._sender.room()
             some = await self._admit(wanted)
@@ -144,16 +147,19 @@ class Feeder:
         """Take as many gists as the window has room for; the one tried before comes alone."""
         if self._buffer.decided >= self._max_gists:
             raise Stop.too_large()
-        tried = [state.slot.gist.id == self._start.tried for state in wanted]
-        if tried[0]:
+        most = len(wanted)
+        if self._start.tried is not None:
+            ids = [state.slot.gist.id for state in wanted]
+            most = ids.index(self._start.tried) if self._start.tried in ids else most
+        if most == 0:
             await self._window.take_all()
             self.alone = wanted[0].slot
             some = wanted[:1]
         else:
-            most = tried.index(True) if True in tried else len(wanted)
             some = wanted[: await self._window.take(most, TOGETHER, TOGETHER_SECONDS)]
+        now = self._loop.time()
         for state in some:
-            self._buffer.begin(state.slot, self._loop.time())
+            self._buffer.begin(state.slot, now)
         return some
 
     async def _search_alone(self, state: GistState) -> None:
@@ -171,9 +177,21 @@ class Feeder:
             name = f"gist {state.slot.gist.id}"
             gists.create_task(self._search_gist(state), name=name)
 
-    def _decide(self, state: GistState) -> None:
-        self._complete(state.slot, state.outcome())
-        self._window.release()
+    def _decide(self, states: Sequence[GistState]) -> None:
+        """Complete gists: as a rule most have no match, and are completed together."""
+        without: list[Slot] = []
+        others: list[tuple[Slot, Outcome]] = []
+        for state in states:
+            outcome = state.outcome()
+            if outcome is NOTHING:
+                without.append(state.slot)
+            else:
+                others.append((state.slot, outcome))
+        if without:
+            self._complete_without(without)
+        while others:
+            self._complete(*others.pop(0))
+        self._window.release(len(states))
 
     async def _search_gist(self, state: GistState) -> None:
         try:
@@ -192,7 +210,7 @@ class Feeder:
         """
         if stop.error is None:
             raise stop
-        self._end_files(slot)
+        self._end_files(1 + len(slot.gist.files))
         slot.gist = replace(slot.gist, files=())  # it stays undecided to the end
         if stop.lets_work_end:
             self._soft = self._soft or stop
@@ -202,19 +220,28 @@ class Feeder:
         if self._owed_by_limit >= OWED_BY_LIMIT:
             self._soft = self._soft or stop
 
-    def _end_files(self, slot: Slot) -> None:
+    def _end_files(self, count: int) -> None:
         before = self._files
-        self._files -= 1 + len(slot.gist.files)
+        self._files -= count
         if self._files <= FILES_IN_HAND < before:
             self._fewer_files.set()
 
     def _complete(self, slot: Slot, outcome: Outcome) -> None:
-        self._end_files(slot)
+        self._end_files(1 + len(slot.gist.files))
         self._reader.share.keep(slot.number, outcome_bytes(outcome))
         if outcome.match is not None:
             self._sender.count_hits(outcome.match)
         self.tally.decided(slot.place.target, outcome)
-        for event in self._buffer.complete(slot, outcome):
-            self._sender.send(event)
-        if self._buffer.is_full:
-            raise Full
+        self._release(self._buffer.complete(slot, outcome))
+
+    def _complete_without(self, slots: Sequence[Slot]) -> None:
+        """Complete gists of one page that have neither a match nor a gap."""
+        self._end_files(len(slots) + sum(len(slot.gist.files) for slot in slots))
+        self.tally.decided(slots[0].place.target, NOTHING, len(slots))
+        self._release(self._buffer.complete_without(slots))
+
+    def _release(self, released: Sequence[Match | Incomplete]) -> None:
+        if released:
+            self._sender.send_all(released)
+            if self._buffer.is_full:
+                raise Full

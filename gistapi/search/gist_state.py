@@ -70,6 +70,13 @@ class GistState:
         return len(self.results) == len(self.files) or next(self.open_indexes(), None) is None
 
     @property
+    def needs_reading(self) -> bool:
+        """Whether the cache has not decided a gist; only git knows all files of a truncated one."""
+        if self.slot.gist.truncated:
+            return True
+        return len(self.results) < len(self.files) and not self.is_decided
+
+    @property
     def has_match(self) -> bool:
         """Whether a file matches, or a name."""
         return bool(self._named) or any(

@@ -120,7 +120,7 @@ def _unlisted(name: str, size_bytes: int, blob_sha: str) -> GistFile:
 
 
 def _is_over(reader: Reader, state: GistState) -> bool:
-    return not reader.needs_reading(state) or (state.has_match and not reader.wants_all)
+    return not state.needs_reading or (state.has_match and not reader.wants_all)
 
 
 def _tree(stored: bytes | None) -> Any:  # noqa: ANN401 - whatever the cache has there

@@ -65,7 +65,7 @@ class Resources:
 
 @dataclass
 class Reader:
-    """One search's reading. `count` is called with each file's bytes, and may stop the search.
+    """One search's reading. `count` is called with what was read, and may stop the search.
 
     `share` has room for what is found before anything else is waited for.
     """
@@ -80,7 +80,7 @@ class Reader:
     context: int
     wants_first: bool
     wants_names: bool
-    count: Callable[[Slot, int, int], None]
+    count: Callable[[Slot | None, int, int], None]
 
     def __post_init__(self) -> None:
         """Bound the files in hand: it keeps memory flat."""
@@ -98,7 +98,9 @@ class Reader:
         wanted, files = self.wanted, slot.gist.files
         if wanted.by_file:
             files = tuple(file for file in files if wanted.wants_file(file))
-        if not wanted.wants(slot.gist) or not (files or slot.gist.truncated):
+        if wanted.by_time and not wanted.wants(slot.gist):
+            return None
+        if not (files or slot.gist.truncated):
             return None
         return GistState(slot, files, wants_all=self.wants_all, wants_first=self.wants_first)
 
@@ -124,11 +126,6 @@ class Reader:
         state.note(index, result)
         if isinstance(result, Hits):
             self.share.keep(state.slot.number, state.held_bytes)
-
-    @staticmethod
-    def needs_reading(state: GistState) -> bool:
-        """Whether the cache has not decided a gist; only git knows all files of a truncated one."""
-        return state.slot.gist.truncated or not state.is_decided
 
     async def read(self, state: GistState) -> Outcome:
         """Search the rest of a gist, and return its outcome."""

@@ -105,23 +105,45 @@ class ReorderBuffer:
         """Mark a gist as begun, in listing order; `now` in `loop.time()` seconds."""
         slot.began_at = now
 
-    def complete(self, slot: Slot, outcome: Outcome) -> Iterator[Match | Incomplete]:
-        """Record the outcome of a gist; yield the results that can now be released."""
+    def complete(self, slot: Slot, outcome: Outcome) -> list[Match | Incomplete]:
+        """Record the outcome of a gist; return the results that can now be released."""
         slot.outcome = outcome
-        if self._slots[0] is not slot:  # it stays until earlier ones are decided: drop its files
-            slot.gist = replace(slot.gist, files=())
         self.done += 1
         self.decided += 1
+        released: list[Match | Incomplete] = []
         if self._limit is None:
-            yield from self._release(slot)
-        yield from self.release_ready()
+            released += self._release(slot)
+        if self._slots[0] is slot:
+            self._release_ready(released)
+        else:  # it stays until earlier ones are decided: drop its files
+            slot.gist = replace(slot.gist, files=())
+        return released
 
-    def release_ready(self) -> Iterator[Match | Incomplete]:
-        """Remove the decided gists at the front; yield their results that were not released yet."""
-        while self._slots and self._slots[0].outcome is not None and not self.is_full:
-            slot = self._slots.popleft()
+    def complete_without(self, slots: Sequence[Slot]) -> list[Match | Incomplete]:
+        """Record gists that have no result; return the results that can now be released."""
+        for slot in slots:
+            slot.outcome = NOTHING
+            slot.released = self._limit is None
+        self.done += len(slots)
+        self.decided += len(slots)
+        released: list[Match | Incomplete] = []
+        self._release_ready(released)
+        first = self._slots[0].number if self._slots else self.listed
+        for slot in slots:
+            if slot.number >= first:
+                slot.gist = replace(slot.gist, files=())
+        return released
+
+    def _release_ready(self, released: list[Match | Incomplete]) -> None:
+        """Remove the decided gists at the front; add their results that were not released yet."""
+        slots = self._slots
+        while slots and slots[0].outcome is not None:
+            if self._limit is not None and self.is_full:
+                return
+            slot = slots.popleft()
             self._pass(slot)
-            yield from self._release(slot)
+            if not slot.released:
+                released += self._release(slot)
 
     def _pass(self, slot: Slot) -> None:
         """Remember a slot that leaves the buffer if none that left comes after it."""

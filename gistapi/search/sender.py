@@ -28,6 +28,7 @@ class Sender:
         self._share = share
         self.partial = False
         self.has_begun = False
+        self._holds_begin = False
         self._hits = self._characters = 0
         self._has_more = False
         self.listing_age_seconds = 0.0
@@ -37,14 +38,21 @@ class Sender:
         """Wait for a reader that is far behind."""
         await self._outbox.room()
 
-    def begin(self) -> None:
-        """Send Begin, once."""
-        if not self.has_begun:
-            self.has_begun = True
-            self._outbox.send(Begin())
+    def begin(self, *, soon: bool = False) -> None:
+        """Send Begin, once; if it need not be `soon`, a plain answer gets it with the next event.
+
+        Each event wakes a thread, and none of a plain answer is sent before the last.
+        """
+        if self._holds_begin or not self.has_begun:
+            self._holds_begin = self._share.is_kept and not soon
+            if not self._holds_begin:
+                self._outbox.send(Begin())
+        self.has_begun = True
 
     def send(self, event: SearchEvent) -> None:
         """Send an event."""
+        if self._holds_begin:
+            self.begin(soon=True)
         self.partial |= isinstance(event, Incomplete)
         if isinstance(event, Match):
             self._share.sending(event.number)

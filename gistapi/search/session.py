@@ -88,11 +88,15 @@ class Session:
         if not self._stopped.done():
             self._stopped.set_result(stop)
 
-    def count(self, slot: Slot, files: int, size_bytes: int) -> None:
-        """Count what was read for a gist. Raises Stop when the search has read too much."""
+    def count(self, slot: Slot | None, files: int, size_bytes: int) -> None:
+        """Count what was read for a gist, or for several, whose slots have it already.
+
+        Raises Stop when the search has read too much.
+        """
         self.files_done += files
         self.bytes_done += size_bytes
-        slot.size_bytes += size_bytes
+        if slot is not None:
+            slot.size_bytes += size_bytes
         if self.files_done > self._bounds.files or self.bytes_done > self._bounds.size_bytes:
             raise Stop.too_large()
 
@@ -123,14 +127,10 @@ class Session:
 
     async def _search(self) -> None:
         async with asyncio.TaskGroup() as group:
-            helpers = [
-                group.create_task(self._send_progress(), name="progress"),
-                group.create_task(self._watch(), name="stop"),
-            ]
+            helper = group.create_task(self._watch(), name="progress")
             async with asyncio.TaskGroup() as gists:
                 await self._feeder.feed(group, gists)
-            for task in helpers:
-                task.cancel()
+            helper.cancel()
             if self._feeder.stop is not None:
                 raise self._feeder.stop
         if not self.buffer.is_empty:  # a task group takes a cancelled task for one that has ended
@@ -140,13 +140,13 @@ class Session:
             raise tally.error
 
     async def _watch(self) -> None:
-        raise await self._stopped
-
-    async def _send_progress(self) -> None:
+        """Send the progress, until the search is to stop."""
         while True:
-            await asyncio.sleep(PROGRESS_SECONDS)
+            await asyncio.wait((self._stopped,), timeout=PROGRESS_SECONDS)
+            if self._stopped.done():
+                raise self._stopped.result()
             if self.elapsed_seconds >= BEGIN_SECONDS:
-                self._sender.begin()
+                self._sender.begin(soon=True)
             if self._sender.has_begun:
                 total = self.buffer.listed if self._feeder.is_listed else None
                 done = self.buffer.done

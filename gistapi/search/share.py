@@ -58,6 +58,16 @@ class AnswerShare:
         self._left = asyncio.Event()
 
     @property
+    def is_kept(self) -> bool:
+        """Whether matches take memory until the answer has been sent."""
+        return self._kept
+
+    @property
+    def holds_budget(self) -> bool:
+        """Whether `release` has something to give back. For any thread once the search is over."""
+        return self._budget.held_bytes(self) > 0
+
+    @property
     def size_bytes(self) -> int:
         """What has been found and is being looked for."""
         return self._found_bytes + self._expected_bytes

@@ -38,16 +38,16 @@ class TargetTally:
             return self._counts[0].error
         return None
 
-    def listed(self, target: int) -> None:
-        """Count a gist of a target as listed."""
-        self._counts[target].open += 1
+    def listed(self, target: int, gists: int) -> None:
+        """Count gists of a target as listed."""
+        self._counts[target].open += gists
 
-    def decided(self, target: int, outcome: Outcome | None) -> None:
-        """Count a gist as decided; `outcome` is None if an earlier answer decided it."""
+    def decided(self, target: int, outcome: Outcome | None, gists: int = 1) -> None:
+        """Count gists as decided; `outcome` is None if an earlier answer decided them."""
         count = self._counts[target]
-        count.open -= 1
+        count.open -= gists
         if outcome is not None:
-            count.gists += 1
+            count.gists += gists
             count.matches += outcome.match is not None
             count.partial |= bool(outcome.incomplete)
 

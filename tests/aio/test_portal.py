@@ -69,6 +69,34 @@ def test_closing_the_reader_cancels_the_task(portal: Portal, read: int) -> None:
     assert ended.wait(HANG_SECONDS)
 
 
+def test_items_of_one_round_wake_the_reader_once(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless the reader is to have each of them at once."""
+    woken: list[threading.Condition] = []
+    outboxes: list[Outbox[int]] = []
+    notify = threading.Condition.notify
+
+    def noted(condition: threading.Condition, n: int = 1) -> None:
+        woken.append(condition)
+        notify(condition, n)
+
+    monkeypatch.setattr(threading.Condition, "notify", noted)
+
+    async def work(outbox: Outbox[int]) -> None:
+        outboxes.append(outbox)
+        for number in range(10):
+            outbox.send(number)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    counts = []
+    for prompt in (False, True):
+        assert list(portal.stream(work, prompt=prompt)) == list(range(10))
+        counts.append(woken.count(outboxes[-1]._changed))
+    assert counts == [2, 11]
+
+
 def test_a_reader_far_behind_makes_the_sender_wait(portal: Portal) -> None:
     """At most UNREAD items are queued."""
     sent = 0

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from gistapi.cache.hot import REFRESH_SECONDS
 from gistapi.cache.memory import MemoryStore
-from gistapi.cache.resilient import REFRESH_SECONDS, ResilientCache
+from gistapi.cache.resilient import ResilientCache
 from gistapi.events import CacheRead
 from tests.cache.conftest import Clock, Events, blob_of
 

@@ -35,6 +35,7 @@ from tests.github.listings import (
     pages,
     targets,
     true_ids,
+    turn_to_now,
     with_gists,
 )
 from tests.waiting import HANG_SECONDS, until
@@ -365,6 +366,55 @@ async def test_a_fresh_listing_is_not_requested(github: FakeGithub) -> None:
     assert await listed(listings) == await listed(listings, Target("username", "OctoCat")) == first
     assert github.requests == []
     assert {event.hits for event in seen if isinstance(event, CacheRead)} <= {0, 1}
+
+
+@on_loop
+async def test_a_fresh_listing_is_in_memory(github: FakeGithub) -> None:
+    """The store is read once while a list is trusted; then it may have a newer one."""
+    user = with_gists(github, 250)
+    clock, store = Clock(), CountingStore()
+    writing = listings_of(github, TRUSTING, store, clock=clock)
+    await listed(writing)
+    reading = listings_of(github, TRUSTING, store, clock=clock)
+    await listed(reading)
+    before = store.reads
+    assert await ids(reading) == true_ids(user)
+    assert store.reads == before
+    clock.now += TRUSTING.ttl_seconds
+    turn_to_now(github)
+    user.add_gist()
+    assert await ids(writing) == true_ids(user)
+    github.forget()
+    assert await ids(reading) == true_ids(user)
+    assert github.requests == []
+
+
+class CountingStore(Store):
+    """Counts how often it is read."""
+
+    reads = 0
+
+    def get_listing(self, key: str) -> bytes | None:
+        """Return what was put under `key`."""
+        self.reads += 1
+        return super().get_listing(key)
+
+
+@on_loop
+async def test_the_memory_for_listings_is_bounded(
+    github: FakeGithub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that is too large for it is read from the store each time."""
+    monkeypatch.setattr(page_reader, "RECENT_BYTES", 5_000)
+    with_gists(github, 100)
+    github.add_user("few").add_gist({"a": "x"})
+    store = CountingStore()
+    listings = listings_of(github, TRUSTING, store)
+    for target, most in ((OCTOCAT, 3), (Target("username", "few"), 1)):
+        before = store.reads
+        for _ in range(3):
+            await listed(listings, target)
+        assert store.reads - before == most
 
 
 @on_loop

@@ -20,6 +20,7 @@ from gistapi.matching import (
     Matcher,
     Matching,
     Wanted,
+    checks,
     compile_pattern,
     pattern,
     worker,
@@ -43,7 +44,7 @@ def unit(dice: random.Random, depth: int) -> str:
     return inner + unit(dice, depth - 1) if dice.random() < 0.6 else dice.choice(SHAPES) % inner
 
 
-def source(dice: random.Random, most: int = pattern.MAX_CHARACTERS) -> str:
+def source(dice: random.Random, most: int = checks.MAX_CHARACTERS) -> str:
     """A pattern of up to `most` characters: one unit repeated, or many units."""
     one = unit(dice, dice.randint(0, 5))
     again = one * (most // max(1, len(one)))

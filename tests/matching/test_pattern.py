@@ -7,13 +7,14 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gistapi.errors import InvalidPatternError
-from gistapi.matching import compile_pattern, pattern, worker
+from gistapi.matching import compile_pattern, is_plain, pattern, worker
 from gistapi.models import Flags
 from tests.matching.reference import python_compile
 
@@ -95,6 +96,30 @@ def test_re2_searches_long_texts_for_a_literal_prefix() -> None:
     long = b"nothing of it" * 2000
     assert not compile_pattern("import requests", PLAIN).lacks_literal(long)
     assert compile_pattern(r"\bimport requests", PLAIN).lacks_literal(long)
+
+
+@pytest.mark.parametrize(
+    ("source", "flags", "plain"),
+    [
+        ("import requests", PLAIN, True),
+        ("^70.5 °C$", PLAIN, True),
+        ("x" * 100, PLAIN, True),
+        ("x" * 101, PLAIN, False),
+        ("a+", Flags(fixed_string=True), True),
+        ("tea", Flags(ignore_case=True), False),
+        ("tea", Flags(word=True), False),
+        *((f"a{character}", PLAIN, False) for character in "\\[](){}*+?|"),
+    ],
+)
+def test_engines_of_plain_patterns_are_compiled_when_they_are_needed(
+    source: str,
+    flags: Flags,
+    plain: bool,  # noqa: FBT001
+) -> None:
+    """Others can take longer to compile than the loop may, and are compiled in a thread."""
+    assert is_plain(source, flags) is plain
+    with suppress(InvalidPatternError):
+        assert ("unicode" not in vars(compile_pattern(source, flags))) is plain
 
 
 def test_common_patterns_are_not_too_costly() -> None:

@@ -27,8 +27,7 @@ def test_a_gist_of_many_matching_files_holds_few_matches() -> None:
 
 def test_cached_files_are_searched_together_within_the_memory_budget() -> None:
     """300 files of 2 kB with 1,000 matches each would take 150 MB if searched at once."""
-    file = GistFile("a", None, 2000, None, None)
-    state = GistState(Slot(gist_of(1, 0), Place(), 0), (file,))
-    places = {f"{number}": [(state, 0)] for number in range(300)}
-    assert max(len(batch) for batch, _ in batches(places, 1000, 0)) == 5
-    assert max(len(batch) for batch, _ in batches(places, None, 0)) == 300
+    files = tuple(GistFile("a", None, 2000, None, f"{number}") for number in range(300))
+    states = [GistState(Slot(gist_of(1, 0), Place(), 0), files)]
+    assert max(len(batch) for batch, _ in batches(states, 1000, 0)) == 5
+    assert max(len(batch) for batch, _ in batches(states, None, 0)) == 300

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gistapi.models import Gist, Incomplete, Match, Query
 from gistapi.search import cursor as cursors
 from gistapi.search.cursor import Cursor, Place
-from gistapi.search.reorder import Outcome, ReorderBuffer, Slot
+from gistapi.search.reorder import NOTHING, Outcome, ReorderBuffer, Slot
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 QUERY = Query("octocat", "x")
@@ -118,6 +118,38 @@ def test_following_the_cursor_releases_each_gist_once(
     assert cursor is None
     assert len(released) == len(set(released))
     assert always <= set(released)
+
+
+@given(seed=st.integers(0, 2**32), limit=st.sampled_from([None, 1, 3]))
+def test_gists_without_a_result_are_completed_together_as_one_by_one(
+    seed: int, limit: int | None
+) -> None:
+    """What is released, the cursor and the counts are the same."""
+    chance = random.Random(seed)
+    places = chance.sample(range(20), chance.randint(0, 20))
+    matching = set(chance.sample(range(20), 5))
+    groups = [places[start : start + 4] for start in range(0, len(places), 4)]
+
+    def search(*, together: bool) -> tuple[list[str], Cursor, int, int, bool]:
+        buffer = ReorderBuffer(Cursor(), limit)
+        slots = [buffer.add(Place(), gist_of(number, number // 3)) for number in range(20)]
+        released: list[Match | Incomplete] = []
+        for group in groups:
+            chosen = [slot for number in group if (slot := slots[number]) and not buffer.is_full]
+            for slot in chosen:
+                buffer.begin(slot, 0.0)
+            without = [slot for slot in chosen if slot.number not in matching]
+            if together:
+                released += buffer.complete_without(without)
+            else:
+                released += [event for slot in without for event in buffer.complete(slot, NOTHING)]
+            for slot in chosen:
+                if slot.number in matching and not buffer.is_full:
+                    released += buffer.complete(slot, outcome_of(slot, matches=True))
+        urls = [event.gist.html_url for event in released if isinstance(event, Match)]
+        return urls, buffer.cursor()[0], buffer.done, buffer.decided, buffer.is_empty
+
+    assert search(together=True) == search(together=False)
 
 
 def test_without_a_limit_results_are_released_as_they_come() -> None:

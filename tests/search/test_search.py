@@ -322,6 +322,7 @@ def test_a_search_survives_a_thread_that_cannot_start(
 ) -> None:
     """At the limit of threads a search is refused or continues later; the next one is complete."""
     gist = github.add_user("octocat").add_gist({"a": "needle"}, truncated=True)
+    query = Query("octocat", "(needle)")  # a plain text would be compiled without a thread
     start = threading.Thread.start
 
     def refuse(thread: threading.Thread) -> None:
@@ -333,8 +334,8 @@ def test_a_search_survives_a_thread_that_cannot_start(
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", refuse)
             with pytest.raises(OverloadedError, match="no free thread"):
-                ours.search(NEEDLE)
-        assert ours.search(NEEDLE).matches == [gist.html_url]
+                ours.search(query)
+        assert ours.search(query).matches == [gist.html_url]
 
 
 def test_an_unexpected_error_is_raised(github: FakeGithub) -> None:

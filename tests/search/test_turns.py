@@ -71,6 +71,7 @@ def test_a_small_search_waits_for_one_turn(
         if pool != "parsing of listings":
             for query in (*big, small):
                 ours.search(query)
+        ours.source._listings._reader._recent.clear()
         watch = Watch(POOLS[pool](ours), monkeypatch)
         searches = [threading.Thread(target=_named, args=(ours, "big", query)) for query in big]
         searches.append(threading.Thread(target=_named, args=(ours, SMALL, small)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from flask import request
@@ -62,6 +63,7 @@ class ClientAddresses:
         return not self._allowed or any(address in network for network in self._allowed)
 
 
+@lru_cache(1024)  # it is asked for several times for each request
 def address_of(text: str) -> Address | None:
     """The address in `text`, which may have a port or a zone; None if there is none.
 
