@@ -18,9 +18,6 @@ from gistapi.github.url_policy import API_KINDS, Kind, Origin, UrlPolicy
 
 __all__ = ["CHUNK_BYTES", "Client", "LimitedError", "Response", "Retries", "TransientError"]
 
-USER_AGENT = "gistapi"
-
-
 RESOURCES: dict[Kind, Resource] = {
     "list": "api",
     "gist": "api",
@@ -117,12 +114,11 @@ class Client:
         """One POST, as `get` but for redirects: they are an answer like any other."""
         return Exchange(self, Request(url, kind, scope, headers, body, max_wait_seconds))
 
-    def headers(self, request: Request) -> dict[str, str]:
-        """All that is sent with a request, the token for the API's origin included."""
-        sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **request.headers}
+    def headers(self, request: Request) -> Mapping[str, str]:
+        """What a request is sent with, the token for the API's origin included."""
         if request.kind in API_KINDS and (token := request.scope.caller_token or self._token):
-            sent["Authorization"] = f"Bearer {token}"
-        return sent
+            return {**request.headers, "Authorization": f"Bearer {token}"}
+        return request.headers
 
     async def learn(self) -> None:
         """Take over what other instances know of the hosts' waits, if it is time to."""

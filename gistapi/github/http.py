@@ -26,6 +26,8 @@ CHUNK_BYTES = 64 * 1024
 KEEP_SECONDS = 30.0
 """How long an idle connection is kept."""
 MAX_STRAYS = 100
+HEADERS = {"User-Agent": "gistapi", "Accept": "*/*", "Accept-Encoding": "gzip"}
+"""Sent unless a request has its own."""
 SLOWEST_BYTES = 1024
 """Fewer bytes within one timeout count as silence."""
 
@@ -154,7 +156,7 @@ class Http:
                 sock_read=self._timeout_seconds,
             ),
             auto_decompress=False,
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            headers=HEADERS,
             middlewares=(_once,),
         )
         return self._session
