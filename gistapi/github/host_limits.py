@@ -20,6 +20,7 @@ from gistapi.events import GithubBudgetSeen, GithubLimited, HostState, Observer,
 from gistapi.github import api
 from gistapi.github.throttle import Throttle
 
+SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 FIRST_WAIT_SECONDS = 60.0
 """The wait after a refusal that names none; it doubles with each further one."""
 LONGEST_WAIT_SECONDS = api.WINDOW_SECONDS
@@ -175,9 +176,9 @@ class Host:
         if budget is not None and budget.remaining <= 0:
             self._last_limit = api.Limit("primary", budget.reset_seconds)
             self._refuse(sent_at, budget.reset_seconds)
-        elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        elif status < SERVER_ERROR:
             self._accept(sent_at)
-        if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        if status < SERVER_ERROR:
             self._failures, self._left_until = 0, 0.0
             self.throttle.accepted(sent_at)
         else:

@@ -15,6 +15,7 @@ from gistapi.github.http import Answer, TransientError
 from gistapi.github.retries import LimitedError
 
 ERROR_BODY_BYTES = 64 * 1024
+BAD_REQUEST = HTTPStatus.BAD_REQUEST
 
 
 class Response:
@@ -74,7 +75,10 @@ class Response:
 async def raise_for_failure(permit: Permit, response: Response) -> None:
     """Raise for limits and for the server's failures; remember limits."""
     status = response.status
-    body = await response.read_error() if status >= HTTPStatus.BAD_REQUEST else b""
+    if status < BAD_REQUEST:
+        permit.note(status, response.headers, b"")
+        return
+    body = await response.read_error()
     wait = permit.note(status, response.headers, body)
     if wait is not None:
         raise LimitedError(await response.error_message(), status, wait)
