@@ -21,6 +21,7 @@ HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "202
 
 LIMITED = re.compile(r"rate limit|abuse detection|too many requests", re.IGNORECASE)
 LIMITS = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
+SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 MAX_MESSAGE = 300
 WINDOW_SECONDS = 3600.0
 """GitHub's limits are per hour, so that a longer wait is cut to this."""

@@ -51,8 +51,8 @@ class Client:
     ) -> None:
         self.api_url = api_url.rstrip("/")
         self.graphql_url = _graphql_url(self.api_url)
-        self._shared = None if waits is None else SharedLimits(waits, token)
-        refused = (lambda *_: None) if self._shared is None else self._shared.share
+        self.shared = None if waits is None else SharedLimits(waits, token)
+        refused = (lambda *_: None) if self.shared is None else self.shared.share
         self.limits = HostLimits(observe, concurrency_total, refused)
         self.policy = UrlPolicy(api_url, content_hosts)
         self._token = token
@@ -67,8 +67,8 @@ class Client:
     async def close(self) -> None:
         """Close the idle connections, end the thread."""
         self.bodies.close()
-        if self._shared is not None:
-            self._shared.close()
+        if self.shared is not None:
+            self.shared.close()
         await self.http.close()
 
     def host(self, url: str, kind: Kind, scope: Scope) -> Host:
@@ -119,11 +119,6 @@ class Client:
         if request.kind in API_KINDS and (token := request.scope.caller_token or self._token):
             return {**request.headers, "Authorization": f"Bearer {token}"}
         return request.headers
-
-    async def learn(self) -> None:
-        """Take over what other instances know of the hosts' waits, if it is time to."""
-        if self._shared is not None:
-            await self._shared.learn(self.limits.own())
 
 
 def _graphql_url(api_url: str) -> str:

@@ -35,7 +35,10 @@ class Response:
         Raises TransientError where the body breaks, ByteQuotaError when the caller's quota is used
         up.
         """
-        chunk = await self._answer.next_chunk()
+        answer = self._answer
+        if answer.is_complete:
+            return b""
+        chunk = await answer.next_chunk()
         if chunk:
             self._meter.spend_bytes(len(chunk))
         return chunk
