@@ -198,11 +198,15 @@ class Places:
         self._lane = lane
         self._places = places
 
+    def try_take(self) -> bool:
+        """Take the places if that needs no wait; returns whether it does not."""
+        return self._lane.limiter.take(self._lane, self._places)
+
     async def take(self) -> None:
         """Wait for the places. A cancelled wait gives back what it was just given."""
-        limiter, lane, places = self._lane.limiter, self._lane, self._places
-        if limiter.take(lane, places):
+        if self.try_take():
             return
+        limiter, lane, places = self._lane.limiter, self._lane, self._places
         turn = asyncio.get_running_loop().create_future()
         limiter.enter(lane, turn, places)
         try:

@@ -15,7 +15,8 @@ MAX_QUEUED_BYTES = 32 * 2**20
 _MAX_USED = 20_000
 _BATCH_BYTES = 4 * 2**20
 _BATCH_ENTRIES = 500
-_LINGER_SECONDS = 0.05
+_LINGER_SECONDS = 0.25
+"""How long a batch grows: each transaction writes pages of the indexes again."""
 _CLOSE_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)

@@ -20,6 +20,8 @@ Headers = Mapping[str, str]
 HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
 LIMITED = re.compile(r"rate limit|abuse detection|too many requests", re.IGNORECASE)
+LIMITS = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
+SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 MAX_MESSAGE = 300
 WINDOW_SECONDS = 3600.0
 """GitHub's limits are per hour, so that a longer wait is cut to this."""
@@ -106,7 +108,7 @@ def _capped(seconds: float) -> float:
 
 def limit(status: int, headers: Headers, body: bytes, now: float) -> Limit | None:
     """Return the rate limit that an answer reports; None if it reports none."""
-    if status not in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
+    if status not in LIMITS:
         return None
     left = budget(headers, now)
     reset = left.reset_seconds if left is not None and left.remaining <= 0 else None

@@ -18,9 +18,6 @@ from gistapi.github.url_policy import API_KINDS, Kind, Origin, UrlPolicy
 
 __all__ = ["CHUNK_BYTES", "Client", "LimitedError", "Response", "Retries", "TransientError"]
 
-USER_AGENT = "gistapi"
-
-
 RESOURCES: dict[Kind, Resource] = {
     "list": "api",
     "gist": "api",
@@ -54,8 +51,8 @@ class Client:
     ) -> None:
         self.api_url = api_url.rstrip("/")
         self.graphql_url = _graphql_url(self.api_url)
-        self._shared = None if waits is None else SharedLimits(waits, token)
-        refused = (lambda *_: None) if self._shared is None else self._shared.share
+        self.shared = None if waits is None else SharedLimits(waits, token)
+        refused = (lambda *_: None) if self.shared is None else self.shared.share
         self.limits = HostLimits(observe, concurrency_total, refused)
         self.policy = UrlPolicy(api_url, content_hosts)
         self._token = token
@@ -70,8 +67,8 @@ class Client:
     async def close(self) -> None:
         """Close the idle connections, end the thread."""
         self.bodies.close()
-        if self._shared is not None:
-            self._shared.close()
+        if self.shared is not None:
+            self.shared.close()
         await self.http.close()
 
     def host(self, url: str, kind: Kind, scope: Scope) -> Host:
@@ -117,17 +114,11 @@ class Client:
         """One POST, as `get` but for redirects: they are an answer like any other."""
         return Exchange(self, Request(url, kind, scope, headers, body, max_wait_seconds))
 
-    def headers(self, request: Request) -> dict[str, str]:
-        """All that is sent with a request, the token for the API's origin included."""
-        sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **request.headers}
+    def headers(self, request: Request) -> Mapping[str, str]:
+        """What a request is sent with, the token for the API's origin included."""
         if request.kind in API_KINDS and (token := request.scope.caller_token or self._token):
-            sent["Authorization"] = f"Bearer {token}"
-        return sent
-
-    async def learn(self) -> None:
-        """Take over what other instances know of the hosts' waits, if it is time to."""
-        if self._shared is not None:
-            await self._shared.learn(self.limits.own())
+            return {**request.headers, "Authorization": f"Bearer {token}"}
+        return request.headers
 
 
 def _graphql_url(api_url: str) -> str:

@@ -51,6 +51,11 @@ class Decompressor:
                 return data
         return b""
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether what was fed has ended, and `next` has returned all of it."""
+        return self._stream.eof and not self._has_more
+
     def end(self) -> None:
         """Raise zlib.error if the data ended too early."""
         if self._begun and not self._stream.eof:

@@ -109,10 +109,12 @@ class Exchange:
         """A permit to send, with a place at the host and one of the lane."""
         scope = self._request.scope
         while True:
-            await self._client.learn()
+            if (shared := self._client.shared) is not None:
+                await shared.learn(self._client.limits.own())
             if (seconds := host.wait_seconds()) > self._request.max_wait_seconds:
                 raise LimitedError("GitHub asked for a wait.", retry_after_seconds=seconds)
-            await host.wait(scope.ends_at)
+            if not host.is_open():
+                await host.wait(scope.ends_at)
             await self._take(host.throttle.place(scope.lane))
             if host.wait_seconds() <= 0:
                 await host.throttle.keep_pace()
@@ -122,7 +124,8 @@ class Exchange:
             self._give_back()  # the host refused another request meanwhile
 
     async def _take(self, places: Places) -> None:
-        await places.take()
+        if not places.try_take():
+            await places.take()
         self._places.append(places)
 
     def _give_back(self) -> None:

@@ -13,7 +13,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
-from http import HTTPStatus
 
 from gistapi.errors import GithubRateLimitedError
 from gistapi.events import GithubBudgetSeen, GithubLimited, HostState, Observer, Resource
@@ -104,6 +103,10 @@ class Host:
         """How long no request may be sent to the host; 0 if one may."""
         return max(0.0, self.until - self.now()) if self.until else 0.0
 
+    def is_open(self) -> bool:
+        """Whether a request may be sent now: no wait, and no other one that tries it."""
+        return self._probe.done() and (not self.until or self.until <= self.now())
+
     def is_limited(self) -> bool:
         """Whether the host's last answer was a refusal."""
         return self._refused_at is not None
@@ -121,11 +124,10 @@ class Host:
         Not while it wants a wait, tries whether a wait is over, or has failed several times in a
         row: then one request in LEFT_SECONDS tries.
         """
-        now = self.now()
-        if self.until > now or not self._probe.done() or self._left_until > now:
+        if not self.is_open() or self._left_until > self.now():
             return False
         if self._failures >= FAILURES_IN_A_ROW:
-            self._left_until = now + LEFT_SECONDS
+            self._left_until = self.now() + LEFT_SECONDS
         return True
 
     async def wait(self, ends_at: float) -> None:
@@ -133,17 +135,17 @@ class Host:
 
         Raises GithubRateLimitedError at once if that is not before `ends_at`.
         """
-        while (seconds := self.wait_seconds()) > 0 or not self._probe.done():
-            if seconds > 0 and self.now() + seconds >= ends_at:
-                raise self._error(seconds)
-            if seconds > 0:
+        while not self.is_open():
+            if (seconds := self.wait_seconds()) <= 0:
+                await asyncio.wait([self._probe])
+            elif self.now() + seconds < ends_at:
                 await asyncio.sleep(seconds)
             else:
-                await asyncio.wait([self._probe])
+                raise self._error(seconds)
 
     def begin(self) -> Permit | None:
         """A permit to send a request now, to be released; None if it has to `wait` again."""
-        if self.wait_seconds() > 0 or not self._probe.done():
+        if not self.is_open():
             return None
         if self._refused_at is None:
             return Permit(self, None)
@@ -175,9 +177,9 @@ class Host:
         if budget is not None and budget.remaining <= 0:
             self._last_limit = api.Limit("primary", budget.reset_seconds)
             self._refuse(sent_at, budget.reset_seconds)
-        elif status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        elif status < api.SERVER_ERROR:
             self._accept(sent_at)
-        if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        if status < api.SERVER_ERROR:
             self._failures, self._left_until = 0, 0.0
             self.throttle.accepted(sent_at)
         else:

@@ -26,17 +26,23 @@ CHUNK_BYTES = 64 * 1024
 KEEP_SECONDS = 30.0
 """How long an idle connection is kept."""
 MAX_STRAYS = 100
+HEADERS = {"User-Agent": "gistapi", "Accept": "*/*", "Accept-Encoding": "gzip"}
+"""Sent unless a request has its own."""
 SLOWEST_BYTES = 1024
 """Fewer bytes within one timeout count as silence."""
 
 
 class Answer:
-    """An answer whose body is still to be read; `received` counts the bytes as they were sent."""
+    """An answer whose body is still to be read; `received` counts the bytes as they were sent.
+
+    `is_complete` is true once `next_chunk` has returned all of a complete body.
+    """
 
     def __init__(self, raw: aiohttp.ClientResponse, silence_seconds: float) -> None:
         self.status = raw.status
         self.headers: Mapping[str, str] = raw.headers
         self.received = 0
+        self.is_complete = False
         self._raw = raw
         self._silence_seconds = silence_seconds
         self._slow_since = asyncio.get_running_loop().time()
@@ -49,16 +55,19 @@ class Answer:
         Raises SilenceError and TransientError.
         """
         decompressor = self._decompressor
-        if decompressor is None:
-            return await self._receive()
         with mapped_errors():
+            if decompressor is None:
+                chunk = await self._receive()
+                self.is_complete = self._raw.content.at_eof()
+                return chunk
             while not (chunk := decompressor.next()):
                 received = await self._receive()
                 if not received:
                     decompressor.end()
                     return b""
                 decompressor.feed(received)
-        return chunk
+            self.is_complete = decompressor.is_complete and self._raw.content.at_eof()
+            return chunk
 
     def close(self) -> None:
         """Close the connection, unless the answer was read to its end. Idempotent."""
@@ -66,8 +75,7 @@ class Answer:
 
     async def _receive(self) -> bytes:
         """Bytes as they were sent. aiohttp raises for a body that ends before its length."""
-        with mapped_errors():
-            chunk = await self._raw.content.read(CHUNK_BYTES)
+        chunk = await self._raw.content.read(CHUNK_BYTES)
         self.received += len(chunk)
         self._check_pace()
         return chunk
@@ -154,7 +162,7 @@ class Http:
                 sock_read=self._timeout_seconds,
             ),
             auto_decompress=False,
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            headers=HEADERS,
             middlewares=(_once,),
         )
         return self._session

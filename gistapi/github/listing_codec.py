@@ -8,9 +8,11 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from itertools import chain
+from threading import Lock
 from typing import Any
+
+from cachetools import LRUCache
 
 from gistapi.github.paging import Numbers
 from gistapi.models import Gist, GistFile
@@ -120,10 +122,10 @@ def _parts(stored: bytes) -> Iterator[bytes]:
 def pack(gists: Iterable[Gist]) -> tuple[bytes, ...]:
     """Gists as compressed pieces, a tenth of their size."""
     pieces = []
-    piece: list[list[object]] = []
+    piece: list[Gist] = []
     files = 0
     for gist in gists:
-        piece.append(_gist(gist))
+        piece.append(gist)
         files += 1 + len(gist.files) + len(gist.description or "") // FILE_CHARACTERS
         if files >= PIECE_FILES:
             pieces.append(_packed(piece))
@@ -132,22 +134,35 @@ def pack(gists: Iterable[Gist]) -> tuple[bytes, ...]:
 
 
 def unpack(piece: bytes) -> tuple[Gist, ...]:
-    """The gists of a piece that `pack` wrote. The small ones that were read last are remembered."""
-    size = _NUMBER.unpack_from(piece)[0]
-    return _remembered(piece) if size <= REMEMBERED_BYTES else _unpacked(piece)
+    """The gists of a piece that `pack` wrote.
+
+    The small ones that were written or read last are remembered.
+    """
+    with _lock:
+        gists = _remembered.get(piece)
+    if gists is None:
+        read = json.loads(zlib.decompress(memoryview(piece)[_NUMBER.size :]))
+        gists = tuple(map(_read_gist, read))
+        _remember(piece, gists)
+    return gists
 
 
-def _packed(piece: list[list[object]]) -> bytes:
+def _packed(gists: list[Gist]) -> bytes:
     """The piece as JSON: how long it is, then compressed."""
-    text = json.dumps(piece, separators=(",", ":")).encode()
-    return _NUMBER.pack(len(text)) + zlib.compress(text, 1)
+    text = json.dumps(list(map(_gist, gists)), separators=(",", ":")).encode()
+    piece = _NUMBER.pack(len(text)) + zlib.compress(text, 1)
+    _remember(piece, tuple(gists))  # a search reads it next
+    return piece
 
 
-def _unpacked(piece: bytes) -> tuple[Gist, ...]:
-    return tuple(map(_read_gist, json.loads(zlib.decompress(memoryview(piece)[_NUMBER.size :]))))
+_remembered: LRUCache[bytes, tuple[Gist, ...]] = LRUCache(REMEMBERED)
+_lock = Lock()
 
 
-_remembered = lru_cache(maxsize=REMEMBERED)(_unpacked)
+def _remember(piece: bytes, gists: tuple[Gist, ...]) -> None:
+    if _NUMBER.unpack_from(piece)[0] <= REMEMBERED_BYTES:
+        with _lock:
+            _remembered[piece] = gists
 
 
 def _gist(gist: Gist) -> list[object]:

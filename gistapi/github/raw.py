@@ -28,6 +28,8 @@ RAW_SURE_BYTES = 10 * 1000 * 1000
 """Whether the raw host has larger files is not sure: its 404 does not mean that one was deleted."""
 MAX_TRIES = 30
 """A download that breaks again and again, each time a little further on, ends here."""
+OK, NO_SUCH_RANGE = HTTPStatus.OK, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+"""Python 3.11 calls a function for each attribute of an enum."""
 
 
 class RawFiles:
@@ -167,7 +169,7 @@ class _Pass:
 
     async def _received(self) -> bytes:
         answer = self._answer or await self._rest()
-        if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if answer.status == NO_SUCH_RANGE:
             return b""  # nothing follows what we have; its hash shows whether that is all
         while not self._is_too_long and (received := await answer.next_chunk()):
             chunk = received[self._skip :]
@@ -204,14 +206,14 @@ class _Pass:
         An answer to a range with the whole file is read from its beginning again.
         """
         status = answer.status
-        if self._offset and status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if self._offset and status == NO_SUCH_RANGE:
             return 0
         if self._offset and status == HTTPStatus.PARTIAL_CONTENT:
             started = answer.headers.get("Content-Range", "").partition("-")[0]
             if started == f"bytes {self._offset}":
                 return 0
             raise TransientError("GitHub answered another range than it was asked for.")
-        if status == HTTPStatus.OK:
+        if status == OK:
             self._mixed |= bool(self._offset and self._etag != answer.headers.get("ETag"))
             if not self._offset and not answer.headers.get("Content-Encoding"):
                 etag = answer.headers.get("ETag", "")

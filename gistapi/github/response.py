@@ -15,6 +15,7 @@ from gistapi.github.http import Answer, TransientError
 from gistapi.github.retries import LimitedError
 
 ERROR_BODY_BYTES = 64 * 1024
+BAD_REQUEST = HTTPStatus.BAD_REQUEST
 
 
 class Response:
@@ -34,7 +35,10 @@ class Response:
         Raises TransientError where the body breaks, ByteQuotaError when the caller's quota is used
         up.
         """
-        chunk = await self._answer.next_chunk()
+        answer = self._answer
+        if answer.is_complete:
+            return b""
+        chunk = await answer.next_chunk()
         if chunk:
             self._meter.spend_bytes(len(chunk))
         return chunk
@@ -74,7 +78,10 @@ class Response:
 async def raise_for_failure(permit: Permit, response: Response) -> None:
     """Raise for limits and for the server's failures; remember limits."""
     status = response.status
-    body = await response.read_error() if status >= HTTPStatus.BAD_REQUEST else b""
+    if status < BAD_REQUEST:
+        permit.note(status, response.headers, b"")
+        return
+    body = await response.read_error()
     wait = permit.note(status, response.headers, body)
     if wait is not None:
         raise LimitedError(await response.error_message(), status, wait)

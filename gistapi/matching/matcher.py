@@ -80,7 +80,7 @@ class Matcher:
         """Search one whole file; None without a match. Raises OverloadedError."""
         tally = _Tally()
         outcome = self._look(content, tally, None)
-        if isinstance(outcome, Job | _Way):
+        if isinstance(outcome, (Job, _Way)):
             (found,) = await self._decided([content], [outcome], tally)
             return found
         if tally.files:

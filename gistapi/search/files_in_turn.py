@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 from gistapi.search.gist_state import GistState
@@ -14,55 +15,106 @@ Search = Callable[[int], Awaitable[None]]
 class FilesInTurn:
     """Searches files, `count` at once, those of one gist before those of the next.
 
-    A file has no task before its place: a gist may have hundreds of files, and a search many gists.
+    Workers search one file after another, of any gist: a task for each file costs more. A worker
+    ends when no file waits.
     """
 
     def __init__(self, count: int) -> None:
-        self._places = asyncio.Semaphore(count)
-        self._turn = asyncio.Lock()
+        self._count = count
+        self._workers: set[asyncio.Task[None]] = set()
+        self._gists: deque[_Files] = deque()
 
     async def run(self, state: GistState, search: Search) -> None:
-        """Search a gist's open files concurrently; those that no longer matter are cancelled."""
-        indexes = list(state.open_indexes())
-        if len(indexes) == 1:
-            await self._one(indexes[0], search)
-        else:
-            await self._several(state, indexes, search)
+        """Search a gist's open files concurrently; those that no longer matter are cancelled.
 
-    async def _one(self, index: int, search: Search) -> None:
-        async with self._turn:
-            await self._places.acquire()
+        Returns when no worker is at one of them. Raises what `search` raises, as a group if that
+        is more than one error; the gist's other files are cancelled then.
+        """
+        files = _Files(state, search)
+        if files.waiting:
+            self._gists.append(files)
+        for _ in range(min(self._count - len(self._workers), len(files.waiting))):
+            self._workers.add(asyncio.create_task(self._work(), name="file worker"))
+        await files.end()
+
+    async def _work(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in a task
         try:
-            await search(index)
+            while (files := self._next()) is not None:
+                await files.search_next(task)
         finally:
-            self._places.release()
+            self._workers.discard(task)  # at once: `run` counts those that look for files
 
-    async def _several(self, state: GistState, indexes: list[int], search: Search) -> None:
-        tasks: dict[int, asyncio.Task[None]] = {}
+    def _next(self) -> _Files | None:
+        """The first gist with files that wait."""
+        while self._gists and not self._gists[0].waiting:
+            self._gists.popleft()
+        return self._gists[0] if self._gists else None
 
-        async def one(index: int) -> None:
-            end = state.end
-            await search(index)
-            del tasks[index]
-            if state.end < end:
-                for other, task in tasks.items():
-                    if other >= state.end:
-                        task.cancel()
 
-        async def start() -> None:
-            async with self._turn:
-                for index in indexes:
-                    if index >= state.end:
-                        return
-                    tasks[index] = starting  # while it waits for this file's place
-                    await self._places.acquire()
-                    name = f"file {index} of gist {state.slot.gist.id}"
-                    tasks[index] = group.create_task(one(index), name=name)
-                    # Not in `one`: a task that is cancelled before its start never runs.
-                    tasks[index].add_done_callback(lambda _: self._places.release())
+class _Files:
+    """One gist's files: those that wait for a worker, and the workers at the others."""
 
+    def __init__(self, state: GistState, search: Search) -> None:
+        self.waiting = deque(state.open_indexes())
+        self._state = state
+        self._search = search
+        self._until = state.end
+        self._workers: dict[int, asyncio.Task[None]] = {}
+        self._called_off: set[int] = set()
+        self._errors: list[BaseException] = []
+        self._ended: asyncio.Future[None] | None = None
+
+    async def search_next(self, worker: asyncio.Task[None]) -> None:
+        """Search the next file that waits."""
+        index = self.waiting.popleft()
+        self._workers[index] = worker
         try:
-            async with asyncio.TaskGroup() as group:
-                starting = group.create_task(start(), name=f"files of gist {state.slot.gist.id}")
+            await self._search(index)
+        except asyncio.CancelledError as error:
+            if index not in self._called_off or worker.cancelling() > 1:
+                self._errors.append(error)
+                raise
+        except BaseException as error:  # noqa: BLE001 - `end` raises it
+            self._errors.append(error)
         finally:
-            tasks.clear()  # those that were cancelled hold their frames, which hold them
+            del self._workers[index]
+            if index in self._called_off:
+                worker.uncancel()
+            self._call_off(0 if self._errors else self._state.end)
+            if not (self._workers or self.waiting or self._ended is None or self._ended.done()):
+                self._ended.set_result(None)
+
+    async def end(self) -> None:
+        """Wait until no file waits and no worker is at one."""
+        is_cancelled = False
+        while self._workers or self.waiting:
+            self._ended = asyncio.get_running_loop().create_future()
+            try:
+                await self._ended
+            except asyncio.CancelledError:
+                is_cancelled = True
+                self._call_off(0)
+        errors, self._errors = self._errors, []
+        try:
+            if is_cancelled:
+                raise asyncio.CancelledError
+            if len(errors) > 1:
+                raise BaseExceptionGroup("several files failed", errors)
+            if errors:
+                raise errors[0]
+        finally:
+            del errors  # or they would hold this frame, which holds them
+
+    def _call_off(self, until: int) -> None:
+        """Search no file from this one on."""
+        if until >= self._until:
+            return
+        self._until = until
+        while self.waiting and self.waiting[-1] >= until:
+            self.waiting.pop()
+        for index, worker in self._workers.items():
+            if index >= until and index not in self._called_off:
+                self._called_off.add(index)
+                worker.cancel()

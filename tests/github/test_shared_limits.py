@@ -25,9 +25,9 @@ def waits(port: int, observe: Callable[[Event], None] = ignore) -> SharedWaits:
 
 async def shared(client: Client) -> None:
     """Wait until a client has written its waits."""
-    assert client._shared is not None
-    while client._shared._tasks:
-        await next(iter(client._shared._tasks))
+    assert client.shared is not None
+    while client.shared._tasks:
+        await next(iter(client.shared._tasks))
 
 
 @on_loop
