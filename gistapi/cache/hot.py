@@ -49,11 +49,11 @@ class HotContents:
                 while self._left_bytes < 0:
                     self._drop(self._kept.popitem(last=False)[1])
 
-    def clear(self) -> None:
-        """Drop everything."""
+    def close(self) -> None:
+        """Drop everything, and keep nothing more."""
         with self._lock:
             self._kept.clear()
-            self._left_bytes = self._max_bytes
+            self._left_bytes = self._max_bytes = 0
 
     def _drop(self, entry: tuple[bytes, float] | None) -> None:
         if entry is not None:

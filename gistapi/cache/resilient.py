@@ -71,8 +71,7 @@ class ResilientCache:
             self._observe(CacheRead("content", len(found), len(batch) - len(found)))
             if patience_seconds < 0:
                 self._read_failed("get_contents", StoreError("the store is slow"))
-            if not self._closed:
-                self._hot.put(found, self._clock())
+            self._hot.put(found, self._clock())
             yield from found
 
     def contents_in_memory(self, blobs: Iterable[str]) -> dict[str, bytes]:
@@ -135,7 +134,7 @@ class ResilientCache:
         self._closed = True
         self._writer.close()
         self._store.close()
-        self._hot.clear()
+        self._hot.close()
 
     def _limit_bytes(self, wanted_bytes: int) -> int:
         return min(wanted_bytes, self._store.max_content_bytes)

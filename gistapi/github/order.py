@@ -25,10 +25,10 @@ class Order:
 
     def take(self, gists: Sequence[Gist]) -> tuple[Gist, ...]:
         """Return the next gists of the listing, ordered, without those already returned."""
-        if not self._changed and self._follow(gists):
-            return tuple(gists)
         placed: list[Gist] = []
         if not self._changed:  # as a rule
+            if self._follow(gists):
+                return tuple(gists)
             self._put(gists, placed)
             return tuple(placed)
         for gist in gists:

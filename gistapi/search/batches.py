@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gistapi.search.gist_state import GistState
-from gistapi.search.sizes import SMALL_BYTES, most_bytes
+from gistapi.search.sizes import cost_bytes, is_small
 
 BATCH_BYTES = 2 * 2**20
 """A batch ends with the content that brings it to this size."""
@@ -25,15 +25,14 @@ def batches(
         if state.slot.gist.truncated:
             continue
         for index, file in enumerate(state.files):
-            sha, size_bytes = file.blob_sha, file.size_bytes
-            if sha is None or size_bytes is None or size_bytes > SMALL_BYTES:
+            if file.blob_sha is None or not is_small(file):
                 continue
-            if sha in places:
-                places[sha].append((state, index))
+            if file.blob_sha in places:
+                places[file.blob_sha].append((state, index))
                 continue
-            places[sha] = [(state, index)]
-            size += size_bytes
-            cost += size_bytes + most_bytes(size_bytes, max_count, context)
+            places[file.blob_sha] = [(state, index)]
+            size += file.size_bytes or 0
+            cost += cost_bytes(file, max_count, context)
             if size >= BATCH_BYTES or cost >= BATCH_COST_BYTES:
                 yield places, cost
                 places, size, cost = {}, 0, 0

@@ -99,8 +99,8 @@ async def _searched(reader: Reader, room: Room, places: Places) -> dict[str, int
     found = reader.shared.contents.contents_in_memory(places)
     if len(found) < len(places):
         missing = {
-            sha: wanted[0][0].files[wanted[0][1]].size_bytes
-            for sha, wanted in places.items()
+            sha: state.files[index].size_bytes
+            for sha, ((state, index), *_) in places.items()
             if sha not in found
         }
         found |= await reader.in_thread(partial(reader.kept, missing))
@@ -117,7 +117,7 @@ async def _searched(reader: Reader, room: Room, places: Places) -> dict[str, int
                 state.slot.size_bytes += len(content)
                 size_bytes += len(content)
                 files += 1
-    reader.count(None, files, size_bytes)
+    reader.count(files, size_bytes)
     without: dict[str, int] = {}
     for sha, content, result in matched:
         for state, index in places[sha]:

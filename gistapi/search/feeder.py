@@ -189,8 +189,8 @@ class Feeder:
                 others.append((state.slot, outcome))
         if without:
             self._complete_without(without)
-        while others:
-            self._complete(*others.pop(0))
+        for slot, outcome in others:
+            self._complete(slot, outcome)
         self._window.release(len(states))
 
     async def _search_gist(self, state: GistState) -> None:

@@ -72,9 +72,7 @@ class GistState:
     @property
     def needs_reading(self) -> bool:
         """Whether the cache has not decided a gist; only git knows all files of a truncated one."""
-        if self.slot.gist.truncated:
-            return True
-        return len(self.results) < len(self.files) and not self.is_decided
+        return self.slot.gist.truncated or not self.is_decided
 
     @property
     def has_match(self) -> bool:

@@ -102,7 +102,7 @@ async def _search(reader: Reader, state: GistState, chunks: AsyncGenerator[bytes
             hits = await reader.feed(state.slot, chunks)
     except IncompleteError as error:
         return error
-    reader.count(state.slot, 1, 0)
+    reader.count(1, 0)
     return hits
 
 

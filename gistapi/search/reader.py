@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 LANDED = 4096
 SMALL_CLAIM_BYTES = 2**18
-"""All concurrent requests together may claim this much each of `Resources.small_budget`."""
+"""The largest claim on `Resources.small_budget`, which has room for one of each GitHub request."""
 ASIDE_BYTES = 8 * 2**20
 """Contents that are kept until there is room for their matches, if the cache keeps none."""
 
@@ -80,7 +80,7 @@ class Reader:
     context: int
     wants_first: bool
     wants_names: bool
-    count: Callable[[Slot | None, int, int], None]
+    count: Callable[[int, int], None]
 
     def __post_init__(self) -> None:
         """Bound the files in hand: it keeps memory flat."""
@@ -98,9 +98,7 @@ class Reader:
         wanted, files = self.wanted, slot.gist.files
         if wanted.by_file:
             files = tuple(file for file in files if wanted.wants_file(file))
-        if wanted.by_time and not wanted.wants(slot.gist):
-            return None
-        if not (files or slot.gist.truncated):
+        if not wanted.wants(slot.gist) or not (files or slot.gist.truncated):
             return None
         return GistState(slot, files, wants_all=self.wants_all, wants_first=self.wants_first)
 
@@ -117,7 +115,8 @@ class Reader:
             more = hits_bytes(result.hits)
             if not self.share.try_keep(room, state.slot.number, state.held_bytes + more):
                 return more
-        self.count(state.slot, 1, size_bytes)
+        state.slot.size_bytes += size_bytes
+        self.count(1, size_bytes)
         self.note(state, index, result)
         return 0
 
@@ -219,7 +218,7 @@ class Reader:
                     hits = await self.feed(slot, self.keeping(chunks, sha, size))
                 if hits is not None:
                     break
-        self.count(slot, 1, 0)
+        self.count(1, 0)
         return hits
 
     async def search_kept(
@@ -244,7 +243,7 @@ class Reader:
                 hits = await self.feed(slot, reading)
         finally:
             opened.__exit__(None, None, None)
-        self.count(slot, 1, 0)
+        self.count(1, 0)
         return True, hits
 
     async def keeping(
@@ -264,7 +263,8 @@ class Reader:
         """Search a content by chunks, as far as its matches need it."""
         async with self.matcher.scanner() as scanner:
             async for chunk in chunks:
-                self.count(slot, 0, len(chunk))
+                slot.size_bytes += len(chunk)
+                self.count(0, len(chunk))
                 hits = await scanner.feed(chunk)
                 if hits is not None:
                     return hits

@@ -137,13 +137,10 @@ class ReorderBuffer:
     def _release_ready(self, released: list[Match | Incomplete]) -> None:
         """Remove the decided gists at the front; add their results that were not released yet."""
         slots = self._slots
-        while slots and slots[0].outcome is not None:
-            if self._limit is not None and self.is_full:
-                return
+        while slots and slots[0].outcome is not None and not self.is_full:
             slot = slots.popleft()
             self._pass(slot)
-            if not slot.released:
-                released += self._release(slot)
+            released += self._release(slot)
 
     def _pass(self, slot: Slot) -> None:
         """Remember a slot that leaves the buffer if none that left comes after it."""

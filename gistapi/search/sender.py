@@ -38,21 +38,24 @@ class Sender:
         """Wait for a reader that is far behind."""
         await self._outbox.room()
 
-    def begin(self, *, soon: bool = False) -> None:
-        """Send Begin, once; if it need not be `soon`, a plain answer gets it with the next event.
+    def begin(self) -> None:
+        """Send Begin, once; a plain answer gets it with the next event.
 
         Each event wakes a thread, and none of a plain answer is sent before the last.
         """
-        if self._holds_begin or not self.has_begun:
-            self._holds_begin = self._share.is_kept and not soon
-            if not self._holds_begin:
-                self._outbox.send(Begin())
-        self.has_begun = True
+        if not self.has_begun:
+            self.has_begun = self._holds_begin = True
+            if not self._share.is_kept:
+                self._send_begin()
+
+    def _send_begin(self) -> None:
+        self._holds_begin = False
+        self._outbox.send(Begin())
 
     def send(self, event: SearchEvent) -> None:
         """Send an event."""
         if self._holds_begin:
-            self.begin(soon=True)
+            self._send_begin()
         self.partial |= isinstance(event, Incomplete)
         if isinstance(event, Match):
             self._share.sending(event.number)

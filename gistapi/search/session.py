@@ -88,15 +88,10 @@ class Session:
         if not self._stopped.done():
             self._stopped.set_result(stop)
 
-    def count(self, slot: Slot | None, files: int, size_bytes: int) -> None:
-        """Count what was read for a gist, or for several, whose slots have it already.
-
-        Raises Stop when the search has read too much.
-        """
+    def count(self, files: int, size_bytes: int) -> None:
+        """Count what was read. Raises Stop when the search has read too much."""
         self.files_done += files
         self.bytes_done += size_bytes
-        if slot is not None:
-            slot.size_bytes += size_bytes
         if self.files_done > self._bounds.files or self.bytes_done > self._bounds.size_bytes:
             raise Stop.too_large()
 
@@ -146,7 +141,7 @@ class Session:
             if self._stopped.done():
                 raise self._stopped.result()
             if self.elapsed_seconds >= BEGIN_SECONDS:
-                self._sender.begin(soon=True)
+                self._sender.begin()
             if self._sender.has_begun:
                 total = self.buffer.listed if self._feeder.is_listed else None
                 done = self.buffer.done
